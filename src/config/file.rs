@@ -1,0 +1,112 @@
+//! `config.toml`, as serde data with its defaults.
+
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::PathBuf};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub core: CoreConfig,
+    pub agents: AgentsConfig,
+    /// By name. The provider variables in the core's own environment (`ANTHROPIC_API_KEY`,
+    /// `ANTHROPIC_BASE_URL`, …) stand for a provider of each dialect that is not named here.
+    pub providers: BTreeMap<String, Provider>,
+    pub simulated: Simulated,
+    pub ui: Ui,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CoreConfig {
+    /// A core started on demand leaves after so many seconds without an agent and a client.
+    pub idle_exit_seconds: u64,
+    /// Cap of a recording, in MB; beyond it the oldest middle is cut.
+    pub recording_mb: u64,
+    /// Size of a new agent's terminal.
+    pub cols: u16,
+    pub rows: u16,
+    /// Grace between SIGTERM and SIGKILL, in milliseconds.
+    pub stop_grace_ms: u64,
+}
+
+impl Default for CoreConfig {
+    fn default() -> Self {
+        Self { idle_exit_seconds: 10, recording_mb: 1024, cols: 120, rows: 40, stop_grace_ms: 3000 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentsConfig {
+    /// Without `--agent`: the first of these that is installed, else `mini`.
+    pub order: Vec<String>,
+    /// At most so many attempts at once, over all swarms; 0 sets no limit.
+    pub max: u32,
+}
+
+impl Default for AgentsConfig {
+    fn default() -> Self {
+        Self { order: vec!["claude".to_owned(), "codex".to_owned()], max: 0 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// `/v1/messages`
+    Anthropic,
+    /// `/v1/chat/completions` and `/v1/responses`
+    Openai,
+    Gemini,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    pub dialect: Dialect,
+    /// Without `/v1` for anthropic, with it for openai, as the SDKs want it.
+    pub base_url: String,
+    #[serde(default)]
+    pub key_env: Option<String>,
+    /// A file of mode 0600.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    #[serde(default)]
+    pub key_command: Option<Vec<String>>,
+    /// Overrides of the price file, by model: dollars per million tokens.
+    #[serde(default)]
+    pub prices: BTreeMap<String, ModelPrice>,
+}
+
+/// Dollars per million tokens.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelPrice {
+    pub input: f64,
+    pub output: f64,
+    pub cache_read: Option<f64>,
+    pub cache_write: Option<f64>,
+}
+
+/// The provider that answers from a scenario file instead of a model. It stands in for a
+/// dialect without a key, and for every dialect when `always` is set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Simulated {
+    pub always: bool,
+    pub scenario: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ui {
+    /// A name from `themes/`, or `auto`: dark or light as the terminal says.
+    pub theme: String,
+    pub keymap: String,
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self { theme: "auto".to_owned(), keymap: "vim".to_owned() }
+    }
+}

@@ -1,0 +1,8 @@
+//! Configuration: files, their merge and their checks. Unknown keys are refused with the
+//! file, the line and the nearest known key.
+
+mod file;
+pub mod paths;
+
+pub use file::{AgentsConfig, Config, CoreConfig, Dialect, Provider, Simulated, Ui};
+pub use paths::Instance;

@@ -1,0 +1,72 @@
+//! The seam to the money. This build's ledger lets every call through and counts; one that
+//! reserves and refuses fits behind the same trait.
+
+use crate::model::{AgentId, AttemptId, Micros, SwarmId, Tokens};
+use std::{future::Future, pin::Pin};
+
+/// On whose behalf a listener's calls are made.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub swarm: SwarmId,
+    pub agent: AgentId,
+    pub attempt: AttemptId,
+    /// What the agent presents as its API key, whatever the dialect.
+    pub token: String,
+}
+
+/// A call that is about to leave.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub caller: Caller,
+    pub provider: String,
+    pub model: String,
+    /// Upper bound in micro-dollars; none where the model has no known price.
+    pub bound: Option<Micros>,
+}
+
+/// A call that is over, well or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallReport {
+    pub provider: String,
+    pub model: String,
+    /// HTTP status given to the agent.
+    pub status: u16,
+    pub tokens: Tokens,
+    pub cost: Micros,
+    /// False where no price is known: then `cost` is 0.
+    pub priced: bool,
+    pub duration_ms: u64,
+}
+
+/// What a ledger gave leave for; handed back by [`Ledger::settle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation(pub u64);
+
+/// The call does not fit: answered with 402.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverBudget {
+    pub message: String,
+}
+
+/// What a caller's traffic shows about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    /// A request arrived.
+    Asked,
+    /// The first byte of the answer went out.
+    Answering,
+    /// No request is in flight any more.
+    Quiet,
+}
+
+pub type ReserveFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Reservation, OverBudget>> + Send + 'a>>;
+
+/// Where the gateway asks before a call and reports after it.
+pub trait Ledger: Send + Sync + 'static {
+    /// Resolves once the reservation is durable; until then nothing goes upstream.
+    fn reserve<'a>(&'a self, call: &'a Call) -> ReserveFuture<'a>;
+    /// Every reservation is settled exactly once, also when the client hung up.
+    fn settle(&self, caller: &Caller, reservation: Reservation, report: CallReport);
+    fn traffic(&self, caller: &Caller, traffic: Traffic);
+}

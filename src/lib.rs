@@ -1,0 +1,16 @@
+pub mod agents;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod core;
+pub mod gateway;
+pub mod keeper;
+pub mod mini;
+pub mod model;
+pub mod protocol;
+pub mod runtime;
+pub mod sandbox;
+pub mod server;
+pub mod store;
+pub mod term;
+pub mod tui;

@@ -1,0 +1,216 @@
+//! What an agent is, seen from outside: its states, and the row every client gets.
+
+use super::{AgentId, AttemptId, Micros, Stamp, SwarmId, Tokens};
+use serde::{Deserialize, Serialize};
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// The state of an agent. DESIGN.md 5 lists the words; there are no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentState {
+    /// Wants to start and may not yet; the reason says for what it waits.
+    Queued,
+    /// Launched; nothing has shown yet that it works.
+    Starting,
+    Working,
+    /// Waits for somebody: permission, input, approval.
+    Waiting,
+    /// Alive or ready, with nothing to do.
+    Idle,
+    /// The last attempt failed; another starts at a known time.
+    Retrying,
+    /// Held: by the user, a budget, a full disk.
+    Paused,
+    Done,
+    Failed,
+    /// Ended because somebody said so.
+    Stopped,
+    /// Its keeper vanished: how it ended is not known.
+    Lost,
+}
+
+impl AgentState {
+    pub const ALL: [Self; 11] = [
+        Self::Queued,
+        Self::Starting,
+        Self::Working,
+        Self::Waiting,
+        Self::Idle,
+        Self::Retrying,
+        Self::Paused,
+        Self::Done,
+        Self::Failed,
+        Self::Stopped,
+        Self::Lost,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Starting => "starting",
+            Self::Working => "working",
+            Self::Waiting => "waiting",
+            Self::Idle => "idle",
+            Self::Retrying => "retrying",
+            Self::Paused => "paused",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// True once the agent takes no further item by itself.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Done | Self::Failed | Self::Stopped | Self::Lost => true,
+            Self::Queued
+            | Self::Starting
+            | Self::Working
+            | Self::Waiting
+            | Self::Idle
+            | Self::Retrying
+            | Self::Paused => false,
+        }
+    }
+}
+
+impl fmt::Display for AgentState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+impl FromStr for AgentState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.word() == text)
+            .ok_or_else(|| format!("no state is called {text:?}"))
+    }
+}
+
+/// How a process ended. Exactly one of the two is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+}
+
+impl Exit {
+    pub fn success(self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// As a shell reports it: the code, or 128 plus the signal.
+    pub fn shell_code(self) -> i32 {
+        self.code.unwrap_or(128 + self.signal.unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code, self.signal) {
+            (Some(code), _) => write!(f, "exit {code}"),
+            (None, Some(signal)) => write!(f, "signal {signal}"),
+            (None, None) => f.write_str("unknown exit"),
+        }
+    }
+}
+
+/// One agent as clients see it: the row of the grid, the object of `--json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentInfo {
+    pub id: AgentId,
+    pub name: String,
+    pub swarm: SwarmId,
+    pub parent: Option<AgentId>,
+    pub adapter: String,
+    /// The model asked for, else the one the gateway saw; empty while neither is known.
+    pub model: String,
+    /// The text of the item in work or last worked on.
+    pub item: Option<String>,
+    /// Number of the current or last attempt, from 1; 0 before the first.
+    pub attempt: u32,
+    pub attempt_id: Option<AttemptId>,
+    pub state: AgentState,
+    pub reason: String,
+    pub pid: Option<u32>,
+    /// As a shell reports it (128 + signal); none while it runs.
+    pub exit: Option<i32>,
+    /// Percent, only where the agent itself reports it.
+    pub progress: Option<u8>,
+    pub tokens: Tokens,
+    pub cost_micros: Micros,
+    /// Of the current or last attempt.
+    pub started_at: Option<Stamp>,
+    /// Of the agent; none until its state is final.
+    pub ended_at: Option<Stamp>,
+    /// When the state last changed.
+    pub since: Stamp,
+    /// Items this agent has finished, well or not.
+    pub items_done: u32,
+    pub items_failed: u32,
+    /// `simulated` where no real provider answered, else the provider's name; empty before
+    /// the first call.
+    pub provider: String,
+    /// What the kernel enforces: `none` in this build.
+    pub scope: String,
+    pub cwd: PathBuf,
+    pub branch: Option<String>,
+    /// Last printed line with text in it, without control characters.
+    pub last_line: String,
+    /// Bytes printed by the current attempt.
+    pub bytes: u64,
+}
+
+/// How one attempt came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Done,
+    Failed,
+    Stopped,
+    Lost,
+}
+
+impl Outcome {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// What an attempt left behind, judged by its adapter from the agent's own final words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptResult {
+    pub outcome: Outcome,
+    /// A stable word: `finished`, `exit`, `signal`, `timeout`, `budget`, `overloaded`,
+    /// `check`, `launch`, `stopped`, `lost`, `error`.
+    pub stop_reason: String,
+    /// The agent's final text; for `command` the tail of what it printed.
+    pub text: String,
+    /// What went wrong, in the agent's or Dash's words; empty when nothing did.
+    pub error: String,
+    /// Paths relative to the worktree; none where it could not be measured.
+    pub files: Option<Vec<FileChange>>,
+    /// Usage as the agent itself reports it, beside the gateway's own count.
+    pub reported: Option<Tokens>,
+    /// The agent's own name of its session, for a later resume.
+    pub session: Option<String>,
+}
+
+/// A file that an attempt changed, as `git diff --numstat` counts it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    pub path: String,
+    /// Lines; 0 for a binary file.
+    pub added: u32,
+    pub removed: u32,
+}

@@ -1,0 +1,79 @@
+//! What a client may ask the core to change, and how the core says no.
+
+use super::{AgentId, AgentSpec, SwarmId, SwarmSpec};
+use serde::{Deserialize, Serialize};
+
+/// A request that changes state. Reads never become commands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Command {
+    CreateSwarm {
+        spec: Box<SwarmSpec>,
+    },
+    SpawnAgent {
+        spec: Box<AgentSpec>,
+    },
+    AddItem {
+        swarm: SwarmId,
+        text: String,
+    },
+    StopSwarm {
+        swarm: SwarmId,
+    },
+    StopAgent {
+        agent: AgentId,
+    },
+    /// A new attempt at the last item of an agent whose state is final.
+    RetryAgent {
+        agent: AgentId,
+        model: Option<String>,
+    },
+    /// Forgets a swarm that is over, its recordings too.
+    RemoveSwarm {
+        swarm: SwarmId,
+    },
+    /// Stops every agent; the core leaves when the last is gone.
+    StopAll,
+}
+
+/// A stable word for why a request was refused; clients may branch on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalCode {
+    /// The request makes no sense as it stands.
+    Invalid,
+    /// Asks for a limit that this build cannot hold.
+    NotEnforced,
+    NotFound,
+    /// The id or name fits more than one thing.
+    Ambiguous,
+    /// The thing is in a state in which this cannot be done.
+    Conflict,
+    /// The caller has not the right.
+    Forbidden,
+    /// The journal cannot be written; try again later.
+    JournalFull,
+    /// Something of Dash's own went wrong.
+    Internal,
+}
+
+/// A refusal: for people the message and the hint, for programs the code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    pub code: RefusalCode,
+    pub message: String,
+    /// The nearest right thing, when one is known.
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    pub fn new(code: RefusalCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    pub fn hinted(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

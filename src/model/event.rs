@@ -1,0 +1,229 @@
+//! Events: what happened, in the past tense. They are journaled, numbered, and the only
+//! thing that changes the core's state.
+
+use super::{
+    AgentId, AgentState, AttemptId, AttemptResult, Exit, Item, Micros, Signal, Stamp, SwarmId,
+    SwarmSpec, SwarmState, Tokens,
+};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// An event as it stands in the journal and goes over the wire.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// From 1, without gaps, in the order of commit.
+    pub seq: u64,
+    pub time: Stamp,
+    pub swarm: Option<SwarmId>,
+    pub agent: Option<AgentId>,
+    pub attempt: Option<AttemptId>,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Who needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Book-keeping between core and keeper.
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// What happened. Which swarm, agent and attempt stands in the record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    SwarmCreated {
+        name: String,
+        spec: Box<SwarmSpec>,
+    },
+    ItemAdded {
+        item: Box<Item>,
+    },
+    AgentAdded {
+        name: String,
+        parent: Option<AgentId>,
+        adapter: String,
+        model: String,
+        cwd: PathBuf,
+    },
+    /// A launch was decided; whatever happens to the core, it is carried out once.
+    AttemptPlanned {
+        number: u32,
+        index: u32,
+    },
+    /// The place where the agent works was made ready.
+    WorktreeMade {
+        path: PathBuf,
+        branch: String,
+        base: String,
+    },
+    AttemptStarted {
+        pid: u32,
+    },
+    /// The agent's own name of its session, for a later resume.
+    SessionNamed {
+        session: String,
+    },
+    StateChanged {
+        state: AgentState,
+        reason: String,
+    },
+    /// A signal that may decide a state; journaled so that `explain` survives the core.
+    Signalled {
+        signal: Signal,
+    },
+    /// A model call came back (or was refused: then `tokens` are zero).
+    ModelCalled {
+        provider: String,
+        model: String,
+        /// HTTP status sent to the agent.
+        status: u16,
+        tokens: Tokens,
+        cost_micros: Micros,
+        /// False where no price was known: then `cost_micros` is 0.
+        priced: bool,
+        duration_ms: u64,
+    },
+    /// A keeper's fact number `n`, up to byte `offset`, was taken over.
+    FactTaken {
+        n: u64,
+        offset: u64,
+    },
+    /// Somebody typed into the agent through the core.
+    InputSent {
+        bytes: u64,
+    },
+    /// A stop was asked for; the attempt ends soon.
+    StopAsked {
+        why: String,
+    },
+    AttemptEnded {
+        exit: Option<Exit>,
+        result: Box<AttemptResult>,
+    },
+    /// Another attempt at the item starts at `at`.
+    RetryPlanned {
+        at: Stamp,
+        number: u32,
+    },
+    ItemEnded {
+        index: u32,
+        done: bool,
+    },
+    DiskFull,
+    DiskBack,
+    /// The oldest middle of a recording was cut to stay under its cap.
+    RecordingCut {
+        from: u64,
+        to: u64,
+    },
+    SwarmEnded {
+        state: SwarmState,
+        done: u32,
+        failed: u32,
+    },
+    SwarmRemoved,
+    /// A core took over this world.
+    CoreStarted {
+        epoch: u64,
+        pid: u32,
+        version: String,
+    },
+}
+
+impl Event {
+    pub fn level(&self) -> Level {
+        match self {
+            Self::FactTaken { .. } | Self::Signalled { .. } => Level::Debug,
+            Self::SessionNamed { .. } | Self::ItemAdded { .. } | Self::AgentAdded { .. } => {
+                Level::Debug
+            }
+            Self::AttemptPlanned { .. } | Self::CoreStarted { .. } => Level::Debug,
+            Self::ModelCalled { status, .. } if *status >= 400 => Level::Warn,
+            Self::AttemptEnded { result, .. } => match result.outcome {
+                super::Outcome::Done | super::Outcome::Stopped => Level::Info,
+                super::Outcome::Failed | super::Outcome::Lost => Level::Error,
+            },
+            Self::StateChanged { state, .. } => match state {
+                AgentState::Failed | AgentState::Lost => Level::Error,
+                AgentState::Waiting | AgentState::Retrying | AgentState::Paused => Level::Warn,
+                AgentState::Queued
+                | AgentState::Starting
+                | AgentState::Working
+                | AgentState::Idle
+                | AgentState::Done
+                | AgentState::Stopped => Level::Info,
+            },
+            Self::DiskFull | Self::RecordingCut { .. } | Self::RetryPlanned { .. } => Level::Warn,
+            Self::SwarmEnded { failed, .. } if *failed > 0 => Level::Error,
+            Self::SwarmCreated { .. }
+            | Self::WorktreeMade { .. }
+            | Self::AttemptStarted { .. }
+            | Self::ModelCalled { .. }
+            | Self::InputSent { .. }
+            | Self::StopAsked { .. }
+            | Self::ItemEnded { .. }
+            | Self::DiskBack
+            | Self::SwarmEnded { .. }
+            | Self::SwarmRemoved => Level::Info,
+        }
+    }
+
+    /// One line for people, without the names that stand beside it.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::SwarmCreated { name, spec } => {
+                format!("swarm {name} created: {}", first_line(&spec.task))
+            }
+            Self::ItemAdded { item } => {
+                format!("item {} added: {}", item.index, first_line(&item.text))
+            }
+            Self::AgentAdded { adapter, model, .. } if model.is_empty() => {
+                format!("added ({adapter})")
+            }
+            Self::AgentAdded { adapter, model, .. } => format!("added ({adapter}, {model})"),
+            Self::AttemptPlanned { number, index } => {
+                format!("attempt {number} planned (item {index})")
+            }
+            Self::WorktreeMade { branch, .. } => format!("works on branch {branch}"),
+            Self::AttemptStarted { pid } => format!("started, pid {pid}"),
+            Self::SessionNamed { session } => format!("session {session}"),
+            Self::StateChanged { state, reason } if reason.is_empty() => state.to_string(),
+            Self::StateChanged { state, reason } => format!("{state}: {reason}"),
+            Self::Signalled { signal } => {
+                format!("{:?} says {}: {}", signal.source, signal.state, signal.detail)
+            }
+            Self::ModelCalled { model, status, tokens, cost_micros, .. } => {
+                format!("{model} answered {status}, {} tokens, {cost_micros}", tokens.total())
+            }
+            Self::FactTaken { n, offset } => format!("fact {n} taken at byte {offset}"),
+            Self::InputSent { bytes } => format!("{bytes} bytes typed"),
+            Self::StopAsked { why } => format!("asked to stop: {why}"),
+            Self::AttemptEnded { result, .. } => {
+                let words = if result.error.is_empty() { &result.text } else { &result.error };
+                format!("{} ({}): {}", result.outcome.word(), result.stop_reason, first_line(words))
+            }
+            Self::RetryPlanned { number, .. } => format!("attempt {number} follows"),
+            Self::ItemEnded { index, done: true } => format!("item {index} done"),
+            Self::ItemEnded { index, done: false } => format!("item {index} failed"),
+            Self::DiskFull => "disk full: held until there is room".to_owned(),
+            Self::DiskBack => "disk has room again".to_owned(),
+            Self::RecordingCut { from, to } => format!("recording cut: bytes {from} to {to}"),
+            Self::SwarmEnded { state, done, failed } => {
+                format!("swarm {state}: {failed} failed, {done} done")
+            }
+            Self::SwarmRemoved => "swarm removed".to_owned(),
+            Self::CoreStarted { pid, version, .. } => {
+                format!("core {version} took over, pid {pid}")
+            }
+        }
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("").trim()
+}

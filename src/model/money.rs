@@ -1,0 +1,82 @@
+//! Money in integer micro-dollars: one millionth of a US dollar.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, ops::AddAssign, str::FromStr};
+
+/// Micro-dollars. Never negative in a ledger; signed so that differences are safe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Micros(pub i64);
+
+impl Micros {
+    pub const ZERO: Self = Self(0);
+
+    pub fn dollars(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+}
+
+impl AddAssign for Micros {
+    fn add_assign(&mut self, other: Self) {
+        self.0 = self.0.saturating_add(other.0);
+    }
+}
+
+impl fmt::Display for Micros {
+    /// `$0.0421` below a dollar, `$3.18` from there on.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dollars = self.dollars();
+        let text = match self.0.abs() {
+            0 => "$0".to_owned(),
+            n if n < 1_000_000 => format!("${dollars:.4}"),
+            _ => format!("${dollars:.2}"),
+        };
+        f.pad(&text)
+    }
+}
+
+/// A sum that is not one: the text as it was given.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a sum of money: {0:?} (write it like $50 or 0.25)")]
+pub struct NotMoney(pub String);
+
+impl FromStr for Micros {
+    type Err = NotMoney;
+
+    /// Reads `$50`, `50`, `0.25`; at most six decimals, no sign.
+    fn from_str(text: &str) -> Result<Self, NotMoney> {
+        let bad = || NotMoney(text.to_owned());
+        let digits = text.trim().strip_prefix('$').unwrap_or(text.trim());
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+        let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+        if (whole.is_empty() && part.is_empty())
+            || part.len() > 6
+            || !all_digits(whole)
+            || !all_digits(part)
+        {
+            return Err(bad());
+        }
+        let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| bad())? };
+        let part: i64 = format!("{part:0<6}").parse().map_err(|_| bad())?;
+        whole.checked_mul(1_000_000).and_then(|w| w.checked_add(part)).map(Self).ok_or_else(bad)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_and_prints() {
+        for (text, micros) in
+            [("$50", 50_000_000), ("0.25", 250_000), (".5", 500_000), ("1.000001", 1_000_001)]
+        {
+            assert_eq!(text.parse::<Micros>(), Ok(Micros(micros)), "{text}");
+        }
+        for text in ["", "$", "-1", "1.0000001", "1e3", "ten", "99999999999999999999"] {
+            assert!(text.parse::<Micros>().is_err(), "{text}");
+        }
+        assert_eq!(Micros(42_100).to_string(), "$0.0421");
+        assert_eq!(Micros(3_180_000).to_string(), "$3.18");
+    }
+}

@@ -1,0 +1,58 @@
+//! How the state of an agent is known: one observation, and where it comes from.
+
+use super::{AgentState, Stamp};
+use serde::{Deserialize, Serialize};
+
+/// Where an observation comes from, strongest first (DESIGN.md 5): a weaker source never
+/// overrules a stronger one that still speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The process itself: started, exited, lost.
+    Process,
+    /// The agent's own structured output or hooks.
+    Output,
+    /// The OSC 7501 status sequence.
+    Osc7501,
+    /// Model calls seen by the gateway.
+    Gateway,
+    /// OSC 9;4 progress, window title, bell.
+    Terminal,
+    /// The adapter's patterns for the bottom rows of the screen.
+    Screen,
+    /// Bytes printed.
+    Activity,
+}
+
+/// One observation of an agent, made by the keeper, the gateway or an adapter's rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    pub source: Source,
+    pub state: AgentState,
+    /// `permission`, `input`, … ; empty where the state says it all.
+    pub reason: String,
+    /// What was seen: the rule's name, the sequence, the event.
+    pub detail: String,
+    /// Percent, if the agent said so.
+    pub progress: Option<u8>,
+}
+
+/// `dash agent explain`: every source's last word, strongest first, and the one that decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    pub agent: super::AgentId,
+    pub state: AgentState,
+    pub reason: String,
+    pub since: Stamp,
+    pub signals: Vec<ExplainedSignal>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExplainedSignal {
+    #[serde(flatten)]
+    pub signal: Signal,
+    pub at: Stamp,
+    pub age_ms: u64,
+    /// True for the one signal that decided the state.
+    pub decided: bool,
+}

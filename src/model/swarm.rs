@@ -1,0 +1,207 @@
+//! A swarm: what is asked for, and how clients see it.
+
+use super::{AgentId, AgentState, AttemptResult, Micros, Stamp, SwarmId, Tokens};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+/// A request for a swarm: the body of `POST /v1/swarms`, the content of `swarm.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SwarmSpec {
+    /// A short name; made from the task when empty.
+    pub name: String,
+    /// With `{item}` and `{index}` (from 1) filled in per item.
+    pub task: String,
+    /// How many agents; 0 means one (or the sum of `adapters`).
+    pub agents: u32,
+    /// Which adapters, with counts; empty means the default adapter for all.
+    pub adapters: Vec<AdapterShare>,
+    /// Models, dealt out to the agents in turn; empty means each adapter's default.
+    pub models: Vec<String>,
+    pub strategy: Strategy,
+    /// The queue. None: every agent does the task once.
+    pub items: Option<Vec<String>>,
+    /// At most so many attempts at once.
+    pub max: Option<u32>,
+    /// Where the agents work; absolute.
+    pub cwd: PathBuf,
+    /// A git worktree and branch for each agent.
+    pub worktree: bool,
+    /// A shell command that must succeed in the agent's directory after the agent did.
+    pub check: Option<String>,
+    /// Per attempt, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Further attempts after a failed one, per item.
+    pub retries: u32,
+    /// `-- CMD…`: the command of the `command` adapter.
+    pub command: Vec<String>,
+    /// The caller's PATH, so that agents find the same programs.
+    pub path: Option<String>,
+    /// Names of scope and budget wishes that this build cannot enforce; a core that finds
+    /// one refuses the request.
+    pub budget: Option<String>,
+    pub agent_budget: Option<String>,
+    pub scope: Vec<String>,
+    pub read: Vec<String>,
+    pub net: Vec<String>,
+    pub allow: Vec<String>,
+}
+
+/// `claude:3` of `--agent claude:3,mini:2`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterShare {
+    pub adapter: String,
+    pub count: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    #[default]
+    Parallel,
+    MapReduce,
+    Pipeline,
+    Tree,
+}
+
+/// A request for one agent outside a larger swarm: `dash agent spawn`. It gets a swarm of
+/// its own unless it names one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentSpec {
+    pub name: String,
+    pub swarm: Option<SwarmId>,
+    pub adapter: Option<String>,
+    pub model: Option<String>,
+    pub task: String,
+    pub cwd: PathBuf,
+    pub worktree: bool,
+    pub timeout_ms: Option<u64>,
+    pub retries: u32,
+    pub command: Vec<String>,
+    pub path: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SwarmState {
+    Working,
+    Done,
+    /// Over, and at least one item or agent failed.
+    Failed,
+    Stopped,
+}
+
+impl SwarmState {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Working => false,
+            Self::Done | Self::Failed | Self::Stopped => true,
+        }
+    }
+}
+
+impl fmt::Display for SwarmState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ItemState {
+    Queued,
+    Working,
+    Done,
+    Failed,
+    Stopped,
+}
+
+/// A unit of work of a swarm's queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    pub swarm: SwarmId,
+    /// From 1, in the order of adding.
+    pub index: u32,
+    /// Empty where the swarm has no queue of its own.
+    pub text: String,
+    pub state: ItemState,
+    pub agent: Option<AgentId>,
+    pub attempts: u32,
+}
+
+/// One swarm as clients see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SwarmInfo {
+    pub id: SwarmId,
+    pub name: String,
+    pub task: String,
+    pub strategy: Strategy,
+    pub state: SwarmState,
+    pub reason: String,
+    pub agents: AgentCounts,
+    pub items: ItemCounts,
+    pub tokens: Tokens,
+    pub cost_micros: Micros,
+    pub budget_micros: Option<Micros>,
+    pub scope: String,
+    pub created_at: Stamp,
+    pub started_at: Option<Stamp>,
+    pub ended_at: Option<Stamp>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentCounts {
+    pub total: u32,
+    pub by_state: BTreeMap<AgentState, u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemCounts {
+    pub total: u32,
+    pub done: u32,
+    pub failed: u32,
+}
+
+/// `swarm results`: failures are counted, and listed, first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SwarmResults {
+    pub swarm: SwarmInfo,
+    pub failed: u32,
+    pub done: u32,
+    /// Not over yet, or never started.
+    pub open: u32,
+    pub results: Vec<AgentResult>,
+}
+
+/// What one agent made of one item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentResult {
+    pub agent: AgentId,
+    pub name: String,
+    pub adapter: String,
+    pub model: String,
+    pub item: Option<String>,
+    pub index: u32,
+    pub attempt: u32,
+    /// None while it runs.
+    #[serde(flatten)]
+    pub result: Option<AttemptResult>,
+    pub state: AgentState,
+    pub exit: Option<i32>,
+    pub duration_ms: u64,
+    pub tokens: Tokens,
+    pub cost_micros: Micros,
+    pub branch: Option<String>,
+    pub worktree: Option<PathBuf>,
+}

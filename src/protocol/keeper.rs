@@ -1,0 +1,239 @@
+//! Frames between a keeper and whoever connects to it. Versioned and nearly frozen: a
+//! keeper outlives the core that made it, and a newer core must still speak to it.
+//!
+//! A frame is `u32` length (little endian, of what follows), one byte of kind, payload.
+//! Kind 0 is a control message in JSON ([`ToKeeper`] or [`FromKeeper`] by direction),
+//! kind 1 raw terminal bytes (input to a keeper, output from it). The first frame of a
+//! connection says who it is: [`ToKeeper::Core`] or [`ToKeeper::View`].
+
+use crate::model::{AttemptId, Exit, Stamp};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Raised only when an old keeper could misunderstand a new core.
+pub const VERSION: u32 = 1;
+/// Longest frame either side accepts, in bytes.
+pub const MAX_FRAME: usize = 8 << 20;
+pub const KIND_CONTROL: u8 = 0;
+pub const KIND_BYTES: u8 = 1;
+/// A viewer with more than this many unsent bytes gets a fresh screen instead.
+pub const VIEWER_BACKLOG: usize = 256 << 10;
+
+/// In argv, env and file contents of a [`LaunchFile`], replaced by the keeper with the
+/// attempt's own gateway address, `http://127.0.0.1:PORT`, which is known only there.
+pub const GATEWAY_MARK: &str = "@DASH_GATEWAY@";
+
+/// `spec.json` in an attempt's directory: all that `dash __keeper DIR` needs. The core
+/// writes it before it launches the keeper, whose standard input is the first connection
+/// to the core (a Unix stream socket).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeeperSpec {
+    pub version: u32,
+    pub attempt: AttemptId,
+    /// Program and arguments of the agent; the program is looked up in `env`'s PATH.
+    pub argv: Vec<String>,
+    /// The whole environment of the agent.
+    pub env: Vec<(String, String)>,
+    pub cwd: PathBuf,
+    pub cols: u16,
+    pub rows: u16,
+    /// Written before the launch; missing parents are made.
+    pub files: Vec<LaunchFile>,
+    /// True: standard input is /dev/null instead of the terminal (some agents read a
+    /// prompt from it).
+    pub stdin_null: bool,
+    /// Where the keeper listens for cores and viewers.
+    pub keeper_socket: PathBuf,
+    /// The attempt's own socket, whose listener is handed to the core.
+    pub agent_socket: PathBuf,
+    /// The core's socket, to start a core on when it vanished without goodbye.
+    pub core_socket: PathBuf,
+    /// Recording cap in bytes.
+    pub recording_cap: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaunchFile {
+    pub path: PathBuf,
+    pub content: String,
+    /// Permission bits, such as 0o600.
+    pub mode: u32,
+}
+
+/// `keeper.json` in an attempt's directory: who keeps it. All three must fit for a pid to
+/// be that keeper.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeeperId {
+    pub pid: u32,
+    /// Field 22 of /proc/PID/stat: clock ticks after boot.
+    pub start_ticks: u64,
+    /// /proc/sys/kernel/random/boot_id.
+    pub boot: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToKeeper {
+    /// A core takes over: a higher epoch evicts a lower. Facts after `facts_after` follow
+    /// the welcome.
+    Core {
+        version: u32,
+        epoch: u64,
+        facts_after: u64,
+    },
+    /// A viewer, by a ticket that works once. `cols` 0 leaves the size alone.
+    View {
+        version: u32,
+        ticket: String,
+        cols: u16,
+        rows: u16,
+    },
+    /// Core only: facts up to `n` are journaled.
+    Ack {
+        n: u64,
+    },
+    /// Core only: lets a viewer with this ticket in.
+    Ticket {
+        ticket: String,
+        read_only: bool,
+    },
+    /// Core only: SIGTERM (SIGHUP for shells) to the agent, SIGKILL to all that is left
+    /// after `grace_ms`.
+    Stop {
+        grace_ms: u64,
+    },
+    Resize {
+        cols: u16,
+        rows: u16,
+    },
+    /// Core only: answered by [`FromKeeper::Screen`] with the same id.
+    Screen {
+        id: u64,
+    },
+    /// Core only: this core leaves on purpose; do not start another.
+    Goodbye,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromKeeper {
+    /// To a core this frame carries two descriptors (SCM_RIGHTS): the attempt's gateway
+    /// listener (TCP, loopback), then its own Unix listener.
+    Welcome {
+        version: u32,
+        attempt: AttemptId,
+        keeper: u32,
+        cols: u16,
+        rows: u16,
+        bytes: u64,
+    },
+    Fact {
+        fact: Fact,
+    },
+    Gauge {
+        gauge: KeeperGauge,
+    },
+    Screen {
+        id: u64,
+        screen: ScreenDump,
+    },
+    /// To viewers: the terminal has this size now.
+    Size {
+        cols: u16,
+        rows: u16,
+    },
+    /// To viewers: the agent is over; no more bytes follow.
+    Ended {
+        exit: Exit,
+    },
+    Refused {
+        message: String,
+    },
+}
+
+/// Something that happened to the attempt; kept on the keeper's disk until acknowledged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    /// From 1, without gaps.
+    pub n: u64,
+    /// Bytes recorded when it happened.
+    pub offset: u64,
+    pub at: Stamp,
+    #[serde(flatten)]
+    pub kind: FactKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum FactKind {
+    /// The agent's program runs under this pid (as this machine counts, not its namespace).
+    Started {
+        pid: u32,
+    },
+    /// It could not be started; `step` says where: `cwd`, `files`, `pty`, `exec`, `interpreter` …
+    LaunchFailed {
+        step: String,
+        message: String,
+    },
+    Exited {
+        exit: Exit,
+    },
+    /// OSC 7501: `state=…`, as sent.
+    Status {
+        state: String,
+        kind: String,
+        message: String,
+        progress: Option<u8>,
+    },
+    DiskFull,
+    DiskBack,
+    Cut {
+        from: u64,
+        to: u64,
+    },
+}
+
+/// The latest value of what changes all the time; never journaled.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KeeperGauge {
+    /// Bytes recorded so far.
+    pub bytes: u64,
+    /// Last line with text on the screen, without control characters.
+    pub last_line: String,
+    pub title: String,
+    /// OSC 9;4: percent, or none when it is off or indeterminate.
+    pub progress: Option<u8>,
+    /// OSC 9;4 is on.
+    pub busy: bool,
+    /// Bells rung so far.
+    pub bells: u64,
+    /// The bottom rows with text, at most 12, after 100 ms of quiet.
+    pub bottom: Vec<String>,
+}
+
+/// A screen as text and as the bytes that draw it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScreenDump {
+    pub cols: u16,
+    pub rows: u16,
+    pub cursor_row: u16,
+    pub cursor_col: u16,
+    pub cursor_visible: bool,
+    pub alternate: bool,
+    pub title: String,
+    /// One string a row, trailing blanks removed.
+    pub lines: Vec<String>,
+    /// The same rows with SGR sequences, one string a row.
+    pub ansi: Vec<String>,
+}
+
+/// `exit.json` in an attempt's directory: renamed into place and synced before a keeper
+/// leaves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExitRecord {
+    pub exit: Exit,
+    pub at: Stamp,
+    /// Bytes recorded in all.
+    pub bytes: u64,
+    pub screen: ScreenDump,
+}

@@ -1,0 +1,172 @@
+//! Bodies of the REST API under `/v1`. Paths:
+//!
+//! ```text
+//! GET  /v1/health                                 Health
+//! GET  /v1/doctor                                 DoctorReport
+//! POST /v1/shutdown                               Shutdown → 202
+//! GET  /v1/swarms            POST (SwarmSpec) → 201 SwarmInfo
+//! GET  /v1/swarms/{id}       PATCH (Change)   DELETE → 204    ?wait=SECONDS on GET: until it is over
+//! GET  /v1/swarms/{id}/results                    SwarmResults
+//! GET  /v1/agents?swarm=     POST (AgentSpec) → 201 AgentInfo
+//! GET  /v1/agents/{id}       PATCH (Change)                   ?wait=SECONDS on GET: until it is over
+//! GET  /v1/agents/{id}/explain                    Explanation
+//! GET  /v1/agents/{id}/screen?attempt=N           ScreenDump
+//! GET  /v1/agents/{id}/log?attempt=N&format=raw|text|cast&follow=1   stream of bytes
+//! POST /v1/agents/{id}/input (InputBody) → 204
+//! POST /v1/agents/{id}/ticket (TicketBody) → Ticket   (direct attach to the keeper)
+//! GET  /v1/agents/{id}/pty?cols=&rows=&read_only=  WebSocket of raw bytes
+//! GET  /v1/items?swarm=ID    POST (NewItem) → 201 Item
+//! GET  /v1/events            see `protocol::stream`
+//! ```
+//!
+//! `{id}` of a swarm or agent is its id or its name. Errors are [`Problem`], content type
+//! `application/problem+json`.
+
+use crate::model::{AgentState, Refusal, RefusalCode, SwarmId};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// RFC 9457. `code` is stable, `title` for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+    pub code: RefusalCode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let (status, title) = match refusal.code {
+            RefusalCode::Invalid => (400, "invalid request"),
+            RefusalCode::NotEnforced => (400, "not enforced in this build"),
+            RefusalCode::NotFound => (404, "not found"),
+            RefusalCode::Ambiguous => (409, "ambiguous name"),
+            RefusalCode::Conflict => (409, "conflict"),
+            RefusalCode::Forbidden => (403, "forbidden"),
+            RefusalCode::JournalFull => (503, "journal full"),
+            RefusalCode::Internal => (500, "internal error"),
+        };
+        Self {
+            kind: "about:blank".to_owned(),
+            title: title.to_owned(),
+            status,
+            detail: refusal.message,
+            code: refusal.code,
+            hint: refusal.hint,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    pub version: String,
+    pub pid: u32,
+    pub socket: PathBuf,
+    pub uptime_ms: u64,
+    /// Counts core starts on this instance.
+    pub epoch: u64,
+    /// Attempts with a live keeper.
+    pub running: u32,
+    /// Clients with an open event stream or PTY.
+    pub clients: u32,
+    /// True while the journal cannot be written.
+    pub journal_full: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Shutdown {
+    /// Stop the agents too.
+    pub agents: bool,
+}
+
+/// `PATCH`: exactly one field set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Change {
+    /// `stopped`; for a finished agent also `queued`: try its last item again.
+    pub state: Option<AgentState>,
+    /// With `state: queued`: on another model.
+    pub model: Option<String>,
+    pub size: Option<Size>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    pub cols: u16,
+    pub rows: u16,
+}
+
+/// Typed into the agent's terminal, in this order: text, keys, then Enter.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InputBody {
+    pub text: String,
+    /// Key names such as `C-c`, `Up`, `F5`, `Escape`.
+    pub keys: Vec<String>,
+    pub enter: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TicketBody {
+    pub read_only: bool,
+}
+
+/// Good for one connection to the keeper's own socket, as a viewer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ticket {
+    pub socket: PathBuf,
+    pub ticket: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewItem {
+    pub swarm: SwarmId,
+    pub text: String,
+}
+
+/// `dash doctor`: what this machine and this instance can do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DoctorReport {
+    pub checks: Vec<DoctorCheck>,
+    pub adapters: Vec<AdapterReport>,
+    /// `none` in this build.
+    pub scope: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DoctorCheck {
+    pub name: String,
+    pub status: CheckStatus,
+    pub detail: String,
+    /// What to do about it; empty when it is fine.
+    pub remedy: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckStatus {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdapterReport {
+    pub name: String,
+    pub summary: String,
+    /// Where its file came from: `built in` or a path.
+    pub source: String,
+    /// The program found, if it is installed.
+    pub program: Option<PathBuf>,
+    pub version: Option<String>,
+    pub usable: bool,
+    pub detail: String,
+}
