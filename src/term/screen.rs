@@ -329,7 +329,7 @@ impl Screen {
         Self::new(cols, rows, self.core.scrollback)
     }
 
-    /// Cells, attributes, wraps and cursor are the same, of the screen in use.
+    /// Cells, attributes, pen, modes and cursor are the same, of the screen in use.
     pub(super) fn same(&self, other: &Self) -> bool {
         let (a, b) = (self.grid(), other.grid());
         let (cols, rows) = self.size();
@@ -338,10 +338,7 @@ impl Screen {
             && a.alternate_screen() == b.alternate_screen()
             && self.core.modes == other.core.modes
             && a.attributes_formatted() == b.attributes_formatted()
-            && (0..rows).rev().all(|row| {
-                a.row_wrapped(row) == b.row_wrapped(row)
-                    && (0..cols).all(|col| a.cell(row, col) == b.cell(row, col))
-            })
+            && (0..rows).rev().all(|row| (0..cols).all(|col| a.cell(row, col) == b.cell(row, col)))
     }
 }
 
@@ -423,7 +420,7 @@ impl Core {
         out.push_str(state.strip_prefix(hidden).unwrap_or(&state));
     }
 
-    /// Overwrites the active screen with cells, wraps and a cursor that stand for one end
+    /// Overwrites the active screen with cells and a cursor that stand for one end
     /// of all that could have been there.
     fn fill(&mut self, past: Past) {
         let (cols, rows) = self.size();
@@ -434,10 +431,7 @@ impl Core {
         let mut text = String::from("\x1b[r\x1b[?6l\x1b[0;3;7;38;2;1;2;3m\x1b[2J\x1b[H");
         let line: String = std::iter::repeat_n(mark, usize::from(cols)).collect();
         for row in 1..=rows {
-            if past == Past::Low {
-                let _ = write!(text, "\x1b[{row};1H");
-            }
-            text.push_str(&line);
+            let _ = write!(text, "\x1b[{row};1H{line}");
         }
         if past == Past::High {
             // A cursor restored without having been saved since is a difference, too.
@@ -605,3 +599,7 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "screen_tests.rs"]
+mod tests;
