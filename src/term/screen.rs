@@ -7,7 +7,7 @@
 
 use super::lines;
 use super::modes::{Effect, Modes, Pen, is_plain};
-use super::token::{Sink, Span, Tokenizer, params};
+use super::token::{Sink, Span, Tokenizer, open_char, params};
 use crate::protocol::keeper::ScreenDump;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -383,11 +383,14 @@ impl Core {
         }
     }
 
+    /// An unfinished character at the end waits for the rest: the emulator may take one
+    /// split between two calls for something else.
     fn flush(&mut self) {
-        if self.out.is_empty() {
+        let len = self.out.len() - open_char(&self.out);
+        if len == 0 {
             return;
         }
-        let (parser, out) = (&mut self.parser, &self.out);
+        let (parser, out) = (&mut self.parser, &self.out[..len]);
         if catch_unwind(AssertUnwindSafe(|| parser.process(out))).is_err() {
             self.faults += 1;
             let (cols, rows) = self.size();
@@ -398,10 +401,7 @@ impl Core {
             }
             self.parser.process(&self.modes.bytes(rows));
         }
-        self.out.clear();
-        if self.out.capacity() > 4 * PIECE {
-            self.out = Vec::new();
-        }
+        self.out.drain(..len);
     }
 
     fn push(&mut self, bytes: &[u8]) {
