@@ -461,17 +461,13 @@ impl Core {
     /// With autowrap off, what would wrap overwrites the last column instead.
     fn text_without_wrap(&mut self, bytes: &[u8]) {
         let (cols, _) = self.size();
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let len =
-                rest.iter().skip(1).position(|b| b & 0xc0 != 0x80).map_or(rest.len(), |n| n + 1);
-            let (one, more) = rest.split_at(len);
-            if one[0] >= 0x20 && self.column() >= cols {
-                let back = format!("\x1b[{cols}G");
-                self.push(back.as_bytes());
+        for &byte in bytes {
+            // The first byte of a character, or all of it.
+            let first = (0x20..0x80).contains(&byte) || byte >= 0xc0;
+            if first && self.column() >= cols {
+                self.push(format!("\x1b[{cols}G").as_bytes());
             }
-            self.push(one);
-            rest = more;
+            self.push(&[byte]);
         }
     }
 }
@@ -551,7 +547,14 @@ impl Sink for Core {
                 self.push(&b"\t".repeat(tabs));
             }
             (_, b'a') if is_plain(raw) => self.pass(raw, b'C'),
-            (_, b'e') if is_plain(raw) => self.pass(raw, b'B'),
+            (_, b'A' | b'B' | b'd' | b'e') if is_plain(raw) => {
+                // A wrap that is pending does not go up or down with the cursor.
+                let (cols, _) = self.size();
+                if self.column() >= cols {
+                    self.push(format!("\x1b[{cols}G").as_bytes());
+                }
+                self.pass(raw, if last == b'e' { b'B' } else { last });
+            }
             (_, b'b') if is_plain(raw) => {
                 // More than a screenful repeats nothing but time.
                 let (cols, rows) = self.size();

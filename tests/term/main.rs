@@ -12,7 +12,11 @@ const COLS: u16 = 80;
 const ROWS: u16 = 24;
 
 /// What differs from tmux and is meant to, or is known: the case's name, and why.
-const KNOWN: &[(&str, &str)] = &[];
+const KNOWN: &[(&str, &str)] = &[
+    ("wide overwritten", "tmux keeps the first half of a wide character written over"),
+    ("erase with a colour", "capture-pane leaves out cells that were only erased"),
+    ("forward tabs", "tmux 3.3a ignores CHT"),
+];
 
 fn cases() -> Vec<(&'static str, Vec<u8>)> {
     let mut cases: Vec<(&'static str, Vec<u8>)> = Vec::new();
@@ -54,7 +58,8 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ),
     );
     add("erase with a colour", "\x1b[44mab\x1b[K\r\n\x1b[0mx\x1b[42m\x1b[2;5H\x1b[3X".into());
-    add("tabs", "a\tb\tc\x1b[2Zd\r\n\x1b[3Ie\r\n\t\t\t\t\t\t\t\t\t\t\t\tend".into());
+    add("tabs", "a\tb\tc\x1b[2Zd\r\n\t\t\t\t\t\t\t\t\t\t\t\tend".into());
+    add("forward tabs", "\x1b[3Ie".into());
     add("alternate and back", "main\x1b[?1049h\x1b[Hother\x1b[2;2Hx\x1b[?1049l more".into());
     add("alternate", "main\r\n\x1b[?1049h\x1b[3;3Hother".into());
     add(
@@ -192,14 +197,12 @@ fn the_screen_is_what_tmux_shows() {
     for (n, (name, bytes)) in cases().into_iter().enumerate() {
         let file = dir.path().join(format!("{n}"));
         fs::write(&file, &bytes).unwrap();
-        // The signal comes after the bytes were written to the terminal; tmux has read
-        // them when the pane has died, which it does after the last byte.
+        // The pane is dead once tmux has read the last byte.
         let script = format!("stty -opost; cat {}; exec true", file.display());
-        let hook = format!("wait-for -S done{n}");
-        tmux.run(&["set-hook", "-g", "pane-died", &hook]);
         let id = tmux.text(&["new-window", "-dP", "-F", "#{pane_id}", "sh", "-c", &script]);
         let id = id.trim();
-        tmux.run(&["wait-for", &format!("done{n}")]);
+        let dead = |_: &u32| tmux.text(&["display", "-p", "-t", id, "#{pane_dead}"]).trim() == "1";
+        assert!((0..5000).any(|n| dead(&n)), "{name}: the pane goes on");
         let size = tmux.text(&["display", "-p", "-t", id, "#{pane_width}x#{pane_height}"]);
         assert_eq!(size.trim(), format!("{COLS}x{ROWS}"));
         let captured = tmux.text(&["capture-pane", "-p", "-e", "-N", "-t", id]);
@@ -210,7 +213,7 @@ fn the_screen_is_what_tmux_shows() {
         ours.process(&bytes);
         // tmux's picture, which has only text and SGR, is read by drawing it.
         let mut theirs = Screen::new(COLS, ROWS, 0);
-        theirs.process(b"\x1b[?7l");
+        theirs.process(b"\x1b[?7l\x1b)0");
         for (at, line) in captured.lines().enumerate() {
             theirs.process(format!("\x1b[{};1H{line}", at + 1).as_bytes());
         }
