@@ -280,3 +280,6 @@ fn guess_dialect(model: &str, request: &LaunchRequest<'_>) -> Dialect {
         _ => Dialect::Anthropic,
     }
 }
+
+#[cfg(test)]
+mod tests;
