@@ -36,7 +36,7 @@ fn settle_swarm(
     queue.reverse();
 
     let mut moved = false;
-    for agent in agents.iter().filter(|agent| !busy(agent)) {
+    for (place, agent) in agents.iter().enumerate().filter(|(_, agent)| !busy(agent)) {
         let usable = match agent.state {
             AgentState::Stopped | AgentState::Lost => false,
             AgentState::Queued
@@ -51,7 +51,13 @@ fn settle_swarm(
         };
         let room = (limits.attempts == 0 || *running < limits.attempts)
             && swarm.spec.max.is_none_or(|max| here < max);
-        match queue.last().filter(|_| usable) {
+        // From a queue the next; without one each agent has an item of its own.
+        let next = if swarm.queue {
+            queue.last().copied()
+        } else {
+            queue.iter().copied().find(|item| item.index as usize == place + 1)
+        };
+        match next.filter(|_| usable) {
             Some(item) if room => {
                 let number = agent.attempts + 1;
                 let id = agent.id.attempt(number);
@@ -61,7 +67,7 @@ fn settle_swarm(
                     ..Draft::agent(&swarm.id, &agent.id, planned)
                 });
                 decision.effects.push(Effect::Launch { attempt: id });
-                queue.pop();
+                queue.retain(|other| other.index != item.index);
                 *running += 1;
                 here += 1;
                 moved = true;

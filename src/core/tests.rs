@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::*;
-use proptest::prelude::*;
+use proptest::{prelude::{Just, ProptestConfig, prop_assert_eq, prop_oneof, proptest}, strategy::Strategy as _};
 use std::path::PathBuf;
 
 /// A core without a world: what is decided is applied at once.
@@ -289,7 +289,7 @@ enum Step {
     Timers,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl proptest::strategy::Strategy<Value = Step> {
     prop_oneof![
         2 => (1usize..5, proptest::option::of(1usize..8), 0u32..3, proptest::option::of(1u32..3))
             .prop_map(|(agents, items, retries, max)| Step::Create { agents, items, retries, max }),

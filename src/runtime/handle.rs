@@ -7,6 +7,7 @@ use super::{
     gauges::Gauges,
     journal::Journal,
     launch::new_token,
+    log::{LogFormat, LogStream},
     outcome,
     world::{Order, Shared, leaving},
 };
@@ -18,19 +19,19 @@ use crate::{
     },
     protocol::{
         keeper::ScreenDump,
-        rest::{DoctorReport, Size, Ticket},
+        rest::{DoctorReport, InputBody, Size, Ticket},
         stream::{Gauge, Snapshot},
     },
+    term::keys,
 };
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{broadcast, oneshot};
 
 /// A keeper that does not answer in this time is stuck.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -250,15 +251,21 @@ impl Handle {
         })
     }
 
-    /// Where the recording of an attempt lies.
-    pub fn recording(&self, attempt: &AttemptId) -> PathBuf {
-        self.world.instance.attempt_dir(attempt)
-    }
-
-    /// Resolves when more is recorded; none where nothing records any more.
-    pub fn watch_bytes(&self, agent: &AgentId, attempt: &AttemptId) -> Option<watch::Receiver<u64>> {
-        self.world.keeper(attempt)?;
-        self.world.gauges.watch_bytes(agent)
+    /// The recording of an attempt as a stream of bytes; with `follow` until its end.
+    ///
+    /// # Errors
+    /// When there is no recording.
+    pub async fn log(
+        &self,
+        agent: &AgentId,
+        attempt: &AttemptId,
+        format: LogFormat,
+        follow: bool,
+    ) -> Result<LogStream, Refusal> {
+        let dir = self.world.instance.attempt_dir(attempt);
+        let live = self.world.keeper(attempt).filter(|_| follow);
+        let grows = live.and_then(|_| self.world.gauges.watch_bytes(agent));
+        super::log::stream(dir, format, grows).await
     }
 
     async fn order(&self, agent: &AgentId, order: Order) -> Result<AttemptId, Refusal> {
@@ -275,8 +282,21 @@ impl Handle {
     /// Types into an agent's terminal.
     ///
     /// # Errors
-    /// When it does not run.
-    pub async fn input(&self, agent: &AgentId, bytes: Vec<u8>) -> Result<(), Refusal> {
+    /// When it does not run, or a key has no such name.
+    pub async fn input(&self, agent: &AgentId, body: InputBody) -> Result<(), Refusal> {
+        let mut bytes = body.text.into_bytes();
+        for key in &body.keys {
+            let encoded = keys::encode(key, false)
+                .map_err(|error| Refusal::new(RefusalCode::Invalid, error.to_string()))?;
+            bytes.extend(encoded);
+        }
+        if body.enter {
+            bytes.push(b'\r');
+        }
+        if bytes.is_empty() {
+            let why = "nothing to type: no text, no keys, no enter";
+            return Err(Refusal::new(RefusalCode::Invalid, why));
+        }
         let typed = bytes.len() as u64;
         self.order(agent, Order::Input(bytes)).await?;
         self.world.tell(Input::Typed { agent: agent.clone(), bytes: typed }).await;

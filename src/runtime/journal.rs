@@ -118,10 +118,10 @@ impl Journal {
     pub fn recent(&self, limit: usize) -> Result<Vec<EventRecord>, JournalError> {
         let db = self.reader()?;
         let sql = "SELECT coalesce(min(seq), 1) FROM (SELECT seq FROM events ORDER BY seq DESC LIMIT ?1)";
-        let first: u64 = db
+        let first: i64 = db
             .query_row(sql, params![limit as i64], |row| row.get(0))
             .map_err(|source| self.wrap(source))?;
-        read_events(&db, &self.path, first.saturating_sub(1), limit)
+        read_events(&db, &self.path, first.max(1) as u64 - 1, limit)
     }
 
     /// The state as the journal has it: what a failed commit falls back to.
@@ -161,13 +161,14 @@ fn prepare(db: &Connection) -> rusqlite::Result<()> {
 fn load(db: &Connection, path: &Path) -> Result<State, JournalError> {
     let wrap = |source| JournalError::Sqlite { path: path.to_owned(), source };
     let newest = "SELECT seq, body FROM snapshots ORDER BY seq DESC LIMIT 1";
-    let snapshot: Option<(u64, String)> = db
+    let snapshot: Option<(i64, String)> = db
         .query_row(newest, [], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
         .map_err(wrap)?;
     let mut state = match snapshot {
-        Some((seq, body)) => serde_json::from_str(&body)
-            .map_err(|source| JournalError::Corrupt { path: path.to_owned(), seq, source })?,
+        Some((seq, body)) => serde_json::from_str(&body).map_err(|source| {
+            JournalError::Corrupt { path: path.to_owned(), seq: seq as u64, source }
+        })?,
         None => State::default(),
     };
     loop {
@@ -193,14 +194,15 @@ fn read_events(
         .map_err(wrap)?;
     let rows = query
         .query_map(params![since as i64, limit as i64], |row| {
-            Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?))
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
         })
         .map_err(wrap)?;
     let mut records = Vec::new();
     for row in rows {
         let (seq, body) = row.map_err(wrap)?;
-        let record = serde_json::from_str(&body)
-            .map_err(|source| JournalError::Corrupt { path: path.to_owned(), seq, source })?;
+        let record = serde_json::from_str(&body).map_err(|source| {
+            JournalError::Corrupt { path: path.to_owned(), seq: seq as u64, source }
+        })?;
         records.push(record);
     }
     Ok(records)

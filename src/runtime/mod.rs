@@ -15,6 +15,7 @@ mod journal;
 mod launch;
 mod ledger;
 mod link;
+mod log;
 mod outcome;
 mod reap;
 mod world;
@@ -22,6 +23,7 @@ mod worktree;
 
 pub use actor::Commit;
 pub use handle::{Handle, Subscription};
+pub use log::LogFormat;
 pub use world::AgentListener;
 
 use crate::{
@@ -137,7 +139,9 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         match effect {
             Effect::SetTimer { at, timer } => {
                 let set = Message::Timer { at, timer };
-                inbox.send(set).await.context("setting a timer again")?;
+                if inbox.send(set).await.is_err() {
+                    anyhow::bail!("the actor is gone");
+                }
             }
             Effect::Launch { .. } => {}
             Effect::Stop { .. } | Effect::Forget { .. } => effects.send(effect).await?,

@@ -11,7 +11,6 @@ use crate::{
         keeper::ScreenDump,
         rest::{Change, InputBody, Ticket, TicketBody},
     },
-    term::keys,
 };
 use axum::{
     Json,
@@ -105,20 +104,7 @@ pub async fn input(
     Body(body): Body<InputBody>,
 ) -> Answer<StatusCode> {
     let id = served.handle.agent_id(&name).await?;
-    let mut bytes = body.text.into_bytes();
-    for key in &body.keys {
-        let encoded = keys::encode(key, false)
-            .map_err(|error| Refusal::new(RefusalCode::Invalid, error.to_string()))?;
-        bytes.extend(encoded);
-    }
-    if body.enter {
-        bytes.push(b'\r');
-    }
-    if bytes.is_empty() {
-        let why = "nothing to type: no text, no keys, no enter";
-        return Err(Refused(Refusal::new(RefusalCode::Invalid, why)));
-    }
-    served.handle.input(&id, bytes).await?;
+    served.handle.input(&id, body).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

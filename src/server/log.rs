@@ -4,7 +4,10 @@ use super::{
     identity::Served,
     problem::{Answer, Query},
 };
-use crate::model::{Refusal, RefusalCode};
+use crate::{
+    model::{Refusal, RefusalCode},
+    runtime::LogFormat,
+};
 use axum::{
     body::Body,
     extract::{Path, State},
@@ -29,10 +32,10 @@ pub async fn read(
     let agent = served.handle.agent_id(&name).await?;
     let attempt = served.handle.attempt(&agent, wish.attempt).await?;
     let format = wish.format.as_deref().unwrap_or("raw");
-    let kind = match format {
-        "raw" => "application/octet-stream",
-        "text" => "text/plain; charset=utf-8",
-        "cast" => "application/x-asciicast",
+    let (format, kind) = match format {
+        "raw" => (LogFormat::Raw, "application/octet-stream"),
+        "text" => (LogFormat::Text, "text/plain; charset=utf-8"),
+        "cast" => (LogFormat::Cast, "application/x-asciicast"),
         other => {
             let why = format!("no log format is called {other:?}");
             return Err(Refusal::new(RefusalCode::Invalid, why).hinted("raw, text or cast").into());
