@@ -56,10 +56,6 @@ impl Conn {
         Self { stream, decoder, out: Vec::new(), at: 0, head: 0, role, dead: false }
     }
 
-    pub fn stream(&self) -> &UnixStream {
-        &self.stream
-    }
-
     pub fn is_core(&self) -> bool {
         matches!(self.role, Role::Core { .. })
     }

@@ -56,11 +56,6 @@ impl FactLog {
         Ok(Self { file, len, last, waiting: VecDeque::new() })
     }
 
-    /// Number of the newest fact.
-    pub fn last(&self) -> u64 {
-        self.last
-    }
-
     /// True while a fact waits for space on the disk.
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()

@@ -3,7 +3,7 @@
 use super::child::Child;
 use crate::protocol::keeper::{GATEWAY_MARK, KeeperSpec, LaunchFile};
 use crate::sandbox::Plan;
-use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fd::BorrowedFd;
 use rustix::fs::MemfdFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::fs::{self, File, OpenOptions};
@@ -76,7 +76,7 @@ pub fn spawn(spec: &KeeperSpec, tty: BorrowedFd<'_>) -> io::Result<Child> {
         .stdout(Stdio::from(theirs))
         .stderr(Stdio::from(tty.try_clone_to_owned()?))
         .spawn()?;
-    Ok(Child::new(shim.id(), OwnedFd::from(ours)))
+    Ok(Child::new(shim.id(), ours))
 }
 
 fn number(key: &str) -> Option<u64> {
