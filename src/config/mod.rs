@@ -4,5 +4,5 @@
 mod file;
 pub mod paths;
 
-pub use file::{AgentsConfig, Config, CoreConfig, Dialect, Provider, Simulated, Ui};
+pub use file::{AgentsConfig, Config, CoreConfig, Dialect, ModelPrice, Provider, Simulated, Ui};
 pub use paths::Instance;
