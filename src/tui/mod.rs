@@ -1,1 +1,8 @@
+//! The full-screen session.
 
+pub mod focus;
+mod nearest;
+pub mod palette;
+pub mod theme;
+pub mod ui;
+pub mod views;
