@@ -369,4 +369,6 @@ fn clip(text: &str, max: usize) -> String {
 }
 
 #[cfg(test)]
+mod recordings;
+#[cfg(test)]
 mod tests;
