@@ -58,6 +58,11 @@ pub fn top(dir: &Path) -> Vec<String> {
     git(dir, &["rev-parse", "--show-toplevel"])
 }
 
+/// Prints the directory that all worktrees of a repository share, absolute.
+pub fn common_dir(dir: &Path) -> Vec<String> {
+    git(dir, &["rev-parse", "--path-format=absolute", "--git-common-dir"])
+}
+
 /// Prints the commit that a new worktree starts from; fails where there is none yet.
 pub fn base(dir: &Path) -> Vec<String> {
     git(dir, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])
