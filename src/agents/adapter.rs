@@ -24,6 +24,7 @@ pub struct Adapter {
     pub(super) name: String,
     summary: String,
     source: String,
+    measured: String,
     dialect: Option<Dialect>,
     pub(super) run: Run,
     pub(super) program: String,
@@ -160,6 +161,7 @@ impl Adapter {
             name,
             summary: file.summary,
             source: source.to_owned(),
+            measured: file.measured,
             dialect: file.dialect,
             run: file.program.run,
             program: file.program.name,
@@ -189,6 +191,11 @@ impl Adapter {
         &self.source
     }
 
+    /// The version its file was written for; empty where none is said.
+    pub fn measured(&self) -> &str {
+        &self.measured
+    }
+
     /// The program that would run; none where it is not installed. For `command` this is
     /// the shell, since what it runs is known only with the request.
     pub fn program(&self, path: &str) -> Option<PathBuf> {
@@ -204,7 +211,7 @@ impl Adapter {
         &self.install
     }
 
-    /// Program and arguments that print its version.
+    /// Program (a name, to be found on the agent's PATH) and arguments that print its version.
     pub fn version_command(&self) -> Option<Vec<String>> {
         if self.run != Run::Program || self.version.is_empty() {
             return None;

@@ -20,9 +20,8 @@ pub struct File {
     pub name: Text,
     /// One line for `dash doctor`.
     pub summary: String,
-    /// The version that the facts in this file were measured on; for people.
+    /// The version that the facts in this file were measured on.
     #[serde(default)]
-    #[allow(dead_code)]
     pub measured: String,
     /// The API it speaks to its provider, if it speaks only one.
     pub dialect: Option<Dialect>,

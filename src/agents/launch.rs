@@ -219,7 +219,6 @@ impl<'a> Filling<'a> {
         variables.set("DASH_SOCKET", &request.agent_socket.to_string_lossy());
         variables.set("DASH_AGENT", request.agent.as_str());
         variables.set("DASH_ATTEMPT", request.attempt.as_str());
-        variables.set("DASH_SWARM", request.swarm.as_str());
         variables.set("DASH_TOKEN", request.token);
         variables.point_at_gateway(request.token);
         for (name, template) in &rules.env {

@@ -19,16 +19,18 @@ pub fn from_toml(source: &str, text: &str, error: &toml::de::Error) -> String {
     let message = error.message();
     let mut named = message.split('`').skip(1).step_by(2);
     let mut said = message.trim_end().replace('\n', "; ");
-    if message.starts_with("unknown field") || message.starts_with("unknown variant") {
-        if let Some(wrong) = named.next() {
-            let kind = if message.starts_with("unknown field") { "key" } else { "value" };
-            said = format!("unknown {kind} `{wrong}`");
-            match nearest(wrong, named.clone()) {
-                Some(name) => said.push_str(&format!(", did you mean `{name}`?")),
-                None => {
-                    let all: Vec<_> = named.collect();
-                    said.push_str(&format!("; known are {}", all.join(", ")));
-                }
+    let kind = match message {
+        _ if message.starts_with("unknown field") => Some("key"),
+        _ if message.starts_with("unknown variant") => Some("value"),
+        _ => None,
+    };
+    if let (Some(kind), Some(wrong)) = (kind, named.next()) {
+        said = format!("unknown {kind} `{wrong}`");
+        match nearest(wrong, named.clone()) {
+            Some(name) => said.push_str(&format!(", did you mean `{name}`?")),
+            None => {
+                let all: Vec<_> = named.collect();
+                said.push_str(&format!("; known are {}", all.join(", ")));
             }
         }
     }

@@ -261,11 +261,11 @@ impl Watcher {
     fn event(&mut self, event: &Value, seen: &mut Vec<Observation>) {
         let rules = Arc::clone(&self.rules);
         for rule in rules.output.iter().filter(|rule| rule.fits(event)) {
-            if let Some(session) = rule.session(event) {
-                if self.session.as_deref() != Some(&session) {
-                    self.session = Some(session.clone());
-                    seen.push(Observation::Session(session));
-                }
+            if let Some(session) = rule.session(event)
+                && self.session.as_ref() != Some(&session)
+            {
+                self.session = Some(session.clone());
+                seen.push(Observation::Session(session));
             }
             if let Some(text) = rule.text(event) {
                 self.text = clip(&text, MAX_TEXT);
@@ -368,5 +368,7 @@ fn clip(text: &str, max: usize) -> String {
     format!("{}…", &text[..end])
 }
 
+#[cfg(test)]
+mod recordings;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 //!
 //! Pure: the caller runs git. Every command is a list of arguments after `git`, given with
 //! the options that keep a repository's own settings from running programs, and run with
-//! `-C DIR` where the function says so.
+//! [`ENVIRONMENT`]. What those options cannot switch off are a repository's own clean and
+//! smudge filters: on a tree that an agent may write, git belongs into the agent's sandbox.
 
 use crate::model::{AgentId, FileChange, SwarmId};
 use std::{collections::BTreeMap, path::Path};
