@@ -82,6 +82,7 @@ impl Simulated {
             .or_else(|| env(SCENARIO_VARIABLE).filter(|path| !path.is_empty()).map(Into::into));
         let scenario = match path {
             Some(path) => Scenario::read(&path)?,
+            None if config.rehearsal => Scenario::parse(DEMO, "the rehearsal's scenario")?,
             None => Scenario::parse(DEFAULT, "the built-in scenario")?,
         };
         Ok(Self { scenario })
