@@ -15,8 +15,18 @@ fn main() -> ExitCode {
         Some((first, rest)) if first == "__core" => {
             let socket = Path::new(&rest[0]);
             let instance = dash::config::Instance::at(socket).unwrap();
-            let options = dash::server::Options { config: Default::default(), adapters: None, foreground: false };
-            match dash::server::run(instance, options) { Ok(code) => code, Err(e) => { eprintln!("{e:#}"); ExitCode::from(1) } }
+            let options = dash::server::Options {
+                config: Default::default(),
+                adapters: None,
+                foreground: false,
+            };
+            match dash::server::run(instance, options) {
+                Ok(code) => code,
+                Err(e) => {
+                    eprintln!("{e:#}");
+                    ExitCode::from(1)
+                }
+            }
         }
         _ => ExitCode::from(2),
     }

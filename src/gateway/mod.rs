@@ -26,7 +26,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use ledger::{Call, CallReport, Caller, Ledger, OverBudget, Reservation, ReserveFuture, Traffic};
+pub use ledger::{
+    Call, CallReport, Caller, Ledger, OverBudget, Reservation, ReserveFuture, Traffic,
+};
 pub use server::Serving;
 pub use upstream::BadProvider;
 
