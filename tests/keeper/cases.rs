@@ -208,7 +208,7 @@ fn listeners_are_handed_over_and_stay() {
 #[test]
 fn fifty_megabytes_are_recorded_exactly() {
     let world = World::sh(
-        "stty -opost; head -c 50000000 /dev/urandom | tee copy | sha256sum > sum & wait; cat copy",
+        "stty raw -echo; head -c 50000000 /dev/urandom | tee copy | sha256sum > sum & wait; cat copy",
     );
     let (_keeper, mut core) = world.start();
     assert_eq!(core.exited().code, Some(0));
