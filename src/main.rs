@@ -12,6 +12,7 @@ fn main() -> ExitCode {
             Some(dir) => dash::keeper::main(Path::new(dir)),
             None => ExitCode::from(2),
         },
+        Some((first, _)) if first == "__mini" => dash::mini::main(),
         _ => ExitCode::from(2),
     }
 }
