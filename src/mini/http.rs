@@ -38,12 +38,21 @@ pub struct Response {
 
 enum Body {
     Length(io::Take<BufReader<TcpStream>>),
-    Chunked { from: BufReader<TcpStream>, left: u64, over: bool },
+    Chunked {
+        from: BufReader<TcpStream>,
+        left: u64,
+        over: bool,
+    },
     /// Until the connection ends.
     Rest(BufReader<TcpStream>),
 }
 
-pub fn post(base: &Base, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Response> {
+pub fn post(
+    base: &Base,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Response> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the address has no host");
     let mut stream = None;
     for address in base.host.to_socket_addrs()? {
@@ -219,7 +228,10 @@ mod tests {
         );
         let cut = Err(io::ErrorKind::UnexpectedEof);
         assert_eq!(answered(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nhi"), cut);
-        assert_eq!(answered(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n"), cut);
+        assert_eq!(
+            answered(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n"),
+            cut
+        );
         assert_eq!(answered(b""), cut);
         assert_eq!(answered(b"SSH-2.0\r\n"), Err(io::ErrorKind::InvalidData));
     }
@@ -227,6 +239,9 @@ mod tests {
     #[test]
     fn only_plain_addresses() {
         assert!(Base::parse("https://example.org").is_err());
-        assert_eq!(Base::parse("http://h/a/").unwrap(), Base { host: "h:80".into(), path: "/a".into() });
+        assert_eq!(
+            Base::parse("http://h/a/").unwrap(),
+            Base { host: "h:80".into(), path: "/a".into() }
+        );
     }
 }

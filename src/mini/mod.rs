@@ -191,47 +191,47 @@ impl Mini {
         let mut pause = FIRST_PAUSE;
         let mut away: Option<Instant> = None;
         loop {
-            let (message, status, wait) =
-                match post(&self.base, self.talk.path(), &headers, &body) {
-                    Ok(response) if response.status == 200 => {
-                        away = None;
-                        let mut begun = false;
-                        let mut show = |text: &str| {
-                            begun = true;
-                            self.show.print("", text);
-                        };
-                        let result = self.talk.read(response, &mut show);
-                        if begun {
-                            self.show.print("", "\n");
-                        }
-                        match result {
-                            Ok(said) => return Ok(said),
-                            Err(Broken::Io(e)) => (format!("the answer broke off: {e}"), None, None),
-                            Err(Broken::Provider(message)) => (message, None, None),
-                        }
+            let (message, status, wait) = match post(&self.base, self.talk.path(), &headers, &body)
+            {
+                Ok(response) if response.status == 200 => {
+                    away = None;
+                    let mut begun = false;
+                    let mut show = |text: &str| {
+                        begun = true;
+                        self.show.print("", text);
+                    };
+                    let result = self.talk.read(response, &mut show);
+                    if begun {
+                        self.show.print("", "\n");
                     }
-                    Ok(response) => {
-                        away = None;
-                        let (status, wait) = (response.status, response.retry_after);
-                        let message = talk::error_message(response);
-                        let message = format!("{message} (HTTP {status})");
-                        if !matches!(status, 408 | 429 | 500..) {
-                            return Err(Failure { message, status: Some(status) });
-                        }
-                        (message, Some(status), wait)
+                    match result {
+                        Ok(said) => return Ok(said),
+                        Err(Broken::Io(e)) => (format!("the answer broke off: {e}"), None, None),
+                        Err(Broken::Provider(message)) => (message, None, None),
                     }
-                    Err(e) if is_away(&e) => {
-                        let since = *away.get_or_insert_with(Instant::now);
-                        if since.elapsed() > AWAY_LIMIT {
-                            return Err(format!("the gateway does not come back: {e}").into());
-                        }
-                        // Waiting for a core is not a try.
-                        self.pause(&format!("the gateway is away ({e})"), pause);
-                        pause = (pause * 2).min(LONGEST_PAUSE);
-                        continue;
+                }
+                Ok(response) => {
+                    away = None;
+                    let (status, wait) = (response.status, response.retry_after);
+                    let message = talk::error_message(response);
+                    let message = format!("{message} (HTTP {status})");
+                    if !matches!(status, 408 | 429 | 500..) {
+                        return Err(Failure { message, status: Some(status) });
                     }
-                    Err(e) => (format!("cannot ask the model: {e}"), None, None),
-                };
+                    (message, Some(status), wait)
+                }
+                Err(e) if is_away(&e) => {
+                    let since = *away.get_or_insert_with(Instant::now);
+                    if since.elapsed() > AWAY_LIMIT {
+                        return Err(format!("the gateway does not come back: {e}").into());
+                    }
+                    // Waiting for a core is not a try.
+                    self.pause(&format!("the gateway is away ({e})"), pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    continue;
+                }
+                Err(e) => (format!("cannot ask the model: {e}"), None, None),
+            };
             tries += 1;
             if tries >= MAX_TRIES {
                 return Err(Failure { message: format!("{message}, {tries} times"), status });

@@ -104,7 +104,9 @@ impl Filter {
                         out.push(b'm');
                         self.state = Seen::Text;
                     }
-                    b'0'..=b'9' | b';' | b':' if self.sequence.len() < 64 => self.sequence.push(byte),
+                    b'0'..=b'9' | b';' | b':' if self.sequence.len() < 64 => {
+                        self.sequence.push(byte)
+                    }
                     0x40..=0x7e => self.state = Seen::Text,
                     _ => {}
                 },
@@ -139,10 +141,7 @@ mod tests {
     fn only_colours_pass() {
         let text = b"a\x1b[31mb\x1b[0m\x1b[2Jc\x1b]7501;state=done\x07d\r\n\x1b]0;t\x1b\\e\n\nf";
         let whole = Filter::default().pass(text);
-        assert_eq!(
-            String::from_utf8_lossy(&whole),
-            "  a\x1b[31mb\x1b[0mcd\n  e\n  \n  f"
-        );
+        assert_eq!(String::from_utf8_lossy(&whole), "  a\x1b[31mb\x1b[0mcd\n  e\n  \n  f");
         let mut split = Filter::default();
         let parts: Vec<u8> = text.chunks(1).flat_map(|byte| split.pass(byte)).collect();
         assert_eq!(parts, whole);

@@ -155,9 +155,8 @@ impl Conversation {
                         json!({"id": tool.id, "type": "function", "function": function})
                     })
                     .collect();
-                self.messages.push(
-                    json!({"role": "assistant", "content": said.text, "tool_calls": calls}),
-                );
+                self.messages
+                    .push(json!({"role": "assistant", "content": said.text, "tool_calls": calls}));
                 for (tool, text) in said.tools.iter().zip(results) {
                     self.messages
                         .push(json!({"role": "tool", "tool_call_id": tool.id, "content": text}));
@@ -213,7 +212,8 @@ fn anthropic(event: &Value, said: &mut Said, show: &mut dyn FnMut(&str)) -> bool
                 said.text.push_str(text);
                 show(text);
             }
-            if let (Some(json), Some(tool)) = (delta["partial_json"].as_str(), said.tools.last_mut())
+            if let (Some(json), Some(tool)) =
+                (delta["partial_json"].as_str(), said.tools.last_mut())
             {
                 tool.arguments.push_str(json);
             }

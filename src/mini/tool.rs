@@ -99,7 +99,7 @@ fn attempt(command: &str, limit: Duration, show: &Show) -> io::Result<String> {
             (false, true) => None,
             (false, false) => Some(left),
         };
-        let [mut ready_out, mut ready_done] = [false; 2];
+        let (ready_out, ready_done);
         {
             let mut fds = vec![PollFd::new(&done, PollFlags::IN)];
             if open {
