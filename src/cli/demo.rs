@@ -159,7 +159,10 @@ impl Home {
             rehearsal: true,
             may_start: true,
             // Also for a core that a keeper starts anew: it inherits this one's environment.
-            env: vec![("XDG_STATE_HOME".into(), state.into())],
+            env: vec![
+                ("XDG_STATE_HOME".into(), state.into()),
+                (super::REHEARSAL.into(), "1".into()),
+            ],
             ..Target::new(instance)
         })
     }

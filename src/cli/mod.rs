@@ -39,6 +39,9 @@ use std::{
     process::ExitCode,
 };
 
+/// Set for the core of a rehearsal, and so for its keepers.
+const REHEARSAL: &str = "DASH_REHEARSAL";
+
 /// What is left to do after the command line was read.
 #[derive(Debug)]
 pub enum Next {
@@ -146,7 +149,8 @@ async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
 /// `dash __core --socket PATH [--rehearsal]`: how clients and keepers start a core.
 fn core_wish(args: &[OsString]) -> Result<CoreWish, Failure> {
     let mut socket = None;
-    let mut rehearsal = false;
+    // A keeper that starts a core anew knows the socket alone; the rest is inherited.
+    let mut rehearsal = std::env::var_os(REHEARSAL).is_some();
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.to_str() {

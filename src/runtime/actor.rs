@@ -14,7 +14,10 @@ use super::{
     journal::{Journal, JournalError, SNAPSHOT_EVERY},
 };
 use crate::{
-    core::{Draft, Effect, Input, Limits, Reply, State, Timer, agent_info, apply, decide, settle, swarm_info},
+    core::{
+        Draft, Effect, Input, Limits, Reply, State, Timer, agent_info, apply, decide, settle,
+        swarm_info,
+    },
     model::{AgentId, Event, EventRecord, Refusal, RefusalCode, Stamp, SwarmId},
     protocol::stream::Update,
 };

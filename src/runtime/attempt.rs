@@ -71,7 +71,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         adopt::Found::Ended(record, error) => {
             keeping.launch_error = error;
             return keeping.end(None, *record).await;
-        },
+        }
         adopt::Found::Gone => return keeping.lost().await,
         adopt::Found::Never => match launch::launch(world, &mut plan).await {
             Ok(stream) => to_tokio(stream),
@@ -142,7 +142,7 @@ impl Keeping {
                     adopt::Found::Ended(record, error) => {
                         self.launch_error = error;
                         return self.end(None, *record).await;
-                    },
+                    }
                     adopt::Found::Gone | adopt::Found::Never => return self.lost().await,
                 },
             }
@@ -151,11 +151,8 @@ impl Keeping {
 
     async fn talk(&mut self, stream: UnixStream) -> Over {
         let (mut reader, mut writer) = link::split(stream);
-        let hello = ToKeeper::Core {
-            version: VERSION,
-            epoch: self.world.epoch,
-            facts_after: self.fact_n,
-        };
+        let hello =
+            ToKeeper::Core { version: VERSION, epoch: self.world.epoch, facts_after: self.fact_n };
         if writer.control(&hello).await.is_err() {
             return Over::Broken;
         }

@@ -18,8 +18,8 @@ mod link;
 mod log;
 mod outcome;
 mod reap;
-mod world;
 mod worktree;
+mod world;
 
 pub use actor::Commit;
 pub use handle::{Handle, Subscription};

@@ -97,8 +97,8 @@ fn log_to(instance: &Instance, foreground: bool) -> anyhow::Result<()> {
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     // A second core in the same process exists only in tests: the first one's logs do.
     let _ = if foreground {
-        let colours = std::env::var_os("NO_COLOR").is_none()
-            && rustix::termios::isatty(std::io::stderr());
+        let colours =
+            std::env::var_os("NO_COLOR").is_none() && rustix::termios::isatty(std::io::stderr());
         logs.with_ansi(colours).with_writer(std::io::stderr).try_init()
     } else {
         let path = instance.core_log();
