@@ -218,7 +218,7 @@ impl House<'_> {
                 };
                 if theirs.module != me
                     && !row.may_import(&full, theirs.module)
-                    && !self.deviates(me, theirs.module)
+                    && !self.deviates(me, &full)
                 {
                     out.push(format!("{at}: {me} imports {}", segments.join("::")));
                     return;
@@ -230,7 +230,7 @@ impl House<'_> {
                         |reader| {
                             let may = reader.module == theirs.module
                                 || reader.may_import(&full, theirs.module)
-                                || self.deviates(reader.module, theirs.module);
+                                || self.deviates(reader.module, &full);
                             (!may).then(|| theirs.module.to_owned())
                         },
                         path,
@@ -283,7 +283,8 @@ impl House<'_> {
         }
     }
 
-    fn deviates(&self, from: &str, to: &str) -> bool {
-        self.deviations.iter().any(|(a, b, _)| *a == from && *b == to)
+    fn deviates(&self, from: &str, target: &str) -> bool {
+        let below = |entry: &str| target == entry || target.starts_with(&format!("{entry}/"));
+        self.deviations.iter().any(|(a, b, _)| *a == from && below(b))
     }
 }
