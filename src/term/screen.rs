@@ -1,4 +1,18 @@
 //! The one place that names the emulator crate.
+//!
+//! Output passes through our own tokenizer first, which fills what the emulator lacks
+//! (line drawing, IND, NEL, CBT, colours with colons …) and keeps strings such as OSC out
+//! of it, whose payload it would keep without limit. No bytes and no size make it panic: a
+//! fault inside the emulator costs the picture, which the next redraw brings back.
+
+use super::lines;
+use super::modes::{Effect, Modes, Pen, is_plain};
+use super::token::{Sink, Span, Tokenizer, params};
+use crate::protocol::keeper::ScreenDump;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::num::NonZeroU16;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A colour as the program asked for it; the viewer's theme decides what it looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -25,56 +39,569 @@ pub struct Cell<'a> {
     pub inverse: bool,
 }
 
+/// Which of two opposite unknown pasts a [`Screen::guess`] assumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Past {
+    Low,
+    High,
+}
+
 /// A terminal screen fed with bytes.
 pub struct Screen {
+    core: Core,
+    tokens: Tokenizer,
+}
+
+/// All but the tokenizer, so that it can be the tokenizer's sink.
+struct Core {
     parser: vt100::Parser,
+    scrollback: usize,
+    modes: Modes,
+    /// Bytes for the emulator, not yet given to it.
+    out: Vec<u8>,
+    faults: u64,
+}
+
+/// Given to the emulator in pieces of about this many bytes.
+const PIECE: usize = 16 << 10;
+
+fn at_least_one(n: u16) -> NonZeroU16 {
+    NonZeroU16::new(n).unwrap_or(NonZeroU16::MIN)
 }
 
 impl Screen {
     /// `scrollback` in rows kept in memory. Sizes of 0 count as 1.
     pub fn new(cols: u16, rows: u16, scrollback: usize) -> Self {
-        todo!()
+        let parser = vt100::Parser::new(at_least_one(rows), at_least_one(cols), scrollback);
+        let modes = Modes::default();
+        Self {
+            core: Core { parser, scrollback, modes, out: Vec::new(), faults: 0 },
+            tokens: Tokenizer::default(),
+        }
     }
-    pub fn process(&mut self, bytes: &[u8]) {}
-    pub fn resize(&mut self, cols: u16, rows: u16) {}
+
+    pub fn process(&mut self, bytes: &[u8]) {
+        self.tokens.feed(bytes, &mut self.core);
+        self.core.flush();
+    }
+
+    pub fn resize(&mut self, cols: u16, rows: u16) {
+        let (cols, rows) = (at_least_one(cols), at_least_one(rows));
+        if (cols.get(), rows.get()) == self.size() {
+            return;
+        }
+        let parser = &mut self.core.parser;
+        if catch_unwind(AssertUnwindSafe(|| parser.set_size(rows, cols))).is_err() {
+            self.core.faults += 1;
+            self.core.parser = vt100::Parser::new(rows, cols, self.core.scrollback);
+        }
+        self.core.modes.resized();
+    }
+
+    fn grid(&self) -> &vt100::Screen {
+        self.core.parser.screen()
+    }
+
     /// Columns, rows.
     pub fn size(&self) -> (u16, u16) {
-        todo!()
+        self.core.size()
     }
-    /// Row, column, both from 0.
+
+    /// Row, column, both from 0. The column is at most the last one, also while the next
+    /// character is to wrap.
     pub fn cursor(&self) -> (u16, u16) {
-        todo!()
+        let (row, col) = self.grid().cursor_position();
+        (row, col.min(self.size().0 - 1))
     }
+
     pub fn cursor_visible(&self) -> bool {
-        todo!()
+        !self.core.modes.cursor_hidden
     }
+
     pub fn cell(&self, row: u16, col: u16) -> Cell<'_> {
-        todo!()
+        let Some(cell) = self.grid().cell(row, col) else { return Cell::default() };
+        Cell {
+            text: cell.contents(),
+            wide: cell.is_wide(),
+            continuation: cell.is_wide_continuation(),
+            fg: color(cell.fgcolor()),
+            bg: color(cell.bgcolor()),
+            bold: cell.bold(),
+            dim: cell.dim(),
+            italic: cell.italic(),
+            underline: cell.underline(),
+            inverse: cell.inverse(),
+        }
     }
+
+    /// The row goes on in the next one without a line break.
+    pub fn row_wrapped(&self, row: u16) -> bool {
+        self.grid().row_wrapped(row)
+    }
+
     /// Trailing blanks removed.
     pub fn row_text(&self, row: u16) -> String {
-        todo!()
+        let mut text = String::new();
+        for col in 0..self.size().0 {
+            let cell = self.cell(row, col);
+            if !cell.continuation {
+                text.push_str(if cell.text.is_empty() { " " } else { cell.text });
+            }
+        }
+        text.truncate(text.trim_end_matches(' ').len());
+        text
     }
+
+    /// The row with SGR sequences, trailing unstyled blanks removed; it starts and ends
+    /// with the default pen.
+    pub fn row_ansi(&self, row: u16) -> String {
+        let mut text = String::new();
+        let mut pen = Pen::default();
+        let mut blanks = 0;
+        for col in 0..self.size().0 {
+            let cell = self.cell(row, col);
+            if cell.continuation {
+                continue;
+            }
+            let own = Pen::from(&cell);
+            let blank = cell.text.trim_matches(' ').is_empty();
+            if blank && own == Pen::default() {
+                blanks += 1;
+                continue;
+            }
+            if blanks > 0 {
+                if pen != Pen::default() {
+                    pen = Pen::default();
+                    text.push_str("\x1b[0m");
+                }
+                text.extend(std::iter::repeat_n(' ', blanks));
+                blanks = 0;
+            }
+            if own != pen {
+                text.push_str(&own.sgr());
+                pen = own;
+            }
+            text.push_str(if cell.text.is_empty() { " " } else { cell.text });
+        }
+        if pen != Pen::default() {
+            text.push_str("\x1b[0m");
+        }
+        text
+    }
+
     pub fn alternate(&self) -> bool {
-        todo!()
+        self.grid().alternate_screen()
     }
+
     pub fn bracketed_paste(&self) -> bool {
-        todo!()
+        self.core.modes.bracketed_paste
     }
+
     pub fn application_cursor(&self) -> bool {
-        todo!()
+        self.core.modes.application_cursor
     }
+
+    /// The program draws a frame that is not complete yet (mode 2026).
+    pub fn synchronized(&self) -> bool {
+        self.core.modes.synchronized
+    }
+
+    /// The program wants mouse events: 0 for none, else the mode's number (9, 1000, 1002,
+    /// 1003), and whether in the SGR form.
+    pub fn mouse(&self) -> (u16, bool) {
+        (self.core.modes.mouse, self.core.modes.mouse_encoding == 1006)
+    }
+
+    /// Last title set by OSC 0 or 2, cleaned.
+    pub fn title(&self) -> &str {
+        &self.core.modes.title
+    }
+
+    /// Faults of the emulator survived so far.
+    pub fn faults(&self) -> u64 {
+        self.core.faults
+    }
+
+    /// Last row with text, cleaned and cut to `width`.
+    pub fn last_line(&self, width: usize) -> String {
+        (0..self.size().1)
+            .rev()
+            .map(|row| lines::last_line(std::iter::once(self.row_text(row).as_str()), width))
+            .find(|line| !line.is_empty())
+            .unwrap_or_default()
+    }
+
+    /// The bottom rows with text, at most `max`, top first, cleaned.
+    pub fn bottom(&self, max: usize) -> Vec<String> {
+        let width = usize::from(self.size().0);
+        let mut found: Vec<String> = (0..self.size().1)
+            .rev()
+            .map(|row| lines::clean_to_width(&self.row_text(row), width))
+            .filter(|line| !line.trim().is_empty())
+            .take(max)
+            .collect();
+        found.reverse();
+        found
+    }
+
     /// Rows scrolled back by the viewer; clamped to what is kept.
-    pub fn set_scrollback(&mut self, rows: usize) {}
-    pub fn scrollback(&self) -> usize {
-        todo!()
+    pub fn set_scrollback(&mut self, rows: usize) {
+        self.core.parser.screen_mut().set_scrollback(rows);
     }
+
+    pub fn scrollback(&self) -> usize {
+        self.grid().scrollback()
+    }
+
     /// Bytes that bring a fresh terminal of the same size into this state: both screens,
     /// modes, scroll region, cursor.
     pub fn restore_bytes(&self) -> Vec<u8> {
-        todo!()
+        let mut scratch = self.core.copy();
+        scratch.parser.screen_mut().set_scrollback(0);
+        let modes = &self.core.modes;
+        let mut out = String::from("\x1b[?1049l\x1b[r\x1b[?6l\x1b(B\x0f\x1b[?7h\x1b[0m");
+        if self.alternate() {
+            scratch.parser.process(b"\x1b[?47l");
+            out.push_str(&scratch.parser.screen().contents_formatted());
+            // Leaving the alternate screen brings back what was saved on entering it.
+            scratch.parser.process(b"\x1b8");
+            scratch.place_cursor(&mut out);
+            out.push_str(&modes.saved_pen.sgr());
+            out.push_str("\x1b[?1049h");
+            scratch = self.core.copy();
+        }
+        out.push_str(&scratch.parser.screen().contents_formatted());
+        let page = modes.page();
+        if !self.alternate() {
+            let mut saved = self.core.copy();
+            saved.parser.process(b"\x1b8");
+            let (row, col) = saved.parser.screen().cursor_position();
+            let _ = write!(out, "\x1b[{};{}H{}\x1b7", row + 1, col + 1, modes.saved_pen.sgr());
+        }
+        if let Some((top, bottom)) = page.region {
+            let _ = write!(out, "\x1b[{top};{bottom}r");
+        }
+        if page.origin {
+            let top = page.region.map_or(1, |r| r.0);
+            let (row, col) = self.cursor();
+            let row = (row + 2).saturating_sub(top).max(1);
+            let _ = write!(out, "\x1b[?6h\x1b[{row};{}H", col + 1);
+        } else {
+            scratch.place_cursor(&mut out);
+        }
+        out.push_str(&modes.pen.sgr());
+        out.push_str(&modes.input_bytes());
+        if !modes.title.is_empty() {
+            let _ = write!(out, "\x1b]2;{}\x1b\\", modes.title);
+        }
+        out.into_bytes()
     }
-    pub fn dump(&self) -> crate::protocol::keeper::ScreenDump {
-        todo!()
+
+    pub fn dump(&self) -> ScreenDump {
+        let (cols, rows) = self.size();
+        let (cursor_row, cursor_col) = self.cursor();
+        ScreenDump {
+            cols,
+            rows,
+            cursor_row,
+            cursor_col,
+            cursor_visible: self.cursor_visible(),
+            alternate: self.alternate(),
+            title: self.title().to_owned(),
+            lines: (0..rows).map(|row| self.row_text(row)).collect(),
+            ansi: (0..rows).map(|row| self.row_ansi(row)).collect(),
+        }
+    }
+
+    /// A copy whose active screen holds nothing that was known: other cells, another
+    /// cursor, and `modes` as they are where the output goes on. See [`super::Follower`].
+    pub(super) fn guess(&self, modes: &Modes, past: Past, pos: u64) -> Self {
+        let mut core = self.core.copy();
+        core.modes = modes.clone();
+        core.fill(past);
+        let mut tokens = Tokenizer::at(pos);
+        tokens.set_shifted(modes.shifted);
+        Self { core, tokens }
+    }
+
+    /// A blank screen that keeps as much scrollback as this one.
+    pub(super) fn fresh(&self, cols: u16, rows: u16) -> Self {
+        Self::new(cols, rows, self.core.scrollback)
+    }
+
+    /// Cells, attributes, wraps and cursor are the same, of the screen in use.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        let (a, b) = (self.grid(), other.grid());
+        let (cols, rows) = self.size();
+        self.size() == other.size()
+            && a.cursor_position() == b.cursor_position()
+            && a.alternate_screen() == b.alternate_screen()
+            && self.core.modes == other.core.modes
+            && a.attributes_formatted() == b.attributes_formatted()
+            && (0..rows).rev().all(|row| {
+                a.row_wrapped(row) == b.row_wrapped(row)
+                    && (0..cols).all(|col| a.cell(row, col) == b.cell(row, col))
+            })
+    }
+}
+
+impl From<&Cell<'_>> for Pen {
+    fn from(cell: &Cell<'_>) -> Self {
+        Self {
+            fg: cell.fg,
+            bg: cell.bg,
+            bold: cell.bold,
+            dim: cell.dim,
+            italic: cell.italic,
+            underline: cell.underline,
+            inverse: cell.inverse,
+        }
+    }
+}
+
+fn color(color: vt100::Color) -> Color {
+    match color {
+        vt100::Color::Default => Color::Default,
+        vt100::Color::Idx(n) => Color::Indexed(n),
+        vt100::Color::Rgb(r, g, b) => Color::Rgb(r, g, b),
+    }
+}
+
+impl Core {
+    fn size(&self) -> (u16, u16) {
+        let (rows, cols) = self.parser.screen().size();
+        (cols.get(), rows.get())
+    }
+
+    fn copy(&self) -> Self {
+        let (rows, cols) = self.parser.screen().size();
+        let mut parser = vt100::Parser::new(rows, cols, self.scrollback);
+        *parser.screen_mut() = self.parser.screen().clone();
+        Self {
+            parser,
+            scrollback: self.scrollback,
+            modes: self.modes.clone(),
+            out: Vec::new(),
+            faults: self.faults,
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.out.is_empty() {
+            return;
+        }
+        let (parser, out) = (&mut self.parser, &self.out);
+        if catch_unwind(AssertUnwindSafe(|| parser.process(out))).is_err() {
+            self.faults += 1;
+            let (cols, rows) = self.size();
+            self.parser =
+                vt100::Parser::new(at_least_one(rows), at_least_one(cols), self.scrollback);
+            if self.modes.alternate {
+                self.parser.process(b"\x1b[?1049h");
+            }
+            self.parser.process(&self.modes.bytes(rows));
+        }
+        self.out.clear();
+        if self.out.capacity() > 4 * PIECE {
+            self.out = Vec::new();
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        if self.out.len() + bytes.len() > PIECE {
+            self.flush();
+        }
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// The cursor's place, with the wrap that is pending; the pen is lost.
+    fn place_cursor(&self, out: &mut String) {
+        let screen = self.parser.screen();
+        let hidden = if screen.hide_cursor() { "\x1b[?25l" } else { "\x1b[?25h" };
+        out.push_str("\x1b[0m");
+        let state = screen.cursor_state_formatted();
+        out.push_str(state.strip_prefix(hidden).unwrap_or(&state));
+    }
+
+    /// Overwrites the active screen with cells, wraps and a cursor that stand for one end
+    /// of all that could have been there.
+    fn fill(&mut self, past: Past) {
+        let (cols, rows) = self.size();
+        let mark = match past {
+            Past::Low => '\u{10fffd}',
+            Past::High => '\u{10fffc}',
+        };
+        let mut text = String::from("\x1b[r\x1b[?6l\x1b[0;3;7;38;2;1;2;3m\x1b[2J\x1b[H");
+        let line: String = std::iter::repeat_n(mark, usize::from(cols)).collect();
+        for row in 1..=rows {
+            if past == Past::Low {
+                let _ = write!(text, "\x1b[{row};1H");
+            }
+            text.push_str(&line);
+        }
+        if past == Past::High {
+            // A cursor restored without having been saved since is a difference, too.
+            text.push_str("\x1b7");
+        }
+        self.parser.screen_mut().set_scrollback(0);
+        self.push(text.as_bytes());
+        let (rows, modes) = (rows, self.modes.bytes(rows));
+        self.push(&modes);
+        let page = *self.modes.page();
+        let (top, bottom) = page.region.filter(|_| page.origin).unwrap_or((1, rows));
+        match past {
+            Past::Low => self.push(b"\x1b[1;1H"),
+            Past::High => {
+                let place = format!("\x1b[{};{cols}H", bottom - top + 1);
+                self.push(place.as_bytes());
+            }
+        }
+        self.flush();
+    }
+
+    fn column(&mut self) -> u16 {
+        self.flush();
+        self.parser.screen().cursor_position().1
+    }
+
+    /// With autowrap off, what would wrap overwrites the last column instead.
+    fn text_without_wrap(&mut self, bytes: &[u8]) {
+        let (cols, _) = self.size();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let len =
+                rest.iter().skip(1).position(|b| b & 0xc0 != 0x80).map_or(rest.len(), |n| n + 1);
+            let (one, more) = rest.split_at(len);
+            if one[0] >= 0x20 && self.column() >= cols {
+                let back = format!("\x1b[{cols}G");
+                self.push(back.as_bytes());
+            }
+            self.push(one);
+            rest = more;
+        }
+    }
+}
+
+/// The line-drawing set, from 0x5f to 0x7e.
+const DRAWING: [&str; 32] = [
+    " ", "◆", "▒", "␉", "␌", "␍", "␊", "°", "±", "␤", "␋", "┘", "┐", "┌", "└", "┼", "⎺", "⎻", "─",
+    "⎼", "⎽", "├", "┤", "┴", "┬", "│", "≤", "≥", "π", "≠", "£", "·",
+];
+
+impl Sink for Core {
+    fn text(&mut self, bytes: &[u8]) {
+        if self.modes.line_drawing() {
+            let mut drawn = Vec::with_capacity(bytes.len() * 3);
+            for byte in bytes {
+                match byte {
+                    0x5f..=0x7e => {
+                        drawn.extend_from_slice(DRAWING[usize::from(byte - 0x5f)].as_bytes());
+                    }
+                    _ => drawn.push(*byte),
+                }
+            }
+            self.draw(&drawn);
+        } else {
+            self.draw(bytes);
+        }
+    }
+
+    fn control(&mut self, byte: u8) {
+        self.modes.control(byte);
+    }
+
+    fn esc(&mut self, intermediates: &[u8], last: u8, _: Span) {
+        let effect = self.modes.esc(intermediates, last);
+        match (intermediates, last) {
+            ([], b'D') => self.push(b"\n"),
+            ([], b'E') => self.push(b"\r\n"),
+            ([], b'7' | b'8' | b'=' | b'>' | b'M' | b'c') => self.push(&[0x1b, last]),
+            _ => {}
+        }
+        debug_assert!(effect != Effect::Switch);
+    }
+
+    fn csi(&mut self, raw: &[u8], last: u8, _: Span) {
+        let (_, rows) = self.size();
+        if last == b'm' && is_plain(raw) {
+            if self.modes.sgr(raw) {
+                self.pass(raw, last);
+            } else {
+                let sgr = self.modes.pen.sgr();
+                self.push(sgr.as_bytes());
+            }
+            return;
+        }
+        self.modes.csi(raw, last, rows);
+        let first = || params(raw).next().flatten().unwrap_or(1).max(1);
+        match (raw.first(), last) {
+            (None, b's') => self.push(b"\x1b7"),
+            (None, b'u') => self.push(b"\x1b8"),
+            (Some(b'?'), b'h' | b'l') => {
+                for number in params(&raw[1..]).flatten() {
+                    self.private(number, last);
+                }
+            }
+            (Some(b'!'), b'p') => {
+                let reset = self.modes.input_bytes() + "\x1b[0m";
+                self.push(reset.as_bytes());
+            }
+            (_, b'Z') if is_plain(raw) => {
+                let column = self.column();
+                let stops = first().min(column.div_ceil(8));
+                let target = (column.div_ceil(8) - stops) * 8 + 1;
+                self.push(format!("\x1b[{target}G").as_bytes());
+            }
+            (_, b'I') if is_plain(raw) => {
+                let tabs = usize::from(first().min(self.size().0));
+                self.push(&b"\t".repeat(tabs));
+            }
+            (_, b'a') if is_plain(raw) => self.pass(raw, b'C'),
+            (_, b'e') if is_plain(raw) => self.pass(raw, b'B'),
+            (_, b'b') if is_plain(raw) => {
+                // More than a screenful repeats nothing but time.
+                let (cols, rows) = self.size();
+                let most = u32::from(cols) * (u32::from(rows) + 1);
+                let count = u32::from(first()).min(most);
+                self.push(format!("\x1b[{count}b").as_bytes());
+            }
+            _ => self.pass(raw, last),
+        }
+    }
+
+    fn osc(&mut self, payload: &[u8], _: bool, truncated: bool) {
+        if !truncated {
+            self.modes.osc(payload);
+        }
+    }
+
+    fn dcs(&mut self, _: &[u8], _: bool) {}
+}
+
+impl Core {
+    fn draw(&mut self, bytes: &[u8]) {
+        if self.modes.autowrap {
+            self.push(bytes);
+        } else {
+            self.text_without_wrap(bytes);
+        }
+    }
+
+    fn pass(&mut self, raw: &[u8], last: u8) {
+        self.push(b"\x1b[");
+        self.push(raw);
+        self.push(&[last]);
+    }
+
+    fn private(&mut self, number: u16, last: u8) {
+        match (number, last) {
+            (1047, b'h') => self.push(b"\x1b[?47h"),
+            (1047, _) => self.push(b"\x1b[?47l"),
+            (1048, b'h') => self.push(b"\x1b7"),
+            (1048, _) => self.push(b"\x1b8"),
+            _ => {
+                let _ = write!(self.out, "\x1b[?{number}{}", char::from(last));
+            }
+        }
     }
 }

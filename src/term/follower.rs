@@ -1,0 +1,421 @@
+//! The screen at the end of a recording that may grow faster than any emulator parses.
+//!
+//! Nothing is buffered: bytes not yet drawn are read back from the recording by offset.
+//! With little behind they are simply parsed. With much behind, most of them are skipped:
+//! a suffix of the backlog is drawn on two screens of opposite pasts (cells that differ
+//! everywhere, the cursor at the first and at the last place), both with the modes that a
+//! tracker collected over what was skipped. Once cells, attributes, wraps, pen and cursor
+//! of both are the same, what was skipped cannot matter, and one of them is the screen. If
+//! they never become the same, a suffix four times as long is tried, at last all of it.
+//!
+//! A change of screen or size is a barrier up to which the screen is made exact first; a
+//! full reset needs nothing of what came before; a saved cursor must lie in the suffix.
+//!
+//! After a skip the few rows of scrollback kept in memory may have a gap; the recording
+//! has none.
+
+use super::modes::{Effect, Modes};
+use super::screen::{Past, Screen};
+use super::token::{Sink, Span, Tokenizer};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::time::{Duration, Instant};
+
+/// With more than this behind, in bytes, skipping is tried.
+const SKIP_OVER: u64 = 256 << 10;
+/// First and shortest suffix.
+const SUFFIX: u64 = 64 << 10;
+/// Read and parsed in pieces of this size; the budget is looked at after each.
+const PIECE: usize = 16 << 10;
+/// Bytes parsed between two comparisons.
+const COMPARE_EVERY: u64 = 32 << 10;
+/// At most one checkpoint in so many bytes.
+const SPACING: u64 = 16 << 10;
+/// When there are so many checkpoints, every second of the older half goes.
+const CHECKPOINTS: usize = 128;
+/// Beyond so many barriers the rest of the backlog is parsed without skipping.
+const BARRIERS: usize = 1024;
+
+/// How far [`Follower::catch_up`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaughtUp {
+    /// The screen shows every byte written.
+    Exact,
+    /// The budget ran out before.
+    More,
+}
+
+pub struct Follower {
+    screen: Screen,
+    /// Bytes that the screen shows.
+    drawn: u64,
+    tokens: Tokenizer,
+    track: Track,
+    checkpoints: VecDeque<Checkpoint>,
+    /// No skipping before this offset.
+    draw_until: u64,
+    suffix: u64,
+    attempt: Option<Box<Attempt>>,
+    buf: Vec<u8>,
+    skipped: u64,
+}
+
+/// A place between two tokens, and the modes there.
+struct Checkpoint {
+    offset: u64,
+    modes: Modes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Barrier {
+    start: u64,
+    end: u64,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Switch,
+    Save,
+    Resize(u16, u16),
+}
+
+/// Two pasts, one suffix.
+struct Attempt {
+    low: Screen,
+    /// None once both were the same.
+    high: Option<Screen>,
+    from: u64,
+    at: u64,
+    compare_at: u64,
+    stop: u64,
+}
+
+struct Track {
+    modes: Modes,
+    rows: u16,
+    barriers: VecDeque<Barrier>,
+    reset: Option<u64>,
+    /// Barriers were dropped: no skipping before this offset.
+    blind_until: u64,
+}
+
+impl Follower {
+    /// `scrollback` in rows kept in memory.
+    pub fn new(cols: u16, rows: u16, scrollback: usize) -> Self {
+        Self {
+            screen: Screen::new(cols, rows, scrollback),
+            drawn: 0,
+            tokens: Tokenizer::default(),
+            track: Track {
+                modes: Modes::default(),
+                rows: rows.max(1),
+                barriers: VecDeque::new(),
+                reset: None,
+                blind_until: 0,
+            },
+            checkpoints: VecDeque::new(),
+            draw_until: 0,
+            suffix: SUFFIX,
+            attempt: None,
+            buf: Vec::new(),
+            skipped: 0,
+        }
+    }
+
+    /// After `bytes` were recorded at `offset`, in order and without gaps (what is known
+    /// already is ignored). Costs no more than a look at the control sequences.
+    pub fn wrote(&mut self, offset: u64, bytes: &[u8]) {
+        let known = self.tokens.pos().saturating_sub(offset).min(bytes.len() as u64);
+        for piece in bytes[known as usize..].chunks(PIECE) {
+            let cut = memchr::memrchr(b'\n', piece).map_or(0, |n| n + 1);
+            self.tokens.feed(&piece[..cut], &mut self.track);
+            self.checkpoint();
+            self.tokens.feed(&piece[cut..], &mut self.track);
+            self.checkpoint();
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        let offset = self.tokens.pos();
+        let last = self.checkpoints.back().map_or(self.drawn, |c| c.offset);
+        if !self.tokens.is_safe() || offset < last + SPACING {
+            return;
+        }
+        if self.checkpoints.len() >= CHECKPOINTS {
+            let mut n = 0;
+            self.checkpoints.retain(|_| {
+                n += 1;
+                n > CHECKPOINTS / 2 || n % 2 == 0
+            });
+        }
+        self.checkpoints.push_back(Checkpoint { offset, modes: self.track.modes.clone() });
+    }
+
+    /// The window has this size from here on.
+    pub fn resize(&mut self, cols: u16, rows: u16) {
+        let (cols, rows) = (cols.max(1), rows.max(1));
+        let at = self.tokens.pos();
+        self.track.rows = rows;
+        self.track.modes.resized();
+        if self.drawn == at {
+            self.screen.resize(cols, rows);
+            return;
+        }
+        let barrier = Barrier { start: at, end: at, kind: Kind::Resize(cols, rows) };
+        self.track.barriers.push_back(barrier);
+    }
+
+    /// Bytes recorded but not drawn.
+    pub fn behind(&self) -> u64 {
+        self.tokens.pos() - self.drawn
+    }
+
+    /// Bytes skipped so far without being drawn.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// As of the bytes drawn so far.
+    pub fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// For the viewer's scrollback only.
+    pub fn screen_mut(&mut self) -> &mut Screen {
+        &mut self.screen
+    }
+
+    /// Draws what is behind, for about `budget`. `file` is the recording's raw file.
+    pub fn catch_up(&mut self, file: &File, budget: Duration) -> io::Result<CaughtUp> {
+        let deadline = Instant::now() + budget;
+        loop {
+            self.forget();
+            if self.behind() == 0 {
+                self.suffix = SUFFIX;
+                self.buf = Vec::new();
+                return Ok(CaughtUp::Exact);
+            }
+            if self.attempt.is_none() {
+                self.consider();
+            }
+            match self.attempt.take() {
+                Some(attempt) => self.advance(attempt, file)?,
+                None => self.draw(file)?,
+            }
+            if Instant::now() >= deadline {
+                let caught_up = if self.behind() == 0 { CaughtUp::Exact } else { CaughtUp::More };
+                if caught_up == CaughtUp::Exact {
+                    self.forget();
+                }
+                return Ok(caught_up);
+            }
+        }
+    }
+
+    /// Applies resizes that are due and drops what lies behind the screen.
+    fn forget(&mut self) {
+        while let Some(barrier) = self.track.barriers.front() {
+            if barrier.end > self.drawn {
+                break;
+            }
+            if let Kind::Resize(cols, rows) = barrier.kind {
+                self.screen.resize(cols, rows);
+            }
+            self.track.barriers.pop_front();
+        }
+        while self.checkpoints.front().is_some_and(|c| c.offset <= self.drawn) {
+            self.checkpoints.pop_front();
+        }
+        if self.track.reset.is_some_and(|at| at <= self.drawn) {
+            self.track.reset = None;
+        }
+    }
+
+    /// Starts a skip where it may pay, else says up to where to draw.
+    fn consider(&mut self) {
+        if let Some(reset) = self.track.reset.take()
+            && reset > self.drawn
+            && self.draw_until <= reset
+        {
+            self.restart(reset);
+        }
+        let drawn = self.drawn;
+        if drawn < self.draw_until.max(self.track.blind_until) {
+            return;
+        }
+        let barriers = &self.track.barriers;
+        let hard = barriers.iter().find(|b| b.kind != Kind::Save);
+        let mut stop = hard.map_or(self.tokens.pos(), |b| b.start);
+        if stop <= drawn {
+            // The barrier itself: a few bytes.
+            self.draw_until = hard.map_or(stop, |b| b.end);
+            return;
+        }
+        let mut latest = stop;
+        let save = barriers.iter().rev().find(|b| b.kind == Kind::Save && b.end <= stop);
+        if let Some(save) = save {
+            if stop - save.start > 2 * SUFFIX {
+                stop = save.end;
+            }
+            latest = save.start;
+        }
+        if stop - drawn <= SKIP_OVER {
+            self.draw_until = stop;
+            return;
+        }
+        let latest = latest.min(stop - self.suffix.min(stop));
+        let from = self.checkpoints.iter().rev().find(|c| c.offset <= latest);
+        match from {
+            Some(from) if from.offset > drawn + SUFFIX => {
+                let offset = from.offset;
+                self.attempt = Some(Box::new(Attempt {
+                    low: self.screen.guess(&from.modes, Past::Low, offset),
+                    high: Some(self.screen.guess(&from.modes, Past::High, offset)),
+                    from: offset,
+                    at: offset,
+                    compare_at: offset + COMPARE_EVERY,
+                    stop,
+                }));
+            }
+            _ => {
+                self.draw_until = stop;
+                self.suffix = SUFFIX;
+            }
+        }
+    }
+
+    /// Nothing before the full reset at `offset` matters, but the size.
+    fn restart(&mut self, offset: u64) {
+        let (mut cols, mut rows) = self.screen.size();
+        for barrier in self.track.barriers.iter().filter(|b| b.start <= offset) {
+            if let Kind::Resize(c, r) = barrier.kind {
+                (cols, rows) = (c, r);
+            }
+        }
+        self.track.barriers.retain(|b| b.start > offset);
+        self.screen = self.screen.fresh(cols, rows);
+        self.skipped += offset - self.drawn;
+        self.drawn = offset;
+        self.forget();
+    }
+
+    fn read(&mut self, file: &File, at: u64, stop: u64) -> io::Result<usize> {
+        let len = (stop - at).min(PIECE as u64) as usize;
+        self.buf.resize(len, 0);
+        file.read_exact_at(&mut self.buf, at)?;
+        Ok(len)
+    }
+
+    fn draw(&mut self, file: &File) -> io::Result<()> {
+        let mut stop = self.tokens.pos();
+        if self.draw_until > self.drawn {
+            stop = stop.min(self.draw_until);
+        }
+        if let Some(resize) = self
+            .track
+            .barriers
+            .iter()
+            .find(|b| matches!(b.kind, Kind::Resize(..)) && b.end > self.drawn)
+        {
+            stop = stop.min(resize.end);
+        }
+        let len = self.read(file, self.drawn, stop)?;
+        self.screen.process(&self.buf[..len]);
+        self.drawn += len as u64;
+        Ok(())
+    }
+
+    fn advance(&mut self, mut attempt: Box<Attempt>, file: &File) -> io::Result<()> {
+        let len = match self.read(file, attempt.at, attempt.stop) {
+            Ok(len) => len,
+            Err(e) => {
+                self.attempt = Some(attempt);
+                return Err(e);
+            }
+        };
+        let bytes = &self.buf[..len];
+        attempt.low.process(bytes);
+        attempt.at += len as u64;
+        if let Some(high) = &mut attempt.high {
+            high.process(bytes);
+            if attempt.at >= attempt.compare_at || attempt.at == attempt.stop {
+                attempt.compare_at = attempt.at + COMPARE_EVERY;
+                if attempt.low.same(high) {
+                    attempt.high = None;
+                }
+            }
+        }
+        if attempt.at < attempt.stop {
+            self.attempt = Some(attempt);
+        } else if attempt.high.is_none() {
+            self.skipped += attempt.from - self.drawn;
+            self.screen = attempt.low;
+            self.drawn = attempt.stop;
+            self.suffix = (self.suffix / 4).max(SUFFIX);
+        } else {
+            self.suffix *= 4;
+        }
+        Ok(())
+    }
+}
+
+impl Track {
+    fn effect(&mut self, effect: Effect, at: Span) {
+        let kind = match effect {
+            Effect::None => return,
+            Effect::Reset => {
+                // Sizes still matter, the rest is over.
+                self.barriers.retain(|b| matches!(b.kind, Kind::Resize(..)));
+                self.blind_until = 0;
+                self.reset = Some(at.start);
+                return;
+            }
+            Effect::Save => {
+                // Only the last saved cursor counts.
+                if self.barriers.back().is_some_and(|b| b.kind == Kind::Save) {
+                    self.barriers.pop_back();
+                }
+                Kind::Save
+            }
+            Effect::Switch => Kind::Switch,
+        };
+        if self.barriers.len() >= BARRIERS {
+            self.barriers.retain(|b| matches!(b.kind, Kind::Resize(..)));
+            self.blind_until = at.end;
+        }
+        if self.blind_until > 0 && self.barriers.len() >= BARRIERS / 2 {
+            self.blind_until = at.end;
+            return;
+        }
+        self.barriers.push_back(Barrier { start: at.start, end: at.end, kind });
+    }
+}
+
+impl Sink for Track {
+    fn text(&mut self, _: &[u8]) {}
+
+    fn control(&mut self, byte: u8) {
+        self.modes.control(byte);
+    }
+
+    fn esc(&mut self, intermediates: &[u8], last: u8, at: Span) {
+        let effect = self.modes.esc(intermediates, last);
+        self.effect(effect, at);
+    }
+
+    fn csi(&mut self, raw: &[u8], last: u8, at: Span) {
+        let effect = self.modes.csi(raw, last, self.rows);
+        self.effect(effect, at);
+    }
+
+    fn osc(&mut self, payload: &[u8], _: bool, truncated: bool) {
+        if !truncated {
+            self.modes.osc(payload);
+        }
+    }
+
+    fn dcs(&mut self, _: &[u8], _: bool) {}
+}

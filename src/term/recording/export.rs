@@ -1,0 +1,202 @@
+//! A recording as raw bytes, as text, as an asciicast.
+
+use super::{Chunk, Cut, EntryKind, Recording};
+use crate::term::token::{Sink, Span, Tokenizer};
+use serde_json::json;
+use std::io::{self, Write};
+
+/// What stands where a part was cut.
+fn cut_text(cut: Cut) -> String {
+    format!("[dash: {} bytes of output were cut here]", cut.to - cut.from)
+}
+
+/// The bytes from `offset` on, exactly, but for a line that says what was cut.
+pub fn write_raw(recording: &Recording, offset: u64, out: &mut impl Write) -> io::Result<()> {
+    for chunk in recording.chunks(offset) {
+        match chunk? {
+            Chunk::Bytes { bytes, .. } => out.write_all(&bytes)?,
+            Chunk::Cut(cut) => write!(out, "\r\n{}\r\n", cut_text(cut))?,
+        }
+    }
+    Ok(())
+}
+
+/// The text from `offset` on, fit for a search: no control sequences, no carriage returns
+/// (a line redrawn in place becomes several), a line break where the cursor jumped.
+pub fn write_text(recording: &Recording, offset: u64, out: &mut impl Write) -> io::Result<()> {
+    let mut tokens = Tokenizer::default();
+    let mut plain = Plain::default();
+    for chunk in recording.chunks(offset) {
+        match chunk? {
+            Chunk::Bytes { bytes, .. } => tokens.feed(&bytes, &mut plain),
+            Chunk::Cut(cut) => {
+                tokens = Tokenizer::default();
+                plain.line_break();
+                plain.text(cut_text(cut).as_bytes());
+                plain.line_break();
+            }
+        }
+        out.write_all(&plain.out)?;
+        plain.out.clear();
+    }
+    plain.line_break();
+    out.write_all(&plain.out)
+}
+
+#[derive(Default)]
+struct Plain {
+    out: Vec<u8>,
+    /// The line has text.
+    open: bool,
+    /// A carriage return came: what follows, if not a line break, overwrites the line.
+    carriage: bool,
+}
+
+impl Plain {
+    fn line_break(&mut self) {
+        if self.open {
+            self.out.push(b'\n');
+            self.open = false;
+        }
+    }
+}
+
+impl Sink for Plain {
+    fn text(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            match byte {
+                b'\n' => {
+                    self.out.push(b'\n');
+                    self.open = false;
+                    self.carriage = false;
+                }
+                b'\r' => self.carriage = true,
+                b'\t' | 0x20..=0x7e | 0x80.. => {
+                    if std::mem::take(&mut self.carriage) {
+                        self.line_break();
+                    }
+                    self.out.push(byte);
+                    self.open = true;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn control(&mut self, _: u8) {}
+
+    fn esc(&mut self, _: &[u8], _: u8, _: Span) {}
+
+    fn csi(&mut self, _: &[u8], last: u8, _: Span) {
+        match last {
+            b'H' | b'f' | b'd' | b'A' | b'B' | b'E' | b'F' => self.line_break(),
+            b'C' | b'G' if self.open => self.out.push(b' '),
+            _ => {}
+        }
+    }
+
+    fn osc(&mut self, _: &[u8], _: bool, _: bool) {}
+
+    fn dcs(&mut self, _: &[u8], _: bool) {}
+}
+
+/// Asciicast version 3: a header, then one event a line. What is not UTF-8 is replaced;
+/// the raw export has it.
+pub fn write_cast(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
+    let (cols, rows) = recording.first_size().unwrap_or((80, 24));
+    let mut header = json!({
+        "version": 3,
+        "term": {"cols": cols, "rows": rows, "type": "xterm-256color"},
+    });
+    if let Some(started) = recording.started() {
+        header["timestamp"] = json!(started.0.div_euclid(1_000_000));
+    }
+    writeln!(out, "{header}")?;
+    let mut cast = Cast { out, last: recording.started().map_or(0, |s| s.0), carry: Vec::new() };
+    let mut first = true;
+    let mut offset = 0;
+    let mut at = cast.last;
+    for entry in recording.entries() {
+        match entry.kind {
+            EntryKind::CutFrom | EntryKind::CutTo => continue,
+            EntryKind::Output | EntryKind::Resize { .. } | EntryKind::Mark { .. } => {}
+        }
+        cast.output(recording, offset, entry.offset, at)?;
+        (offset, at) = (entry.offset.max(offset), entry.at.0);
+        match entry.kind {
+            EntryKind::Resize { cols, rows } => {
+                // The first size stands in the header.
+                if !std::mem::take(&mut first) {
+                    cast.event(at, "r", &format!("{cols}x{rows}"))?;
+                }
+            }
+            EntryKind::Mark { number } => cast.event(at, "m", &number.to_string())?,
+            EntryKind::Output | EntryKind::CutFrom | EntryKind::CutTo => {}
+        }
+    }
+    cast.output(recording, offset, recording.len(), at)?;
+    cast.finish(at)
+}
+
+struct Cast<'a, W: Write> {
+    out: &'a mut W,
+    /// Time of the event before, in microseconds.
+    last: i64,
+    /// The beginning of a character whose end is not there yet; at most 3 bytes.
+    carry: Vec<u8>,
+}
+
+impl<W: Write> Cast<'_, W> {
+    fn event(&mut self, at: i64, code: &str, data: &str) -> io::Result<()> {
+        let interval = (at - self.last).max(0);
+        self.last = self.last.max(at);
+        let data = serde_json::to_string(data)?;
+        let (seconds, micros) = (interval / 1_000_000, interval % 1_000_000);
+        writeln!(self.out, "[{seconds}.{micros:06}, \"{code}\", {data}]")
+    }
+
+    fn output(&mut self, recording: &Recording, from: u64, to: u64, at: i64) -> io::Result<()> {
+        for chunk in recording.chunks_between(from, to) {
+            match chunk? {
+                Chunk::Bytes { bytes, .. } => {
+                    let mut all = std::mem::take(&mut self.carry);
+                    all.extend_from_slice(&bytes);
+                    let keep = open_char(&all);
+                    self.carry = all.split_off(all.len() - keep);
+                    if !all.is_empty() {
+                        self.event(at, "o", &String::from_utf8_lossy(&all))?;
+                    }
+                }
+                Chunk::Cut(cut) => {
+                    self.carry.clear();
+                    self.event(at, "o", &format!("\r\n{}\r\n", cut_text(cut)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, at: i64) -> io::Result<()> {
+        if !self.carry.is_empty() {
+            let rest = std::mem::take(&mut self.carry);
+            self.event(at, "o", &String::from_utf8_lossy(&rest))?;
+        }
+        Ok(())
+    }
+}
+
+/// How many bytes at the end may become a character with more to come.
+fn open_char(bytes: &[u8]) -> usize {
+    for back in 1..=bytes.len().min(3) {
+        let byte = bytes[bytes.len() - back];
+        let need = match byte {
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            0x80..=0xbf => continue,
+            _ => return 0,
+        };
+        return if need > back { back } else { 0 };
+    }
+    0
+}
