@@ -152,11 +152,11 @@ impl House<'_> {
         for _ in 0..4 {
             for path in &scan.paths {
                 if let Kind::Import { name: Some(name), .. } = &path.kind {
-                    let here = [home, &path.inside].concat();
-                    let mut others = names.clone();
-                    others.remove(&(here.clone(), name.clone()));
-                    let target = self.resolve(&here, &path.segments, &others);
-                    names.insert((here, name.clone()), target);
+                    let key = ([home, &path.inside].concat(), name.clone());
+                    // A name does not explain itself: `use tokio;` is tokio, not a loop.
+                    names.remove(&key);
+                    let target = self.resolve(&key.0, &path.segments, &names);
+                    names.insert(key, target);
                 }
             }
         }
