@@ -127,7 +127,7 @@ pub fn mark_text(i: usize) -> String {
     format!("<mark-{i}>")
 }
 
-/// Gives every byte back.
+/// Gives every letter back as a capital, so that no terminal's own echo is taken for it.
 fn echo() {
     raw();
     let mut buffer = [0; 256];
@@ -135,6 +135,7 @@ fn echo() {
     stdout.write_all(b"ready\r\n").unwrap();
     stdout.flush().unwrap();
     while let Ok(n @ 1..) = stdin.read(&mut buffer) {
+        buffer[..n].make_ascii_uppercase();
         stdout.write_all(&buffer[..n]).unwrap();
         stdout.flush().unwrap();
     }

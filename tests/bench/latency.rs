@@ -31,12 +31,14 @@ fn me() -> String {
 struct Watched {
     output: Output,
     parser: vt100::Parser,
+    /// That showed a mark.
+    frames: usize,
 }
 
 impl Watched {
     fn new(output: Output) -> Self {
         let size = |n| NonZeroU16::new(n).unwrap();
-        Self { output, parser: vt100::Parser::new(size(ROWS), size(COLS), 0) }
+        Self { output, parser: vt100::Parser::new(size(ROWS), size(COLS), 0), frames: 0 }
     }
 
     /// When the screen first shows `text`, by the clock of the drain.
@@ -52,7 +54,7 @@ impl Watched {
         }
     }
 
-    /// When each mark was first shown; marks that no frame showed are left out.
+    /// When each mark was shown; of one that no frame showed, when a later one was.
     fn marks(&mut self) -> Vec<(usize, u64)> {
         let mut seen = Vec::new();
         let mut next = 0;
@@ -63,7 +65,8 @@ impl Watched {
             let screen = self.parser.screen().contents();
             // A frame may skip marks, never go back.
             if let Some(i) = (next..MARKS).find(|i| screen.contains(&mark_text(*i))) {
-                seen.push((i, at));
+                seen.extend((next..=i).map(|mark| (mark, at)));
+                self.frames += 1;
                 next = i + 1;
             }
         }
@@ -71,15 +74,16 @@ impl Watched {
     }
 }
 
-fn lags(shown: &[(usize, u64)], report: &Path) -> Sample {
+fn lags(watched: &mut Watched, report: &Path) -> Sample {
+    let shown = watched.marks();
     let text =
         within(Duration::from_secs(60), || fs::read_to_string(report).ok()).expect("a report");
     let written: Vec<u64> = text.lines().map(|line| line.parse().unwrap()).collect();
     let mut sample = Sample::default();
-    for (i, at) in shown {
+    for (i, at) in &shown {
         sample.push(at.saturating_sub(written[*i]) as f64 / 1e6);
     }
-    eprintln!("  {} of {MARKS} marks shown", shown.len());
+    eprintln!("  {} of {MARKS} marks shown, in {} frames", shown.len(), watched.frames);
     sample
 }
 
@@ -119,7 +123,7 @@ fn frames(table: &mut Table) {
     client.send(b"\r");
     watched.until("C-b", Duration::from_secs(30)).expect("the focus");
     client.send(b"go\r");
-    let ours = lags(&watched.marks(), &report);
+    let ours = lags(&mut watched, &report);
     drop(client);
     drop(world);
 
@@ -142,7 +146,7 @@ fn frames(table: &mut Table) {
         let (mut client, output) = Pty::queued("tmux", &attach, &world.environment());
         let mut watched = Watched::new(output);
         client.send(b"go\r");
-        theirs = lags(&watched.marks(), &report);
+        theirs = lags(&mut watched, &report);
     }
     let quantile = |sample: &Sample, q| Sample::one(sample.quantile(q));
     let cells =
@@ -153,14 +157,14 @@ fn frames(table: &mut Table) {
 
 /// Milliseconds from each key to the first output that holds it.
 fn press(client: &mut Pty, output: &Output, sample: &mut Sample) {
-    // Letters that end no control sequence which a redraw might send.
-    for key in b"vwyz".iter().cycle().take(KEYS) {
+    // Letters whose capitals end no control sequence that a redraw might send.
+    for key in b"vwyn".iter().cycle().take(KEYS) {
         while output.try_recv().is_ok() {}
         let begun = now();
         client.send(&[*key]);
         loop {
             let (at, bytes) = output.recv_timeout(Duration::from_secs(10)).expect("an echo");
-            if bytes.contains(key) {
+            if bytes.contains(&key.to_ascii_uppercase()) {
                 sample.push((at - begun) as f64 / 1e6);
                 break;
             }
