@@ -18,8 +18,8 @@ mod link;
 mod log;
 mod outcome;
 mod reap;
-mod world;
 mod worktree;
+mod world;
 
 pub use actor::Commit;
 pub use handle::{Handle, Subscription};
@@ -110,7 +110,11 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         environment,
     });
     let ledger = Arc::new(ledger::CountingLedger::new(inbox.clone()));
-    let gateway = Gateway::new(&world.config, &world.environment, ledger)?;
+    let lookup = |name: &str| {
+        let found = world.environment.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.clone())
+    };
+    let gateway = Gateway::new(&world.config, &lookup, ledger)?;
     if world.gateway.set(gateway).is_err() {
         anyhow::bail!("the gateway was set twice");
     }
@@ -164,7 +168,8 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                     }
                 });
             }
-            Effect::Forget { swarm, attempts, worktrees } => {
+            Effect::Forget { agents, attempts, worktrees } => {
+                world.gauges.forget(|agent| agents.contains(agent));
                 let world = world.clone();
                 tokio::spawn(async move {
                     for attempt in attempts {
@@ -176,7 +181,6 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                     for tree in &worktrees {
                         worktree::forget(tree).await;
                     }
-                    tracing::debug!(%swarm, "forgotten");
                 });
             }
             // Timers are the actor's own.
