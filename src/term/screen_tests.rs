@@ -62,7 +62,7 @@ fn a_restored_terminal_goes_on_the_same() {
     let long = "x".repeat(20);
     for bytes in [
         "plain\r\ntext".to_owned(),
-        format!("{long}"),
+        long.clone(),
         format!("{long}y\r\n\x1b[6;1H{long}"),
         "main\x1b[2;3H\x1b[31m\x1b[?1049h\x1b[Hother\x1b[44m".to_owned(),
         "\x1b[2;4rregion\x1b[3;2H\x1b[?6h\x1b[2;5H".to_owned(),
