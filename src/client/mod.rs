@@ -1,1 +1,25 @@
-//! A client's side of the socket.
+//! A client's side of the socket: connect, start a core where that is allowed, typed calls,
+//! streams, and the reconnecting that lets a client outlive a core.
+//!
+//! Every request opens its own connection over a [`Connector`] (a Unix socket, or an
+//! in-memory duplex in tests): a connection costs some ten microseconds, and none is left
+//! half broken when the core goes. A request that could not be delivered is tried again
+//! after the core was started anew; one whose answer was lost is repeated only if it reads.
+//!
+//! Backpressure: nothing is queued here. A stream is read when its caller asks, and the
+//! core decides what a slow reader misses (see `protocol::stream`).
+
+mod attach;
+mod calls;
+mod connect;
+mod error;
+mod events;
+mod frame;
+mod http;
+mod launch;
+
+pub use attach::{AttachEvent, AttachReader, AttachWriter, Attachment};
+pub use connect::{Connector, Stream, Target};
+pub use error::{ClientError, Result};
+pub use events::{Events, EventsQuery, Feed, FeedItem};
+pub use http::{Body, Client};

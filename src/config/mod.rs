@@ -2,7 +2,9 @@
 //! file, the line and the nearest known key.
 
 mod file;
+mod load;
 pub mod paths;
 
-pub use file::{AgentsConfig, Config, CoreConfig, Dialect, Provider, Simulated, Ui};
-pub use paths::Instance;
+pub use file::{AgentsConfig, Config, CoreConfig, Dialect, ModelPrice, Provider, Simulated, Ui};
+pub use load::{ConfigError, from_toml, nearest};
+pub use paths::{Dirs, Instance, PathError};

@@ -1,0 +1,129 @@
+//! The calls of `protocol::rest`, typed. A swarm or agent is named by its id or its name.
+
+use super::{
+    error::{ClientError, Result},
+    http::{Body, Client, escape},
+};
+use crate::{
+    model::{
+        AgentInfo, AgentSpec, AgentState, Explanation, Item, SwarmId, SwarmInfo, SwarmResults,
+        SwarmSpec,
+    },
+    protocol::{
+        keeper::ScreenDump,
+        rest::{Change, DoctorReport, InputBody, NewItem, Shutdown},
+    },
+};
+
+fn swarm_path(swarm: &str) -> String {
+    format!("/v1/swarms/{}", escape(swarm))
+}
+
+fn agent_path(agent: &str) -> String {
+    format!("/v1/agents/{}", escape(agent))
+}
+
+impl Client {
+    pub async fn doctor(&self) -> Result<DoctorReport> {
+        self.get("/v1/doctor").await
+    }
+
+    /// Asks the core to leave; with `agents` it stops them first. A core that is gone before
+    /// it could answer did what was asked.
+    pub async fn shutdown(&self, agents: bool) -> Result<()> {
+        match self.post("/v1/shutdown", &Shutdown { agents }).await {
+            Ok(serde_json::Value::Null | _) | Err(ClientError::Lost(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub async fn swarms(&self) -> Result<Vec<SwarmInfo>> {
+        self.get("/v1/swarms").await
+    }
+
+    pub async fn create_swarm(&self, spec: &SwarmSpec) -> Result<SwarmInfo> {
+        self.post("/v1/swarms", spec).await
+    }
+
+    pub async fn swarm(&self, swarm: &str) -> Result<SwarmInfo> {
+        self.get(&swarm_path(swarm)).await
+    }
+
+    pub async fn stop_swarm(&self, swarm: &str) -> Result<SwarmInfo> {
+        let change = Change { state: Some(AgentState::Stopped), ..Change::default() };
+        self.patch(&swarm_path(swarm), &change).await
+    }
+
+    pub async fn remove_swarm(&self, swarm: &str) -> Result<()> {
+        self.delete(&swarm_path(swarm)).await
+    }
+
+    pub async fn results(&self, swarm: &str) -> Result<SwarmResults> {
+        self.get(&format!("{}/results", swarm_path(swarm))).await
+    }
+
+    pub async fn agents(&self, swarm: Option<&str>) -> Result<Vec<AgentInfo>> {
+        match swarm {
+            Some(swarm) => self.get(&format!("/v1/agents?swarm={}", escape(swarm))).await,
+            None => self.get("/v1/agents").await,
+        }
+    }
+
+    pub async fn spawn_agent(&self, spec: &AgentSpec) -> Result<AgentInfo> {
+        self.post("/v1/agents", spec).await
+    }
+
+    pub async fn agent(&self, agent: &str) -> Result<AgentInfo> {
+        self.get(&agent_path(agent)).await
+    }
+
+    pub async fn stop_agent(&self, agent: &str) -> Result<AgentInfo> {
+        let change = Change { state: Some(AgentState::Stopped), ..Change::default() };
+        self.patch(&agent_path(agent), &change).await
+    }
+
+    /// Another attempt at the last item of an agent that is over.
+    pub async fn retry_agent(&self, agent: &str, model: Option<String>) -> Result<AgentInfo> {
+        let change = Change { state: Some(AgentState::Queued), model, ..Change::default() };
+        self.patch(&agent_path(agent), &change).await
+    }
+
+    pub async fn explain(&self, agent: &str) -> Result<Explanation> {
+        self.get(&format!("{}/explain", agent_path(agent))).await
+    }
+
+    pub async fn screen(&self, agent: &str, attempt: Option<u32>) -> Result<ScreenDump> {
+        let query = attempt.map(|n| format!("?attempt={n}")).unwrap_or_default();
+        self.get(&format!("{}/screen{query}", agent_path(agent))).await
+    }
+
+    /// `format` is `raw`, `text` or `cast`; with `follow` the stream ends with the attempt.
+    pub async fn log(
+        &self,
+        agent: &str,
+        attempt: Option<u32>,
+        format: &str,
+        follow: bool,
+    ) -> Result<Body> {
+        let mut path = format!("{}/log?format={format}", agent_path(agent));
+        if let Some(attempt) = attempt {
+            path.push_str(&format!("&attempt={attempt}"));
+        }
+        if follow {
+            path.push_str("&follow=1");
+        }
+        self.stream(&path).await
+    }
+
+    pub async fn send_input(&self, agent: &str, input: &InputBody) -> Result<()> {
+        self.post(&format!("{}/input", agent_path(agent)), input).await
+    }
+
+    pub async fn items(&self, swarm: &str) -> Result<Vec<Item>> {
+        self.get(&format!("/v1/items?swarm={}", escape(swarm))).await
+    }
+
+    pub async fn add_item(&self, swarm: &str, text: String) -> Result<Item> {
+        self.post("/v1/items", &NewItem { swarm: SwarmId::new(swarm), text }).await
+    }
+}

@@ -1,0 +1,192 @@
+//! Requests to the core: HTTP/1.1, a connection each.
+
+use super::{
+    connect::{Connector, Socket, Stream, Target},
+    error::{ClientError, Result, is_absent},
+    launch,
+};
+use crate::{
+    model::{Refusal, RefusalCode},
+    protocol::rest::{Health, Problem},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use std::sync::Arc;
+
+/// A handle to one core. Cheap to clone; holds no connection.
+#[derive(Clone)]
+pub struct Client {
+    pub(super) connector: Arc<dyn Connector>,
+    pub(super) target: Option<Arc<Target>>,
+}
+
+/// A body that arrives piece by piece, such as a log that is followed.
+pub struct Body(Incoming);
+
+impl Body {
+    /// The next piece; none at the end. Safe to cancel.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        while let Some(frame) = self.0.frame().await {
+            let frame = frame.map_err(|error| ClientError::Lost(error.to_string()))?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Client {
+    /// Makes sure that a core listens, starting one where the target allows it.
+    pub async fn connect(target: &Target) -> Result<Self> {
+        let connector = Arc::new(Socket(target.instance.socket.clone()));
+        let client = Self { connector, target: Some(Arc::new(target.clone())) };
+        drop(client.stream_to_core().await?);
+        Ok(client)
+    }
+
+    /// A client over any connector; it never starts a core.
+    pub fn over(connector: Arc<dyn Connector>) -> Self {
+        Self { connector, target: None }
+    }
+
+    pub async fn health(&self) -> Result<Health> {
+        self.get("/v1/health").await
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        json(self.request(Method::GET, path, None).await?).await
+    }
+
+    pub async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T> {
+        json(self.request(Method::POST, path, Some(encode(body)?)).await?).await
+    }
+
+    pub async fn patch<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T> {
+        json(self.request(Method::PATCH, path, Some(encode(body)?)).await?).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        self.request(Method::DELETE, path, None).await.map(drop)
+    }
+
+    /// A request whose answer is read piece by piece.
+    pub async fn stream(&self, path: &str) -> Result<Body> {
+        Ok(Body(self.request(Method::GET, path, None).await?.into_body()))
+    }
+
+    /// A connection to the core, which is started for it where that is allowed.
+    pub(super) async fn stream_to_core(&self) -> Result<Box<dyn Stream>> {
+        let error = match self.connector.connect().await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => error,
+        };
+        let Some(target) = &self.target else {
+            return Err(ClientError::Lost(error.to_string()));
+        };
+        let socket = target.instance.socket.clone();
+        if !is_absent(&error) {
+            return Err(ClientError::Connect { socket, source: error });
+        }
+        if !target.may_start {
+            return Err(ClientError::NoCore { socket });
+        }
+        launch::start(target, self.connector.as_ref()).await?;
+        self.connector.connect().await.map_err(|source| ClientError::Connect { socket, source })
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Response<Incoming>> {
+        let reads = method == Method::GET;
+        match self.once(&method, path, body.clone()).await {
+            // A core that leaves takes the connections of its backlog with it.
+            Err(ClientError::Lost(_)) if reads => self.once(&method, path, body).await,
+            answer => answer,
+        }
+    }
+
+    async fn once(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Response<Incoming>> {
+        let stream = self.stream_to_core().await?;
+        let lost = |error: hyper::Error| ClientError::Lost(error.to_string());
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+        // Ends with the request: when sender and body are gone, so is the connection.
+        tokio::spawn(connection);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "dash")
+            .header(header::ACCEPT, "application/json");
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request
+            .body(Full::new(body.unwrap_or_default()))
+            .map_err(|error| ClientError::Protocol(format!("{path:?} is no path: {error}")))?;
+        let answer = sender.send_request(request).await.map_err(lost)?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status();
+        let body = answer.into_body().collect().await.map_err(lost)?.to_bytes();
+        Err(refusal(status, &body).into())
+    }
+}
+
+pub(super) fn refusal(status: StatusCode, body: &[u8]) -> Refusal {
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => Refusal { code: problem.code, message: problem.detail, hint: problem.hint },
+        Err(_) => {
+            let code = match status {
+                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => RefusalCode::NotFound,
+                StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => RefusalCode::Forbidden,
+                status if status.is_client_error() => RefusalCode::Invalid,
+                _ => RefusalCode::Internal,
+            };
+            let text = String::from_utf8_lossy(body);
+            Refusal::new(code, format!("the core answered {status}: {}", text.trim()))
+        }
+    }
+}
+
+fn encode<B: Serialize>(body: &B) -> Result<Bytes> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|e| ClientError::Protocol(e.to_string()))
+}
+
+async fn json<T: DeserializeOwned>(answer: Response<Incoming>) -> Result<T> {
+    let body = answer.into_body().collect().await;
+    let body = body.map_err(|error| ClientError::Lost(error.to_string()))?.to_bytes();
+    // An empty answer (202, 204) is `null`, so that `()` can be asked for.
+    let bytes: &[u8] = if body.is_empty() { b"null" } else { &body };
+    serde_json::from_slice(bytes).map_err(|error| ClientError::Protocol(error.to_string()))
+}
+
+/// Makes a name fit for a path or a query.
+pub(super) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}

@@ -1,0 +1,264 @@
+//! Reading `config.toml`. A file that is not there gives the defaults; one that is wrong is
+//! refused as a whole, with the place and the nearest right thing, so that no setting is
+//! ever ignored in silence.
+
+use super::{Config, Dirs, Provider};
+use serde::de::DeserializeOwned;
+use std::{
+    fmt, io,
+    ops::Range,
+    path::{Path, PathBuf},
+};
+use toml::de::{DeTable, DeValue};
+
+/// Why a configuration file was refused; lines and columns count from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    pub file: PathBuf,
+    /// None where the file could not be read at all.
+    pub at: Option<(usize, usize)>,
+    /// Dotted, such as `core.cols`; empty where the text is no TOML.
+    pub key: String,
+    pub message: String,
+    /// The known key nearest to an unknown one.
+    pub nearest: Option<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some((line, column)) = self.at {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": ")?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        write!(f, "{}", self.message)?;
+        match &self.nearest {
+            Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Config {
+    /// `config.toml` of the user's configuration directory, or the defaults without one.
+    pub fn load(dirs: &Dirs) -> Result<Self, ConfigError> {
+        Self::load_file(&Self::path(dirs))
+    }
+
+    pub fn path(dirs: &Dirs) -> PathBuf {
+        dirs.config.join("config.toml")
+    }
+
+    pub fn load_file(path: &Path) -> Result<Self, ConfigError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(ConfigError {
+                file: path.to_owned(),
+                at: None,
+                key: String::new(),
+                message: format!("cannot be read: {error}"),
+                nearest: None,
+            }),
+        }
+    }
+
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = from_toml(file, text)?;
+        config.check().map_err(|(key, message)| ConfigError {
+            file: file.to_owned(),
+            at: key_span(text, &key).map(|span| line_column(text, span.start)),
+            key: key.join("."),
+            message,
+            nearest: None,
+        })?;
+        Ok(config)
+    }
+
+    /// What the types cannot say: the key's path and what is wrong with it.
+    fn check(&self) -> Result<(), (Vec<String>, String)> {
+        let wrong = |key: &[&str], message: &str| {
+            Err((key.iter().map(|&part| part.to_owned()).collect(), message.to_owned()))
+        };
+        if self.core.cols == 0 {
+            return wrong(&["core", "cols"], "a terminal has at least one column");
+        }
+        if self.core.rows == 0 {
+            return wrong(&["core", "rows"], "a terminal has at least one row");
+        }
+        if self.core.recording_mb == 0 {
+            return wrong(&["core", "recording_mb"], "a recording needs at least 1 MB");
+        }
+        for (name, provider) in &self.providers {
+            provider.check().or_else(|(key, message)| wrong(&["providers", name, key], message))?;
+        }
+        Ok(())
+    }
+}
+
+impl Provider {
+    fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        if !(self.base_url.starts_with("http://") || self.base_url.starts_with("https://")) {
+            return Err(("base_url", "must begin with http:// or https://"));
+        }
+        if self.key_command.as_ref().is_some_and(Vec::is_empty) {
+            return Err(("key_command", "must name a program"));
+        }
+        let keys = [self.key_env.is_some(), self.key_file.is_some(), self.key_command.is_some()];
+        if keys.into_iter().filter(|&set| set).count() > 1 {
+            let last = if self.key_command.is_some() { "key_command" } else { "key_file" };
+            return Err((last, "only one of key_env, key_file and key_command may be set"));
+        }
+        Ok(())
+    }
+}
+
+/// Reads TOML, with the place and the nearest known key in the error. Also for other files
+/// in the user's hands: adapters, keymaps, `swarm.toml`.
+pub fn from_toml<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, ConfigError> {
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let span = error.span();
+        let (key, nearest) = match unknown_field(error.message()) {
+            Some((field, known)) => (
+                span.as_ref().and_then(|span| path_at(text, span)).unwrap_or(field.to_owned()),
+                nearest(field, known.iter().copied()).map(str::to_owned),
+            ),
+            None => (span.as_ref().and_then(|span| path_at(text, span)).unwrap_or_default(), None),
+        };
+        let message = match unknown_field(error.message()) {
+            Some((_, known)) if nearest.is_none() && !known.is_empty() => {
+                format!("there is no such key (known here: {})", known.join(", "))
+            }
+            Some(_) => "there is no such key".to_owned(),
+            None => error.message().trim().replace('\n', "; "),
+        };
+        ConfigError {
+            file: file.to_owned(),
+            at: span.map(|span| line_column(text, span.start)),
+            key,
+            message,
+            nearest,
+        }
+    })
+}
+
+/// The one of `known` that `word` was most likely meant to be, if any is near enough.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Takes serde's "unknown field `a`, expected one of `b`, `c`" apart.
+fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
+    let mut quoted = message.strip_prefix("unknown field `")?.split('`');
+    let field = quoted.next()?;
+    Some((field, quoted.skip(1).step_by(2).collect()))
+}
+
+fn line_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// The dotted path of the key whose name or value lies at `span`.
+fn path_at(text: &str, span: &Range<usize>) -> Option<String> {
+    fn search(table: &DeTable<'_>, span: &Range<usize>, path: &mut Vec<String>) -> bool {
+        for (key, value) in table {
+            path.push(key.get_ref().to_string());
+            let here = key.span() == *span || value.span() == *span;
+            let below = match value.get_ref() {
+                DeValue::Table(inner) => search(inner, span, path),
+                DeValue::Array(items) => items.iter().any(|item| {
+                    item.span() == *span
+                        || matches!(item.get_ref(), DeValue::Table(t) if search(t, span, path))
+                }),
+                _ => false,
+            };
+            if below || here {
+                return true;
+            }
+            path.pop();
+        }
+        false
+    }
+    let table = DeTable::parse(text).ok()?;
+    let mut path = Vec::new();
+    search(table.get_ref(), span, &mut path).then(|| path.join("."))
+}
+
+fn key_span(text: &str, key: &[String]) -> Option<Range<usize>> {
+    let table = DeTable::parse(text).ok()?;
+    let mut table = table.get_ref();
+    let mut span = None;
+    for part in key {
+        let (found, value) = table.iter().find(|(name, _)| name.get_ref() == part.as_str())?;
+        span = Some(found.span());
+        match value.get_ref() {
+            DeValue::Table(inner) => table = inner,
+            _ => break,
+        }
+    }
+    span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refuse(text: &str) -> String {
+        Config::parse(Path::new("config.toml"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place_and_the_nearest() {
+        let text = "[core]\ncols = 100\n  recordings_mb = 5\n";
+        assert_eq!(
+            refuse(text),
+            "config.toml:3:3: core.recordings_mb: there is no such key; did you mean \
+             `recording_mb`?"
+        );
+        let error = refuse("[zzz]\n");
+        assert!(error.contains("known here: core, agents, providers"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_type_and_broken_toml_have_a_place() {
+        let error = refuse("[core]\ncols = \"wide\"\n");
+        assert!(error.starts_with("config.toml:2:8: core.cols: invalid type"), "{error}");
+        let error = refuse("[core]\ncols = \n");
+        assert!(error.starts_with("config.toml:2:"), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn values_that_cannot_work_are_refused_where_they_stand() {
+        let error = refuse("[core]\nrows = 24\ncols = 0\n");
+        assert!(error.starts_with("config.toml:3:1: core.cols: "), "{error}");
+        let provider = "[providers.x]\ndialect = \"openai\"\nbase_url = \"example.org\"\n";
+        assert!(refuse(provider).starts_with("config.toml:3:1: providers.x.base_url"));
+        let two = "[providers.x]\ndialect = \"openai\"\nbase_url = \"http://h\"\n\
+                   key_env = \"A\"\nkey_file = \"/b\"\n";
+        assert!(refuse(two).starts_with("config.toml:5:1: providers.x.key_file: only one"));
+    }
+
+    #[test]
+    fn a_full_file_and_a_missing_one_load() {
+        let dir = tempfile::tempdir().unwrap();
+        let dirs = Dirs { config: dir.path().to_owned(), state: dir.path().to_owned() };
+        assert_eq!(Config::load(&dirs), Ok(Config::default()));
+        let text = toml::to_string(&Config::default()).unwrap();
+        std::fs::write(Config::path(&dirs), text).unwrap();
+        assert_eq!(Config::load(&dirs), Ok(Config::default()));
+        std::fs::create_dir(dir.path().join("d")).unwrap();
+        let error = Config::load_file(&dir.path().join("d")).unwrap_err();
+        assert!(error.to_string().contains("cannot be read"), "{error}");
+    }
+}

@@ -1,0 +1,109 @@
+//! Every action, declared once: its name, what it does, where it applies. The keymap, the
+//! palette, the help overlay and the footer all read this list.
+
+/// Where an action can be bound. In `Focus` its key follows the prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    Grid,
+    Focus,
+    Scroll,
+}
+
+impl Place {
+    pub const ALL: [Self; 3] = [Self::Grid, Self::Focus, Self::Scroll];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Grid => "grid",
+            Self::Focus => "focus",
+            Self::Scroll => "scroll",
+        }
+    }
+}
+
+macro_rules! actions {
+    ($($variant:ident $name:literal $doc:literal $short:literal [$($place:ident)*];)*) => {
+        /// Something a key or a command can ask for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Action {
+            $(#[doc = $doc] $variant,)*
+        }
+
+        impl Action {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            /// Names as keymaps and the palette know them.
+            pub const NAMES: &'static [&'static str] = &[$($name,)*];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// What it does, in a line.
+            pub fn doc(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $doc,)*
+                }
+            }
+
+            /// A word or two for the footer.
+            pub fn short(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $short,)*
+                }
+            }
+
+            pub fn places(self) -> &'static [Place] {
+                match self {
+                    $(Self::$variant => &[$(Place::$place,)*],)*
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    Down "down" "next row" "down" [Grid Scroll];
+    Up "up" "previous row" "up" [Grid Scroll];
+    HalfPageDown "half-page-down" "half a page down" "½ page" [Grid Scroll];
+    HalfPageUp "half-page-up" "half a page up" "½ page" [Grid Scroll];
+    PageDown "page-down" "a page down" "page" [Grid Scroll];
+    PageUp "page-up" "a page up" "page" [Grid Scroll];
+    Top "top" "first row" "top" [Grid Scroll];
+    Bottom "bottom" "last row" "bottom" [Grid Scroll];
+    NextInNeed "next-in-need" "next agent that needs somebody" "in need" [Grid Focus];
+    Focus "focus" "open the agent's terminal" "focus" [Grid];
+    Stop "stop" "stop the agent, or all marked ones" "stop" [Grid Focus];
+    StopSwarm "stop-swarm" "stop the whole swarm" "stop swarm" [Grid Focus];
+    RemoveSwarm "remove-swarm" "forget a finished swarm, its recordings too" "remove" [Grid];
+    Retry "retry" "try a finished agent's last item again" "retry" [Grid Focus];
+    Mark "mark" "mark or unmark the agent" "mark" [Grid];
+    ClearMarks "clear-marks" "unmark all" "unmark" [Grid];
+    Filter "filter" "show only what fits" "filter" [Grid];
+    Clear "clear" "clear the filter, then the marks, and let the order go" "clear" [Grid];
+    Sort "sort" "sort by the next column" "sort" [Grid];
+    Reverse "reverse" "turn the order round" "reverse" [Grid];
+    OrderNow "order-now" "put rows that changed into their place" "order now" [Grid];
+    Group "group" "group rows by swarm, or not" "group" [Grid];
+    OnlySwarm "only-swarm" "show only this swarm, or all" "one swarm" [Grid];
+    Events "events" "show or hide the events" "events" [Grid];
+    EventsSize "events-size" "give the events more room" "events size" [Grid];
+    Palette "palette" "type a command" "command" [Grid Focus];
+    Help "help" "show the keys in force" "keys" [Grid Focus];
+    NextTheme "next-theme" "switch to the next theme" "theme" [Grid];
+    Suspend "suspend" "go back to the shell; fg returns" "suspend" [Grid];
+    Quit "quit" "leave; the agents go on" "quit" [Grid Focus];
+    Detach "detach" "back to the grid" "detach" [Focus];
+    NextAgent "next-agent" "the next agent's terminal" "next" [Focus];
+    PreviousAgent "previous-agent" "the previous agent's terminal" "previous" [Focus];
+    Zoom "zoom" "hide or show the side panel" "zoom" [Focus];
+    Scroll "scroll" "look back through what was printed" "scroll" [Focus];
+    Leave "leave" "back to typing" "leave" [Scroll];
+}
+
+impl Action {
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.name() == name)
+    }
+}

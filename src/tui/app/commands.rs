@@ -1,0 +1,135 @@
+//! Running what was typed after `:`.
+
+use super::App;
+use crate::model::{AgentId, Level, SwarmSpec};
+use crate::store::{Filter, GridOptions, Row, rows};
+use crate::tui::{
+    command::{self, Command},
+    link::Request,
+    nearest::nearest,
+};
+
+impl App {
+    /// Reads and runs a line; what is wrong with it is said in the status line.
+    pub fn command(&mut self, line: &str) {
+        match command::parse(line) {
+            Ok(command) => self.run_command(command),
+            Err(message) => self.say(Level::Warn, message),
+        }
+    }
+
+    fn run_command(&mut self, command: Command) {
+        match command {
+            Command::Action(action) => self.act(action),
+            Command::Focus(word) => match self.agent_called(&word) {
+                Ok(id) => self.focus(id),
+                Err(message) => self.say(Level::Warn, message),
+            },
+            Command::Stop(words) => match self.agents_called(&words) {
+                Ok(ids) => self.ask_stop_of(ids),
+                Err(message) => self.say(Level::Warn, message),
+            },
+            Command::Retry { agent, model } => match self.agent_called(&agent) {
+                Ok(id) => self.retry(id, model),
+                Err(message) => self.say(Level::Warn, message),
+            },
+            Command::StopSwarm(name) => self.ask_stop_swarm(Some(&name)),
+            Command::RemoveSwarm(name) => self.ask_remove_swarm(Some(&name)),
+            Command::CreateSwarm { agents, task } => {
+                let spec = SwarmSpec {
+                    task,
+                    agents,
+                    cwd: self.cwd.clone(),
+                    path: self.path.clone(),
+                    ..SwarmSpec::default()
+                };
+                self.requests.push(Request::CreateSwarm(Box::new(spec)));
+            }
+            Command::OnlySwarm(name) => self.only_swarm(name.as_deref()),
+            Command::Theme(name) => self.set_theme(&name),
+            Command::Filter(text) => {
+                self.leave_focus();
+                self.set_filter(&text);
+            }
+            Command::Sort(column) => {
+                self.ui.grid.sort = column;
+                self.release();
+            }
+        }
+    }
+
+    fn leave_focus(&mut self) {
+        if self.ui.focus.is_some() {
+            self.detach();
+        }
+    }
+
+    /// Shows only that swarm; none shows all.
+    pub fn only_swarm(&mut self, name: Option<&str>) {
+        let found = match name {
+            None => None,
+            Some(word) => match self.store.find_swarm(word) {
+                Some(swarm) => Some(swarm.id.clone()),
+                None => {
+                    let text = format!("no swarm is called {word:?}");
+                    return self.say(Level::Warn, text);
+                }
+            },
+        };
+        self.leave_focus();
+        self.ui.grid.swarm = found;
+        self.release();
+    }
+
+    fn agent_called(&self, word: &str) -> Result<AgentId, String> {
+        if let Some(agent) = self.store.find_agent(word) {
+            return Ok(agent.id.clone());
+        }
+        let names: Vec<&String> = self.store.agents().map(|agent| &agent.name).collect();
+        let near = nearest(word, names.iter().copied());
+        let hint = near.map(|near| format!("; nearest: {near}")).unwrap_or_default();
+        Err(format!("no agent is called {word:?}{hint}"))
+    }
+
+    /// Names, or terms of a filter such as `state:waiting`.
+    fn agents_called(&self, words: &[String]) -> Result<Vec<AgentId>, String> {
+        let mut ids = Vec::new();
+        let terms: Vec<&str> =
+            words.iter().map(String::as_str).filter(|w| w.contains(':')).collect();
+        if !terms.is_empty() {
+            let filter = Filter::parse(&terms.join(" "));
+            if filter.is_empty() {
+                return Err("that fits everybody: name the agents".to_owned());
+            }
+            let options = GridOptions { filter, ..GridOptions::default() };
+            let fits = rows(&self.store, &options);
+            ids.extend(fits.iter().filter_map(Row::agent).map(|agent| agent.id.clone()));
+        }
+        for word in words.iter().filter(|word| !word.contains(':')) {
+            ids.push(self.agent_called(word)?);
+        }
+        Ok(ids)
+    }
+
+    pub(super) fn set_theme(&mut self, name: &str) {
+        let (theme, errors) = self.themes.load(name);
+        // A theme that is not there changes nothing; a flawed one is better than none.
+        let known = theme.name == name || name == "auto";
+        if known {
+            self.theme = theme;
+        }
+        match errors.first() {
+            Some(error) => self.say(Level::Warn, error.to_string()),
+            None => self.say(Level::Info, format!("theme {}", self.theme.name)),
+        }
+    }
+
+    pub(super) fn next_theme(&mut self) {
+        let names = self.themes.names();
+        let at = names.iter().position(|name| *name == self.theme.name);
+        let next = at.map_or(0, |at| (at + 1) % names.len().max(1));
+        if let Some(name) = names.get(next).cloned() {
+            self.set_theme(&name);
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Moving through the grid, and what can be done to its rows.
+
+use super::App;
+use crate::model::{AgentId, AgentState, Level};
+use crate::store::{Filter, Row, need, rows};
+use crate::tui::{
+    actions::Action,
+    key::Key,
+    link::Request,
+    ui::{Ask, Confirm, Mode},
+    views,
+};
+use crossterm::event::KeyCode;
+
+impl App {
+    pub(super) fn grid_action(&mut self, action: Action) {
+        let page = self.page() as isize;
+        match action {
+            Action::Down => self.move_cursor(1),
+            Action::Up => self.move_cursor(-1),
+            Action::HalfPageDown => self.move_cursor((page / 2).max(1)),
+            Action::HalfPageUp => self.move_cursor(-(page / 2).max(1)),
+            Action::PageDown => self.move_cursor(page.max(1)),
+            Action::PageUp => self.move_cursor(-page.max(1)),
+            Action::Top => self.release(),
+            Action::Bottom => self.move_cursor(isize::MAX / 2),
+            Action::NextInNeed => self.next_in_need(),
+            Action::Focus => self.focus_cursor(),
+            Action::Mark => self.mark(),
+            Action::ClearMarks => self.ui.marked.clear(),
+            Action::Filter => {
+                let before = self.ui.grid.filter.text().to_owned();
+                self.ui.mode = Mode::Filter { before };
+            }
+            Action::Clear => self.clear(),
+            Action::Sort => {
+                self.ui.grid.sort = self.ui.grid.sort.next();
+                self.release();
+            }
+            Action::Reverse => {
+                self.ui.grid.reverse = !self.ui.grid.reverse;
+                self.release();
+            }
+            Action::OrderNow => self.order_now(),
+            Action::Group => {
+                self.ui.grid.group = !self.ui.grid.group;
+            }
+            Action::OnlySwarm => self.toggle_swarm(),
+            _ => {}
+        }
+    }
+
+    /// Rows of the grid that fit on the screen.
+    fn page(&self) -> usize {
+        views::grid::capacity(views::layout(&self.ui, self.area).grid)
+    }
+
+    fn ids(&self) -> Vec<AgentId> {
+        self.rows().iter().filter_map(Row::agent).map(|agent| agent.id.clone()).collect()
+    }
+
+    /// Keeps rows where they are from now on.
+    fn hold(&mut self, ids: &[AgentId]) {
+        if self.ui.grid.hold.is_empty() {
+            self.ui.grid.hold = ids.to_vec();
+            let state = |id: &AgentId| self.store.agent(id).map_or(0, |agent| need(agent.state));
+            self.held_needs = ids.iter().map(|id| (id.clone(), state(id))).collect();
+        }
+    }
+
+    /// Lets rows find their place again, with the cursor on the first.
+    pub(super) fn release(&mut self) {
+        self.ui.grid.hold.clear();
+        self.held_needs.clear();
+        self.ui.top = 0;
+        self.ui.cursor = None;
+    }
+
+    /// Lets rows find their place once; the cursor stays on its agent.
+    fn order_now(&mut self) {
+        self.ui.grid.hold.clear();
+        let ids = self.ids();
+        self.hold(&ids);
+    }
+
+    fn move_cursor(&mut self, by: isize) {
+        let ids = self.ids();
+        let Some(last) = ids.len().checked_sub(1) else { return };
+        self.hold(&ids);
+        let at = self.ui.cursor.as_ref().and_then(|id| ids.iter().position(|other| other == id));
+        let to = at.unwrap_or(0).saturating_add_signed(by).min(last);
+        self.ui.cursor = Some(ids[to].clone());
+    }
+
+    /// The next agent that needs somebody, after the one given.
+    pub(super) fn in_need_after(&self, after: Option<&AgentId>) -> Option<AgentId> {
+        let ids = self.ids();
+        let at = after.and_then(|id| ids.iter().position(|other| other == id));
+        let start = at.map_or(0, |at| at + 1);
+        let round = (0..ids.len()).map(|step| &ids[(start + step) % ids.len()]);
+        let needs = |id: &&AgentId| {
+            self.store.agent(id).is_some_and(|agent| match agent.state {
+                AgentState::Waiting | AgentState::Failed | AgentState::Lost => true,
+                AgentState::Paused => true,
+                AgentState::Queued
+                | AgentState::Starting
+                | AgentState::Working
+                | AgentState::Idle
+                | AgentState::Retrying
+                | AgentState::Done
+                | AgentState::Stopped => false,
+            })
+        };
+        round.into_iter().find(needs).cloned()
+    }
+
+    fn next_in_need(&mut self) {
+        match self.in_need_after(self.ui.cursor.as_ref()) {
+            Some(id) => {
+                let ids = self.ids();
+                self.hold(&ids);
+                self.ui.cursor = Some(id);
+            }
+            None => self.say(Level::Info, "nobody needs anything"),
+        }
+    }
+
+    fn mark(&mut self) {
+        let Some(id) = self.ui.cursor.clone() else { return };
+        if !self.ui.marked.remove(&id) {
+            self.ui.marked.insert(id);
+        }
+        self.move_cursor(1);
+    }
+
+    /// What Esc means: one step back to the plain grid.
+    fn clear(&mut self) {
+        if !self.ui.grid.filter.is_empty() {
+            self.set_filter("");
+        } else if !self.ui.marked.is_empty() {
+            self.ui.marked.clear();
+        } else {
+            self.release();
+        }
+    }
+
+    fn toggle_swarm(&mut self) {
+        self.ui.grid.swarm = match self.ui.grid.swarm {
+            Some(_) => None,
+            None => self.cursor_agent().map(|agent| agent.swarm.clone()),
+        };
+        self.release();
+    }
+
+    pub(super) fn cursor_agent(&self) -> Option<&crate::model::AgentInfo> {
+        let id = match &self.ui.focus {
+            Some(focus) => Some(&focus.agent),
+            None => self.ui.cursor.as_ref(),
+        };
+        id.and_then(|id| self.store.agent(id))
+    }
+
+    pub(super) fn set_filter(&mut self, text: &str) {
+        self.ui.grid.filter = Filter::parse(text);
+        self.release();
+    }
+
+    pub(super) fn filter_key(&mut self, key: Key, before: &str) {
+        let mut text = self.ui.grid.filter.text().to_owned();
+        match key.code {
+            KeyCode::Esc => {
+                self.ui.mode = Mode::Normal;
+                text = before.to_owned();
+            }
+            KeyCode::Enter => {
+                self.ui.mode = Mode::Normal;
+                return;
+            }
+            KeyCode::Backspace => {
+                if text.pop().is_none() {
+                    self.ui.mode = Mode::Normal;
+                }
+            }
+            _ if key.ctrl('u') => text.clear(),
+            _ if key.ctrl('w') => {
+                let end = text.trim_end().rfind(' ').map_or(0, |at| at + 1);
+                text.truncate(end);
+            }
+            _ if key.ctrl('c') => {
+                self.ui.mode = Mode::Normal;
+                text.clear();
+            }
+            _ => match key.typed() {
+                Some(c) => text.push(c),
+                None => return,
+            },
+        }
+        self.set_filter(&text);
+    }
+
+    /// The marked agents, else the one under the cursor (or in focus).
+    pub(super) fn chosen(&self) -> Vec<AgentId> {
+        if self.ui.focus.is_none() && !self.ui.marked.is_empty() {
+            let known = |id: &&AgentId| self.store.agent(id).is_some();
+            return self.ui.marked.iter().filter(known).cloned().collect();
+        }
+        self.cursor_agent().map(|agent| agent.id.clone()).into_iter().collect()
+    }
+
+    pub(super) fn ask_stop(&mut self) {
+        self.ask_stop_of(self.chosen());
+    }
+
+    pub(super) fn ask_stop_of(&mut self, ids: Vec<AgentId>) {
+        let alive = |id: &AgentId| self.store.agent(id).is_some_and(|a| !a.state.is_final());
+        let ids: Vec<AgentId> = ids.into_iter().filter(alive).collect();
+        let names: Vec<&str> =
+            ids.iter().filter_map(|id| self.store.agent(id)).map(|a| a.name.as_str()).collect();
+        let question = match names[..] {
+            [] => return self.say(Level::Info, "nothing to stop: it has ended already"),
+            [name] => format!("Stop {name}?"),
+            _ => format!("Stop {} agents?", names.len()),
+        };
+        let detail = if names.len() > 1 {
+            names.join(" ")
+        } else {
+            "Its whole process tree ends; what it has written stays.".to_owned()
+        };
+        self.ui.mode = Mode::Confirm(Confirm { question, detail, ask: Ask::StopAgents(ids) });
+    }
+
+    /// Of the swarm named, else of the chosen agent's.
+    pub(super) fn ask_stop_swarm(&mut self, named: Option<&str>) {
+        let swarm = match named {
+            Some(word) => self.store.find_swarm(word),
+            None => self.cursor_agent().and_then(|agent| self.store.swarm(&agent.swarm)),
+        };
+        let Some(swarm) = swarm else {
+            return self.say(Level::Warn, missing("swarm", named));
+        };
+        if swarm.state.is_final() {
+            let text = format!("{} is over already: {}", swarm.name, swarm.state);
+            return self.say(Level::Info, text);
+        }
+        let live = self.store.agents().filter(|a| a.swarm == swarm.id && !a.state.is_final());
+        let confirm = Confirm {
+            question: format!("Stop the swarm {}?", swarm.name),
+            detail: format!("{} agents end with it.", live.count()),
+            ask: Ask::StopSwarm(swarm.id.clone()),
+        };
+        self.ui.mode = Mode::Confirm(confirm);
+    }
+
+    pub(super) fn ask_remove_swarm(&mut self, named: Option<&str>) {
+        let swarm = match named {
+            Some(word) => self.store.find_swarm(word),
+            None => self.cursor_agent().and_then(|agent| self.store.swarm(&agent.swarm)),
+        };
+        let Some(swarm) = swarm else {
+            return self.say(Level::Warn, missing("swarm", named));
+        };
+        if !swarm.state.is_final() {
+            let text = format!("{} is not over yet: stop it first", swarm.name);
+            return self.say(Level::Warn, text);
+        }
+        let confirm = Confirm {
+            question: format!("Forget the swarm {}?", swarm.name),
+            detail: "Its recordings are deleted. Unmerged work in worktrees stays.".to_owned(),
+            ask: Ask::RemoveSwarm(swarm.id.clone()),
+        };
+        self.ui.mode = Mode::Confirm(confirm);
+    }
+
+    pub(super) fn retry_chosen(&mut self) {
+        for id in self.chosen() {
+            self.retry(id, None);
+        }
+    }
+
+    pub(super) fn retry(&mut self, id: AgentId, model: Option<String>) {
+        let Some(agent) = self.store.agent(&id) else { return };
+        if agent.state.is_final() {
+            self.requests.push(Request::RetryAgent { agent: id, model });
+        } else {
+            let text =
+                format!("{} is {}: only a finished agent is tried again", agent.name, agent.state);
+            self.say(Level::Warn, text);
+        }
+    }
+
+    /// Cursor and scrolling, before a frame.
+    pub(super) fn settle(&mut self) {
+        let page = self.page();
+        let rows = rows(&self.store, &self.ui.grid);
+        let held = !self.ui.grid.hold.is_empty();
+        let first = rows.iter().find_map(Row::agent).map(|agent| agent.id.clone());
+        let find = |id: &AgentId| {
+            rows.iter().position(|row| row.agent().is_some_and(|agent| agent.id == *id))
+        };
+        let (cursor, at) = match self.ui.cursor.as_ref().filter(|_| held) {
+            None => (first.clone(), 0),
+            Some(id) => match find(id) {
+                Some(at) => (Some(id.clone()), at),
+                // It is gone: stay about where it was.
+                None => {
+                    let near = rows.iter().skip(self.ui.top).find_map(Row::agent);
+                    (near.map(|agent| agent.id.clone()).or(first.clone()), self.ui.top)
+                }
+            },
+        };
+        let changed = |agent: &crate::model::AgentInfo| match self.held_needs.get(&agent.id) {
+            Some(then) => {
+                self.ui.grid.sort == crate::store::Column::Need && *then != need(agent.state)
+            }
+            None => true,
+        };
+        let moved = if held {
+            rows.iter().filter_map(Row::agent).filter(|a| changed(a)).count()
+        } else {
+            0
+        };
+        let most = rows.len().saturating_sub(page);
+        let mut top = self.ui.top.min(most);
+        if page > 0 {
+            // A swarm's heading above the first row stays in sight.
+            let lead = usize::from(at > 0 && matches!(rows.get(at - 1), Some(Row::Swarm(_))));
+            top = top.min(at - lead.min(at)).max((at + 1).saturating_sub(page));
+        }
+        self.ui.top = top;
+        self.ui.cursor = cursor;
+        self.ui.moved = moved;
+    }
+}
+
+fn missing(what: &str, named: Option<&str>) -> String {
+    match named {
+        Some(word) => format!("no {what} is called {word:?}"),
+        None => format!("no {what} here"),
+    }
+}

@@ -1,0 +1,331 @@
+//! The screen's one owner: replica, state, theme and keys. Events go in, requests come out;
+//! nothing here blocks, draws, or talks to anybody, so a test can press keys and look.
+
+mod commands;
+mod focus;
+mod grid;
+mod overlays;
+
+use super::{
+    actions::{Action, Place},
+    key::{Key, show},
+    keymap::{Found, Keymap},
+    link::{Message, Request},
+    theme::{Theme, Themes},
+    ui::{EventsPane, Hint, Mode, Notice, Ui},
+    views,
+};
+use crate::model::{AgentId, AgentState, Level, Stamp};
+use crate::store::{Row, Store, rows};
+use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use ratatui::{buffer::Buffer, layout::Position, layout::Rect};
+use std::{collections::HashMap, path::PathBuf};
+
+/// What the loop is to do beside drawing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    Quit,
+    Suspend,
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    pub keymap: Keymap,
+    pub themes: Themes,
+    pub theme: Theme,
+    pub ui: Ui,
+    /// Where swarms made here work.
+    pub cwd: PathBuf,
+    /// The PATH that their agents get.
+    pub path: Option<String>,
+}
+
+pub struct App {
+    pub store: Store,
+    pub ui: Ui,
+    pub theme: Theme,
+    keymap: Keymap,
+    themes: Themes,
+    cwd: PathBuf,
+    path: Option<String>,
+    chord: Vec<Key>,
+    area: Rect,
+    attachments: u64,
+    /// A swarm to show alone, once it is known.
+    select: Option<String>,
+    /// How urgent each row was when the order was held.
+    held_needs: HashMap<AgentId, u8>,
+    requests: Vec<Request>,
+    want: Option<Want>,
+    dirty: bool,
+}
+
+impl App {
+    pub fn new(parts: Parts, area: Rect) -> Self {
+        let Parts { keymap, themes, theme, ui, cwd, path } = parts;
+        Self {
+            store: Store::default(),
+            ui,
+            theme,
+            keymap,
+            themes,
+            cwd,
+            path,
+            chord: Vec::new(),
+            area,
+            attachments: 0,
+            select: None,
+            held_needs: HashMap::new(),
+            requests: Vec::new(),
+            want: None,
+            dirty: true,
+        }
+    }
+
+    /// What came up since the last time this was asked.
+    pub fn take_requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.requests)
+    }
+
+    pub fn take_want(&mut self) -> Option<Want> {
+        self.want.take()
+    }
+
+    /// Something shown may have changed.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    pub fn touch(&mut self) {
+        self.dirty = true;
+    }
+
+    /// Something moves on the screen: the slow clock has to run.
+    pub fn is_moving(&self) -> bool {
+        let grid = self.ui.focus.is_none() && self.ui.events != EventsPane::Full;
+        let works = |state| matches!(state, AgentState::Working | AgentState::Starting);
+        grid && self.store.agents().any(|agent| works(agent.state))
+    }
+
+    /// A beat of the slow clock.
+    pub fn tick(&mut self) {
+        self.ui.tick = self.ui.tick.wrapping_add(1);
+        self.dirty = true;
+    }
+
+    pub fn say(&mut self, level: Level, text: impl Into<String>) {
+        self.ui.notice = Some(Notice { level, text: text.into() });
+        self.dirty = true;
+    }
+
+    /// Something from the terminal.
+    pub fn event(&mut self, event: Event) {
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
+            Event::Paste(text) => self.paste(&text),
+            Event::Resize(columns, rows) => self.resize(columns, rows),
+            Event::Key(_) | Event::Mouse(_) | Event::FocusGained | Event::FocusLost => return,
+        }
+        self.dirty = true;
+    }
+
+    /// Something from the core.
+    pub fn message(&mut self, message: Message) {
+        self.dirty = true;
+        match message {
+            Message::Server(message) => {
+                self.store.apply(message);
+                self.follow_attempt();
+                self.try_select();
+            }
+            Message::Lost(why) => self.ui.lost = Some(why),
+            Message::Back => self.ui.lost = None,
+            Message::Terminal { attachment, event } => self.terminal(attachment, event),
+            Message::Done(what) => self.say(Level::Info, what),
+            Message::Refused(why) => self.say(Level::Error, why),
+        }
+    }
+
+    /// Shows only that swarm, as soon as the core tells of it.
+    pub fn select_swarm(&mut self, word: Option<String>) {
+        self.select = word;
+        self.try_select();
+    }
+
+    fn try_select(&mut self) {
+        let found = self.select.as_deref().and_then(|word| self.store.find_swarm(word));
+        if let Some(id) = found.map(|swarm| swarm.id.clone()) {
+            self.ui.grid.swarm = Some(id);
+            self.select = None;
+        }
+    }
+
+    fn key(&mut self, event: KeyEvent) {
+        self.ui.notice = None;
+        let key = Key::from(event);
+        match self.ui.mode.clone() {
+            Mode::Filter { before } => self.filter_key(key, &before),
+            Mode::Palette => self.palette_key(key),
+            Mode::Help => self.help_key(key),
+            Mode::Confirm(confirm) => self.confirm_key(key, confirm),
+            Mode::Normal if self.ui.focus.is_some() => self.focus_key(key, &event),
+            Mode::Normal => _ = self.chord_key(Place::Grid, key),
+        }
+    }
+
+    /// Adds a key to the chord begun, and does what it means.
+    fn chord_key(&mut self, place: Place, key: Key) -> bool {
+        self.chord.push(key);
+        let found = self.keymap.find(place, &self.chord);
+        match found {
+            Found::Begun => {
+                self.ui.pending = show(&self.chord);
+                return true;
+            }
+            Found::Action(action) => {
+                self.end_chord();
+                self.act(action);
+            }
+            Found::Nothing => {
+                let tried = show(&self.chord);
+                let alone = self.chord.len() == 1;
+                self.end_chord();
+                if !alone {
+                    self.say(Level::Info, format!("{tried} is not bound"));
+                }
+            }
+        }
+        false
+    }
+
+    fn end_chord(&mut self) {
+        self.chord.clear();
+        self.ui.pending.clear();
+    }
+
+    /// Carries out an action, wherever it came from.
+    pub fn act(&mut self, action: Action) {
+        if self.ui.focus.is_some() && self.focus_action(action) {
+            return;
+        }
+        match action {
+            Action::Palette => self.open_palette(""),
+            Action::Help => self.open_help(),
+            Action::Quit => self.want = Some(Want::Quit),
+            Action::Suspend => self.want = Some(Want::Suspend),
+            Action::NextTheme => self.next_theme(),
+            Action::Stop => self.ask_stop(),
+            Action::StopSwarm => self.ask_stop_swarm(None),
+            Action::RemoveSwarm => self.ask_remove_swarm(None),
+            Action::Retry => self.retry_chosen(),
+            Action::Events => {
+                self.ui.events = match self.ui.events {
+                    EventsPane::Hidden => EventsPane::Small,
+                    EventsPane::Small | EventsPane::Half | EventsPane::Full => EventsPane::Hidden,
+                };
+            }
+            Action::EventsSize => self.ui.events = self.ui.events.larger(),
+            Action::Down
+            | Action::Up
+            | Action::HalfPageDown
+            | Action::HalfPageUp
+            | Action::PageDown
+            | Action::PageUp
+            | Action::Top
+            | Action::Bottom
+            | Action::NextInNeed
+            | Action::Focus
+            | Action::Mark
+            | Action::ClearMarks
+            | Action::Filter
+            | Action::Clear
+            | Action::Sort
+            | Action::Reverse
+            | Action::OrderNow
+            | Action::Group
+            | Action::OnlySwarm => self.grid_action(action),
+            Action::Detach
+            | Action::NextAgent
+            | Action::PreviousAgent
+            | Action::Zoom
+            | Action::Scroll
+            | Action::Leave => {
+                self.say(Level::Info, format!("{} works in an agent's terminal", action.name()));
+            }
+        }
+    }
+
+    fn paste(&mut self, text: &str) {
+        match &self.ui.mode {
+            Mode::Normal => self.paste_into_focus(text),
+            Mode::Palette => self.ui.palette.type_text(text.lines().next().unwrap_or("")),
+            Mode::Filter { .. } => {
+                let typed = format!("{}{}", self.ui.grid.filter.text(), text.trim());
+                self.set_filter(&typed);
+            }
+            Mode::Help | Mode::Confirm(_) => {}
+        }
+    }
+
+    fn resize(&mut self, columns: u16, rows: u16) {
+        self.area = Rect::new(0, 0, columns, rows);
+        self.resize_focus();
+    }
+
+    /// Rows as they are shown now.
+    fn rows(&self) -> Vec<Row<'_>> {
+        rows(&self.store, &self.ui.grid)
+    }
+
+    /// Draws a frame; returns where the hardware cursor belongs.
+    pub fn draw(&mut self, now: Stamp, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+        if area != self.area {
+            self.resize(area.width, area.height);
+        }
+        self.ui.now = now;
+        self.settle();
+        self.ui.hints = self.hints();
+        self.dirty = false;
+        views::draw(&self.store, &self.ui, &self.theme, area, buffer)
+    }
+
+    fn hint(&self, place: Place, action: Action, label: &str) -> Option<Hint> {
+        let key = self.keymap.key_of(place, action)?;
+        let label = if label.is_empty() { action.short() } else { label };
+        Some(Hint { key, label: label.to_owned() })
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        if let Some(focus) = &self.ui.focus {
+            return self.focus_hints(focus);
+        }
+        let chosen = self.ui.cursor.as_ref().and_then(|id| self.store.agent(id));
+        let over = chosen.is_some_and(|agent| agent.state.is_final());
+        let mut wanted = vec![
+            (Action::Down, "down"),
+            (Action::Up, "up"),
+            (Action::Focus, ""),
+            if over { (Action::Retry, "") } else { (Action::Stop, "") },
+        ];
+        if self.ui.moved > 0 {
+            wanted.push((Action::OrderNow, ""));
+        }
+        wanted.extend([
+            (Action::NextInNeed, ""),
+            (Action::Filter, ""),
+            (Action::Palette, ""),
+            (Action::Help, ""),
+            (Action::Quit, ""),
+            (Action::Sort, ""),
+            (Action::Mark, ""),
+            (Action::Events, ""),
+            (Action::Group, ""),
+            (Action::OnlySwarm, ""),
+            (Action::NextTheme, ""),
+        ]);
+        if chosen.is_none() {
+            wanted = vec![(Action::Palette, ""), (Action::Help, ""), (Action::Quit, "")];
+        }
+        wanted.into_iter().filter_map(|(a, label)| self.hint(Place::Grid, a, label)).collect()
+    }
+}

@@ -1,0 +1,153 @@
+//! Palette, help and questions: what keys do while one of them is open.
+
+use super::App;
+use crate::tui::{
+    actions::{Action, Place},
+    command,
+    key::Key,
+    link::Request,
+    palette::Entry,
+    ui::{Ask, Confirm, Help, HelpSection, Mode},
+};
+use crossterm::event::KeyCode;
+
+impl App {
+    pub(super) fn open_palette(&mut self, input: &str) {
+        let candidates = self.candidates();
+        self.ui.palette.open(candidates, input);
+        self.ui.mode = Mode::Palette;
+    }
+
+    /// Everything that can be run, actions first.
+    fn candidates(&self) -> Vec<Entry> {
+        let focused = self.ui.focus.is_some();
+        let here = if focused { Place::Focus } else { Place::Grid };
+        let entry = |command: String, detail: String, key: String, open: bool| Entry {
+            command,
+            detail,
+            key,
+            open,
+        };
+        let mut list = Vec::new();
+        for action in Action::ALL.iter().filter(|action| action.places().contains(&here)) {
+            let key = self.keymap.key_of(here, *action).unwrap_or_default();
+            let key = if focused && !key.is_empty() {
+                format!("{} {key}", self.keymap.prefix)
+            } else {
+                key
+            };
+            list.push(entry(action.name().into(), action.doc().into(), key, false));
+        }
+        for (words, detail) in command::OPEN {
+            list.push(entry(words.into(), detail.into(), String::new(), true));
+        }
+        for agent in self.store.agents() {
+            let item = agent.item.as_deref().unwrap_or("");
+            let detail = format!("{} {}", agent.state, item.lines().next().unwrap_or(""));
+            list.push(entry(format!("focus {}", agent.name), detail, String::new(), false));
+        }
+        for swarm in self.store.swarms() {
+            let detail = swarm.task.lines().next().unwrap_or("").to_owned();
+            list.push(entry(
+                format!("swarm show {}", swarm.name),
+                detail.clone(),
+                String::new(),
+                false,
+            ));
+            let (verb, detail) = if swarm.state.is_final() {
+                ("rm", format!("{}, recordings too", swarm.state))
+            } else {
+                ("stop", detail)
+            };
+            list.push(entry(format!("swarm {verb} {}", swarm.name), detail, String::new(), false));
+        }
+        for name in self.themes.names() {
+            list.push(entry(format!("theme {name}"), "theme".into(), String::new(), false));
+        }
+        list
+    }
+
+    pub(super) fn palette_key(&mut self, key: Key) {
+        let palette = &mut self.ui.palette;
+        match key.code {
+            KeyCode::Esc => self.ui.mode = Mode::Normal,
+            KeyCode::Enter => {
+                if let Some(line) = palette.enter(|line| command::parse(line).is_ok()) {
+                    self.ui.mode = Mode::Normal;
+                    self.command(&line);
+                }
+            }
+            KeyCode::Tab => palette.complete(),
+            KeyCode::Down => palette.next(),
+            KeyCode::Up if palette.at_top() => palette.recall(),
+            KeyCode::Up => palette.previous(),
+            KeyCode::Backspace if palette.input().is_empty() => self.ui.mode = Mode::Normal,
+            KeyCode::Backspace => palette.backspace(),
+            _ if key.ctrl('n') => palette.next(),
+            _ if key.ctrl('p') => palette.previous(),
+            _ if key.ctrl('u') => palette.clear(),
+            _ if key.ctrl('w') => palette.delete_word(),
+            _ if key.ctrl('c') => self.ui.mode = Mode::Normal,
+            _ => {
+                if let Some(c) = key.typed() {
+                    palette.type_text(c.encode_utf8(&mut [0; 4]));
+                }
+            }
+        }
+    }
+
+    pub(super) fn open_help(&mut self) {
+        let titles = [
+            (Place::Grid, "grid".to_owned()),
+            (Place::Focus, format!("in an agent's terminal, after {}", self.keymap.prefix)),
+            (Place::Scroll, "looking back".to_owned()),
+        ];
+        let mut sections = Vec::new();
+        for (place, title) in titles {
+            let mut keys: Vec<(String, String)> = self
+                .keymap
+                .keys(place)
+                .into_iter()
+                .map(|(keys, action)| (keys, action.doc().to_owned()))
+                .collect();
+            if place == Place::Focus {
+                let prefix = self.keymap.prefix.to_string();
+                keys.push((prefix.clone(), format!("send {prefix} itself")));
+            }
+            sections.push(HelpSection { title, keys });
+        }
+        if self.ui.focus.is_some() {
+            sections.rotate_left(1);
+        }
+        self.ui.help = Help { sections, scroll: 0 };
+        self.ui.mode = Mode::Help;
+    }
+
+    pub(super) fn help_key(&mut self, key: Key) {
+        let lines: usize = self.ui.help.sections.iter().map(|s| s.keys.len() + 2).sum();
+        let scroll = &mut self.ui.help.scroll;
+        match key.code {
+            KeyCode::Char('j') | KeyCode::Down => *scroll = (*scroll + 1).min(lines),
+            KeyCode::Char('k') | KeyCode::Up => *scroll = scroll.saturating_sub(1),
+            KeyCode::PageDown | KeyCode::Char(' ') => *scroll = (*scroll + 10).min(lines),
+            KeyCode::PageUp => *scroll = scroll.saturating_sub(10),
+            _ => self.ui.mode = Mode::Normal,
+        }
+    }
+
+    pub(super) fn confirm_key(&mut self, key: Key, confirm: Confirm) {
+        if key.is('y') || key.is('Y') {
+            self.ui.mode = Mode::Normal;
+            match confirm.ask {
+                Ask::StopAgents(ids) => {
+                    self.requests.extend(ids.into_iter().map(Request::StopAgent));
+                    self.ui.marked.clear();
+                }
+                Ask::StopSwarm(id) => self.requests.push(Request::StopSwarm(id)),
+                Ask::RemoveSwarm(id) => self.requests.push(Request::RemoveSwarm(id)),
+            }
+        } else if key.is('n') || key.is('q') || key.code == KeyCode::Esc || key.ctrl('c') {
+            self.ui.mode = Mode::Normal;
+        }
+    }
+}

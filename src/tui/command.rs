@@ -1,0 +1,145 @@
+//! What is typed after `:`, as a value.
+
+use super::{actions::Action, nearest::nearest};
+use crate::store::Column;
+
+/// A command. Names are resolved by whoever runs it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    Action(Action),
+    Focus(String),
+    /// By name; or all that a filter such as `state:failed` shows.
+    Stop(Vec<String>),
+    Retry {
+        agent: String,
+        model: Option<String>,
+    },
+    StopSwarm(String),
+    RemoveSwarm(String),
+    /// A new swarm: how many agents, at what.
+    CreateSwarm {
+        agents: u32,
+        task: String,
+    },
+    /// Show only this swarm; none shows all.
+    OnlySwarm(Option<String>),
+    Theme(String),
+    Filter(String),
+    Sort(Column),
+}
+
+/// Commands with words after them: how they begin, and what they do.
+pub const OPEN: [(&str, &str); 10] = [
+    ("focus", "NAME: open an agent's terminal"),
+    ("stop", "NAME…: stop agents"),
+    ("retry", "NAME [MODEL]: try an agent's last item again"),
+    ("swarm create", "[-n N] TASK: a new swarm, here"),
+    ("swarm show", "NAME: show only this swarm"),
+    ("swarm stop", "NAME: stop a swarm"),
+    ("swarm rm", "NAME: forget a finished swarm"),
+    ("theme", "NAME: switch the theme"),
+    ("filter", "WORDS: show only what fits (state: swarm: model: adapter:)"),
+    ("sort", "COLUMN: need, state, agent, tokens, cost, age …"),
+];
+
+/// Reads a command; an error says what would be right.
+pub fn parse(line: &str) -> Result<Command, String> {
+    let line = line.trim().trim_start_matches(':').trim();
+    let mut words = line.split_whitespace();
+    let first = words.next().ok_or("nothing was typed")?;
+    let rest = line[first.len()..].trim();
+    let one = |what: &str| match rest.split_whitespace().collect::<Vec<_>>()[..] {
+        [word] => Ok(word.to_owned()),
+        _ => Err(format!(":{first} takes {what}")),
+    };
+    let bare = rest.is_empty();
+    match first {
+        "q" | "q!" | "qa" | "exit" if bare => Ok(Command::Action(Action::Quit)),
+        "focus" | "attach" if !bare => Ok(Command::Focus(one("one agent")?)),
+        "stop" if !bare => Ok(Command::Stop(rest.split_whitespace().map(str::to_owned).collect())),
+        "retry" if !bare => match rest.split_whitespace().collect::<Vec<_>>()[..] {
+            [agent] => Ok(Command::Retry { agent: agent.to_owned(), model: None }),
+            [agent, model] => {
+                Ok(Command::Retry { agent: agent.to_owned(), model: Some(model.to_owned()) })
+            }
+            _ => Err(":retry takes an agent, and a model if another one shall try".to_owned()),
+        },
+        "theme" => Ok(Command::Theme(one("the name of a theme")?)),
+        "filter" if !bare => Ok(Command::Filter(rest.to_owned())),
+        "sort" if !bare => {
+            let words: Vec<&str> = Column::ALL.iter().map(|column| column.word()).collect();
+            let at = words.iter().position(|word| *word == rest);
+            at.map(|at| Command::Sort(Column::ALL[at]))
+                .ok_or_else(|| format!("no column is called {rest:?}: {}", words.join(", ")))
+        }
+        "swarm" => swarm(rest),
+        name => match Action::named(name) {
+            Some(action) if bare => Ok(Command::Action(action)),
+            Some(_) => Err(format!(":{name} takes no more words")),
+            None => {
+                let near = nearest(name, Action::NAMES);
+                let hint = near.map(|near| format!("; nearest: {near}")).unwrap_or_default();
+                Err(format!("no command is called {name:?}{hint}"))
+            }
+        },
+    }
+}
+
+fn swarm(rest: &str) -> Result<Command, String> {
+    let (verb, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let rest = rest.trim();
+    let named = |make: fn(String) -> Command| match rest.split_whitespace().collect::<Vec<_>>()[..]
+    {
+        [name] => Ok(make(name.to_owned())),
+        _ => Err(format!(":swarm {verb} takes the name of a swarm")),
+    };
+    match verb {
+        "create" => create(rest),
+        "show" if rest.is_empty() => Ok(Command::OnlySwarm(None)),
+        "show" => named(|name| Command::OnlySwarm(Some(name))),
+        "stop" => named(Command::StopSwarm),
+        "rm" | "remove" => named(Command::RemoveSwarm),
+        _ => Err(":swarm create TASK, :swarm show|stop|rm NAME".to_owned()),
+    }
+}
+
+fn create(rest: &str) -> Result<Command, String> {
+    let flag = ["-n ", "--agents "].iter().find_map(|flag| rest.strip_prefix(flag));
+    let (agents, task) = match flag.map(str::trim_start) {
+        Some(after) => {
+            let (n, task) = after.split_once(char::is_whitespace).unwrap_or((after, ""));
+            let n = n.parse().ok().filter(|n| *n > 0);
+            (n.ok_or("-n takes a number from 1")?, task)
+        }
+        None => (1, rest),
+    };
+    let task = task.trim().trim_matches('"').to_owned();
+    if task.is_empty() {
+        return Err("what shall they do? :swarm create [-n N] TASK".to_owned());
+    }
+    Ok(Command::CreateSwarm { agents, task })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_commands() {
+        let stop = Command::Stop(vec!["ag-03".into(), "ag-04".into()]);
+        assert_eq!(parse(":stop ag-03 ag-04"), Ok(stop));
+        assert_eq!(parse("stop"), Ok(Command::Action(Action::Stop)));
+        assert_eq!(parse("q"), Ok(Command::Action(Action::Quit)));
+        assert_eq!(parse("sort cost"), Ok(Command::Sort(Column::Cost)));
+        assert_eq!(parse("swarm stop auth"), Ok(Command::StopSwarm("auth".into())));
+        let create = Command::CreateSwarm { agents: 5, task: "fix it".into() };
+        assert_eq!(parse("swarm create -n 5 \"fix it\""), Ok(create));
+        assert_eq!(parse("filter state:failed x"), Ok(Command::Filter("state:failed x".into())));
+        assert!(parse("quti").unwrap_err().contains("nearest: quit"));
+        for wrong in
+            ["", "theme", "swarm", "swarm create", "swarm create -n x y", "sort colour", "help me"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Focus: one agent's live terminal, fed by an attachment to its keeper.
+
+use crate::model::{AgentId, AttemptId, Exit};
+use crate::term::Screen;
+
+/// Rows of scrollback kept in memory; older text is in the recording.
+const SCROLLBACK: usize = 2_000;
+
+/// Where the attachment stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Stage {
+    #[default]
+    Attaching,
+    Live,
+    /// The agent is over; the last screen stays.
+    Ended(Option<Exit>),
+    /// Why there is no terminal to show.
+    Failed(String),
+}
+
+/// What keys do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FocusMode {
+    /// They go to the agent.
+    #[default]
+    Typing,
+    /// The prefix was pressed: the next one is for Dash.
+    Prefix,
+    /// They move through the scrollback.
+    Scroll,
+}
+
+/// The focused agent.
+pub struct Focus {
+    pub agent: AgentId,
+    /// The attempt that is shown; a newer one is attached to when it starts.
+    pub attempt: Option<AttemptId>,
+    /// Number of this attachment: answers to an older one are ignored.
+    pub attachment: u64,
+    pub screen: Option<Screen>,
+    pub stage: Stage,
+    pub mode: FocusMode,
+    /// Hides the side panel.
+    pub zoom: bool,
+    /// Columns and rows that the keeper was asked for.
+    pub size: (u16, u16),
+}
+
+impl Focus {
+    pub fn new(
+        agent: AgentId,
+        attempt: Option<AttemptId>,
+        attachment: u64,
+        size: (u16, u16),
+    ) -> Self {
+        Self {
+            agent,
+            attempt,
+            attachment,
+            screen: None,
+            stage: Stage::Attaching,
+            mode: FocusMode::Typing,
+            zoom: false,
+            size,
+        }
+    }
+
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        let (columns, rows) = self.size;
+        self.screen.get_or_insert_with(|| Screen::new(columns, rows, SCROLLBACK)).process(bytes);
+        if self.stage == Stage::Attaching {
+            self.stage = Stage::Live;
+        }
+    }
+
+    /// The keeper's terminal has this size now (another viewer may have set it).
+    pub fn sized(&mut self, columns: u16, rows: u16) {
+        match &mut self.screen {
+            Some(screen) => screen.resize(columns, rows),
+            None => self.screen = Some(Screen::new(columns, rows, SCROLLBACK)),
+        }
+        if self.stage == Stage::Attaching {
+            self.stage = Stage::Live;
+        }
+    }
+
+    pub fn scrolled(&self) -> usize {
+        self.screen.as_ref().map_or(0, Screen::scrollback)
+    }
+
+    /// Moves the view by rows, positive into the past.
+    pub fn scroll(&mut self, by: isize) {
+        if let Some(screen) = &mut self.screen {
+            screen.set_scrollback(screen.scrollback().saturating_add_signed(by).min(SCROLLBACK));
+        }
+    }
+
+    pub fn scroll_to(&mut self, rows: usize) {
+        if let Some(screen) = &mut self.screen {
+            screen.set_scrollback(rows.min(SCROLLBACK));
+        }
+    }
+}

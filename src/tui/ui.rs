@@ -1,0 +1,133 @@
+//! What the screen shows beside the replica: cursor, mode, overlays, words for the footer.
+//! Views read it; only `app` changes it. No clock and no terminal in here.
+
+use crate::model::{AgentId, Level, Stamp, SwarmId};
+use crate::store::GridOptions;
+use crate::tui::{focus::Focus, palette::Palette};
+use std::collections::BTreeSet;
+
+/// State of the screen.
+#[derive(Default)]
+pub struct Ui {
+    /// The time this frame stands for; set once a frame.
+    pub now: Stamp,
+    /// The slow clock that all spinners share; it stands still while nothing works.
+    pub tick: u64,
+    /// Minutes that local time is ahead of UTC.
+    pub utc_offset_minutes: i32,
+    /// False where the locale has no UTF-8: only ASCII is drawn.
+    pub unicode: bool,
+    /// A note that stands in the header, such as that this is a rehearsal.
+    pub title: String,
+    pub grid: GridOptions,
+    /// The row under the cursor.
+    pub cursor: Option<AgentId>,
+    /// First row shown.
+    pub top: usize,
+    pub marked: BTreeSet<AgentId>,
+    /// Rows that came or moved since the order was held.
+    pub moved: usize,
+    pub events: EventsPane,
+    pub mode: Mode,
+    pub focus: Option<Focus>,
+    pub palette: Palette,
+    pub notice: Option<Notice>,
+    /// Why there is no core, while there is none.
+    pub lost: Option<String>,
+    /// Keys of the chord begun so far.
+    pub pending: String,
+    /// The keys that matter here and now.
+    pub hints: Vec<Hint>,
+    pub help: Help,
+}
+
+/// What keys go to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Mode {
+    /// The grid, or the focused agent where there is one.
+    #[default]
+    Normal,
+    /// The filter is being typed; holds the one before.
+    Filter {
+        before: String,
+    },
+    Palette,
+    Help,
+    Confirm(Confirm),
+}
+
+/// A question before something that cannot be taken back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Confirm {
+    pub question: String,
+    pub detail: String,
+    pub ask: Ask,
+}
+
+/// What is done after a yes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ask {
+    StopAgents(Vec<AgentId>),
+    StopSwarm(SwarmId),
+    RemoveSwarm(SwarmId),
+}
+
+/// A word to the person, until the next key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    pub level: Level,
+    pub text: String,
+}
+
+/// A key and what it does, as the footer shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hint {
+    pub key: String,
+    pub label: String,
+}
+
+/// The help overlay: the keymap in force, by section.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Help {
+    pub sections: Vec<HelpSection>,
+    pub scroll: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct HelpSection {
+    pub title: String,
+    /// Keys, what they do.
+    pub keys: Vec<(String, String)>,
+}
+
+/// How much room the events get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventsPane {
+    Hidden,
+    #[default]
+    Small,
+    Half,
+    Full,
+}
+
+impl EventsPane {
+    pub fn larger(self) -> Self {
+        match self {
+            Self::Hidden => Self::Small,
+            Self::Small => Self::Half,
+            Self::Half => Self::Full,
+            Self::Full => Self::Small,
+        }
+    }
+
+    /// Rows with the pane's heading, out of `height`.
+    pub fn rows(self, height: u16) -> u16 {
+        match self {
+            Self::Hidden => 0,
+            Self::Small if height < 12 => 0,
+            Self::Small => (height / 5).clamp(3, 9),
+            Self::Half => height / 2,
+            Self::Full => height,
+        }
+    }
+}

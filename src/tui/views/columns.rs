@@ -1,0 +1,138 @@
+//! Which columns the grid has room for, and how wide each is.
+
+use crate::store::{Column, Store};
+
+/// Blank columns between two columns.
+pub const GAP: usize = 2;
+/// Columns of the cursor and mark at the very left.
+pub const MARGIN: usize = 2;
+
+/// What a column of the grid shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    State,
+    Agent,
+    Kind,
+    Model,
+    Item,
+    Progress,
+    Tokens,
+    Burn,
+    Cost,
+    Age,
+    Last,
+}
+
+impl Field {
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::State => "STATE",
+            Self::Agent => "AGENT",
+            Self::Kind => "KIND",
+            Self::Model => "MODEL",
+            Self::Item => "ITEM",
+            Self::Progress => "PROGRESS",
+            Self::Tokens => "TOKENS",
+            Self::Burn => "BURN",
+            Self::Cost => "COST",
+            Self::Age => "AGE",
+            Self::Last => "LAST",
+        }
+    }
+
+    pub fn right_aligned(self) -> bool {
+        match self {
+            Self::Tokens | Self::Cost | Self::Age => true,
+            Self::State
+            | Self::Agent
+            | Self::Kind
+            | Self::Model
+            | Self::Item
+            | Self::Progress
+            | Self::Burn
+            | Self::Last => false,
+        }
+    }
+
+    /// Whether the grid is sorted by this.
+    pub fn sorts(self, by: Column) -> bool {
+        match self {
+            Self::State => matches!(by, Column::State | Column::Need),
+            Self::Agent => by == Column::Agent,
+            Self::Kind => by == Column::Kind,
+            Self::Model => by == Column::Model,
+            Self::Item => by == Column::Item,
+            Self::Progress => by == Column::Progress,
+            Self::Tokens => by == Column::Tokens,
+            Self::Burn => false,
+            Self::Cost => by == Column::Cost,
+            Self::Age => by == Column::Age,
+            Self::Last => by == Column::Last,
+        }
+    }
+}
+
+/// Fields with their widths, from left to right.
+pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
+    let width = usize::from(width).saturating_sub(MARGIN);
+    let mut name = 8;
+    let (mut items, mut models, mut kind) = (false, false, 4);
+    for agent in store.agents() {
+        name = name.max(agent.name.len());
+        kind = kind.max(agent.adapter.len());
+        items |= agent.item.as_ref().is_some_and(|item| !item.is_empty());
+        models |= !agent.model.is_empty();
+    }
+    let narrow = width < 58;
+    let mut fields = vec![
+        (Field::State, if narrow { 1 } else { 10 }),
+        (Field::Agent, name.min(if width < 110 { 12 } else { 18 })),
+        (Field::Kind, kind.min(8)),
+    ];
+    if models {
+        fields.push((Field::Model, 16));
+    }
+    if items {
+        fields.push((Field::Item, 14));
+    }
+    if store.progress_seen() {
+        fields.push((Field::Progress, 15));
+    }
+    fields.extend([(Field::Tokens, 6), (Field::Burn, 8), (Field::Cost, 8), (Field::Age, 6)]);
+    fields.push((Field::Last, 14));
+    let order = [
+        Field::Burn,
+        Field::Progress,
+        Field::Model,
+        Field::Kind,
+        Field::Item,
+        Field::Tokens,
+        Field::Age,
+        Field::Cost,
+        Field::Last,
+    ];
+    let mut dropped = order.into_iter();
+    while taken(&fields) > width {
+        let Some(drop) = dropped.next() else { break };
+        fields.retain(|(field, _)| *field != drop);
+    }
+    let spare = width.saturating_sub(taken(&fields));
+    let has_last = fields.iter().any(|(field, _)| *field == Field::Last);
+    let to_item = if has_last { (spare * 2 / 5).min(26) } else { spare };
+    let mut given = 0;
+    for (field, wide) in &mut fields {
+        if *field == Field::Item {
+            *wide += to_item;
+            given = to_item;
+        }
+    }
+    if let Some((Field::Last, wide)) = fields.last_mut() {
+        *wide += spare - given;
+    }
+    fields
+}
+
+fn taken(fields: &[(Field, usize)]) -> usize {
+    let gaps = fields.len().saturating_sub(1) * GAP;
+    fields.iter().map(|(_, width)| width).sum::<usize>() + gaps
+}

@@ -1,0 +1,238 @@
+//! One agent's terminal, cell by cell, and beside it why the agent is as it is.
+
+use super::{
+    pen::{Pen, fill},
+    words,
+};
+use crate::model::AgentInfo;
+use crate::store::Store;
+use crate::term::{Cell, Color as TermColor};
+use crate::tui::{
+    focus::{Focus, FocusMode, Stage},
+    theme::Theme,
+    ui::Ui,
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    style::{Color, Modifier, Style},
+};
+
+/// Columns of the side panel, with the blank one before it.
+const SIDE: u16 = 36;
+
+/// Where the parts go: header, terminal, side panel (empty when there is no room), footer.
+pub struct Parts {
+    pub header: Rect,
+    pub terminal: Rect,
+    pub side: Rect,
+}
+
+/// Lays out the area above the footer.
+pub fn parts(zoom: bool, area: Rect) -> Parts {
+    let header = Rect { height: 1.min(area.height), ..area };
+    let rest = super::pen::below(area, 1);
+    let side = if zoom || area.width < 80 + SIDE { 0 } else { SIDE };
+    Parts {
+        header,
+        terminal: Rect { width: rest.width - side, ..rest },
+        side: Rect { x: rest.right() - side, width: side, ..rest },
+    }
+}
+
+/// Draws the focused agent; returns where the terminal's cursor stands, if it shows.
+pub fn draw(
+    store: &Store,
+    focus: &Focus,
+    ui: &Ui,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
+    let parts = parts(focus.zoom, area);
+    let agent = store.agent(&focus.agent);
+    header(agent, focus, ui, theme, parts.header, buffer);
+    if parts.side.width > 0
+        && let Some(agent) = agent
+    {
+        side(store, agent, ui, theme, parts.side, buffer);
+    }
+    screen(focus, theme, parts.terminal, buffer)
+}
+
+fn header(
+    agent: Option<&AgentInfo>,
+    focus: &Focus,
+    ui: &Ui,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    fill(buffer, area, theme.surface.patch(theme.bar));
+    let mut pen = Pen::new(buffer, area, 0);
+    pen.skip(1);
+    let Some(agent) = agent else {
+        pen.put(focus.agent.as_str(), theme.strong).put("  gone", theme.muted);
+        return;
+    };
+    let style = theme.state(agent.state);
+    pen.put(&agent.name, theme.strong).skip(1);
+    pen.put(words::glyph(agent.state, ui.unicode), style).skip(1).put(agent.state.word(), style);
+    if !agent.reason.is_empty() {
+        pen.put(": ", style).put(&agent.reason, style);
+    }
+    let dot = if ui.unicode { " · " } else { " - " };
+    pen.skip(2).put(&agent.adapter, theme.muted);
+    if !agent.model.is_empty() {
+        pen.put(dot, theme.faint).put(&agent.model, theme.muted);
+    }
+    if let Some(item) = agent.item.as_deref().filter(|item| !item.is_empty()) {
+        pen.put(dot, theme.faint).put(item.lines().next().unwrap_or(""), theme.muted);
+    }
+    let right = match &focus.stage {
+        Stage::Attaching => "attaching".to_owned(),
+        Stage::Live => match focus.mode {
+            FocusMode::Scroll => format!("scrolled back {}", focus.scrolled()),
+            FocusMode::Typing | FocusMode::Prefix => {
+                format!("{}  attempt {}", agent.cost_micros, agent.attempt)
+            }
+        },
+        Stage::Ended(Some(exit)) => format!("ended: {exit}"),
+        Stage::Ended(None) => "ended".to_owned(),
+        Stage::Failed(why) => why.clone(),
+    };
+    let width = (right.chars().count() as u16 + 1).min(area.width);
+    let place = Rect { x: area.right() - width, width, ..area };
+    let style = match &focus.stage {
+        Stage::Failed(_) => theme.warn,
+        Stage::Attaching | Stage::Live | Stage::Ended(_) => theme.muted,
+    };
+    fill(buffer, place, theme.surface.patch(theme.bar));
+    Pen::new(buffer, place, 0).put(&right, style);
+}
+
+fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let rule = if ui.unicode { "│" } else { "|" };
+    for row in 0..area.height {
+        Pen::new(buffer, area, row).put(rule, theme.border);
+    }
+    let inside = Rect { x: area.x + 2, width: area.width - 3, ..area };
+    let mut row = 0;
+    let mut line = |label: &str, text: &str, style: Style| {
+        if !text.is_empty() {
+            let mut pen = Pen::new(buffer, inside, row);
+            pen.column(label, 9, theme.heading).put(text, style);
+            row += 1;
+        }
+    };
+    let since = ui.now.ms_since(agent.since);
+    let state = format!("{} for {}", agent.state, words::age(since));
+    line(
+        "STATE",
+        if agent.state.is_final() { agent.state.word() } else { &state },
+        theme.state(agent.state),
+    );
+    line("WHY", &agent.reason, theme.text);
+    if let Some(exit) = agent.exit {
+        line("EXIT", &exit.to_string(), theme.text);
+    }
+    line("", " ", theme.text);
+    let tokens = &agent.tokens;
+    line("COST", &agent.cost_micros.to_string(), theme.money);
+    if let Some(history) = store.history(&agent.id) {
+        let spark = words::spark(&history.tokens(ui.now, 20), ui.unicode);
+        line("BURN", &spark, theme.spark_high);
+        let rate = history.cost_per_minute(ui.now);
+        line("", &format!("{rate}/min"), theme.muted);
+    }
+    let flow = format!("{} in, {} out", words::count(tokens.input), words::count(tokens.output));
+    line("TOKENS", &flow, theme.text);
+    if tokens.cache_read + tokens.cache_write > 0 {
+        let read = words::count(tokens.cache_read);
+        let cache = format!("{read} read, {} written", words::count(tokens.cache_write));
+        line("CACHE", &cache, theme.muted);
+    }
+    let simulated = agent.provider == "simulated";
+    line("PROVIDER", &agent.provider, if simulated { theme.notice } else { theme.text });
+    line("", " ", theme.text);
+    let scope = if agent.scope == "none" { theme.warn } else { theme.text };
+    line("SCOPE", &agent.scope, scope);
+    line("CWD", &agent.cwd.to_string_lossy(), theme.muted);
+    line("BRANCH", agent.branch.as_deref().unwrap_or(""), theme.muted);
+    line("ATTEMPT", &agent.attempt.to_string(), theme.text);
+    if let Some(pid) = agent.pid {
+        line("PID", &pid.to_string(), theme.muted);
+    }
+    if let Some(swarm) = store.swarm(&agent.swarm) {
+        line("SWARM", &swarm.name, theme.text);
+    }
+    line("ITEM", agent.item.as_deref().unwrap_or(""), theme.text);
+}
+
+fn screen(focus: &Focus, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let Some(screen) = &focus.screen else {
+        let words = match &focus.stage {
+            Stage::Attaching => "Attaching to its terminal.",
+            Stage::Live => "It has not printed anything yet.",
+            Stage::Ended(_) => "It has ended.",
+            Stage::Failed(why) => why,
+        };
+        Pen::new(buffer, area, 1).skip(2).put(words, theme.muted);
+        return None;
+    };
+    let (columns, rows) = screen.size();
+    for row in 0..rows.min(area.height) {
+        for column in 0..columns.min(area.width) {
+            let cell = screen.cell(row, column);
+            if cell.continuation {
+                continue;
+            }
+            let at = (area.x + column, area.y + row);
+            // A wide character whose second half would stand outside is left out.
+            let cut = cell.wide && column + 1 >= area.width;
+            put(&cell, cut, theme, &mut buffer[at]);
+            if cell.wide && !cut {
+                buffer[(at.0 + 1, at.1)].set_symbol(" ").set_style(style(&cell, theme));
+            }
+        }
+    }
+    let (row, column) = screen.cursor();
+    let shown = screen.cursor_visible() && screen.scrollback() == 0;
+    let inside = row < area.height && column < area.width;
+    (shown && inside).then(|| Position::new(area.x + column, area.y + row))
+}
+
+fn put(cell: &Cell, cut: bool, theme: &Theme, target: &mut ratatui::buffer::Cell) {
+    let blank = cell.text.is_empty() || cut || cell.text.chars().any(char::is_control);
+    target.set_symbol(if blank { " " } else { cell.text });
+    target.set_style(style(cell, theme));
+}
+
+fn style(cell: &Cell, theme: &Theme) -> Style {
+    let mut style = Style::new();
+    style.fg = color(cell.fg, theme);
+    style.bg = color(cell.bg, theme);
+    let modifiers = [
+        (cell.bold, Modifier::BOLD),
+        (cell.dim, Modifier::DIM),
+        (cell.italic, Modifier::ITALIC),
+        (cell.underline, Modifier::UNDERLINED),
+        (cell.inverse, Modifier::REVERSED),
+    ];
+    for (on, modifier) in modifiers {
+        if on {
+            style = style.add_modifier(modifier);
+        }
+    }
+    style
+}
+
+/// None leaves what the theme's surface has.
+fn color(color: TermColor, theme: &Theme) -> Option<Color> {
+    let color = match color {
+        TermColor::Default => return None,
+        TermColor::Indexed(n) => Color::Indexed(n),
+        TermColor::Rgb(r, g, b) => Color::Rgb(r, g, b),
+    };
+    theme.depth.map(color)
+}

@@ -1,0 +1,76 @@
+//! The bottom line: the keys that matter here and now, a notice, or the filter being typed.
+
+use super::pen::{Pen, fill};
+use crate::model::Level;
+use crate::tui::{
+    theme::Theme,
+    ui::{Mode, Notice, Ui},
+};
+use ratatui::{buffer::Buffer, layout::Rect};
+use unicode_width::UnicodeWidthStr;
+
+/// `shown` of `all` rows pass the filter.
+pub fn draw(shown: usize, all: usize, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    fill(buffer, area, theme.surface.patch(theme.bar));
+    let width = usize::from(area.width);
+    let typing = matches!(ui.mode, Mode::Filter { .. });
+    let filter = ui.grid.filter.text();
+    let state = state(shown, all, typing, ui);
+    let (right, style) = match &ui.notice {
+        Some(Notice { level, text }) => {
+            let style = match level {
+                Level::Debug | Level::Info => theme.notice,
+                Level::Warn => theme.warn,
+                Level::Error => theme.error,
+            };
+            (text.clone(), style)
+        }
+        None => (state, theme.muted),
+    };
+    let keep = if typing { filter.width() + 6 } else { width / 3 };
+    let room = right.width().min(width.saturating_sub(keep));
+    let left = Rect { width: area.width.saturating_sub(room as u16 + 3), ..area };
+    let left = if room == 0 { area } else { left };
+    let mut pen = Pen::new(buffer, left, 0);
+    pen.skip(1);
+    if typing {
+        let caret = if ui.unicode { "▏" } else { "_" };
+        pen.put("/", theme.key).put(filter, theme.strong).put(caret, theme.accent);
+    } else if ui.pending.is_empty() {
+        hints(ui, theme, &mut pen);
+    } else {
+        pen.put(&ui.pending, theme.key).put(" …", theme.muted);
+    }
+    if room > 0 {
+        let at = Rect { x: area.right().saturating_sub(room as u16 + 1), ..area };
+        Pen::new(buffer, at.intersection(area), 0).column(&right, room, style);
+    }
+}
+
+fn hints(ui: &Ui, theme: &Theme, pen: &mut Pen) {
+    for hint in &ui.hints {
+        if pen.left() < hint.key.width() + hint.label.width() + 1 {
+            break;
+        }
+        pen.put(&hint.key, theme.key).put(" ", theme.muted).put(&hint.label, theme.muted);
+        pen.skip(2);
+    }
+}
+
+fn state(shown: usize, all: usize, typing: bool, ui: &Ui) -> String {
+    let mut parts = Vec::new();
+    let filter = &ui.grid.filter;
+    if !ui.marked.is_empty() {
+        parts.push(format!("{} marked", ui.marked.len()));
+    }
+    if typing {
+        parts.push(format!("{shown} of {all}"));
+    } else if !filter.is_empty() {
+        parts.push(format!("/{}  {shown} of {all}", filter.text()));
+    }
+    if ui.moved > 0 {
+        let rows = if ui.moved == 1 { "row has" } else { "rows have" };
+        parts.push(format!("{} {rows} changed place", ui.moved));
+    }
+    parts.join("  ")
+}

@@ -1,0 +1,129 @@
+//! Views: pure functions from the replica and the screen's state to cells.
+//!
+//! [`draw`] lays out the whole screen; one file a part. Nothing in here reads a clock, waits
+//! or remembers anything. A buffer of any size, even none, is taken.
+
+mod columns;
+mod confirm;
+mod events;
+pub mod focus;
+mod footer;
+pub mod grid;
+mod header;
+mod help;
+mod notes;
+mod overlay;
+mod palette;
+pub mod pen;
+pub mod words;
+
+pub use notes::{MIN_COLUMNS, MIN_ROWS};
+
+use crate::store::{Row, Store, rows};
+use crate::tui::{
+    theme::Theme,
+    ui::{EventsPane, Mode, Ui},
+};
+use pen::{below, fill};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+};
+
+/// Where the parts of the home screen go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub header: Rect,
+    pub banner: Rect,
+    pub grid: Rect,
+    pub events: Rect,
+    pub footer: Rect,
+}
+
+pub fn layout(ui: &Ui, area: Rect) -> Layout {
+    let strip = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
+    let banner = u16::from(ui.lost.is_some());
+    let top = (1 + banner).min(area.height);
+    let foot = area.height.saturating_sub(1);
+    let middle = foot.saturating_sub(top);
+    let events = ui.events.rows(middle);
+    Layout {
+        header: strip(0, 1.min(area.height)),
+        banner: strip(1.min(area.height), banner.min(area.height.saturating_sub(1))),
+        grid: strip(top, middle - events),
+        events: strip(top + middle - events, events),
+        footer: strip(foot, area.height - foot),
+    }
+}
+
+/// Draws everything; returns where the hardware cursor belongs, if it is to be seen.
+pub fn draw(
+    store: &Store,
+    ui: &Ui,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
+    let area = area.intersection(*buffer.area());
+    if area.width < MIN_COLUMNS || area.height < MIN_ROWS {
+        notes::too_small(theme, area, buffer);
+        return None;
+    }
+    fill(buffer, area, theme.surface.patch(theme.text));
+    let rows = rows(store, &ui.grid);
+    let layout = layout(ui, area);
+    let mut cursor = None;
+    match &ui.focus {
+        Some(focus) => {
+            let whole = Rect { height: area.height - 1, ..area };
+            cursor = focus::draw(store, focus, ui, theme, whole, buffer);
+            if let Some(why) = &ui.lost {
+                let strip = Rect { y: layout.footer.y - 1, height: 1, ..area };
+                header::banner(why, ui, theme, strip, buffer);
+            }
+        }
+        None => home(store, &rows, ui, theme, &layout, buffer),
+    }
+    let shown = rows.iter().filter(|row| matches!(row, Row::Agent { .. })).count();
+    footer::draw(shown, store.agents().len(), ui, theme, layout.footer, buffer);
+    let middle = below(Rect { height: area.height - 1, ..area }, 1);
+    match &ui.mode {
+        Mode::Normal => {}
+        Mode::Filter { .. } => {}
+        Mode::Palette => palette::draw(ui, theme, middle, buffer),
+        Mode::Help => help::draw(ui, theme, middle, buffer),
+        Mode::Confirm(confirm) => confirm::draw(confirm, ui, theme, middle, buffer),
+    }
+    if !ui.unicode {
+        ascii(area, buffer);
+    }
+    if ui.mode == Mode::Normal { cursor } else { None }
+}
+
+fn home(store: &Store, rows: &[Row], ui: &Ui, theme: &Theme, at: &Layout, buffer: &mut Buffer) {
+    header::draw(store, ui, theme, at.header, buffer);
+    if let Some(why) = &ui.lost {
+        header::banner(why, ui, theme, at.banner, buffer);
+    }
+    if ui.events != EventsPane::Full {
+        if store.agents().len() == 0 && store.swarms().len() == 0 {
+            notes::empty(store, ui, theme, at.grid, buffer);
+        } else {
+            grid::draw(store, rows, ui, theme, at.grid, buffer);
+        }
+    }
+    events::draw(store, ui, theme, at.events, buffer);
+}
+
+/// Where the locale has no UTF-8, what is not ASCII becomes a question mark.
+fn ascii(area: Rect, buffer: &mut Buffer) {
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            let cell = &mut buffer[(x, y)];
+            if !cell.symbol().is_ascii() {
+                let plain = if cell.symbol() == "…" { "~" } else { "?" };
+                cell.set_symbol(plain);
+            }
+        }
+    }
+}
