@@ -41,7 +41,7 @@ pub fn birth(dir: &Path) -> anyhow::Result<Keeper> {
     let core = first_connection()?;
     rustix::process::chdir("/")?;
     let _ = rustix::thread::set_name(c"dash-keeper");
-    put(&dir, "keeper.json", &serde_json::to_vec(&identity()?)?)?;
+    put(&dir, "keeper.json", &serde_json::to_vec(&identity()?)?, false)?;
 
     let facts = FactLog::open(&dir).context("opening the facts")?;
     let tape = Tape::open(&dir, spec.cols.max(1), spec.rows.max(1), spec.recording_cap)
@@ -134,8 +134,8 @@ fn identity() -> anyhow::Result<KeeperId> {
     Ok(KeeperId { pid: std::process::id(), start_ticks, boot: boot.trim().to_owned() })
 }
 
-/// A whole file or none.
-pub fn put(dir: &Path, name: &str, content: &[u8]) -> anyhow::Result<()> {
+/// A whole file or none; on the disk for good if `sync`, once its directory is too.
+pub fn put(dir: &Path, name: &str, content: &[u8], sync: bool) -> anyhow::Result<()> {
     let tmp = dir.join(format!("{name}.tmp"));
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -145,6 +145,9 @@ pub fn put(dir: &Path, name: &str, content: &[u8]) -> anyhow::Result<()> {
         .open(&tmp)
         .with_context(|| format!("writing {}", tmp.display()))?;
     file.write_all(content)?;
+    if sync {
+        file.sync_all()?;
+    }
     fs::rename(&tmp, dir.join(name)).with_context(|| format!("writing {name}"))
 }
 

@@ -180,7 +180,7 @@ impl Keeper {
     }
 
     fn put_exit(&self, record: &ExitRecord) -> anyhow::Result<()> {
-        put(&self.dir, "exit.json", &serde_json::to_vec(record)?)?;
+        put(&self.dir, "exit.json", &serde_json::to_vec(record)?, true)?;
         File::open(&self.dir)?.sync_all()?;
         Ok(())
     }

@@ -155,7 +155,6 @@ impl Tape {
     /// Brings the screen to the very end, however long it takes.
     pub fn finish(&mut self) {
         while let Ok(CaughtUp::More) = self.follower.catch_up(self.recorder.raw(), LOOK) {}
-        let _ = self.recorder.sync();
     }
 
     pub fn dump(&mut self) -> ScreenDump {
