@@ -13,6 +13,22 @@ fn main() -> ExitCode {
             None => ExitCode::from(2),
         },
         Some((first, _)) if first == "__mini" => dash::mini::main(),
+        Some((first, rest)) if first == "__core" => {
+            let socket = Path::new(&rest[0]);
+            let instance = dash::config::Instance::at(socket).unwrap();
+            let options = dash::server::Options {
+                config: Default::default(),
+                adapters: None,
+                foreground: false,
+            };
+            match dash::server::run(instance, options) {
+                Ok(code) => code,
+                Err(e) => {
+                    eprintln!("{e:#}");
+                    ExitCode::from(1)
+                }
+            }
+        }
         _ => ExitCode::from(2),
     }
 }

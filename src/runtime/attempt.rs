@@ -18,7 +18,7 @@ use crate::{
     gateway::{Caller, Serving},
     model::{AttemptId, AttemptResult, Exit, Outcome},
     protocol::keeper::{ExitRecord, Fact, FactKind, FromKeeper, ScreenDump, ToKeeper, VERSION},
-    term::Recording,
+    term::recording::Recording,
 };
 use std::{collections::HashMap, fs, net::TcpListener, os::unix::net::UnixListener, path::PathBuf};
 use tokio::{

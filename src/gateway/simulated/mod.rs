@@ -85,6 +85,7 @@ impl Simulated {
             .clone()
             .or_else(|| env(SCENARIO_VARIABLE).filter(|path| !path.is_empty()).map(Into::into));
         let scenario = match path {
+            _ if config.rehearsal => Scenario::parse(DEMO, DEMO_NAME)?,
             Some(path) if path.as_os_str() == DEMO_NAME => Scenario::parse(DEMO, DEMO_NAME)?,
             Some(path) => Scenario::read(&path)?,
             None => Scenario::parse(DEFAULT, "the built-in scenario")?,
