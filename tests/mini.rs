@@ -38,7 +38,7 @@ impl Stage {
     fn new() -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let books = Arc::new(Books::default());
-        let gateway = Gateway::new(&Config::default(), &|_| None, books.clone()).unwrap();
+        let gateway = Gateway::new(&Config::default(), &[], books.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let caller = Caller {

@@ -96,13 +96,16 @@ impl Drop for OwnPort {
 }
 
 impl Gateway {
-    /// Reads keys and the scenario, but opens no connection. `env` looks variables up in the
-    /// core's own environment; a missing key is no error but a [problem](Self::problems).
+    /// Reads keys and the scenario, but opens no connection. `environment` is the core's
+    /// own; a missing key is no error but a [problem](Self::problems).
     pub fn new(
         config: &Config,
-        env: &dyn Fn(&str) -> Option<String>,
+        environment: &[(String, String)],
         ledger: Arc<dyn Ledger>,
     ) -> Result<Self, GatewayError> {
+        let env = &|name: &str| {
+            environment.iter().rev().find(|(known, _)| known == name).map(|(_, v)| v.clone())
+        };
         Ok(Self(Arc::new(Inner {
             ledger,
             prices: Prices::built_in()?,

@@ -58,7 +58,7 @@ impl Stage {
         let config =
             Config { providers: [("up".to_owned(), provider)].into(), ..Config::default() };
         let (to, settled) = sync_channel(16);
-        let env = |name: &str| (name == "THE_KEY").then(|| KEY.to_owned());
+        let env = [("THE_KEY".to_owned(), KEY.to_owned())];
         let gateway = Gateway::new(&config, &env, Arc::new(Books { settled: to, broke })).unwrap();
         assert_eq!(gateway.provider_name(dialect), "up");
         assert_eq!(gateway.problems(), [] as [String; 0]);

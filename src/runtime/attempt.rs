@@ -267,7 +267,6 @@ impl Keeping {
         self.serving = Some(serving);
         let listener = AgentListener {
             agent: self.plan.attempt.agent.clone(),
-            attempt: self.id.clone(),
             listener: UnixListener::from(own),
             until,
         };

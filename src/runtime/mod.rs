@@ -110,11 +110,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         environment,
     });
     let ledger = Arc::new(ledger::CountingLedger::new(inbox.clone()));
-    let lookup = |name: &str| {
-        let found = world.environment.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.clone())
-    };
-    let gateway = Gateway::new(&world.config, &lookup, ledger)?;
+    let gateway = Gateway::new(&world.config, &world.environment, ledger)?;
     if world.gateway.set(gateway).is_err() {
         anyhow::bail!("the gateway was set twice");
     }
@@ -168,7 +164,8 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                     }
                 });
             }
-            Effect::Forget { swarm, attempts, worktrees } => {
+            Effect::Forget { agents, attempts, worktrees } => {
+                world.gauges.forget(|agent| agents.contains(agent));
                 let world = world.clone();
                 tokio::spawn(async move {
                     for attempt in attempts {
@@ -180,7 +177,6 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                     for tree in &worktrees {
                         worktree::forget(tree).await;
                     }
-                    tracing::debug!(%swarm, "forgotten");
                 });
             }
             // Timers are the actor's own.
