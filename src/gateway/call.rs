@@ -20,6 +20,9 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 /// Chunks between provider and agent; when full, the provider is read no further.
 const QUEUE: usize = 32;
 
+/// Time for the server to flush what it took, before it hears of a cut.
+const FLUSH: Duration = Duration::from_millis(20);
+
 /// The beginning of an answer, and where the rest comes from.
 pub struct Begun {
     pub status: StatusCode,
@@ -157,6 +160,12 @@ async fn pump(
             meter.feed(bytes);
         }
         let cut = chunk.is_err();
+        if cut && !gone {
+            // The server drops what it has not flushed when a body fails: let it take all
+            // that came before, and flush it.
+            drop(to.reserve_many(QUEUE).await);
+            tokio::time::sleep(FLUSH).await;
+        }
         if !gone && to.send(chunk).await.is_err() {
             gone = true;
             deadline = Some(Instant::now() + DRAIN_LIMIT);

@@ -97,7 +97,7 @@ impl Drop for OwnPort {
 
 impl Gateway {
     /// Reads keys and the scenario, but opens no connection. `environment` is the core's
-    /// own; a key that is missing is no error but a [problem](Self::problems).
+    /// own; a missing key is no error but a [problem](Self::problems).
     pub fn new(
         config: &Config,
         environment: &[(String, String)],

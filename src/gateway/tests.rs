@@ -1,1 +1,273 @@
+//! The proxy over real loopback sockets, with an upstream whose every byte the test writes.
 
+use super::*;
+use crate::config::Provider;
+use crate::model::{Micros, Tokens};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+const TOKEN: &str = "token-of-the-attempt";
+const KEY: &str = "sk-the-real-key";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Books {
+    settled: SyncSender<CallReport>,
+    broke: bool,
+}
+
+impl Ledger for Books {
+    fn reserve<'a>(&'a self, call: &'a Call) -> ReserveFuture<'a> {
+        assert_eq!(call.caller.token, TOKEN);
+        Box::pin(async {
+            match self.broke {
+                true => Err(OverBudget { message: "the swarm's $5 are spent".to_owned() }),
+                false => Ok(Reservation(7)),
+            }
+        })
+    }
+    fn settle(&self, _: &Caller, reservation: Reservation, report: CallReport) {
+        assert_eq!(reservation, Reservation(7));
+        self.settled.send(report).unwrap();
+    }
+    fn traffic(&self, _: &Caller, _: Traffic) {}
+}
+
+struct Stage {
+    _runtime: tokio::runtime::Runtime,
+    _serving: Serving,
+    port: u16,
+    settled: Receiver<CallReport>,
+}
+
+impl Stage {
+    /// A gateway in front of `base_url` (`PORT` in it is the gateway's own).
+    fn new(dialect: Dialect, base_url: &str, broke: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let base_url = base_url.replace("PORT", &port.to_string());
+        let provider = Provider {
+            dialect,
+            base_url,
+            key_env: Some("THE_KEY".to_owned()),
+            key_file: None,
+            key_command: None,
+            prices: Default::default(),
+        };
+        let config =
+            Config { providers: [("up".to_owned(), provider)].into(), ..Config::default() };
+        let (to, settled) = sync_channel(16);
+        let env = [("THE_KEY".to_owned(), KEY.to_owned())];
+        let gateway = Gateway::new(&config, &env, Arc::new(Books { settled: to, broke })).unwrap();
+        assert_eq!(gateway.provider_name(dialect), "up");
+        assert_eq!(gateway.problems(), [] as [String; 0]);
+        let caller = Caller {
+            swarm: "sw-1".into(),
+            agent: "ag-01".into(),
+            attempt: "ag-01-1".into(),
+            token: TOKEN.to_owned(),
+        };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let serving = runtime.block_on(async { gateway.serve(listener, caller) });
+        Self { _runtime: runtime, _serving: serving, port, settled }
+    }
+
+    fn send(&self, path: &str, headers: &str, body: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        stream
+    }
+
+    fn ask(&self, path: &str, body: &str) -> String {
+        let headers = format!("x-api-key: {TOKEN}\r\naccept-encoding: gzip\r\nx-own: 1\r\n");
+        read_all(self.send(path, &headers, body))
+    }
+
+    fn bill(&self) -> CallReport {
+        self.settled.recv_timeout(PATIENCE).unwrap()
+    }
+
+    fn no_bill(&self) {
+        assert!(self.settled.try_recv().is_err());
+    }
+}
+
+/// All that comes, also if the connection breaks.
+fn read_all(mut stream: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Answers one request with these bytes; gives its head and body.
+struct Upstream {
+    url: String,
+    seen: Receiver<String>,
+    go_on: SyncSender<()>,
+}
+
+impl Upstream {
+    /// `rest` is sent once [`go_on`](Self::go_on) is used or dropped.
+    fn new(first: &'static str, rest: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (to, seen) = sync_channel(1);
+        let (go_on, wait) = sync_channel::<()>(1);
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut from = BufReader::new(stream.try_clone().unwrap());
+            let (mut head, mut length) = (String::new(), 0);
+            loop {
+                let start = head.len();
+                from.read_line(&mut head).unwrap();
+                if let Some(n) = head[start..].strip_prefix("content-length: ") {
+                    length = n.trim().parse().unwrap();
+                }
+                if head[start..].trim().is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            from.read_exact(&mut body).unwrap();
+            to.send(head + &String::from_utf8(body).unwrap()).unwrap();
+            stream.write_all(first.as_bytes()).unwrap();
+            if !rest.is_empty() {
+                let _ = wait.recv();
+                let _ = stream.write_all(rest.as_bytes());
+            }
+        });
+        Self { url, seen, go_on }
+    }
+}
+
+const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+     connection: close\r\nx-request-id: r1\r\n\r\n";
+const START: &str = "event: message_start\ndata: {\"message\":{\"model\":\"claude-opus-4-5\",\
+     \"usage\":{\"input_tokens\":100,\"cache_read_input_tokens\":1000,\"output_tokens\":1}}}\n\n";
+const END: &str = "event: message_delta\ndata: {\"usage\":{\"output_tokens\":40}}\n\n";
+
+fn tokens(input: u64, output: u64, cache_read: u64) -> Tokens {
+    Tokens { input, output, cache_read, cache_write: 0 }
+}
+
+#[test]
+fn passes_bytes_through_and_puts_the_key_in() {
+    let plain = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 76\r\n\r\n\
+         {\"model\":\"claude-opus-4-5\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":10}}";
+    let upstream = Upstream::new(plain, "");
+    let stage = Stage::new(Dialect::Anthropic, &format!("{}/base/", upstream.url), false);
+    let body = "{ \"model\": \"claude-opus-4-5\" ,\"é\":1}";
+    let answer = stage.ask("/run/1/v1/messages?beta=true", body);
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with("\"output_tokens\":10}}"), "{answer}");
+    let seen = upstream.seen.recv_timeout(PATIENCE).unwrap();
+    assert!(seen.starts_with("POST /base/v1/messages?beta=true HTTP/1.1\r\n"), "{seen}");
+    assert!(seen.contains(&format!("x-api-key: {KEY}\r\n")) && seen.contains("x-own: 1"), "{seen}");
+    assert!(seen.ends_with(&format!("\r\n\r\n{body}")), "{seen}");
+    assert!(!seen.contains(TOKEN) && !seen.contains("gzip") && !answer.contains(KEY), "{seen}");
+    let bill = stage.bill();
+    assert_eq!((bill.tokens, bill.status, bill.priced), (tokens(1000, 10, 0), 200, true));
+    assert_eq!((bill.cost, bill.provider.as_str()), (Micros(5250), "up"));
+    stage.no_bill();
+}
+
+#[test]
+fn chat_streams_are_asked_for_usage() {
+    let stream = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n\
+         data: {\"usage\":{\"prompt_tokens\":50,\"completion_tokens\":5,\
+         \"prompt_tokens_details\":{\"cached_tokens\":20}}}\n\ndata: [DONE]\n\n";
+    let upstream = Upstream::new(stream, "");
+    let stage = Stage::new(Dialect::Openai, &format!("{}/v1", upstream.url), false);
+    let answer = read_all(stage.send(
+        "/v1/chat/completions",
+        &format!("authorization: Bearer {TOKEN}\r\n"),
+        "{\"model\":\"nobody-knows\",\"stream\":true}",
+    ));
+    assert!(answer.contains("data: [DONE]"), "{answer}");
+    let seen = upstream.seen.recv_timeout(PATIENCE).unwrap();
+    assert!(seen.starts_with("POST /v1/chat/completions "), "{seen}");
+    assert!(seen.contains(&format!("authorization: Bearer {KEY}\r\n")), "{seen}");
+    assert!(seen.contains("{\"stream_options\":{\"include_usage\":true},\"model\""), "{seen}");
+    let bill = stage.bill();
+    assert_eq!((bill.tokens, bill.priced, bill.cost), (tokens(30, 5, 20), false, Micros(0)));
+}
+
+#[test]
+fn an_agent_that_hangs_up_is_billed_in_full() {
+    let first: &'static str = format!("{STREAM_HEAD}{START}").leak();
+    let upstream = Upstream::new(first, END);
+    let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+    let headers = format!("x-api-key: {TOKEN}\r\n");
+    let stream = stage.send("/v1/messages", &headers, "{\"model\":\"claude-opus-4-5\"}");
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).unwrap();
+    assert_eq!(line, "HTTP/1.1 200 OK\r\n");
+    drop(stream);
+    upstream.go_on.send(()).unwrap();
+    assert_eq!(stage.bill().tokens, tokens(100, 40, 1000));
+    stage.no_bill();
+}
+
+#[test]
+fn a_cut_reaches_the_agent_and_is_settled_once() {
+    let first: &'static str =
+        format!("{}{START}", STREAM_HEAD.replace("connection: close", "content-length: 9999"))
+            .leak();
+    let upstream = Upstream::new(first, "");
+    let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+    let answer = stage.ask("/v1/messages", "{\"model\":\"claude-opus-4-5\"}");
+    assert!(answer.contains("x-request-id: r1") && answer.contains("message_start"), "{answer}");
+    assert_eq!(stage.bill().tokens, tokens(100, 1, 1000));
+    stage.no_bill();
+}
+
+#[test]
+fn errors_of_the_provider_pass_as_they_are() {
+    let upstream =
+        Upstream::new("HTTP/1.1 529 \r\nretry-after: 3\r\ncontent-length: 4\r\n\r\nbusy", "");
+    let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+    let answer = stage.ask("/v1/messages", "{\"model\":\"m\"}");
+    assert!(answer.starts_with("HTTP/1.1 529") && answer.contains("retry-after: 3"), "{answer}");
+    let bill = stage.bill();
+    assert_eq!((bill.status, bill.tokens), (529, Tokens::default()));
+}
+
+#[test]
+fn refusals_have_the_dialects_shape() {
+    let stage = Stage::new(Dialect::Anthropic, "http://127.0.0.1:PORT", false);
+    let with = |headers: &str| read_all(stage.send("/v1/messages", headers, "{\"model\":\"m\"}"));
+    for (headers, status, word) in [
+        ("", "401", "authentication_error"),
+        ("x-api-key: wrong\r\n", "403", "permission_error"),
+        ("upgrade: websocket\r\nconnection: upgrade\r\n", "426", "WebSocket"),
+        (&format!("x-api-key: {TOKEN}\r\n"), "508", "is this gateway itself"),
+    ] {
+        let answer = with(headers);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(answer.contains(word) && !answer.contains(KEY), "{answer}");
+    }
+    assert!(stage.ask("/v1/files", "").starts_with("HTTP/1.1 404"));
+    assert!(stage.ask("/v1/messages", "no json").starts_with("HTTP/1.1 400"));
+    stage.no_bill();
+
+    let broke = Stage::new(Dialect::Anthropic, "http://127.0.0.1:9", true);
+    let answer = broke.ask("/v1/messages", "{\"model\":\"m\"}");
+    assert!(answer.starts_with("HTTP/1.1 402") && answer.contains("$5 are spent"), "{answer}");
+    broke.no_bill();
+
+    // A port that nobody listens on any more.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = Stage::new(Dialect::Openai, &format!("http://{free}/v1"), false);
+    let answer = away.ask("/v1/responses", "{\"model\":\"m\"}");
+    assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("cannot reach up"), "{answer}");
+    assert!(answer.contains("server_error") && !answer.contains(KEY), "{answer}");
+    assert_eq!(away.bill().status, 502);
+}

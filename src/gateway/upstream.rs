@@ -211,6 +211,10 @@ pub fn all(config: &Config, env: Env<'_>) -> Result<Vec<Upstream>, BadProvider> 
         found.push(Upstream::configured(name, provider, env)?);
     }
     for dialect in [Dialect::Anthropic, Dialect::Openai, Dialect::Gemini] {
+        // What the configuration says in full needs no stand-in.
+        if found.iter().any(|upstream| upstream.dialect == dialect) {
+            continue;
+        }
         found.extend(Upstream::from_env(dialect, env)?);
     }
     Ok(found)

@@ -85,9 +85,9 @@ impl Simulated {
             .clone()
             .or_else(|| env(SCENARIO_VARIABLE).filter(|path| !path.is_empty()).map(Into::into));
         let scenario = match path {
+            _ if config.rehearsal => Scenario::parse(DEMO, DEMO_NAME)?,
             Some(path) if path.as_os_str() == DEMO_NAME => Scenario::parse(DEMO, DEMO_NAME)?,
             Some(path) => Scenario::read(&path)?,
-            None if config.rehearsal => Scenario::parse(DEMO, "the rehearsal's scenario")?,
             None => Scenario::parse(DEFAULT, "the built-in scenario")?,
         };
         Ok(Self { scenario })

@@ -99,7 +99,7 @@ fn captured(name: &str, text: &str) -> Option<String> {
         return Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     }
     let word = text.trim().trim_matches(['"', '\'', '`', ',', ';', ':', '!', '?', '(', ')']);
-    let word = word.trim_end_matches('.');
+    let word = word.trim_end_matches(['.', '"', '\'', '`', ',']);
     let fits = word.contains(['.', '/']) && !word.contains(char::is_whitespace);
     fits.then(|| word.to_owned())
 }

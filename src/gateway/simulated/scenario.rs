@@ -304,9 +304,7 @@ impl Scenario {
 fn with_nearest(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let Some((wrong, known)) = quoted.split_first() else { return message.to_owned() };
-    let near = known
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(wrong, a).total_cmp(&strsim::jaro_winkler(wrong, b)));
+    let near = known.iter().min_by_key(|key| strsim::damerau_levenshtein(wrong, key));
     match near.filter(|_| message.starts_with("unknown")) {
         Some(near) => format!("unknown key `{wrong}`: the nearest is `{near}`"),
         None => message.to_owned(),
