@@ -15,16 +15,44 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// A core took over this world.
-    Start { epoch: u64, pid: u32, version: String },
+    Start {
+        epoch: u64,
+        pid: u32,
+        version: String,
+    },
     /// A client's request, already checked against the machine. `crew` names adapter and
     /// model of each new agent.
-    Request { command: Command, crew: Vec<(String, String)> },
-    Keeper { attempt: AttemptId, n: u64, offset: u64, news: KeeperNews },
+    Request {
+        command: Command,
+        crew: Vec<(String, String)>,
+    },
+    Keeper {
+        attempt: AttemptId,
+        n: u64,
+        offset: u64,
+        news: KeeperNews,
+    },
     /// The agent is gone, its outcome judged; `n` is the keeper's fact, if one told it.
-    Ended { attempt: AttemptId, n: u64, exit: Option<Exit>, result: Box<AttemptResult> },
-    Signal { attempt: AttemptId, signal: Signal },
-    Session { attempt: AttemptId, session: String },
-    WorktreeMade { agent: AgentId, path: PathBuf, branch: String, base: String },
+    Ended {
+        attempt: AttemptId,
+        n: u64,
+        exit: Option<Exit>,
+        result: Box<AttemptResult>,
+    },
+    Signal {
+        attempt: AttemptId,
+        signal: Signal,
+    },
+    Session {
+        attempt: AttemptId,
+        session: String,
+    },
+    WorktreeMade {
+        agent: AgentId,
+        path: PathBuf,
+        branch: String,
+        base: String,
+    },
     ModelCall {
         attempt: AttemptId,
         provider: String,
@@ -35,7 +63,10 @@ pub enum Input {
         priced: bool,
         duration_ms: u64,
     },
-    Typed { agent: AgentId, bytes: u64 },
+    Typed {
+        agent: AgentId,
+        bytes: u64,
+    },
     Due(Timer),
 }
 
@@ -59,11 +90,22 @@ pub enum Timer {
 /// derived again from the state, so a core that dies in between loses none.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    Launch { attempt: AttemptId },
-    Stop { attempt: AttemptId },
-    SetTimer { at: Stamp, timer: Timer },
+    Launch {
+        attempt: AttemptId,
+    },
+    Stop {
+        attempt: AttemptId,
+    },
+    SetTimer {
+        at: Stamp,
+        timer: Timer,
+    },
     /// Recordings and clean, merged worktrees of removed attempts.
-    Forget { swarm: SwarmId, attempts: Vec<AttemptId>, worktrees: Vec<super::state::Worktree> },
+    Forget {
+        agents: Vec<AgentId>,
+        attempts: Vec<AttemptId>,
+        worktrees: Vec<super::state::Worktree>,
+    },
 }
 
 /// An event without number and time, which the runtime gives it.
@@ -158,7 +200,16 @@ pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refus
                 decision.events.push(Draft::agent(&agent.swarm, &agent.id, made));
             }
         }
-        Input::ModelCall { attempt, provider, model, status, tokens, cost, priced, duration_ms } => {
+        Input::ModelCall {
+            attempt,
+            provider,
+            model,
+            status,
+            tokens,
+            cost,
+            priced,
+            duration_ms,
+        } => {
             // A call may settle after its attempt ended; it is paid for all the same.
             if let Some(attempt) = state.attempts.get(&attempt) {
                 let called = Event::ModelCalled {
@@ -218,10 +269,8 @@ fn keeper_news(
         }
         KeeperNews::DiskFull => {
             decision.events.push(Draft::attempt(attempt, Event::DiskFull));
-            let to = Event::StateChanged {
-                state: AgentState::Paused,
-                reason: "disk full".to_owned(),
-            };
+            let to =
+                Event::StateChanged { state: AgentState::Paused, reason: "disk full".to_owned() };
             decision.events.push(Draft::attempt(attempt, to));
         }
         KeeperNews::DiskBack => {
@@ -321,9 +370,7 @@ fn ended(
         return;
     }
     let done = outcome == Outcome::Done;
-    decision
-        .events
-        .push(Draft::attempt(attempt, Event::ItemEnded { index: attempt.index, done }));
+    decision.events.push(Draft::attempt(attempt, Event::ItemEnded { index: attempt.index, done }));
     let to = match outcome {
         Outcome::Stopped => Some((AgentState::Stopped, String::new())),
         Outcome::Lost => Some((AgentState::Lost, "its keeper vanished".to_owned())),

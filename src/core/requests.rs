@@ -5,8 +5,8 @@ use super::{
     state::{Agent, State, Swarm},
 };
 use crate::model::{
-    AgentId, AgentSpec, AgentState, Command, Event, Item, ItemState, Refusal, RefusalCode,
-    SwarmId, SwarmSpec,
+    AgentId, AgentSpec, AgentState, Command, Event, Item, ItemState, Refusal, RefusalCode, SwarmId,
+    SwarmSpec,
 };
 
 /// `crew` names adapter and model of each new agent, one entry an agent.
@@ -126,11 +126,7 @@ fn new_item(swarm: &SwarmId, index: u32, text: String) -> Item {
 }
 
 /// A swarm of one, or one more agent with an item of its own in an existing swarm.
-fn spawn(
-    state: &State,
-    spec: AgentSpec,
-    crew: &[(String, String)],
-) -> Result<Decision, Refusal> {
+fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<Decision, Refusal> {
     let id = AgentId::numbered(state.agents_made + 1);
     let Some(swarm) = &spec.swarm else {
         let alone = SwarmSpec {
@@ -212,10 +208,9 @@ fn stop_agent(state: &State, agent: &Agent, why: &str, decision: &mut Decision) 
         if let Some(retry) = agent.retry {
             let ended = Event::ItemEnded { index: retry.index, done: false };
             let latest = agent.latest.clone();
-            decision.events.push(Draft {
-                attempt: latest,
-                ..Draft::agent(&agent.swarm, &agent.id, ended)
-            });
+            decision
+                .events
+                .push(Draft { attempt: latest, ..Draft::agent(&agent.swarm, &agent.id, ended) });
         }
         let to = Event::StateChanged { state: AgentState::Stopped, reason: String::new() };
         decision.events.push(Draft::agent(&agent.swarm, &agent.id, to));
@@ -229,7 +224,8 @@ fn retry(state: &State, agent: &Agent, model: Option<String>) -> Result<Decision
     }
     let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
     let Some(last) = last.filter(|_| agent.state.is_final()) else {
-        let why = format!("agent {} is {}: only a finished one is tried again", agent.id, agent.state);
+        let why =
+            format!("agent {} is {}: only a finished one is tried again", agent.id, agent.state);
         return Err(Refusal::new(RefusalCode::Conflict, why)
             .hinted(format!("dash agent stop {}", agent.id)));
     };
@@ -253,15 +249,12 @@ fn remove(state: &State, swarm: &Swarm) -> Result<Decision, Refusal> {
             .hinted(format!("dash swarm stop {}", swarm.name)));
     }
     let of_swarm = state.attempts.values().filter(|attempt| attempt.swarm == swarm.id);
-    let worktrees = swarm
-        .agents
-        .iter()
-        .filter_map(|id| state.agents.get(id)?.worktree.clone())
-        .collect();
+    let worktrees =
+        swarm.agents.iter().filter_map(|id| state.agents.get(id)?.worktree.clone()).collect();
     Ok(Decision {
         events: vec![Draft::swarm(&swarm.id, Event::SwarmRemoved)],
         effects: vec![Effect::Forget {
-            swarm: swarm.id.clone(),
+            agents: swarm.agents.clone(),
             attempts: of_swarm.map(|attempt| attempt.id.clone()).collect(),
             worktrees,
         }],

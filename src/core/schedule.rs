@@ -121,9 +121,8 @@ fn enter(agent: &Agent, to: AgentState, reason: &str, decision: &mut Decision) -
 }
 
 fn end_of(swarm: &Swarm, agents: &[&Agent]) -> Event {
-    let count = |wanted: ItemState| {
-        swarm.items.iter().filter(|item| item.state == wanted).count() as u32
-    };
+    let count =
+        |wanted: ItemState| swarm.items.iter().filter(|item| item.state == wanted).count() as u32;
     let (done, failed) = (count(ItemState::Done), count(ItemState::Failed));
     let lost = agents.iter().any(|agent| agent.state == AgentState::Lost);
     let state = if failed > 0 || lost {
@@ -161,4 +160,3 @@ pub fn recover(state: &State) -> Vec<Effect> {
     }
     effects
 }
-

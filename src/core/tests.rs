@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::model::*;
-use proptest::{prelude::{Just, ProptestConfig, prop_assert_eq, prop_oneof, proptest}, strategy::Strategy as _};
+use proptest::{
+    prelude::{Just, ProptestConfig, prop_assert_eq, prop_oneof, proptest},
+    strategy::Strategy as _,
+};
 use std::path::PathBuf;
 
 /// A core without a world: what is decided is applied at once.
@@ -99,7 +102,11 @@ fn result(outcome: Outcome) -> AttemptResult {
 }
 
 fn spec() -> SwarmSpec {
-    SwarmSpec { task: "Refactor the auth code".to_owned(), cwd: PathBuf::from("/"), ..Default::default() }
+    SwarmSpec {
+        task: "Refactor the auth code".to_owned(),
+        cwd: PathBuf::from("/"),
+        ..Default::default()
+    }
 }
 
 fn queue(items: usize) -> SwarmSpec {
@@ -205,7 +212,9 @@ fn a_timeout_fails_and_says_so() {
     bench.create(SwarmSpec { timeout_ms: Some(5000), ..spec() }, 1);
     bench.started("ag-01-1", 1);
     let timer = Timer::Timeout { attempt: "ag-01-1".into() };
-    assert!(bench.effects.iter().any(|e| matches!(e, Effect::SetTimer { timer: t, .. } if *t == timer)));
+    assert!(
+        bench.effects.iter().any(|e| matches!(e, Effect::SetTimer { timer: t, .. } if *t == timer))
+    );
     bench.feed(Input::Due(timer)).unwrap();
     bench.ended("ag-01-1", Outcome::Failed);
     let result = bench.state.attempts["ag-01-1"].result.clone().unwrap();

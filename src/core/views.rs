@@ -55,11 +55,7 @@ fn model_of(agent: &Agent) -> String {
 fn item_text(state: &State, attempt: &Attempt) -> Option<String> {
     let swarm = state.swarms.get(&attempt.swarm)?;
     let item = state.item(&attempt.swarm, attempt.index)?;
-    if swarm.queue || !item.text.is_empty() {
-        Some(item.text.clone())
-    } else {
-        None
-    }
+    if swarm.queue || !item.text.is_empty() { Some(item.text.clone()) } else { None }
 }
 
 pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
@@ -112,15 +108,18 @@ pub fn swarm_results(state: &State, id: &SwarmId, now: Stamp) -> Option<SwarmRes
             *slot = Some(attempt);
         }
     }
-    let mut results: Vec<AgentResult> = latest
-        .into_iter()
-        .flatten()
-        .filter_map(|attempt| result_of(state, attempt, now))
-        .collect();
+    let mut results: Vec<AgentResult> =
+        latest.into_iter().flatten().filter_map(|attempt| result_of(state, attempt, now)).collect();
     results.sort_by_key(|result| (rank(result), result.index));
     let done = info.items.done;
     let failed = info.items.failed;
-    Some(SwarmResults { failed, done, open: info.items.total - done - failed, swarm: info, results })
+    Some(SwarmResults {
+        failed,
+        done,
+        open: info.items.total - done - failed,
+        swarm: info,
+        results,
+    })
 }
 
 /// Failed first, then what is open, then done.

@@ -14,7 +14,10 @@ use super::{
     journal::{Journal, JournalError, SNAPSHOT_EVERY},
 };
 use crate::{
-    core::{Draft, Effect, Input, Limits, Reply, State, Timer, agent_info, apply, decide, settle, swarm_info},
+    core::{
+        Draft, Effect, Input, Limits, Reply, State, Timer, agent_info, apply, decide, settle,
+        swarm_info,
+    },
     model::{AgentId, Event, EventRecord, Refusal, RefusalCode, Stamp, SwarmId},
     protocol::stream::Update,
 };
@@ -45,6 +48,9 @@ pub struct Commit {
 }
 
 pub type Answer = oneshot::Sender<Result<Option<Reply>, Refusal>>;
+
+/// An answer that is given once its events are committed.
+type Pending = (Option<Answer>, Result<Option<Reply>, Refusal>);
 
 pub enum Message {
     /// `done` resolves once the consequences are committed.
@@ -247,7 +253,7 @@ impl Actor {
 
     fn fall_back(
         &mut self,
-        mut answers: Vec<(Option<Answer>, Result<Option<Reply>, Refusal>)>,
+        mut answers: Vec<Pending>,
         again: Vec<(Option<Input>, usize)>,
     ) -> Result<(), JournalError> {
         self.journal_full.store(true, Ordering::Relaxed);

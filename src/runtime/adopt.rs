@@ -85,10 +85,7 @@ fn is_alive(id: &KeeperId) -> bool {
 /// attempt in its environment.
 pub fn kill_leftovers(world: &Shared, attempt: &AttemptId) {
     let socket = world.instance.agent_socket(attempt);
-    let marks = [
-        format!("DASH_ATTEMPT={attempt}"),
-        format!("DASH_SOCKET={}", socket.display()),
-    ];
+    let marks = [format!("DASH_ATTEMPT={attempt}"), format!("DASH_SOCKET={}", socket.display())];
     // What is killed may have forked in between: again until nothing is found.
     for _ in 0..20 {
         let pids = marked(&marks);

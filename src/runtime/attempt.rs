@@ -18,7 +18,7 @@ use crate::{
     gateway::{Caller, Serving},
     model::{AttemptId, AttemptResult, Exit, Outcome},
     protocol::keeper::{ExitRecord, Fact, FactKind, FromKeeper, ScreenDump, ToKeeper, VERSION},
-    term::Recording,
+    term::recording::Recording,
 };
 use std::{collections::HashMap, fs, net::TcpListener, os::unix::net::UnixListener, path::PathBuf};
 use tokio::{
@@ -71,7 +71,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         adopt::Found::Ended(record, error) => {
             keeping.launch_error = error;
             return keeping.end(None, *record).await;
-        },
+        }
         adopt::Found::Gone => return keeping.lost().await,
         adopt::Found::Never => match launch::launch(world, &mut plan).await {
             Ok(stream) => to_tokio(stream),
@@ -142,7 +142,7 @@ impl Keeping {
                     adopt::Found::Ended(record, error) => {
                         self.launch_error = error;
                         return self.end(None, *record).await;
-                    },
+                    }
                     adopt::Found::Gone | adopt::Found::Never => return self.lost().await,
                 },
             }
@@ -151,11 +151,8 @@ impl Keeping {
 
     async fn talk(&mut self, stream: UnixStream) -> Over {
         let (mut reader, mut writer) = link::split(stream);
-        let hello = ToKeeper::Core {
-            version: VERSION,
-            epoch: self.world.epoch,
-            facts_after: self.fact_n,
-        };
+        let hello =
+            ToKeeper::Core { version: VERSION, epoch: self.world.epoch, facts_after: self.fact_n };
         if writer.control(&hello).await.is_err() {
             return Over::Broken;
         }
@@ -270,7 +267,6 @@ impl Keeping {
         self.serving = Some(serving);
         let listener = AgentListener {
             agent: self.plan.attempt.agent.clone(),
-            attempt: self.id.clone(),
             listener: UnixListener::from(own),
             until,
         };

@@ -174,18 +174,15 @@ fn known(world: &Shared, name: &str) -> Result<Arc<Adapter>, Refusal> {
         return Ok(adapter.clone());
     }
     let hint = match world.catalog.nearest(name) {
-        Some(nearest) => format!("did you mean {nearest}? There are: {}", world.catalog.names().join(", ")),
+        Some(nearest) => {
+            format!("did you mean {nearest}? There are: {}", world.catalog.names().join(", "))
+        }
         None => format!("there are: {}", world.catalog.names().join(", ")),
     };
     Err(Refusal::new(RefusalCode::NotFound, format!("no adapter is called {name:?}")).hinted(hint))
 }
 
-fn runnable(
-    adapter: &Adapter,
-    path: &str,
-    command: &[String],
-    task: &str,
-) -> Result<(), Refusal> {
+fn runnable(adapter: &Adapter, path: &str, command: &[String], task: &str) -> Result<(), Refusal> {
     if adapter.name() == "command" {
         if command.is_empty() && task.trim().is_empty() {
             return Err(invalid("the command adapter needs a command").hinted("-- CMD…"));

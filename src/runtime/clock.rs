@@ -13,7 +13,9 @@ pub fn now() -> Stamp {
 /// Resolves at `at`; never without one.
 pub async fn sleep_until(at: Option<Stamp>) {
     match at {
-        Some(at) => tokio::time::sleep(Duration::from_millis(at.ms_since(now()).saturating_add(1))).await,
+        Some(at) => {
+            tokio::time::sleep(Duration::from_millis(at.ms_since(now()).saturating_add(1))).await
+        }
         None => std::future::pending().await,
     }
 }

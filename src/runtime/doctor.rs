@@ -82,7 +82,8 @@ fn namespaces() -> DoctorCheck {
 }
 
 fn program(program: &str, path: &str, needed: &str) -> DoctorCheck {
-    let found = std::env::split_paths(path).map(|dir| dir.join(program)).find(|file| file.is_file());
+    let found =
+        std::env::split_paths(path).map(|dir| dir.join(program)).find(|file| file.is_file());
     match found {
         Some(file) => ok(program, file.display().to_string()),
         None => warn(program, "not on PATH".to_owned(), needed),
@@ -117,16 +118,20 @@ fn providers(world: &World) -> Vec<DoctorCheck> {
             let provider = gateway.provider_name(dialect);
             if provider == "simulated" {
                 let why = "simulated: answers come from a scenario, no model is asked".to_owned();
-                let remedy = format!("set {}_API_KEY in the core's environment", word.to_uppercase());
+                let remedy =
+                    format!("set {}_API_KEY in the core's environment", word.to_uppercase());
                 DoctorCheck { name, status: CheckStatus::Warn, detail: why, remedy }
             } else {
                 ok(&name, provider)
             }
         })
         .collect();
-    checks.extend(gateway.problems().iter().map(|problem| {
-        warn("provider", problem.to_string(), "see [providers] in config.toml")
-    }));
+    checks.extend(
+        gateway
+            .problems()
+            .iter()
+            .map(|problem| warn("provider", problem.to_string(), "see [providers] in config.toml")),
+    );
     checks
 }
 

@@ -216,7 +216,11 @@ impl Handle {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn attempt(&self, agent: &AgentId, number: Option<u32>) -> Result<AttemptId, Refusal> {
+    pub async fn attempt(
+        &self,
+        agent: &AgentId,
+        number: Option<u32>,
+    ) -> Result<AttemptId, Refusal> {
         let of = agent.clone();
         let found = self.world.read(move |state| {
             let agent = state.agents.get(&of)?;
@@ -314,12 +318,13 @@ impl Handle {
     /// # Errors
     /// When the agent does not run.
     pub async fn ticket(&self, agent: &AgentId, read_only: bool) -> Result<Ticket, Refusal> {
-        let ticket = new_token()
-            .map_err(|error| Refusal::new(RefusalCode::Internal, error.to_string()))?;
+        let ticket =
+            new_token().map_err(|error| Refusal::new(RefusalCode::Internal, error.to_string()))?;
         let (done, told) = oneshot::channel();
         let order = Order::Ticket { ticket: ticket.clone(), read_only, done };
         let attempt = self.order(agent, order).await?;
-        let stuck = || Refusal::new(RefusalCode::Conflict, format!("{agent}'s keeper does not answer"));
+        let stuck =
+            || Refusal::new(RefusalCode::Conflict, format!("{agent}'s keeper does not answer"));
         tokio::time::timeout(ANSWER, told).await.map_err(|_| stuck())?.map_err(|_| stuck())?;
         Ok(Ticket { socket: self.world.instance.keeper_socket(&attempt), ticket })
     }
@@ -399,8 +404,7 @@ fn all_agents(state: &State, of: Option<&SwarmId>, gauges: &Gauges) -> Vec<Agent
     swarms.retain(|swarm| of.is_none_or(|id| &swarm.id == id));
     swarms.sort_by_key(|swarm| swarm.created_at);
     let agents = swarms.iter().flat_map(|swarm| swarm.agents.iter());
-    let mut infos: Vec<AgentInfo> =
-        agents.filter_map(|id| core::agent_info(state, id)).collect();
+    let mut infos: Vec<AgentInfo> = agents.filter_map(|id| core::agent_info(state, id)).collect();
     for info in &mut infos {
         gauges.fill(info);
     }

@@ -111,19 +111,6 @@ impl Journal {
         read_events(&db, &self.path, since, limit)
     }
 
-    /// The newest `limit` events that people should see, oldest first. Blocks on the disk.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn recent(&self, limit: usize) -> Result<Vec<EventRecord>, JournalError> {
-        let db = self.reader()?;
-        let sql = "SELECT coalesce(min(seq), 1) FROM (SELECT seq FROM events ORDER BY seq DESC LIMIT ?1)";
-        let first: i64 = db
-            .query_row(sql, params![limit as i64], |row| row.get(0))
-            .map_err(|source| self.wrap(source))?;
-        read_events(&db, &self.path, first.max(1) as u64 - 1, limit)
-    }
-
     /// The state as the journal has it: what a failed commit falls back to.
     ///
     /// # Errors
@@ -161,10 +148,8 @@ fn prepare(db: &Connection) -> rusqlite::Result<()> {
 fn load(db: &Connection, path: &Path) -> Result<State, JournalError> {
     let wrap = |source| JournalError::Sqlite { path: path.to_owned(), source };
     let newest = "SELECT seq, body FROM snapshots ORDER BY seq DESC LIMIT 1";
-    let snapshot: Option<(i64, String)> = db
-        .query_row(newest, [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
-        .map_err(wrap)?;
+    let snapshot: Option<(i64, String)> =
+        db.query_row(newest, [], |row| Ok((row.get(0)?, row.get(1)?))).optional().map_err(wrap)?;
     let mut state = match snapshot {
         Some((seq, body)) => serde_json::from_str(&body).map_err(|source| {
             JournalError::Corrupt { path: path.to_owned(), seq: seq as u64, source }
@@ -200,8 +185,10 @@ fn read_events(
     let mut records = Vec::new();
     for row in rows {
         let (seq, body) = row.map_err(wrap)?;
-        let record = serde_json::from_str(&body).map_err(|source| {
-            JournalError::Corrupt { path: path.to_owned(), seq: seq as u64, source }
+        let record = serde_json::from_str(&body).map_err(|source| JournalError::Corrupt {
+            path: path.to_owned(),
+            seq: seq as u64,
+            source,
         })?;
         records.push(record);
     }
@@ -232,9 +219,8 @@ fn write(db: &mut Connection, commit: &Commit) -> rusqlite::Result<()> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
         for record in &commit.records {
-            let json = |error: serde_json::Error| {
-                rusqlite::Error::ToSqlConversionFailure(Box::new(error))
-            };
+            let json =
+                |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
             let body = serde_json::to_value(record).map_err(json)?;
             insert.execute(params![
                 record.seq as i64,

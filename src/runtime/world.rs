@@ -21,8 +21,15 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 pub enum Order {
     Stop,
     Input(Vec<u8>),
-    Resize { cols: u16, rows: u16 },
-    Ticket { ticket: String, read_only: bool, done: oneshot::Sender<()> },
+    Resize {
+        cols: u16,
+        rows: u16,
+    },
+    Ticket {
+        ticket: String,
+        read_only: bool,
+        done: oneshot::Sender<()>,
+    },
     Screen(oneshot::Sender<ScreenDump>),
     /// The core leaves on purpose.
     Goodbye(oneshot::Sender<()>),
@@ -34,7 +41,6 @@ pub const ORDERS: usize = 64;
 /// An attempt's own socket, as the keeper handed it over.
 pub struct AgentListener {
     pub agent: AgentId,
-    pub attempt: AttemptId,
     pub listener: UnixListener,
     /// Resolves when the attempt is over.
     pub until: oneshot::Receiver<()>,

@@ -97,8 +97,8 @@ fn log_to(instance: &Instance, foreground: bool) -> anyhow::Result<()> {
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     // A second core in the same process exists only in tests: the first one's logs do.
     let _ = if foreground {
-        let colours = std::env::var_os("NO_COLOR").is_none()
-            && rustix::termios::isatty(std::io::stderr());
+        let colours =
+            std::env::var_os("NO_COLOR").is_none() && rustix::termios::isatty(std::io::stderr());
         logs.with_ansi(colours).with_writer(std::io::stderr).try_init()
     } else {
         let path = instance.core_log();
@@ -264,8 +264,8 @@ fn serve(stream: tokio::net::UnixStream, router: Router, clients: Arc<Clients>) 
 /// Serves an attempt's own socket for as long as its listener lives: until the keeper,
 /// which holds the other copy, has removed it and this core has no reason to keep it.
 fn serve_agent(own: AgentListener, served: &Served) {
-    let AgentListener { agent, attempt, listener, until } = own;
-    let caller = Caller::Agent { agent, attempt };
+    let AgentListener { agent, listener, until } = own;
+    let caller = Caller::Agent(agent);
     let served = Served { caller, ..served.clone() };
     tokio::spawn(async move {
         let router = router(served.clone());

@@ -28,10 +28,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/doctor", get(doctor))
         .route("/v1/shutdown", post(shutdown))
         .route("/v1/swarms", get(swarms::list).post(swarms::create))
-        .route(
-            "/v1/swarms/{id}",
-            get(swarms::show).patch(swarms::change).delete(swarms::remove),
-        )
+        .route("/v1/swarms/{id}", get(swarms::show).patch(swarms::change).delete(swarms::remove))
         .route("/v1/swarms/{id}/results", get(swarms::results))
         .route("/v1/items", get(swarms::items).post(swarms::add_item))
         .route("/v1/agents", get(agents::list).post(agents::spawn))
@@ -68,10 +65,7 @@ async fn doctor(State(served): State<Served>) -> Answer<Json<DoctorReport>> {
 }
 
 /// Answers first, leaves then: 202.
-async fn shutdown(
-    State(served): State<Served>,
-    Body(wish): Body<Shutdown>,
-) -> Answer<StatusCode> {
+async fn shutdown(State(served): State<Served>, Body(wish): Body<Shutdown>) -> Answer<StatusCode> {
     let leave = if wish.agents { Leave::WithAgents } else { Leave::Alone };
     if wish.agents {
         served.handle.change(Command::StopAll).await?;

@@ -6,7 +6,8 @@ use super::{
 };
 use crate::{
     model::{
-        AgentState, Command, Item, Refusal, RefusalCode, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
+        AgentState, Command, Item, Refusal, RefusalCode, SwarmId, SwarmInfo, SwarmResults,
+        SwarmSpec,
     },
     protocol::rest::{Change, NewItem},
     runtime::Handle,
