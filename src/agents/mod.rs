@@ -40,3 +40,6 @@ pub use adapter::Adapter;
 pub use catalog::Catalog;
 pub use launch::{Launch, LaunchError, LaunchRequest};
 pub use watcher::{Observation, Watcher};
+
+#[cfg(test)]
+mod later;
