@@ -4,7 +4,7 @@
 use dash::{
     cli::{self, CoreWish, Next},
     config::{Config, Dirs},
-    keeper, sandbox, server,
+    keeper, mini, sandbox, server,
 };
 use std::{
     io::{self, Write},
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
             Some(dir) => keeper::main(Path::new(dir)),
             None => ExitCode::from(2),
         },
+        Some((first, _)) if first == "__mini" => mini::main(),
         _ => match cli::run() {
             Next::Exit(code) => code,
             Next::Core(wish) => core(wish),

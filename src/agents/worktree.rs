@@ -1,6 +1,6 @@
 //! A git worktree and branch for each agent: names, commands, and how to read the answers.
 //!
-//! Pure: the caller runs git. Every command is a list of arguments after `git`, given with
+//! Pure: the caller runs git. Every command is a whole argument list, `git` first, given with
 //! the options that keep a repository's own settings from running programs, and run with
 //! [`ENVIRONMENT`]. What those options cannot switch off are a repository's own clean and
 //! smudge filters: on a tree that an agent may write, git belongs into the agent's sandbox.
@@ -49,7 +49,7 @@ fn fit(name: &str) -> String {
 
 fn git(dir: &Path, args: &[&str]) -> Vec<String> {
     let dir = dir.to_string_lossy();
-    let start = ["-C", &dir].into_iter().chain(SAFE);
+    let start = ["git", "-C", &dir].into_iter().chain(SAFE);
     start.chain(args.iter().copied()).map(str::to_owned).collect()
 }
 

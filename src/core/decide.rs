@@ -102,7 +102,7 @@ pub enum Effect {
     },
     /// Recordings and clean, merged worktrees of removed attempts.
     Forget {
-        swarm: SwarmId,
+        agents: Vec<AgentId>,
         attempts: Vec<AttemptId>,
         worktrees: Vec<super::state::Worktree>,
     },

@@ -26,7 +26,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use ledger::{Call, CallReport, Caller, Ledger, OverBudget, Reservation, Traffic};
+pub use ledger::{
+    Call, CallReport, Caller, Ledger, OverBudget, Reservation, ReserveFuture, Traffic,
+};
 pub use server::Serving;
 pub use upstream::BadProvider;
 
@@ -94,14 +96,16 @@ impl Drop for OwnPort {
 }
 
 impl Gateway {
-    /// Reads keys and the scenario, but opens no connection. `env` looks variables up in
-    /// the core's own environment; a key that is missing is no error but a
-    /// [problem](Self::problems).
+    /// Reads keys and the scenario, but opens no connection. `environment` is the core's
+    /// own; a key that is missing is no error but a [problem](Self::problems).
     pub fn new(
         config: &Config,
-        env: &dyn Fn(&str) -> Option<String>,
+        environment: &[(String, String)],
         ledger: Arc<dyn Ledger>,
     ) -> Result<Self, GatewayError> {
+        let env = &|name: &str| {
+            environment.iter().rev().find(|(known, _)| known == name).map(|(_, v)| v.clone())
+        };
         Ok(Self(Arc::new(Inner {
             ledger,
             prices: Prices::built_in()?,

@@ -261,9 +261,11 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
                 false => attempt.calls.load(Ordering::Relaxed),
             };
             let simulated = gateway.simulated();
-            let agent = attempt.caller.agent.clone();
+            let caller = attempt.caller.clone();
             let path = path.to_owned();
-            let open = async move { simulated.answer(wire, &path, &agent, number, &body).await };
+            let open = async move {
+                simulated.answer(wire, &path, &caller.attempt, &caller.agent, number, &body).await
+            };
             call::begin(flight, bill, stop, meter, open).await
         }
         Target::Real(upstream) => {

@@ -9,6 +9,7 @@ use super::pty::Pty;
 use super::revive::Revive;
 use super::run::{Keeper, Phase};
 use super::signals::Signals;
+use super::status::States;
 use super::tape::Tape;
 use super::{launch, sockets};
 use crate::model::Exit;
@@ -21,6 +22,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Instant;
 
 /// An error here means that nothing was started and nothing can be told but by exit code.
 pub fn birth(dir: &Path) -> anyhow::Result<Keeper> {
@@ -67,6 +69,7 @@ pub fn birth(dir: &Path) -> anyhow::Result<Keeper> {
         output: Output::new(tape),
         facts,
         gauge: Gauge::default(),
+        states: States::new(Instant::now()),
         signals,
         listener,
         agent_listener,

@@ -159,6 +159,7 @@ impl Keeper {
     /// On the disk first, then told. A disk too full for the screen gets the bare record;
     /// one too full for that is tried again.
     fn record_exit(&mut self, exit: Exit, at: Instant) {
+        self.output.tape.finish();
         let screen = self.screen();
         let mut record = ExitRecord { exit, at: now(), bytes: self.output.tape.bytes(), screen };
         if self.put_exit(&record).is_err() {

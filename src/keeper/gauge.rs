@@ -2,6 +2,7 @@
 //! quiets and at most four times a second. One timer, none when idle.
 
 use super::run::Keeper;
+use super::tape::Sign;
 use crate::protocol::keeper::{FromKeeper, KeeperGauge};
 use std::time::{Duration, Instant};
 
@@ -17,10 +18,10 @@ pub struct Gauge {
     /// Output came: since when unsent, and when last.
     first: Option<Instant>,
     last: Option<Instant>,
-    pub title: String,
-    pub progress: Option<u8>,
-    pub busy: bool,
-    pub bells: u64,
+    title: String,
+    progress: Option<u8>,
+    busy: bool,
+    bells: u64,
 }
 
 impl Gauge {
@@ -28,6 +29,15 @@ impl Gauge {
     pub fn touched(&mut self, at: Instant) {
         self.first.get_or_insert(at);
         self.last = Some(at);
+    }
+
+    /// Something that the output said beside its picture.
+    pub fn sign(&mut self, sign: Sign) {
+        match sign {
+            Sign::Title(title) => self.title = title,
+            Sign::Progress { busy, percent } => (self.busy, self.progress) = (busy, percent),
+            Sign::Bell(times) => self.bells += u64::from(times),
+        }
     }
 
     /// The next core begins with everything.
@@ -60,23 +70,15 @@ impl Keeper {
             return;
         }
         let quiet = self.gauge.is_quiet(at);
-        let dump = self.output.tape.dump();
-        let texts: Vec<_> = dump.lines.iter().filter(|line| !line.trim().is_empty()).collect();
+        let (last_line, bottom) = self.output.tape.bottom(BOTTOM);
         let gauge = KeeperGauge {
             bytes: self.output.tape.bytes(),
-            last_line: texts.last().map(|line| line.trim().to_owned()).unwrap_or_default(),
+            last_line,
             title: self.gauge.title.clone(),
             progress: self.gauge.progress,
             busy: self.gauge.busy,
             bells: self.gauge.bells,
-            bottom: if quiet {
-                texts[texts.len().saturating_sub(BOTTOM)..]
-                    .iter()
-                    .map(|line| (*line).clone())
-                    .collect()
-            } else {
-                self.gauge.sent.bottom.clone()
-            },
+            bottom: if quiet { bottom } else { self.gauge.sent.bottom.clone() },
         };
         self.gauge.first = None;
         if !quiet {

@@ -25,6 +25,7 @@ mod revive;
 mod run;
 mod signals;
 mod sockets;
+mod status;
 mod tape;
 
 use std::io::Write;

@@ -67,13 +67,7 @@ impl Keeper {
     }
 
     fn record(&mut self, bytes: &[u8]) {
-        let (done, error) = self.output.tape.write(bytes, now());
-        if done > 0 {
-            self.recorded(&bytes[..done]);
-        }
-        if error.is_some() {
-            self.output.held = bytes[done..].to_vec();
-            self.output.retry = Some(Instant::now() + RETRY);
+        if !self.put(bytes, Instant::now()) {
             self.fact(FactKind::DiskFull);
         }
     }
@@ -84,23 +78,38 @@ impl Keeper {
             return;
         }
         let held = std::mem::take(&mut self.output.held);
-        let (done, error) = self.output.tape.write(&held, now());
-        if done > 0 {
-            self.recorded(&held[..done]);
-        }
-        if error.is_some() {
-            self.output.held = held[done..].to_vec();
-            self.output.retry = Some(at + RETRY);
-        } else {
+        if self.put(&held, at) {
             self.output.retry = None;
             self.fact(FactKind::DiskBack);
         }
     }
 
-    /// Bytes that are on the disk: to the viewers, and to the gauges.
-    fn recorded(&mut self, bytes: &[u8]) {
-        self.show(bytes);
-        self.gauge.touched(Instant::now());
+    /// Records, then tells; false when some had to be held back.
+    fn put(&mut self, bytes: &[u8], at: Instant) -> bool {
+        let written = self.output.tape.write(bytes, now());
+        if written.done > 0 {
+            self.show(&bytes[..written.done]);
+            self.gauge.touched(at);
+        }
+        for sign in written.signs {
+            self.gauge.sign(sign);
+        }
+        for fact in written.facts {
+            let state = matches!(fact, FactKind::Status { .. });
+            let fact = if state { self.states.seen(fact, at) } else { Some(fact) };
+            if let Some(fact) = fact {
+                self.fact(fact);
+            }
+        }
+        // An agent that asks and never reads gets no more answers.
+        if !written.reply.is_empty() && self.output.input.len() < MOST_INPUT {
+            self.input(&written.reply);
+        }
+        if written.error.is_some() {
+            self.output.held = bytes[written.done..].to_vec();
+            self.output.retry = Some(at + RETRY);
+        }
+        written.error.is_none()
     }
 
     /// Bytes for the agent; they go as it reads them.

@@ -23,11 +23,12 @@ pub struct Revive {
     at: Option<Instant>,
     /// The start lock, and until when we hold it.
     starting: Option<(File, Instant)>,
+    spawn: fn(&Path) -> bool,
 }
 
 impl Revive {
     pub fn new(socket: PathBuf) -> Self {
-        Self { socket, wait: FIRST, at: None, starting: None }
+        Self { socket, wait: FIRST, at: None, starting: None, spawn: spawn_core }
     }
 
     /// The core is gone and did not say goodbye.
@@ -74,7 +75,7 @@ impl Revive {
         if try_lock(&beside(&self.socket, "lock")).is_none() {
             return false;
         }
-        if !spawn_core(&self.socket) {
+        if !(self.spawn)(&self.socket) {
             return false;
         }
         self.starting = Some((lock, now + START_TIME));
@@ -137,4 +138,77 @@ fn jitter(wait: Duration) -> Duration {
     let mut random = [0; 4];
     let _ = getrandom::fill(&mut random);
     wait.mul_f64(0.5 + f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    /// Stands for a core that starts: it listens at once.
+    fn listens(socket: &Path) -> bool {
+        std::mem::forget(UnixListener::bind(socket));
+        true
+    }
+
+    fn never(_: &Path) -> bool {
+        panic!("a core is started beside another")
+    }
+
+    fn vanished(dir: &Path, spawn: fn(&Path) -> bool) -> (Revive, Instant) {
+        let mut revive = Revive { spawn, ..Revive::new(dir.join("core.sock")) };
+        let now = Instant::now();
+        revive.arm(now);
+        let due = revive.due().unwrap();
+        assert!(due > now + FIRST / 3 && due < now + FIRST * 2);
+        revive.tick(now);
+        assert!(revive.starting.is_none());
+        (revive, due)
+    }
+
+    #[test]
+    fn starts_a_core_and_holds_the_start_lock_until_it_answers() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut revive, due) = vanished(dir.path(), listens);
+        revive.tick(due);
+        assert!(try_lock(&beside(&revive.socket, "start")).is_none());
+        let next = revive.due().unwrap();
+        revive.tick(next);
+        assert!(try_lock(&beside(&revive.socket, "start")).is_some());
+        assert!(revive.due().is_some(), "it waits to be adopted");
+        revive.disarm();
+        assert!(revive.due().is_none());
+    }
+
+    #[test]
+    fn waits_for_a_core_that_lives_or_is_being_started() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["lock", "start"] {
+            let (mut revive, mut due) = vanished(dir.path(), never);
+            let held = try_lock(&beside(&revive.socket, name)).unwrap();
+            for _ in 0..20 {
+                revive.tick(due);
+                let next = revive.due().unwrap();
+                assert!(next > due && next < due + LONGEST * 2);
+                due = next;
+            }
+            drop(held);
+        }
+    }
+
+    #[test]
+    fn gives_up_the_start_lock_when_nothing_answers() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut revive, due) = vanished(dir.path(), |_| true);
+        revive.tick(due);
+        let until = due + START_TIME;
+        while revive.due().unwrap() < until {
+            let next = revive.due().unwrap();
+            assert!(revive.starting.is_some());
+            revive.tick(next);
+        }
+        let next = revive.due().unwrap();
+        revive.tick(next);
+        assert!(revive.starting.is_none());
+    }
 }

@@ -9,6 +9,7 @@ use super::output::Output;
 use super::pty::Pty;
 use super::revive::Revive;
 use super::signals::Signals;
+use super::status::States;
 use crate::model::{AttemptId, Exit, Stamp};
 use crate::protocol::keeper::{FactKind, ScreenDump};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -33,6 +34,7 @@ pub struct Keeper {
     pub output: Output,
     pub facts: FactLog,
     pub gauge: Gauge,
+    pub states: States,
     pub signals: Signals,
     pub listener: UnixListener,
     pub agent_listener: UnixListener,
@@ -104,6 +106,10 @@ impl Keeper {
                 self.hear(index, &mut buf);
             }
             self.retry_disk(at);
+            self.output.tape.follow(at);
+            if let Some(state) = self.states.take(at) {
+                self.fact(state);
+            }
             if self.facts.is_waiting() {
                 self.facts.settle();
             }
@@ -162,7 +168,15 @@ impl Keeper {
 
     fn deadline(&self) -> Option<Instant> {
         let disk = self.output.retry;
-        let due = [disk, self.gauge_due(), self.ending_due(), self.revive.due(), self.patience()];
+        let due = [
+            disk,
+            self.output.tape.follow_due(),
+            self.states.due(),
+            self.gauge_due(),
+            self.ending_due(),
+            self.revive.due(),
+            self.patience(),
+        ];
         due.into_iter().flatten().min()
     }
 

@@ -4,7 +4,7 @@ use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::io;
 
 /// A keeper belongs to no terminal and ends with its attempt only.
-const IGNORED: [libc::c_int; 7] = [
+const IGNORED: [libc::c_int; 8] = [
     libc::SIGHUP,
     libc::SIGINT,
     libc::SIGQUIT,
@@ -12,6 +12,8 @@ const IGNORED: [libc::c_int; 7] = [
     libc::SIGTSTP,
     libc::SIGTTIN,
     libc::SIGTTOU,
+    // A limit of file sizes is a full disk: the write says so.
+    libc::SIGXFSZ,
 ];
 
 pub struct Signals(OwnedFd);

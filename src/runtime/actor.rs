@@ -49,6 +49,9 @@ pub struct Commit {
 
 pub type Answer = oneshot::Sender<Result<Option<Reply>, Refusal>>;
 
+/// An answer that is given once its events are committed.
+type Pending = (Option<Answer>, Result<Option<Reply>, Refusal>);
+
 pub enum Message {
     /// `done` resolves once the consequences are committed.
     Input { input: Input, done: Option<Answer> },
@@ -250,7 +253,7 @@ impl Actor {
 
     fn fall_back(
         &mut self,
-        mut answers: Vec<(Option<Answer>, Result<Option<Reply>, Refusal>)>,
+        mut answers: Vec<Pending>,
         again: Vec<(Option<Input>, usize)>,
     ) -> Result<(), JournalError> {
         self.journal_full.store(true, Ordering::Relaxed);

@@ -18,7 +18,7 @@ use crate::{
     gateway::{Caller, Serving},
     model::{AttemptId, AttemptResult, Exit, Outcome},
     protocol::keeper::{ExitRecord, Fact, FactKind, FromKeeper, ScreenDump, ToKeeper, VERSION},
-    term::Recording,
+    term::recording::Recording,
 };
 use std::{collections::HashMap, fs, net::TcpListener, os::unix::net::UnixListener, path::PathBuf};
 use tokio::{
@@ -267,7 +267,6 @@ impl Keeping {
         self.serving = Some(serving);
         let listener = AgentListener {
             agent: self.plan.attempt.agent.clone(),
-            attempt: self.id.clone(),
             listener: UnixListener::from(own),
             until,
         };

@@ -71,8 +71,9 @@ impl Gauges {
         self.inner.changed.notify_one();
     }
 
-    pub fn forget(&self, agent: &AgentId) {
-        self.table().latest.remove(agent);
+    /// Drops what was known about agents that are gone.
+    pub fn forget(&self, gone: impl Fn(&AgentId) -> bool) {
+        self.table().latest.retain(|agent, _| !gone(agent));
     }
 
     /// Fills in what the state does not hold.

@@ -5,15 +5,19 @@ use crate::{
     agents::LaunchRequest,
     config::Instance,
     core::{Attempt, Input, State, Worktree},
-    model::{AttemptId, Stamp, SwarmSpec},
+    model::{AttemptId, SwarmSpec},
     protocol::keeper::{KeeperSpec, VERSION},
 };
 use anyhow::{Context, bail};
 use std::{
     fs,
+    io::Write,
     os::{
         fd::OwnedFd,
-        unix::{fs::DirBuilderExt, net::UnixStream},
+        unix::{
+            fs::{DirBuilderExt, OpenOptionsExt},
+            net::UnixStream,
+        },
     },
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -30,7 +34,6 @@ pub struct Plan {
     pub item: String,
     pub cwd: PathBuf,
     pub worktree: Option<Worktree>,
-    pub created: Stamp,
 }
 
 impl Plan {
@@ -47,7 +50,6 @@ impl Plan {
             item: item.text.clone(),
             cwd: agent.cwd.clone(),
             worktree: agent.worktree.clone(),
-            created: swarm.created_at,
             attempt,
         })
     }
@@ -110,10 +112,10 @@ fn start_keeper(world: &Shared, plan: &Plan) -> anyhow::Result<UnixStream> {
         .create(&private)
         .with_context(|| format!("making {}", private.display()))?;
     let token = new_token()?;
-    fs::write(token_file(&world.instance, id), &token).context("writing the attempt's token")?;
+    write_private(&token_file(&world.instance, id), token.as_bytes())?;
     let spec = keeper_spec(world, plan, &private, &token)?;
     let body = serde_json::to_vec(&spec)?;
-    fs::write(dir.join("spec.json"), body).context("writing the keeper's spec")?;
+    write_private(&dir.join("spec.json"), &body)?;
 
     let (ours, theirs) = UnixStream::pair().context("making the keeper's connection")?;
     let mut keeper = Command::new(&world.dash);
@@ -172,6 +174,13 @@ fn keeper_spec(
         core_socket: world.instance.socket.clone(),
         recording_cap: core.recording_mb.saturating_mul(1 << 20),
     })
+}
+
+/// Both hold the attempt's token.
+fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let open = fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(path);
+    let write = open.and_then(|mut file| file.write_all(content));
+    write.with_context(|| format!("writing {}", path.display()))
 }
 
 fn lookup(environment: &[(String, String)], name: &str) -> Option<String> {

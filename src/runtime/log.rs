@@ -3,7 +3,7 @@
 
 use crate::{
     model::{Refusal, RefusalCode},
-    term::{Recording, write_cast, write_raw, write_text},
+    term::recording::{Recording, write_cast, write_raw, write_text},
 };
 use bytes::Bytes;
 use std::{

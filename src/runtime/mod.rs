@@ -164,7 +164,8 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                     }
                 });
             }
-            Effect::Forget { swarm, attempts, worktrees } => {
+            Effect::Forget { agents, attempts, worktrees } => {
+                world.gauges.forget(|agent| agents.contains(agent));
                 let world = world.clone();
                 tokio::spawn(async move {
                     for attempt in attempts {
@@ -176,7 +177,6 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                     for tree in &worktrees {
                         worktree::forget(tree).await;
                     }
-                    tracing::debug!(%swarm, "forgotten");
                 });
             }
             // Timers are the actor's own.

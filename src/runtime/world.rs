@@ -41,7 +41,6 @@ pub const ORDERS: usize = 64;
 /// An attempt's own socket, as the keeper handed it over.
 pub struct AgentListener {
     pub agent: AgentId,
-    pub attempt: AttemptId,
     pub listener: UnixListener,
     /// Resolves when the attempt is over.
     pub until: oneshot::Receiver<()>,

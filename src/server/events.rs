@@ -233,7 +233,10 @@ async fn stream(
     let (now, mut commits) = handle.follow().await?;
     let mut last = since.unwrap_or(if follow { now } else { 0 });
     replay(handle, filter, &mut last, now, queue).await?;
-    while follow {
+    if !follow {
+        return Ok(());
+    }
+    loop {
         tokio::select! {
             commit = commits.recv() => match commit {
                 Ok(commit) => pass_on(&commit, filter, &mut last, queue).await?,
@@ -248,7 +251,6 @@ async fn stream(
             () = queue.closed() => return Err(Stop::Reader),
         }
     }
-    Ok(())
 }
 
 async fn replay(

@@ -3,7 +3,7 @@
 
 use super::problem::Refused;
 use crate::{
-    model::{AgentId, AttemptId, Refusal, RefusalCode},
+    model::{AgentId, Refusal, RefusalCode},
     runtime::Handle,
 };
 use axum::{
@@ -21,7 +21,7 @@ use tokio::sync::{Notify, mpsc};
 #[derive(Clone, Debug)]
 pub enum Caller {
     Admin,
-    Agent { agent: AgentId, attempt: AttemptId },
+    Agent(AgentId),
 }
 
 /// What a client asked the core's life to do.
@@ -76,7 +76,7 @@ pub struct Served {
 pub async fn rights(State(served): State<Served>, request: Request, next: Next) -> Response {
     let allowed = match &served.caller {
         Caller::Admin => true,
-        Caller::Agent { agent, .. } => {
+        Caller::Agent(agent) => {
             let path = request.uri().path();
             let own = path.strip_prefix("/v1/agents/").is_some_and(|name| name == agent.as_str());
             request.method() == Method::GET && (own || path == "/v1/health")

@@ -264,8 +264,8 @@ fn serve(stream: tokio::net::UnixStream, router: Router, clients: Arc<Clients>) 
 /// Serves an attempt's own socket for as long as its listener lives: until the keeper,
 /// which holds the other copy, has removed it and this core has no reason to keep it.
 fn serve_agent(own: AgentListener, served: &Served) {
-    let AgentListener { agent, attempt, listener, until } = own;
-    let caller = Caller::Agent { agent, attempt };
+    let AgentListener { agent, listener, until } = own;
+    let caller = Caller::Agent(agent);
     let served = Served { caller, ..served.clone() };
     tokio::spawn(async move {
         let router = router(served.clone());

@@ -4,14 +4,16 @@
 //! With little behind they are simply parsed. With much behind, most of them are skipped:
 //! a suffix of the backlog is drawn on two screens of opposite pasts (cells that differ
 //! everywhere, the cursor at the first and at the last place), both with the modes that a
-//! tracker collected over what was skipped. Once cells, attributes, wraps, pen and cursor
+//! tracker collected over what was skipped. Once cells, attributes, pen and cursor
 //! of both are the same, what was skipped cannot matter, and one of them is the screen. If
 //! they never become the same, a suffix four times as long is tried, at last all of it.
 //!
 //! A change of screen or size is a barrier up to which the screen is made exact first; a
 //! full reset needs nothing of what came before; a saved cursor must lie in the suffix.
 //!
-//! After a skip the few rows of scrollback kept in memory may have a gap; the recording
+//! A row's mark that it goes on in the next one is the one thing that may be stale after a
+//! skip, where a row was overwritten without being erased: it changes no cell. And
+//! after a skip the few rows of scrollback kept in memory may have a gap; the recording
 //! has none.
 
 use super::modes::{Effect, Modes};
@@ -419,3 +421,7 @@ impl Sink for Track {
 
     fn dcs(&mut self, _: &[u8], _: bool) {}
 }
+
+#[cfg(test)]
+#[path = "follower_tests.rs"]
+mod tests;

@@ -7,7 +7,7 @@
 
 use super::lines;
 use super::modes::{Effect, Modes, Pen, is_plain};
-use super::token::{Sink, Span, Tokenizer, params};
+use super::token::{Sink, Span, Tokenizer, open_char, params};
 use crate::protocol::keeper::ScreenDump;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -329,7 +329,7 @@ impl Screen {
         Self::new(cols, rows, self.core.scrollback)
     }
 
-    /// Cells, attributes, wraps and cursor are the same, of the screen in use.
+    /// Cells, attributes, pen, modes and cursor are the same, of the screen in use.
     pub(super) fn same(&self, other: &Self) -> bool {
         let (a, b) = (self.grid(), other.grid());
         let (cols, rows) = self.size();
@@ -338,10 +338,7 @@ impl Screen {
             && a.alternate_screen() == b.alternate_screen()
             && self.core.modes == other.core.modes
             && a.attributes_formatted() == b.attributes_formatted()
-            && (0..rows).rev().all(|row| {
-                a.row_wrapped(row) == b.row_wrapped(row)
-                    && (0..cols).all(|col| a.cell(row, col) == b.cell(row, col))
-            })
+            && (0..rows).rev().all(|row| (0..cols).all(|col| a.cell(row, col) == b.cell(row, col)))
     }
 }
 
@@ -386,11 +383,14 @@ impl Core {
         }
     }
 
+    /// An unfinished character at the end waits for the rest: the emulator may take one
+    /// split between two calls for something else.
     fn flush(&mut self) {
-        if self.out.is_empty() {
+        let len = self.out.len() - open_char(&self.out);
+        if len == 0 {
             return;
         }
-        let (parser, out) = (&mut self.parser, &self.out);
+        let (parser, out) = (&mut self.parser, &self.out[..len]);
         if catch_unwind(AssertUnwindSafe(|| parser.process(out))).is_err() {
             self.faults += 1;
             let (cols, rows) = self.size();
@@ -401,10 +401,7 @@ impl Core {
             }
             self.parser.process(&self.modes.bytes(rows));
         }
-        self.out.clear();
-        if self.out.capacity() > 4 * PIECE {
-            self.out = Vec::new();
-        }
+        self.out.drain(..len);
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -423,7 +420,7 @@ impl Core {
         out.push_str(state.strip_prefix(hidden).unwrap_or(&state));
     }
 
-    /// Overwrites the active screen with cells, wraps and a cursor that stand for one end
+    /// Overwrites the active screen with cells and a cursor that stand for one end
     /// of all that could have been there.
     fn fill(&mut self, past: Past) {
         let (cols, rows) = self.size();
@@ -434,10 +431,7 @@ impl Core {
         let mut text = String::from("\x1b[r\x1b[?6l\x1b[0;3;7;38;2;1;2;3m\x1b[2J\x1b[H");
         let line: String = std::iter::repeat_n(mark, usize::from(cols)).collect();
         for row in 1..=rows {
-            if past == Past::Low {
-                let _ = write!(text, "\x1b[{row};1H");
-            }
-            text.push_str(&line);
+            let _ = write!(text, "\x1b[{row};1H{line}");
         }
         if past == Past::High {
             // A cursor restored without having been saved since is a difference, too.
@@ -605,3 +599,7 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "screen_tests.rs"]
+mod tests;

@@ -208,7 +208,7 @@ fn listeners_are_handed_over_and_stay() {
 #[test]
 fn fifty_megabytes_are_recorded_exactly() {
     let world = World::sh(
-        "stty -opost; head -c 50000000 /dev/urandom | tee copy | sha256sum > sum & wait; cat copy",
+        "stty raw -echo; head -c 50000000 /dev/urandom | tee copy | sha256sum > sum & wait; cat copy",
     );
     let (_keeper, mut core) = world.start();
     assert_eq!(core.exited().code, Some(0));
@@ -323,4 +323,46 @@ fn a_core_that_vanishes_does_not_end_the_agent() {
     last.input(b"\n");
     assert_eq!(last.exited().code, Some(5));
     keeper.wait();
+}
+
+#[test]
+fn a_full_disk_blocks_the_agent_and_loses_nothing() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let mut world = World::sh("stty -opost; head -c 1000000 copy; exit 6");
+    let text: Vec<u8> = (0..1_000_000u32).map(|n| b'a' + (n % 26) as u8).collect();
+    fs::write(world.path("copy"), &text).unwrap();
+    world.file_limit = Some(100_000);
+    let (mut keeper, mut core) = world.start();
+    core.fact(|kind| matches!(kind, FactKind::DiskFull).then_some(()));
+    assert_eq!(world.read("out.raw").len(), 100_000);
+    let pid = Pid::from_raw(keeper.pid() as i32);
+    prlimit(pid, Resource::Fsize, Rlimit { current: None, maximum: None }).unwrap();
+    core.fact(|kind| matches!(kind, FactKind::DiskBack).then_some(()));
+    assert_eq!(core.exited().code, Some(6));
+    keeper.wait();
+    assert!(world.read("out.raw") == text);
+    let full = core.facts.iter().filter(|fact| fact.kind == FactKind::DiskFull).count();
+    assert_eq!(full, 1);
+}
+
+#[test]
+fn questions_to_the_terminal_are_answered_and_states_become_facts() {
+    let script = "stty -echo -icanon min 6 time 50; printf 'ab\\033[6nc'; head -c 6 > answer; \
+                  printf '\\033]7501;state=blocked:kind=permission\\033\\\\\\033]0;the title\\007'; \
+                  read x";
+    let world = World::sh(script);
+    let (_keeper, mut core) = world.start();
+    let state = core.fact(|kind| match kind {
+        FactKind::Status { state, .. } => Some(state.clone()),
+        _ => None,
+    });
+    assert_eq!(state, "blocked");
+    assert_eq!(world.read("answer"), b"\x1b[1;3R");
+    let title = core.find(|message| match message {
+        FromKeeper::Gauge { gauge } if !gauge.title.is_empty() => Some(gauge.title.clone()),
+        _ => None,
+    });
+    assert_eq!(title, "the title");
+    core.say(&ToKeeper::Stop { grace_ms: 1000 });
+    core.exited();
 }

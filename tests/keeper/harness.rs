@@ -31,6 +31,8 @@ pub struct World {
     pub dir: tempfile::TempDir,
     pub spec: KeeperSpec,
     pub plain: bool,
+    /// Longest file that the keeper may write: a disk that can be full.
+    pub file_limit: Option<u64>,
 }
 
 impl World {
@@ -54,7 +56,7 @@ impl World {
             core_socket: at("core.sock"),
             recording_cap: 1 << 30,
         };
-        Self { dir, spec, plain: false }
+        Self { dir, spec, plain: false, file_limit: None }
     }
 
     pub fn sh(script: &str) -> Self {
@@ -82,7 +84,15 @@ impl World {
         if self.plain {
             command.env("DASH_NO_PIDNS", "1");
         }
-        (Keeper(command.spawn().unwrap()), Peer::new(ours))
+        let child = command.spawn().unwrap();
+        if let Some(limit) = self.file_limit {
+            use rustix::process::{Pid, Resource, Rlimit, prlimit};
+            // Before the agent runs: the keeper cannot have printed so much yet.
+            let pid = Pid::from_raw(child.id() as i32);
+            let limit = Rlimit { current: Some(limit), maximum: None };
+            prlimit(pid, Resource::Fsize, limit).unwrap();
+        }
+        (Keeper(child), Peer::new(ours))
     }
 
     /// As a core of the first epoch.

@@ -152,11 +152,11 @@ impl House<'_> {
         for _ in 0..4 {
             for path in &scan.paths {
                 if let Kind::Import { name: Some(name), .. } = &path.kind {
-                    let here = [home, &path.inside].concat();
-                    let mut others = names.clone();
-                    others.remove(&(here.clone(), name.clone()));
-                    let target = self.resolve(&here, &path.segments, &others);
-                    names.insert((here, name.clone()), target);
+                    let key = ([home, &path.inside].concat(), name.clone());
+                    // A name does not explain itself: `use tokio;` is tokio, not a loop.
+                    names.remove(&key);
+                    let target = self.resolve(&key.0, &path.segments, &names);
+                    names.insert(key, target);
                 }
             }
         }
@@ -218,7 +218,7 @@ impl House<'_> {
                 };
                 if theirs.module != me
                     && !row.may_import(&full, theirs.module)
-                    && !self.deviates(me, theirs.module)
+                    && !self.deviates(me, &full)
                 {
                     out.push(format!("{at}: {me} imports {}", segments.join("::")));
                     return;
@@ -230,7 +230,7 @@ impl House<'_> {
                         |reader| {
                             let may = reader.module == theirs.module
                                 || reader.may_import(&full, theirs.module)
-                                || self.deviates(reader.module, theirs.module);
+                                || self.deviates(reader.module, &full);
                             (!may).then(|| theirs.module.to_owned())
                         },
                         path,
@@ -283,7 +283,8 @@ impl House<'_> {
         }
     }
 
-    fn deviates(&self, from: &str, to: &str) -> bool {
-        self.deviations.iter().any(|(a, b, _)| *a == from && *b == to)
+    fn deviates(&self, from: &str, target: &str) -> bool {
+        let below = |entry: &str| target == entry || target.starts_with(&format!("{entry}/"));
+        self.deviations.iter().any(|(a, b, _)| *a == from && below(b))
     }
 }

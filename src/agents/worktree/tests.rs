@@ -36,22 +36,23 @@ impl Repository {
 
     fn plain(&self, args: &[&str]) -> Output {
         let dir = self.dir();
-        let start = ["-C", dir.to_str().unwrap()];
+        let start = ["git", "-C", dir.to_str().unwrap()];
         let all = start.iter().chain(args).map(|a| (*a).to_owned());
         run(&all.collect::<Vec<_>>())
     }
 
     fn commit(&self, dir: &Path, message: &str) {
         let dir = dir.to_str().unwrap();
-        good(&["-C", dir, "add", "--all"].map(str::to_owned));
-        let args = ["-C", dir, "commit", "--quiet", "--no-verify", "-m", message];
+        good(&["git", "-C", dir, "add", "--all"].map(str::to_owned));
+        let args = ["git", "-C", dir, "commit", "--quiet", "--no-verify", "-m", message];
         good(&args.map(str::to_owned));
     }
 }
 
 fn run(args: &[String]) -> Output {
     let path = std::env::var("PATH").unwrap();
-    Command::new("git")
+    let (program, args) = args.split_first().unwrap();
+    Command::new(program)
         .args(args)
         .env_clear()
         .env("PATH", path)
@@ -71,6 +72,10 @@ fn good(args: &[String]) -> Vec<u8> {
     output.stdout
 }
 
+fn dir_of(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap()
+}
+
 fn line(output: &[u8]) -> String {
     String::from_utf8_lossy(output).trim().to_owned()
 }
@@ -81,10 +86,7 @@ fn a_life_of_a_worktree() {
     let (dir, tree) = (repository.dir(), repository.worktree());
     let name = branch(&SwarmId::new("sw-1"), &AgentId::new("ag-01.2"));
     assert_eq!(name, "dash/sw-1/ag-01.2");
-    assert_eq!(
-        std::fs::canonicalize(line(&good(&top(&dir)))).unwrap(),
-        std::fs::canonicalize(&dir).unwrap()
-    );
+    assert_eq!(Path::new(&line(&good(&top(&dir)))), dir_of(&dir));
     let start = line(&good(&base(&dir)));
     good(&add(&dir, &tree, &name, &start));
     assert!(!run(&add(&dir, &tree, &name, &start)).status.success(), "it is there already");
@@ -96,7 +98,7 @@ fn a_life_of_a_worktree() {
     std::fs::create_dir(tree.join("new")).unwrap();
     std::fs::write(tree.join("new/a\nb ü.txt"), "1\n2\n").unwrap();
     std::fs::write(tree.join("bin"), b"\0\x01").unwrap();
-    good(&["-C", tree.to_str().unwrap(), "add", "bin"].map(str::to_owned));
+    good(&["git", "-C", tree.to_str().unwrap(), "add", "bin"].map(str::to_owned));
     let counted = parse_numstat(&good(&diff(&tree, &start)));
     let seen = parse_status(&good(&status(&tree)));
     let all = changes(counted, &seen, |path| {
@@ -121,7 +123,8 @@ fn a_life_of_a_worktree() {
     good(&remove(&dir, &tree));
     good(&add_existing(&dir, &tree, &name));
     assert!(tree.join("bin").exists(), "the branch held it");
-    good(&["-C", dir.to_str().unwrap(), "merge", "--quiet", &name].map(str::to_owned));
+    assert_eq!(Path::new(&line(&good(&common_dir(&tree)))), dir_of(&dir).join(".git"));
+    good(&["git", "-C", dir.to_str().unwrap(), "merge", "--quiet", &name].map(str::to_owned));
     assert_eq!(run(&is_merged(&dir, &name)).status.code(), Some(0));
     let at = line(&good(&tip(&dir, &name)));
     good(&remove(&dir, &tree));
@@ -164,7 +167,7 @@ fn a_planted_program_does_not_run() {
 fn outside_a_repository_and_before_a_first_commit() {
     let outside = tempfile::tempdir().unwrap();
     assert!(!run(&top(outside.path())).status.success());
-    good(&["-C", outside.path().to_str().unwrap(), "init", "--quiet"].map(str::to_owned));
+    good(&["git", "-C", outside.path().to_str().unwrap(), "init", "--quiet"].map(str::to_owned));
     assert!(!run(&base(outside.path())).status.success());
 }
 
@@ -192,6 +195,6 @@ fn any_name_makes_a_branch() {
     ] {
         let name = branch(&SwarmId::new(swarm), &AgentId::new(agent));
         assert_eq!(name, expected);
-        good(&["check-ref-format", "--branch", &name].map(str::to_owned));
+        good(&["git", "check-ref-format", "--branch", &name].map(str::to_owned));
     }
 }

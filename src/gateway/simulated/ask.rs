@@ -1,7 +1,7 @@
 //! What a request asks, read alike from all three dialects.
 
 use crate::gateway::wire::Wire;
-use crate::model::AgentId;
+use crate::model::{AgentId, AttemptId};
 use serde_json::Value;
 
 /// A request, as far as rules look at it.
@@ -19,6 +19,8 @@ pub struct Ask {
     /// Model calls of the attempt, this one included.
     pub call: u32,
     pub agent: AgentId,
+    /// Number of the agent's attempt, from 1.
+    pub attempt: u32,
     pub tools: Vec<Tool>,
     /// The agent's directory, where the request tells it.
     pub cwd: Option<String>,
@@ -38,7 +40,13 @@ pub struct Tool {
 }
 
 impl Ask {
-    pub fn read(wire: Wire, agent: &AgentId, call: u32, body: &[u8]) -> Result<Self, String> {
+    pub fn read(
+        wire: Wire,
+        attempt: &AttemptId,
+        agent: &AgentId,
+        call: u32,
+        body: &[u8],
+    ) -> Result<Self, String> {
         let json: Value = serde_json::from_slice(body).map_err(|e| e.to_string())?;
         let (task, answers) = match wire {
             Wire::Responses => conversation(&json["input"])?,
@@ -57,6 +65,7 @@ impl Ask {
             turn: answers + 1,
             call,
             agent: agent.clone(),
+            attempt: attempt.as_str().rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or(1),
             tools,
             cwd: cwd(&json),
             bytes: body.len(),
@@ -168,7 +177,7 @@ mod tests {
     use serde_json::json;
 
     fn read(wire: Wire, body: &Value) -> Ask {
-        Ask::read(wire, &"ag-12".into(), 3, body.to_string().as_bytes()).unwrap()
+        Ask::read(wire, &"ag-12-2".into(), &"ag-12".into(), 3, body.to_string().as_bytes()).unwrap()
     }
 
     #[test]
@@ -182,6 +191,7 @@ mod tests {
         ], "system": "Working directory: /w/x\nmore", "tools": [{"name": "Bash", "input_schema": {}}]});
         let ask = read(Wire::Messages, &messages);
         assert_eq!((ask.task.as_str(), ask.turn, ask.agent_number()), ("do it", 2, 12));
+        assert_eq!(ask.attempt, 2);
         assert_eq!(ask.cwd.as_deref(), Some("/w/x"));
 
         let chat = json!({"messages": [

@@ -3,8 +3,8 @@
 //! same gateway, meter and ledger as a real one; its name, `simulated`, marks what it says.
 //!
 //! The scenario is the file of `[simulated] scenario` in the configuration, else of
-//! `DASH_SCENARIO` in the core's environment, else the built-in `default.toml`. It is read
-//! once, at the start. Format (TOML, unknown keys refused):
+//! `DASH_SCENARIO` in the core's environment, else the built-in `default`; `demo` names the
+//! other built-in one. It is read once, at the start. Format (TOML, unknown keys refused):
 //!
 //! ```toml
 //! name = "default"
@@ -17,6 +17,7 @@
 //! turn = 1                       # model answers since the last user prompt, plus one
 //! call = [2, 3]                  # calls of this attempt so far, this one included
 //! agent = "0/5"                  # number of the agent (12 of ag-12): remainder 0 of 5
+//! attempt = 1                    # of the agent, from 1
 //! tools = true                   # whether the request offers any tool
 //!
 //! [rule.reply]
@@ -52,7 +53,7 @@ pub use scenario::{BadScenario, Scenario};
 use super::answer::{Answer, Chunks, Cut};
 use super::wire::{Wire, error_body};
 use crate::config;
-use crate::model::AgentId;
+use crate::model::{AgentId, AttemptId};
 use ask::Ask;
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -64,8 +65,11 @@ use std::time::Duration;
 /// Names a scenario file, where the configuration does not.
 pub const SCENARIO_VARIABLE: &str = "DASH_SCENARIO";
 const DEFAULT: &str = include_str!("../../../assets/scenarios/default.toml");
-/// The rehearsal of `dash demo`.
-pub const DEMO: &str = include_str!("../../../assets/scenarios/demo.toml");
+/// The rehearsal of `dash demo`, by the name [`DEMO_NAME`].
+const DEMO: &str = include_str!("../../../assets/scenarios/demo.toml");
+
+/// Stands for the built-in rehearsal wherever a scenario's path may stand.
+pub const DEMO_NAME: &str = "demo";
 
 pub struct Simulated {
     scenario: Scenario,
@@ -81,7 +85,9 @@ impl Simulated {
             .clone()
             .or_else(|| env(SCENARIO_VARIABLE).filter(|path| !path.is_empty()).map(Into::into));
         let scenario = match path {
+            Some(path) if path.as_os_str() == DEMO_NAME => Scenario::parse(DEMO, DEMO_NAME)?,
             Some(path) => Scenario::read(&path)?,
+            None if config.rehearsal => Scenario::parse(DEMO, "the rehearsal's scenario")?,
             None => Scenario::parse(DEFAULT, "the built-in scenario")?,
         };
         Ok(Self { scenario })
@@ -92,6 +98,7 @@ impl Simulated {
         &self,
         wire: Wire,
         path: &str,
+        attempt: &AttemptId,
         agent: &AgentId,
         number: u32,
         body: &[u8],
@@ -103,7 +110,7 @@ impl Simulated {
             Wire::CountTokens => ok(json!({"input_tokens": body.len().div_ceil(4)})),
             Wire::Models(_) => ok(models(path)),
             Wire::Messages | Wire::Chat | Wire::Responses => {
-                let ask = match Ask::read(wire, agent, number, body) {
+                let ask = match Ask::read(wire, attempt, agent, number, body) {
                     Ok(ask) => ask,
                     Err(e) => {
                         let message = format!("the request does not fit its dialect: {e}");

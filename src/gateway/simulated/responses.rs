@@ -51,11 +51,11 @@ pub fn stream(ask: &Ask, reply: &Reply) -> Vec<String> {
                 };
                 empty[field] = json!("");
                 emit("response.output_item.added", json!({"output_index": index, "item": empty}));
-                let mut data = json!({"item_id": id, "output_index": index});
-                data["delta"] = item[field].clone();
-                emit(&format!("{stem}.delta"), data.clone());
-                data[field] = data["delta"].take();
-                emit(&format!("{stem}.done"), data);
+                for (name, key) in [("delta", "delta"), ("done", field)] {
+                    let mut data = json!({"item_id": id, "output_index": index});
+                    data[key] = item[field].clone();
+                    emit(&format!("{stem}.{name}"), data);
+                }
             }
             None => {}
         }

@@ -48,6 +48,7 @@ struct When {
     turn: Option<Number>,
     call: Option<Number>,
     agent: Option<Number>,
+    attempt: Option<Number>,
     tools: Option<bool>,
 }
 
@@ -178,7 +179,8 @@ impl When {
             && self.tools.is_none_or(|want| want != ask.tools.is_empty())
             && number(&self.turn, ask.turn)
             && number(&self.call, ask.call)
-            && number(&self.agent, ask.agent_number());
+            && number(&self.agent, ask.agent_number())
+            && number(&self.attempt, ask.attempt);
         match (holds, self.task.is_empty()) {
             (false, _) => None,
             (true, true) => Some(Vars::new()),
@@ -322,7 +324,8 @@ mod tests {
             messages.push(json!({"role": "assistant", "content": "x"}));
         }
         let body = json!({"model": "m", "messages": messages, "tools": tools}).to_string();
-        Ask::read(Wire::Messages, &"ag-07".into(), turn, body.as_bytes()).unwrap()
+        Ask::read(Wire::Messages, &"ag-07-1".into(), &"ag-07".into(), turn, body.as_bytes())
+            .unwrap()
     }
 
     fn bash() -> serde_json::Value {

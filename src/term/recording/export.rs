@@ -1,7 +1,7 @@
 //! A recording as raw bytes, as text, as an asciicast.
 
 use super::{Chunk, Cut, EntryKind, Recording};
-use crate::term::token::{Sink, Span, Tokenizer};
+use crate::term::token::{Sink, Span, Tokenizer, open_char};
 use serde_json::json;
 use std::io::{self, Write};
 
@@ -183,20 +183,4 @@ impl<W: Write> Cast<'_, W> {
         }
         Ok(())
     }
-}
-
-/// How many bytes at the end may become a character with more to come.
-fn open_char(bytes: &[u8]) -> usize {
-    for back in 1..=bytes.len().min(3) {
-        let byte = bytes[bytes.len() - back];
-        let need = match byte {
-            0xc2..=0xdf => 2,
-            0xe0..=0xef => 3,
-            0xf0..=0xf4 => 4,
-            0x80..=0xbf => continue,
-            _ => return 0,
-        };
-        return if need > back { back } else { 0 };
-    }
-    0
 }
