@@ -54,14 +54,17 @@ fn moves_and_never_jumps() {
     assert_ne!(cursor(&mut app), "ag-03");
     press(&mut app, "g g");
     assert_eq!(cursor(&mut app), "ag-11");
-    press(&mut app, "n n");
-    assert_eq!(cursor(&mut app), "ag-13");
+    // Three need somebody; one of them was done a moment ago.
+    press(&mut app, "n");
+    assert_eq!(cursor(&mut app), "ag-03");
+    press(&mut app, "n");
+    assert_eq!(cursor(&mut app), "ag-11");
 }
 
 #[test]
 fn scrolls_through_many() {
     let mut app = ready(500);
-    for _ in 0..40 {
+    for _ in 0..60 {
         press(&mut app, "C-d");
     }
     let last = cursor(&mut app);
@@ -150,7 +153,7 @@ fn types_into_a_terminal_and_gets_out() {
         event: TerminalEvent::Bytes("\x1b[?2004h".into()),
     });
     app.event(Event::Paste("a\nb".into()));
-    let bytes = b"\x1b[200~a\nb\x1b[201~".to_vec();
+    let bytes = b"\x1b[200~a\rb\x1b[201~".to_vec();
     assert_eq!(app.take_requests(), [Request::Input { attachment, bytes }]);
     // Zoom and a smaller window change the size that the keeper is asked for.
     press(&mut app, "C-b z");
