@@ -29,11 +29,11 @@ impl App {
         };
         let mut list = Vec::new();
         // What only moves the cursor is seldom looked for by name: it comes last.
-        let moves = |action: &&Action| action.places().contains(&Place::Scroll);
-        let (last, first): (Vec<_>, Vec<_>) =
-            Action::ALL.iter().filter(|a| a.places().contains(&here)).partition(moves);
+        let moves = |action: &Action| action.places().contains(&Place::Scroll);
+        let (last, first): (Vec<Action>, Vec<Action>) =
+            Action::ALL.iter().copied().filter(|a| a.places().contains(&here)).partition(moves);
         for action in first {
-            list.push(self.offer(here, *action));
+            list.push(self.offer(here, action));
         }
         for (words, detail) in command::OPEN {
             list.push(entry(words.into(), detail.into(), String::new(), true));
@@ -61,7 +61,7 @@ impl App {
         for name in self.themes.names() {
             list.push(entry(format!("theme {name}"), "theme".into(), String::new(), false));
         }
-        list.extend(last.into_iter().map(|action| self.offer(here, *action)));
+        list.extend(last.into_iter().map(|action| self.offer(here, action)));
         list
     }
 
