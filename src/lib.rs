@@ -1,3 +1,47 @@
+//! The map of the house.
+//!
+//! Dash runs swarms of coding agents, each in a PTY of its own, and shows them live. Four
+//! kinds of process share this crate:
+//!
+//! - a **client** (`cli`, `tui` over `store`, `client`) speaks REST and WebSocket over the
+//!   instance's Unix socket, and nothing else;
+//! - the **core** (`server` over `runtime` over `core`) decides, journals, tells and acts;
+//!   the `gateway` inside it meters every model call;
+//! - a **keeper** (`keeper`) for each attempt holds its PTY, records it, keeps its screen,
+//!   and outlives the core;
+//! - the **shim** (`sandbox::exec`) becomes the agent. `mini` is the embedded agent.
+//!
+//! One way to flow: `cli → client → socket → server → runtime → core::decide → events →
+//! journal → server → client → store → views`, and `effects → keeper | gateway → inputs`.
+//!
+//! | folder | what lives there | may import |
+//! |---|---|---|
+//! | `model` | plain data shared by all: ids, money, agents, swarms, commands, events | – |
+//! | `core` | the rules, pure: `decide`, `settle`, `apply` over `State` | `model` |
+//! | `protocol` | what crosses a socket: REST and stream bodies, keeper frames | `model` |
+//! | `config` | files, paths, instances | `model` |
+//! | `term` | screen, scanner, follower, recordings, keys | `model`, `protocol` |
+//! | `agents` | adapters: launch, watch, judge, as data | `model`, `config`, `term`, `protocol` |
+//! | `gateway` | metering proxy, prices, simulated provider, `trait Ledger` | `model`, `config` |
+//! | `sandbox` | the shim | `model`, `config` |
+//! | `keeper` | the process of an attempt | `protocol`, `term`, `sandbox`, `model` |
+//! | `mini` | the embedded agent | `model` |
+//! | `runtime` | actor, journal, effects, adoption, git | all of the above but `keeper`, `mini` |
+//! | `server` | socket, REST, WebSocket | `protocol`, `model`, `config`, runtime's handle |
+//! | `client` | the other end of the socket | `protocol`, `model`, `config` |
+//! | `store` | a client's replica | `model`, `protocol`, `term` |
+//! | `tui` | the full-screen session | `store`, `client`, `config`, `model`, `protocol`, `term` |
+//! | `cli` | commands | `client`, `config`, `model`, `protocol`, `tui` |
+//!
+//! `tests/layering.rs` holds this table. Where the house departs from the first design:
+//!
+//! - `decide` states what an input means and `settle` draws the consequences; both answer
+//!   with events that are applied between rounds. One function would have had to apply its
+//!   own events to a copy of the state to see what follows from them.
+//! - `term` imports `protocol` for the bodies that a screen is dumped into.
+//! - The keeper's first connection to its core is a socket pair made at its birth, so that
+//!   a launch needs no waiting for a socket to appear.
+
 pub mod agents;
 pub mod cli;
 pub mod client;

@@ -1,1 +1,56 @@
-fn main() {}
+//! Dispatch. Keeper, shim and mini come first: they want no argument parser and no runtime,
+//! and the shim must be single-threaded.
+
+use dash::{
+    cli::{self, CoreWish, Next},
+    config::{Config, Dirs},
+    keeper, mini, sandbox, server,
+};
+use std::{
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    match args.split_first() {
+        Some((first, rest)) if first == "__exec" => sandbox::exec::main(rest),
+        Some((first, rest)) if first == "__keeper" => match rest.first() {
+            Some(dir) => keeper::main(Path::new(dir)),
+            None => ExitCode::from(2),
+        },
+        Some((first, _)) if first == "__mini" => mini::main(),
+        _ => match cli::run() {
+            Next::Exit(code) => code,
+            Next::Core(wish) => core(wish),
+        },
+    }
+}
+
+fn core(wish: CoreWish) -> ExitCode {
+    match run_core(wish) {
+        Ok(code) => code,
+        Err(error) => {
+            // Nobody may read it; then nobody is to be told.
+            let _ = writeln!(io::stderr().lock(), "dash: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_core(wish: CoreWish) -> anyhow::Result<ExitCode> {
+    let dirs = Dirs::from_env()?;
+    let mut config = Config::load(&dirs)?;
+    if wish.rehearsal {
+        config.simulated.always = true;
+        config.simulated.rehearsal = true;
+    }
+    if !wish.foreground {
+        // Out of the session of the terminal that the first client happened to have: it may
+        // be closed. Fails where this process leads one already, which is as good.
+        let _ = rustix::process::setsid();
+    }
+    let adapters = Some(dirs.config.join("agents"));
+    server::run(wish.instance, server::Options { config, adapters, foreground: wish.foreground })
+}

@@ -95,6 +95,10 @@ pub struct ModelPrice {
 pub struct Simulated {
     pub always: bool,
     pub scenario: Option<PathBuf>,
+    /// The built-in scenario of `dash demo` instead of the default one; set by the core's
+    /// own command line, never in a file.
+    #[serde(skip)]
+    pub rehearsal: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

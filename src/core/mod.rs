@@ -1,1 +1,23 @@
+//! The swarm core, pure: [`decide`] turns an input into events and effects, [`apply`] is the
+//! only thing that changes [`State`]. No clock, no I/O, no randomness: time comes in, and
+//! what is to be done in the world goes out as [`Effect`] values.
+//!
+//! Two steps for each input: `decide` states what the input itself means; `settle` then
+//! draws the consequences (the next item, the end of a swarm) from the state alone, until
+//! nothing follows any more. Replaying the journal through `apply` gives the live state.
 
+mod apply;
+mod decide;
+mod explain;
+mod requests;
+mod schedule;
+mod state;
+#[cfg(test)]
+mod tests;
+mod views;
+
+pub use apply::apply;
+pub use decide::{Decision, Draft, Effect, Input, KeeperNews, Limits, Reply, Timer, decide};
+pub use schedule::{recover, settle};
+pub use state::{Agent, Attempt, Phase, State, Swarm, Worktree};
+pub use views::{agent_info, explanation, swarm_info, swarm_results};

@@ -1,6 +1,192 @@
 //! The metering proxy: every model call of every agent goes through it. It knows nothing
 //! of the core; it reserves and settles through [`Ledger`], which `runtime` implements.
+//!
+//! Each attempt has a listener of its own on loopback and a token that it presents as its
+//! API key. The path says the dialect, the dialect the provider; the real key is put in
+//! here and nowhere else. Bodies pass byte for byte in both directions, but for
+//! `stream_options.include_usage`, which a chat stream needs to bring its usage.
+//!
+//! What fails: a wrong token is 401 or 403; over budget 402; a provider that cannot be
+//! reached 502; a provider without its key 503; this gateway as its own provider 508; each
+//! in the shape of the dialect. A provider's own errors pass as they are, and an answer
+//! that is cut off is cut off for the agent too.
+//!
+//! Without a provider for a dialect the [`simulated`] one answers.
 
+mod answer;
+mod call;
 mod ledger;
+pub mod prices;
+mod server;
+pub mod simulated;
+mod upstream;
+mod usage;
+mod wire;
 
-pub use ledger::{Call, CallReport, Caller, Ledger, OverBudget, Reservation, Traffic};
+#[cfg(test)]
+mod tests;
+
+pub use ledger::{
+    Call, CallReport, Caller, Ledger, OverBudget, Reservation, ReserveFuture, Traffic,
+};
+pub use server::Serving;
+pub use upstream::BadProvider;
+
+use crate::config::{Config, Dialect};
+use answer::Client;
+use prices::{Price, Prices};
+use simulated::{BadScenario, Simulated};
+use std::sync::{Arc, Mutex, PoisonError};
+use upstream::Upstream;
+
+/// The name of the provider that answers from a scenario.
+pub const SIMULATED: &str = "simulated";
+
+/// Why there is no gateway.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    #[error(transparent)]
+    Provider(#[from] BadProvider),
+    #[error(transparent)]
+    Scenario(#[from] BadScenario),
+    #[error("the built-in price table does not parse: {0}")]
+    Prices(#[from] serde_json::Error),
+}
+
+/// The gateway of one core; a clone is a handle to the same.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    ledger: Arc<dyn Ledger>,
+    prices: Prices,
+    upstreams: Vec<Arc<Upstream>>,
+    always_simulated: bool,
+    simulated: Arc<Simulated>,
+    client: Client,
+    /// Ports that this gateway listens on: never a provider.
+    ports: Mutex<Vec<u16>>,
+}
+
+/// Who answers a call.
+enum Target {
+    Simulated,
+    Real(Arc<Upstream>),
+}
+
+impl Target {
+    fn name(&self) -> &str {
+        match self {
+            Self::Simulated => SIMULATED,
+            Self::Real(upstream) => &upstream.name,
+        }
+    }
+}
+
+/// A port of ours for as long as it is held.
+struct OwnPort(Gateway, u16);
+
+impl Drop for OwnPort {
+    fn drop(&mut self) {
+        let mut ports = self.0.0.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = ports.iter().position(|port| *port == self.1) {
+            ports.swap_remove(at);
+        }
+    }
+}
+
+impl Gateway {
+    /// Reads keys and the scenario, but opens no connection. `environment` is the core's
+    /// own; a key that is missing is no error but a [problem](Self::problems).
+    pub fn new(
+        config: &Config,
+        environment: &[(String, String)],
+        ledger: Arc<dyn Ledger>,
+    ) -> Result<Self, GatewayError> {
+        let env = &|name: &str| {
+            environment.iter().rev().find(|(known, _)| known == name).map(|(_, v)| v.clone())
+        };
+        Ok(Self(Arc::new(Inner {
+            ledger,
+            prices: Prices::built_in()?,
+            upstreams: upstream::all(config, env)?.into_iter().map(Arc::new).collect(),
+            always_simulated: config.simulated.always,
+            simulated: Arc::new(Simulated::load(&config.simulated, env)?),
+            client: Client::default(),
+            ports: Mutex::new(Vec::new()),
+        })))
+    }
+
+    /// Answers on `listener` on behalf of `caller`, until the result is stopped or dropped.
+    /// To be called within a tokio runtime.
+    pub fn serve(&self, listener: std::net::TcpListener, caller: Caller) -> Serving {
+        server::serve(self, listener, caller)
+    }
+
+    /// Who answers calls of this dialect: a provider's name, or `simulated`.
+    pub fn provider_name(&self, dialect: Dialect) -> String {
+        self.target(dialect).name().to_owned()
+    }
+
+    /// What keeps providers from being used, for the inbox and for `dash doctor`.
+    pub fn problems(&self) -> Vec<String> {
+        let missing = self.0.upstreams.iter().filter_map(|u| u.problem()).map(|p| p.to_string());
+        let dialects = [Dialect::Anthropic, Dialect::Openai, Dialect::Gemini];
+        let shadowed = dialects.into_iter().flat_map(|dialect| {
+            self.0.upstreams.iter().filter(move |u| u.dialect == dialect).skip(1)
+        });
+        let shadowed = shadowed.map(|second| {
+            let first = self.provider_name(second.dialect);
+            format!("provider {} is not used: {first} answers its dialect", second.name)
+        });
+        missing.chain(shadowed).collect()
+    }
+
+    /// Date and source of the price table.
+    pub fn price_source(&self) -> (&str, &str) {
+        (&self.0.prices.date, &self.0.prices.source)
+    }
+
+    fn target(&self, dialect: Dialect) -> Target {
+        let found = self.0.upstreams.iter().find(|upstream| upstream.dialect == dialect);
+        match found {
+            Some(upstream) if !self.0.always_simulated => Target::Real(upstream.clone()),
+            Some(_) | None => Target::Simulated,
+        }
+    }
+
+    /// A provider's own price for a model, else that of the vendor of its name or dialect.
+    fn price(&self, provider: &str, model: &str) -> Option<&Price> {
+        let Some(upstream) = self.0.upstreams.iter().find(|u| u.name == provider) else {
+            return self.0.prices.find(None, model);
+        };
+        let vendor = match upstream.dialect {
+            _ if self.0.prices.knows_vendor(provider) => provider,
+            Dialect::Anthropic => "anthropic",
+            Dialect::Openai => "openai",
+            Dialect::Gemini => "google",
+        };
+        upstream.overrides.find(model).or_else(|| self.0.prices.find(Some(vendor), model))
+    }
+
+    fn ledger(&self) -> Arc<dyn Ledger> {
+        self.0.ledger.clone()
+    }
+
+    fn simulated(&self) -> Arc<Simulated> {
+        self.0.simulated.clone()
+    }
+
+    fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    fn own_port(&self, port: u16) -> OwnPort {
+        self.0.ports.lock().unwrap_or_else(PoisonError::into_inner).push(port);
+        OwnPort(self.clone(), port)
+    }
+
+    fn is_own_port(&self, port: u16) -> bool {
+        self.0.ports.lock().unwrap_or_else(PoisonError::into_inner).contains(&port)
+    }
+}

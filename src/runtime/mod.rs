@@ -1,1 +1,216 @@
+//! Where the core meets the world: the actor and its journal, effects, timers, keepers,
+//! adoption, git, the gateway's ledger. [`start`] brings a core up; [`Handle`] is what the
+//! server may do with it.
 
+mod actor;
+mod adopt;
+mod attempt;
+mod check;
+mod clock;
+mod doctor;
+mod gauges;
+mod handle;
+mod history;
+mod journal;
+mod launch;
+mod ledger;
+mod link;
+mod log;
+mod outcome;
+mod reap;
+mod worktree;
+mod world;
+
+pub use actor::Commit;
+pub use handle::{Handle, Subscription};
+pub use log::LogFormat;
+pub use world::AgentListener;
+
+use crate::{
+    agents::Catalog,
+    config::{Config, Instance},
+    core::{Effect, Input, Limits, recover},
+    gateway::Gateway,
+    model::AttemptId,
+};
+use actor::{Actor, COMMITS, Message, QUEUE};
+use anyhow::Context;
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
+    time::Duration,
+};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use world::{Order, Shared, World};
+
+/// Effects that may wait to be run.
+const EFFECTS: usize = 4096;
+/// Launches under way at once.
+const LAUNCHES: usize = 4;
+/// Agents' own sockets that may wait to be served.
+const LISTENERS: usize = 2048;
+/// A keeper that takes longer to hear goodbye is left to find out by itself.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// What a core is started with.
+pub struct Options {
+    pub instance: Instance,
+    pub config: Config,
+    /// The core's own environment: keys are read from it, agents inherit from it.
+    pub environment: Vec<(String, String)>,
+    /// The user's directory of adapters.
+    pub adapters: Option<PathBuf>,
+    pub dash: PathBuf,
+}
+
+/// A core that runs.
+pub struct Runtime {
+    pub handle: Handle,
+    pub agent_listeners: mpsc::Receiver<AgentListener>,
+    inbox: mpsc::Sender<Message>,
+    actor: tokio::task::JoinHandle<Result<(), journal::JournalError>>,
+}
+
+/// Opens the journal, adopts what runs, launches what was decided and not yet done. The
+/// caller holds the instance's lock.
+///
+/// # Errors
+/// When the journal cannot be opened or written, or the configuration cannot be used.
+pub async fn start(options: Options) -> anyhow::Result<Runtime> {
+    let Options { instance, config, environment, adapters, dash } = options;
+    let path = instance.journal();
+    let (journal, state) = tokio::task::spawn_blocking(move || journal::Journal::open(&path))
+        .await?
+        .context("opening the journal")?;
+    let catalog = Catalog::load(adapters.as_deref());
+    for problem in catalog.problems() {
+        tracing::warn!("{problem}");
+    }
+    let epoch = state.epoch + 1;
+    let limits = Limits { attempts: config.agents.max };
+    let (inbox, messages) = mpsc::channel(QUEUE);
+    let (effects, todo) = mpsc::channel(EFFECTS);
+    let (commits, _) = broadcast::channel(COMMITS);
+    let (listeners, agent_listeners) = mpsc::channel(LISTENERS);
+    let journal_full = Arc::new(AtomicBool::new(false));
+    let gauges = gauges::Gauges::new();
+    let world: Shared = Arc::new(World {
+        instance,
+        catalog,
+        dash,
+        epoch,
+        gauges: gauges.clone(),
+        inbox: inbox.clone(),
+        gateway: OnceLock::new(),
+        agent_listeners: listeners,
+        keepers: Mutex::new(HashMap::new()),
+        launches: Semaphore::new(LAUNCHES),
+        config,
+        environment,
+    });
+    let ledger = Arc::new(ledger::CountingLedger::new(inbox.clone()));
+    let gateway = Gateway::new(&world.config, &world.environment, ledger)?;
+    if world.gateway.set(gateway).is_err() {
+        anyhow::bail!("the gateway was set twice");
+    }
+
+    let known: BTreeSet<AttemptId> = state.attempts.keys().cloned().collect();
+    let live: Vec<AttemptId> = state.live_attempts().map(|attempt| attempt.id.clone()).collect();
+    let again = recover(&state);
+    adopt::stop_strangers(&world.instance, &known);
+    let actor = Actor::new(
+        state,
+        journal.clone(),
+        limits,
+        commits.clone(),
+        effects.clone(),
+        journal_full.clone(),
+    );
+    let actor = tokio::spawn(actor.run(messages));
+    tokio::spawn(gauges.run());
+    tokio::spawn(run_effects(world.clone(), todo));
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    world.feed(Input::Start { epoch, pid: std::process::id(), version }).await?;
+    for attempt in live {
+        attempt::spawn(&world, attempt);
+    }
+    for effect in again {
+        match effect {
+            Effect::SetTimer { at, timer } => {
+                let set = Message::Timer { at, timer };
+                if inbox.send(set).await.is_err() {
+                    anyhow::bail!("the actor is gone");
+                }
+            }
+            Effect::Launch { .. } => {}
+            Effect::Stop { .. } | Effect::Forget { .. } => effects.send(effect).await?,
+        }
+    }
+    let handle = Handle { world, journal, commits, journal_full };
+    Ok(Runtime { handle, agent_listeners, inbox, actor })
+}
+
+async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
+    while let Some(effect) = todo.recv().await {
+        match effect {
+            Effect::Launch { attempt } => attempt::spawn(&world, attempt),
+            Effect::Stop { attempt } => {
+                let world = world.clone();
+                tokio::spawn(async move {
+                    if let Some(keeper) = world.keeper(&attempt) {
+                        // It ended in the meantime when this fails.
+                        let _ = keeper.send(Order::Stop).await;
+                    }
+                });
+            }
+            Effect::Forget { agents, attempts, worktrees } => {
+                world.gauges.forget(|agent| agents.contains(agent));
+                let world = world.clone();
+                tokio::spawn(async move {
+                    for attempt in attempts {
+                        let dir = world.instance.attempt_dir(&attempt);
+                        if let Err(error) = tokio::fs::remove_dir_all(&dir).await {
+                            tracing::warn!(%error, path = %dir.display(), "not removed");
+                        }
+                    }
+                    for tree in &worktrees {
+                        worktree::forget(tree).await;
+                    }
+                });
+            }
+            // Timers are the actor's own.
+            Effect::SetTimer { .. } => {}
+        }
+    }
+}
+
+impl Runtime {
+    /// Leaves on purpose: keepers are told, agents run on, the journal gets a snapshot.
+    pub async fn leave(self) {
+        let keepers: Vec<_> = self.handle.world.keepers().values().cloned().collect();
+        let goodbye = async {
+            let mut told = Vec::new();
+            for keeper in keepers {
+                let (done, wait) = oneshot::channel();
+                if keeper.send(Order::Goodbye(done)).await.is_ok() {
+                    told.push(wait);
+                }
+            }
+            for wait in told {
+                // A keeper that ended meanwhile needs no goodbye.
+                let _ = wait.await;
+            }
+        };
+        if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
+            tracing::warn!("not every keeper heard goodbye");
+        }
+        let (done, closed) = oneshot::channel();
+        if self.inbox.send(Message::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
+        if let Ok(Err(error)) = self.actor.await {
+            tracing::error!(%error, "the journal");
+        }
+    }
+}

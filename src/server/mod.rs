@@ -1,1 +1,14 @@
+//! The server: one Unix socket, REST and WebSocket, for every client alike. It owns the
+//! instance's lock for the core's life, so that two cores never share a world.
 
+mod agents;
+mod events;
+mod identity;
+mod life;
+mod log;
+mod problem;
+mod pty;
+mod routes;
+mod swarms;
+
+pub use life::{Options, run};

@@ -1,0 +1,285 @@
+//! One adapter, checked and ready.
+
+use super::{
+    event::{EventRule, Wrong, compile},
+    format::{Environment, File, Judge, OutputFormat, PatternRule, Run, Stdin, Text},
+    pointer::stop_reason,
+    problem,
+    template::Template,
+    watcher::Watcher,
+};
+use crate::config::Dialect;
+use regex_lite::Regex;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Where a built-in adapter says it comes from.
+pub const BUILT_IN: &str = "built in";
+
+#[derive(Debug, Default)]
+pub struct Adapter {
+    pub(super) name: String,
+    summary: String,
+    source: String,
+    measured: String,
+    dialect: Option<Dialect>,
+    pub(super) run: Run,
+    pub(super) program: String,
+    version: Vec<String>,
+    pub(super) install: String,
+    pub(super) model: Models,
+    pub(super) launch: LaunchRules,
+    watch: Arc<WatchRules>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Models {
+    default: String,
+    pub by_dialect: BTreeMap<Dialect, String>,
+    aliases: BTreeMap<String, String>,
+    pub args: Vec<Template>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct LaunchRules {
+    pub args: Vec<Arg>,
+    pub resume: Vec<Arg>,
+    pub stdin: Stdin,
+    pub environment: Environment,
+    pub keep: Vec<String>,
+    pub env: Vec<(String, Template)>,
+    pub files: Vec<FileRule>,
+}
+
+#[derive(Debug)]
+pub(super) enum Arg {
+    One(Template),
+    /// `{model_args}`
+    Model,
+}
+
+#[derive(Debug)]
+pub(super) struct FileRule {
+    pub path: Template,
+    pub content: Template,
+    pub mode: u32,
+}
+
+/// What a [`Watcher`] goes by.
+#[derive(Debug, Default)]
+pub(super) struct WatchRules {
+    pub format: OutputFormat,
+    pub judge: Judge,
+    pub done_needs_exit_zero: bool,
+    pub status_pattern: Option<Regex>,
+    pub progress_off_is_idle: bool,
+    pub stop_reasons: BTreeMap<String, String>,
+    pub output: Vec<EventRule>,
+    pub screen: Vec<Pattern>,
+    pub title: Vec<Pattern>,
+}
+
+#[derive(Debug)]
+pub(super) struct Pattern {
+    pub rule: PatternRule,
+    pub regex: Regex,
+}
+
+impl Adapter {
+    /// Reads a file's text. The error is ready for people, with `source` and line.
+    pub fn parse(source: &str, text: &str) -> Result<Self, String> {
+        let file: File =
+            toml::from_str(text).map_err(|error| problem::from_toml(source, text, &error))?;
+        Self::build(source, file).map_err(|(span, why)| problem::at(source, text, Some(span), &why))
+    }
+
+    fn build(source: &str, file: File) -> Result<Self, Wrong> {
+        let templates = |texts: &[Text]| -> Result<Vec<Template>, Wrong> {
+            texts.iter().map(|text| compile(text, Template::parse)).collect()
+        };
+        let args = |texts: &[Text]| -> Result<Vec<Arg>, Wrong> {
+            texts
+                .iter()
+                .map(|text| match text.get_ref().as_str() {
+                    "{model_args}" => Ok(Arg::Model),
+                    _ => compile(text, Template::parse).map(Arg::One),
+                })
+                .collect()
+        };
+        let name = compile(&file.name, check_name)?;
+        if file.program.run == Run::Program && file.program.name.is_empty() {
+            let why = "`program.name` is missing: the program to look up on PATH".to_owned();
+            return Err((file.name.span(), why));
+        }
+        let launch = LaunchRules {
+            args: args(&file.launch.args)?,
+            resume: args(&file.launch.resume)?,
+            stdin: file.launch.stdin,
+            environment: file.launch.environment,
+            keep: file.launch.keep,
+            env: file
+                .launch
+                .env
+                .into_iter()
+                .map(|(key, text)| Ok((key, compile(&text, Template::parse)?)))
+                .collect::<Result<_, Wrong>>()?,
+            files: file
+                .launch
+                .files
+                .iter()
+                .map(|part| {
+                    Ok(FileRule {
+                        path: compile(&part.path, check_path)?,
+                        content: compile(&part.content, Template::parse)?,
+                        mode: part.mode,
+                    })
+                })
+                .collect::<Result<_, Wrong>>()?,
+        };
+        let watch = WatchRules {
+            format: file.watch.output,
+            judge: file.watch.judge,
+            done_needs_exit_zero: file.watch.done_needs_exit_zero,
+            status_pattern: match &file.watch.status_pattern {
+                Some(text) => Some(compile(text, regex)?),
+                None => None,
+            },
+            progress_off_is_idle: file.watch.progress_off_is_idle,
+            stop_reasons: file
+                .stop_reasons
+                .into_iter()
+                .map(|(status, text)| Ok((status, compile(&text, stop_reason)?)))
+                .collect::<Result<_, Wrong>>()?,
+            output: file.output.iter().map(EventRule::new).collect::<Result<_, _>>()?,
+            screen: patterns(file.screen)?,
+            title: patterns(file.title)?,
+        };
+        Ok(Self {
+            name,
+            summary: file.summary,
+            source: source.to_owned(),
+            measured: file.measured,
+            dialect: file.dialect,
+            run: file.program.run,
+            program: file.program.name,
+            version: file.program.version,
+            install: file.program.install,
+            model: Models {
+                default: file.model.default,
+                by_dialect: file.model.by_dialect,
+                aliases: file.model.aliases,
+                args: templates(&file.model.args)?,
+            },
+            launch,
+            watch: Arc::new(watch),
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// `built in`, or the path of its file.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The version its file was written for; empty where none is said.
+    pub fn measured(&self) -> &str {
+        &self.measured
+    }
+
+    /// The program that would run; none where it is not installed. For `command` this is
+    /// the shell, since what it runs is known only with the request.
+    pub fn program(&self, path: &str) -> Option<PathBuf> {
+        match self.run {
+            Run::Program => find(&self.program, path),
+            Run::Dash => std::env::current_exe().ok(),
+            Run::Command => Some(PathBuf::from("/bin/sh")),
+        }
+    }
+
+    /// How to get it, for people; empty where nothing is to be installed.
+    pub fn install(&self) -> &str {
+        &self.install
+    }
+
+    /// Program (a name, to be found on the agent's PATH) and arguments that print its version.
+    pub fn version_command(&self) -> Option<Vec<String>> {
+        if self.run != Run::Program || self.version.is_empty() {
+            return None;
+        }
+        Some(std::iter::once(self.program.clone()).chain(self.version.iter().cloned()).collect())
+    }
+
+    /// None: it speaks any, or no model at all.
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.dialect
+    }
+
+    /// The model's full name; empty where the agent chooses by itself.
+    pub fn model(&self, asked: Option<&str>) -> String {
+        match asked {
+            Some(name) => self.model.aliases.get(name).map_or(name, String::as_str).to_owned(),
+            None => self.model.default.clone(),
+        }
+    }
+
+    pub fn watcher(&self) -> Watcher {
+        Watcher::new(Arc::clone(&self.watch))
+    }
+
+    /// False: nothing in the recording is for the watcher, it need not be fed.
+    pub fn reads_output(&self) -> bool {
+        self.watch.format != OutputFormat::None
+    }
+}
+
+/// The first executable file of that name in the directories of `path`.
+fn find(name: &str, path: &str) -> Option<PathBuf> {
+    let runs = |file: &Path| {
+        rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok() && file.is_file()
+    };
+    if name.contains('/') {
+        return Some(PathBuf::from(name)).filter(|file| runs(file));
+    }
+    std::env::split_paths(path)
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(name))
+        .find(|file| runs(file))
+}
+
+fn check_name(name: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || !name.chars().all(good) {
+        return Err(format!("a name is lower-case letters, digits and `-`: `{name}`"));
+    }
+    Ok(name.to_owned())
+}
+
+/// Files are written where nobody else's lie: in the attempt's own directory.
+fn check_path(path: &str) -> Result<Template, String> {
+    let inside = ["{private}/", "{home}/", "{tmp}/"].iter().any(|dir| path.starts_with(dir));
+    if !inside || path.split('/').any(|part| part == "..") {
+        return Err(format!("a file lies in {{private}}, {{home}} or {{tmp}}: `{path}`"));
+    }
+    Template::parse(path)
+}
+
+fn regex(pattern: &str) -> Result<Regex, String> {
+    Regex::new(pattern).map_err(|error| format!("bad pattern `{pattern}`: {error}"))
+}
+
+fn patterns(rules: Vec<PatternRule>) -> Result<Vec<Pattern>, Wrong> {
+    rules
+        .into_iter()
+        .map(|rule| Ok(Pattern { regex: compile(&rule.pattern, regex)?, rule }))
+        .collect()
+}

@@ -1,0 +1,198 @@
+//! All adapters: the built-in ones, and the user's files over them.
+
+use super::{
+    adapter::{Adapter, BUILT_IN},
+    problem::nearest,
+};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+const EMBEDDED: &[(&str, &str)] = &[
+    ("command.toml", include_str!("../../assets/agents/command.toml")),
+    ("mini.toml", include_str!("../../assets/agents/mini.toml")),
+    ("claude.toml", include_str!("../../assets/agents/claude.toml")),
+    ("codex.toml", include_str!("../../assets/agents/codex.toml")),
+];
+
+/// The adapter that is always there.
+const LAST_RESORT: &str = "mini";
+
+#[derive(Debug, Default)]
+pub struct Catalog {
+    adapters: BTreeMap<String, Arc<Adapter>>,
+    problems: Vec<String>,
+}
+
+impl Catalog {
+    /// Never fails as a whole: what cannot be used is in [`Catalog::problems`], and a
+    /// built-in adapter stands until a good file takes its name.
+    pub fn load(user_dir: Option<&Path>) -> Self {
+        let mut catalog = Self::default();
+        for (_, text) in EMBEDDED {
+            catalog.add(BUILT_IN, text);
+        }
+        if let Some(dir) = user_dir {
+            catalog.add_directory(dir);
+        }
+        catalog
+    }
+
+    fn add(&mut self, source: &str, text: &str) {
+        match Adapter::parse(source, text) {
+            Ok(adapter) => {
+                self.adapters.insert(adapter.name.clone(), Arc::new(adapter));
+            }
+            Err(problem) => self.problems.push(problem),
+        }
+    }
+
+    fn add_directory(&mut self, dir: &Path) {
+        let entries = match std::fs::read_dir(dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => return self.problems.push(format!("{}: {error}", dir.display())),
+        };
+        let mut paths: Vec<_> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .collect();
+        paths.sort();
+        for path in paths {
+            let source = path.display().to_string();
+            match std::fs::read_to_string(&path) {
+                Ok(text) => {
+                    self.add(&source, &text);
+                    self.check_file_name(&path, &source);
+                }
+                Err(error) => self.problems.push(format!("{source}: {error}")),
+            }
+        }
+    }
+
+    /// The name inside counts; one that differs from the file's is probably a copy whose
+    /// name was forgotten.
+    fn check_file_name(&mut self, path: &Path, source: &str) {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let said = self.adapters.values().find(|adapter| adapter.source() == source);
+        if let Some(adapter) = said.filter(|adapter| adapter.name != stem) {
+            let name = &adapter.name;
+            self.problems.push(format!("{source}: its `name` is `{name}`, not `{stem}`; used so"));
+        }
+    }
+
+    /// What is wrong with files, one line each.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Arc<Adapter>> {
+        self.adapters.get(name)
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.adapters.keys().cloned().collect()
+    }
+
+    /// What `name` was probably meant to be.
+    pub fn nearest(&self, name: &str) -> Option<String> {
+        nearest(name, self.adapters.keys().map(String::as_str)).map(str::to_owned)
+    }
+
+    /// The first of `order` whose program is on `path`, else `mini`.
+    pub fn choose(&self, order: &[String], path: &str) -> Arc<Adapter> {
+        order
+            .iter()
+            .filter_map(|name| self.get(name))
+            .find(|adapter| adapter.program(path).is_some())
+            .or_else(|| self.get(LAST_RESORT))
+            .map(Arc::clone)
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_file(name: &str, text: &str) -> Catalog {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(name), text).unwrap();
+        let catalog = Catalog::load(Some(dir.path()));
+        let prefix = format!("{}/", dir.path().display());
+        let problems = catalog.problems.iter().map(|p| p.replace(&prefix, "")).collect();
+        Catalog { problems, ..catalog }
+    }
+
+    #[test]
+    fn built_in_adapters_are_right() {
+        let catalog = Catalog::load(None);
+        assert_eq!(catalog.problems(), &[] as &[String]);
+        assert_eq!(catalog.names(), ["claude", "codex", "command", "mini"]);
+        for ((file, _), name) in EMBEDDED.iter().zip(["command", "mini", "claude", "codex"]) {
+            assert_eq!(*file, format!("{name}.toml"));
+        }
+        assert_eq!(catalog.nearest("cluade"), Some("claude".to_owned()));
+        assert_eq!(catalog.nearest("zsh"), None);
+    }
+
+    #[test]
+    fn a_users_file_takes_the_place_of_a_built_in_one() {
+        let text = "name = 'claude'\nsummary = 'mine'\n[program]\nname = 'cl'\n[launch]\n";
+        let catalog = with_file("claude.toml", text);
+        assert_eq!(catalog.problems(), &[] as &[String]);
+        assert_eq!(catalog.get("claude").unwrap().summary(), "mine");
+        assert!(catalog.get("claude").unwrap().source().ends_with("claude.toml"));
+    }
+
+    #[test]
+    fn a_bad_file_is_told_and_the_others_stand() {
+        let head = "name = 'x'\nsummary = ''\n[program]\nname = 'x'\n";
+        for (rest, expected) in [
+            ("[launch]\nargz = []\n", "x.toml:6: unknown key `argz`, did you mean `args`?"),
+            ("[lanch]\n", "x.toml:5: unknown key `lanch`, did you mean `launch`?"),
+            (
+                "[launch]\nargs = ['-p', '{taks}']\n",
+                "x.toml:6: unknown placeholder `{taks}`, did you mean `{task}`?",
+            ),
+            ("[launch]\nstdin = 'nul'\n", "x.toml:6: unknown value `nul`, did you mean `null`?"),
+            (
+                "[launch]\n[[output]]\nwhen = {}\ntext = ['/a', 'b']\n",
+                "x.toml:8: a pointer begins with `/`: `b`",
+            ),
+            (
+                "[launch]\n[[output]]\nwhen = {}\noutcome = 'don'\n",
+                "x.toml:8: unknown value `don`, did you mean `done`?",
+            ),
+            (
+                "[launch]\n[stop_reasons]\n402 = 'budgt'\n",
+                "x.toml:7: unknown stop reason `budgt`, did you mean `budget`?",
+            ),
+            (
+                "[launch]\n[[launch.files]]\npath = '/etc/x'\ncontent = ''\n",
+                "x.toml:7: a file lies in {private}, {home} or {tmp}: `/etc/x`",
+            ),
+            ("", "x.toml:1: missing field `launch`"),
+        ] {
+            let catalog = with_file("x.toml", &format!("{head}{rest}"));
+            assert_eq!(catalog.problems(), [expected], "{rest}");
+            assert_eq!(catalog.names().len(), 4);
+        }
+        let catalog = with_file("y.toml", &format!("{head}[launch]\n"));
+        assert_eq!(catalog.problems(), ["y.toml: its `name` is `x`, not `y`; used so"]);
+        assert!(catalog.get("x").is_some());
+    }
+
+    #[test]
+    fn chooses_the_first_installed() {
+        let bin = tempfile::tempdir().unwrap();
+        let catalog = Catalog::load(None);
+        let order = ["nonsense", "claude", "codex"].map(str::to_owned);
+        let path = bin.path().to_str().unwrap();
+        assert_eq!(catalog.choose(&order, path).name(), "mini");
+        let file = bin.path().join("codex");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(catalog.choose(&order, path).name(), "mini", "not executable");
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+        assert_eq!(catalog.choose(&order, path).name(), "codex");
+    }
+}

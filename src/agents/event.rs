@@ -1,0 +1,132 @@
+//! An output rule, ready to use, and what it finds in one JSON object.
+
+use super::{
+    format::{OutputRule, Text, UsagePart},
+    pointer::{Detail, Pointer, fits, stop_reason},
+};
+use crate::model::{AgentState, Outcome, Tokens};
+use serde_json::Value;
+
+/// A part of a file that makes no sense: where, and why.
+pub type Wrong = (std::ops::Range<usize>, String);
+
+pub fn compile<T>(text: &Text, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, Wrong> {
+    parse(text.get_ref()).map_err(|why| (text.span(), why))
+}
+
+fn optional<T>(
+    text: &Option<Text>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, Wrong> {
+    text.as_ref().map(|text| compile(text, parse)).transpose()
+}
+
+#[derive(Debug)]
+pub struct EventRule {
+    when: Value,
+    pub state: Option<AgentState>,
+    pub reason: String,
+    pub detail: Option<Detail>,
+    progress: Option<Pointer>,
+    text: Vec<Pointer>,
+    error: Vec<Pointer>,
+    session: Option<Pointer>,
+    usage: Option<Usage>,
+    pub outcome: Option<Outcome>,
+    status: Option<Pointer>,
+    pub stop_reason: Option<String>,
+}
+
+#[derive(Debug)]
+struct Usage {
+    input: Option<Pointer>,
+    output: Option<Pointer>,
+    cache_read: Option<Pointer>,
+    cache_write: Option<Pointer>,
+    input_includes_cache: bool,
+    add: bool,
+}
+
+impl EventRule {
+    pub fn new(rule: &OutputRule) -> Result<Self, Wrong> {
+        let many = |texts: &[Text]| -> Result<Vec<Pointer>, Wrong> {
+            texts.iter().map(|text| compile(text, Pointer::parse)).collect()
+        };
+        Ok(Self {
+            when: Value::Object(rule.when.clone()),
+            state: rule.state,
+            reason: rule.reason.clone(),
+            detail: optional(&rule.detail, Detail::parse)?,
+            progress: optional(&rule.progress, Pointer::parse)?,
+            text: many(&rule.text)?,
+            error: many(&rule.error)?,
+            session: optional(&rule.session, Pointer::parse)?,
+            usage: rule.usage.as_ref().map(Usage::new).transpose()?,
+            outcome: rule.outcome,
+            status: optional(&rule.status, Pointer::parse)?,
+            stop_reason: optional(&rule.stop_reason, stop_reason)?,
+        })
+    }
+
+    pub fn fits(&self, event: &Value) -> bool {
+        fits(&self.when, Some(event))
+    }
+
+    pub fn text(&self, event: &Value) -> Option<String> {
+        self.text.iter().find_map(|pointer| pointer.text(event))
+    }
+
+    pub fn error(&self, event: &Value) -> Option<String> {
+        self.error.iter().find_map(|pointer| pointer.text(event))
+    }
+
+    pub fn session(&self, event: &Value) -> Option<String> {
+        self.session.as_ref()?.text(event)
+    }
+
+    pub fn status(&self, event: &Value) -> Option<u64> {
+        self.status.as_ref()?.sum(event)
+    }
+
+    pub fn progress(&self, event: &Value) -> Option<u8> {
+        Some(self.progress.as_ref()?.sum(event)?.min(100) as u8)
+    }
+
+    /// What was reported in all, given what had been before.
+    pub fn usage(&self, event: &Value, before: Option<Tokens>) -> Option<Tokens> {
+        let usage = self.usage.as_ref()?;
+        let found = usage.find(event)?;
+        Some(match before {
+            Some(mut sum) if usage.add => {
+                sum += found;
+                sum
+            }
+            Some(_) | None => found,
+        })
+    }
+}
+
+impl Usage {
+    fn new(part: &UsagePart) -> Result<Self, Wrong> {
+        Ok(Self {
+            input: optional(&part.input, Pointer::parse)?,
+            output: optional(&part.output, Pointer::parse)?,
+            cache_read: optional(&part.cache_read, Pointer::parse)?,
+            cache_write: optional(&part.cache_write, Pointer::parse)?,
+            input_includes_cache: part.input_includes_cache,
+            add: part.add,
+        })
+    }
+
+    fn find(&self, event: &Value) -> Option<Tokens> {
+        let sum = |pointer: &Option<Pointer>| pointer.as_ref()?.sum(event);
+        let parts =
+            [sum(&self.input), sum(&self.output), sum(&self.cache_read), sum(&self.cache_write)];
+        if parts.iter().all(Option::is_none) {
+            return None;
+        }
+        let [input, output, cache_read, cache_write] = parts.map(Option::unwrap_or_default);
+        let cached = if self.input_includes_cache { cache_read + cache_write } else { 0 };
+        Some(Tokens { input: input.saturating_sub(cached), output, cache_read, cache_write })
+    }
+}

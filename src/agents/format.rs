@@ -1,0 +1,243 @@
+//! The adapter file, key by key. Unknown keys are refused.
+//!
+//! `Text` remembers where it stands, so that a bad placeholder, pointer or pattern is told
+//! with its line.
+
+use crate::{
+    config::Dialect,
+    model::{AgentState, Outcome},
+};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+pub type Text = Spanned<String>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Lower-case letters, digits, `-`: what `--agent` takes. Also the file's own name.
+    pub name: Text,
+    /// One line for `dash doctor`.
+    pub summary: String,
+    /// The version that the facts in this file were measured on.
+    #[serde(default)]
+    pub measured: String,
+    /// The API it speaks to its provider, if it speaks only one.
+    pub dialect: Option<Dialect>,
+    pub program: ProgramPart,
+    #[serde(default)]
+    pub model: ModelPart,
+    pub launch: LaunchPart,
+    #[serde(default)]
+    pub watch: WatchPart,
+    /// HTTP status (as text) to stop reason, over the built-in ones: 402 `budget`; 429,
+    /// 503, 529 `overloaded`; any other `error`.
+    #[serde(default)]
+    pub stop_reasons: BTreeMap<String, Text>,
+    /// Every rule that fits a line applies, in this order.
+    #[serde(default)]
+    pub output: Vec<OutputRule>,
+    /// The first that fits counts.
+    #[serde(default)]
+    pub screen: Vec<PatternRule>,
+    /// The first that fits counts.
+    #[serde(default)]
+    pub title: Vec<PatternRule>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Run {
+    /// `name`, looked up on the agent's PATH.
+    #[default]
+    Program,
+    /// This executable.
+    Dash,
+    /// What the caller gave after `--`; without it the task, by `sh -c`.
+    Command,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramPart {
+    #[serde(default)]
+    pub run: Run,
+    #[serde(default)]
+    pub name: String,
+    /// Arguments that make it print its version; none: it is not asked.
+    #[serde(default)]
+    pub version: Vec<String>,
+    /// How to get it, told where it is missing.
+    #[serde(default)]
+    pub install: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelPart {
+    /// Empty: the agent's own default.
+    pub default: String,
+    /// Where the adapter speaks any dialect: the default for each.
+    pub by_dialect: BTreeMap<Dialect, String>,
+    /// Short names.
+    pub aliases: BTreeMap<String, String>,
+    /// What `{model_args}` stands for where a model is asked for.
+    pub args: Vec<Text>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stdin {
+    #[default]
+    Terminal,
+    /// /dev/null: for agents that would read a prompt from a pipe or terminal.
+    Null,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// Nothing but what `environment.rs` lists; HOME, TMPDIR and XDG directories of the
+    /// attempt's own.
+    #[default]
+    Clear,
+    /// The core's, without provider keys and agents' own variables.
+    Inherit,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LaunchPart {
+    /// An argument that is exactly `{model_args}` is replaced by those of `[model]`.
+    pub args: Vec<Text>,
+    /// The arguments that resume `{session}`; none: it cannot.
+    pub resume: Vec<Text>,
+    pub stdin: Stdin,
+    pub environment: Environment,
+    /// Further variables of the core's environment that pass a cleared one; `*` at the end
+    /// stands for anything.
+    pub keep: Vec<String>,
+    /// A variable that comes out empty is not set.
+    pub env: BTreeMap<String, Text>,
+    pub files: Vec<FilePart>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilePart {
+    pub path: Text,
+    pub content: Text,
+    #[serde(default = "private_mode")]
+    pub mode: u32,
+}
+
+fn private_mode() -> u32 {
+    0o600
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputFormat {
+    /// Nothing structured: the recording need not be read.
+    #[default]
+    None,
+    /// One JSON object a line, other lines between them.
+    JsonLines,
+    /// One JSON object over several lines, from a line that begins with `{` to one that
+    /// begins with `}`.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Judge {
+    /// The exit code: 0 is done.
+    #[default]
+    Exit,
+    /// The last output rule with an `outcome`; without one it failed, whatever the code.
+    Output,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WatchPart {
+    pub output: OutputFormat,
+    pub judge: Judge,
+    /// With `judge = "output"`: done only if the exit code is 0 as well.
+    pub done_needs_exit_zero: bool,
+    /// Finds the HTTP status in an error's text, as its first group, where no rule's
+    /// `status` points at it.
+    pub status_pattern: Option<Text>,
+    /// OSC 9;4 going off says that the agent is idle, not just that it shows no progress.
+    pub progress_off_is_idle: bool,
+}
+
+/// A rule over one JSON object. Pointers are `/key/key/0`; `*` stands for every element:
+/// texts are joined, numbers added. Where a list of pointers is given, the first that finds
+/// something counts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputRule {
+    /// What must be there: objects fit key by key, a list fits any of its members, `"*"`
+    /// fits whatever is there and not null.
+    pub when: serde_json::Map<String, serde_json::Value>,
+    pub state: Option<AgentState>,
+    #[serde(default)]
+    pub reason: String,
+    /// What `explain` shows: text with `{/pointer}` in it.
+    #[serde(default)]
+    pub detail: Option<Text>,
+    #[serde(default)]
+    pub progress: Option<Text>,
+    /// The agent's answer; the last one counts.
+    #[serde(default)]
+    pub text: Vec<Text>,
+    /// What went wrong; the last one counts, and only if the attempt failed.
+    #[serde(default)]
+    pub error: Vec<Text>,
+    #[serde(default)]
+    pub session: Option<Text>,
+    #[serde(default)]
+    pub usage: Option<UsagePart>,
+    /// The object is the agent's verdict; the last one counts.
+    pub outcome: Option<Outcome>,
+    /// HTTP status of the call that ended it.
+    #[serde(default)]
+    pub status: Option<Text>,
+    /// Where no status is known.
+    #[serde(default)]
+    pub stop_reason: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UsagePart {
+    pub input: Option<Text>,
+    pub output: Option<Text>,
+    pub cache_read: Option<Text>,
+    pub cache_write: Option<Text>,
+    /// Its `input` counts cached tokens too: they are taken out.
+    pub input_includes_cache: bool,
+    /// Adds to what was reported before, instead of standing for all of it.
+    pub add: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatternRule {
+    /// For `explain`.
+    pub name: String,
+    /// A regular expression, tried on each row from the bottom up.
+    pub pattern: Text,
+    /// Of `[[screen]]`: how many of the bottom rows with text are looked at.
+    #[serde(default = "some_rows")]
+    pub rows: usize,
+    pub state: AgentState,
+    #[serde(default)]
+    pub reason: String,
+}
+
+fn some_rows() -> usize {
+    8
+}

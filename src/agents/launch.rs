@@ -1,0 +1,284 @@
+//! From an adapter and a request to the exact launch.
+
+use super::{
+    adapter::{Adapter, Arg, LaunchRules},
+    environment::Variables,
+    format::{Environment, Run, Stdin},
+    template::{Slot, Template},
+};
+use crate::{
+    config::Dialect,
+    model::{AgentId, AttemptId, SwarmId},
+    protocol::keeper::{GATEWAY_MARK, LaunchFile},
+};
+use std::path::{Path, PathBuf};
+
+/// Linux takes at most 128 KB in one argument or variable, its final NUL included.
+const MAX_ARGUMENT: usize = (128 << 10) - 1;
+
+pub struct LaunchRequest<'a> {
+    pub attempt: &'a AttemptId,
+    pub agent: &'a AgentId,
+    pub swarm: &'a SwarmId,
+    pub task: &'a str,
+    pub model: Option<&'a str>,
+    pub cwd: &'a Path,
+    /// The attempt's own directory for home, config, tmp. It exists.
+    pub private: &'a Path,
+    /// `-- CMD…`, its placeholders filled in; empty for anything but `command`.
+    pub command: &'a [String],
+    /// What the agent shows the gateway and its own socket.
+    pub token: &'a str,
+    /// The agent's PATH.
+    pub path: &'a str,
+    /// The core's own environment. The caller takes out the variables that its providers'
+    /// `key_env` name. `DASH_DIALECT` in it (`anthropic`, `openai`) says for which dialect
+    /// there is a provider; without it the keys in it do.
+    pub environment: &'a [(String, String)],
+    pub agent_socket: &'a Path,
+    /// This executable.
+    pub dash: &'a Path,
+    /// Resume this session of the agent's own.
+    pub session: Option<&'a str>,
+}
+
+/// Everything a keeper needs to start the agent; `GATEWAY_MARK` still stands in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Launch {
+    pub argv: Vec<String>,
+    /// The whole environment, sorted.
+    pub env: Vec<(String, String)>,
+    pub files: Vec<LaunchFile>,
+    pub stdin_null: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LaunchError {
+    #[error("{adapter} is not installed: no `{program}` on PATH{}", hint(.install))]
+    NotInstalled { adapter: String, program: String, install: String },
+    #[error("{adapter} needs a command after `--`, or a task to run in a shell")]
+    NoCommand { adapter: String },
+    #[error("{adapter} needs a task")]
+    NoTask { adapter: String },
+    #[error("{what} of {bytes} bytes does not fit in an argument ({limit} at most)")]
+    TooLong { what: &'static str, bytes: usize, limit: usize },
+    #[error("{what} holds a NUL byte, which no argument can")]
+    Nul { what: &'static str },
+    #[error("{adapter} cannot resume a session")]
+    CannotResume { adapter: String },
+}
+
+fn hint(install: &str) -> String {
+    if install.is_empty() { String::new() } else { format!(" (install it with `{install}`)") }
+}
+
+impl Adapter {
+    /// Describes a launch; starts and writes nothing.
+    pub fn launch(&self, request: &LaunchRequest<'_>) -> Result<Launch, LaunchError> {
+        check("the task", request.task)?;
+        for argument in request.command {
+            check("an argument", argument)?;
+        }
+        let filling = Filling::new(self, request);
+        let rules = &self.launch;
+        Ok(Launch {
+            argv: self.argv(request, &filling)?,
+            env: filling.environment(rules),
+            files: filling.files(rules),
+            stdin_null: rules.stdin == Stdin::Null,
+        })
+    }
+
+    fn argv(
+        &self,
+        request: &LaunchRequest<'_>,
+        filling: &Filling<'_>,
+    ) -> Result<Vec<String>, LaunchError> {
+        let adapter = self.name.clone();
+        let mut argv = match self.run {
+            // What comes after `--` runs as it is: no shell looks at it.
+            Run::Command if !request.command.is_empty() => return Ok(request.command.to_vec()),
+            Run::Command if request.task.trim().is_empty() => {
+                return Err(LaunchError::NoCommand { adapter });
+            }
+            Run::Command => {
+                return Ok(["/bin/sh", "-c", request.task].map(str::to_owned).to_vec());
+            }
+            Run::Program => match self.program(request.path) {
+                Some(program) => vec![program.to_string_lossy().into_owned()],
+                None => {
+                    return Err(LaunchError::NotInstalled {
+                        adapter,
+                        program: self.program.clone(),
+                        install: self.install.clone(),
+                    });
+                }
+            },
+            Run::Dash => vec![request.dash.to_string_lossy().into_owned()],
+        };
+        if request.task.trim().is_empty() {
+            return Err(LaunchError::NoTask { adapter });
+        }
+        let args = match request.session {
+            Some(_) if self.launch.resume.is_empty() => {
+                return Err(LaunchError::CannotResume { adapter });
+            }
+            Some(_) => &self.launch.resume,
+            None => &self.launch.args,
+        };
+        for arg in args {
+            match arg {
+                Arg::One(template) => argv.push(filling.fill(template)),
+                Arg::Model if filling.model.is_empty() => {}
+                Arg::Model => argv.extend(self.model.args.iter().map(|t| filling.fill(t))),
+            }
+        }
+        Ok(argv)
+    }
+}
+
+fn check(what: &'static str, text: &str) -> Result<(), LaunchError> {
+    // Room for `NAME=` where it goes into a variable.
+    let limit = MAX_ARGUMENT - 64;
+    if text.len() > limit {
+        return Err(LaunchError::TooLong { what, bytes: text.len(), limit });
+    }
+    if text.contains('\0') {
+        return Err(LaunchError::Nul { what });
+    }
+    Ok(())
+}
+
+/// The values of the placeholders for one request.
+struct Filling<'a> {
+    request: &'a LaunchRequest<'a>,
+    model: String,
+    dialect: &'static str,
+    cwd: String,
+    private: String,
+    home: PathBuf,
+    tmp: PathBuf,
+    home_text: String,
+    tmp_text: String,
+    dash: String,
+}
+
+impl<'a> Filling<'a> {
+    fn new(adapter: &Adapter, request: &'a LaunchRequest<'a>) -> Self {
+        let mut model = adapter.model(request.model);
+        let dialect = adapter.dialect().unwrap_or_else(|| guess_dialect(&model, request));
+        if model.is_empty() {
+            model = adapter.model.by_dialect.get(&dialect).cloned().unwrap_or_default();
+        }
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let (home, tmp) = (request.private.join("home"), request.private.join("tmp"));
+        Self {
+            request,
+            model,
+            dialect: word(dialect),
+            cwd: text(request.cwd),
+            private: text(request.private),
+            home_text: text(&home),
+            tmp_text: text(&tmp),
+            home,
+            tmp,
+            dash: text(request.dash),
+        }
+    }
+
+    fn fill(&self, template: &Template) -> String {
+        template.fill(|slot| match slot {
+            Slot::Task => self.request.task,
+            Slot::Model => &self.model,
+            Slot::Dialect => self.dialect,
+            Slot::Cwd => &self.cwd,
+            Slot::Private => &self.private,
+            Slot::Home => &self.home_text,
+            Slot::Tmp => &self.tmp_text,
+            Slot::Token => self.request.token,
+            Slot::Gateway => GATEWAY_MARK,
+            Slot::Attempt => self.request.attempt.as_str(),
+            Slot::Agent => self.request.agent.as_str(),
+            Slot::Swarm => self.request.swarm.as_str(),
+            Slot::Session => self.request.session.unwrap_or_default(),
+            Slot::Dash => &self.dash,
+        })
+    }
+
+    fn environment(&self, rules: &LaunchRules) -> Vec<(String, String)> {
+        let request = self.request;
+        let mut variables = match rules.environment {
+            Environment::Inherit => Variables::inherited(request.environment),
+            Environment::Clear => {
+                Variables::cleared(request.environment, &rules.keep, &self.home, &self.tmp)
+            }
+        };
+        variables.set("PATH", request.path);
+        variables.set("TERM", "xterm-256color");
+        variables.set("COLORTERM", "truecolor");
+        variables.set("DASH_SOCKET", &request.agent_socket.to_string_lossy());
+        variables.set("DASH_AGENT", request.agent.as_str());
+        variables.set("DASH_ATTEMPT", request.attempt.as_str());
+        variables.set("DASH_TOKEN", request.token);
+        variables.point_at_gateway(request.token);
+        for (name, template) in &rules.env {
+            variables.set(name, &self.fill(template));
+        }
+        variables.into_list()
+    }
+
+    fn files(&self, rules: &LaunchRules) -> Vec<LaunchFile> {
+        let mut files: Vec<LaunchFile> = rules
+            .files
+            .iter()
+            .map(|rule| LaunchFile {
+                path: PathBuf::from(self.fill(&rule.path)),
+                content: self.fill(&rule.content),
+                mode: rule.mode,
+            })
+            .collect();
+        if rules.environment == Environment::Clear {
+            // A file's missing parents are made: so these two directories are there.
+            for dir in [&self.home, &self.tmp] {
+                let path = dir.join(".keep");
+                files.push(LaunchFile { path, content: String::new(), mode: 0o600 });
+            }
+        }
+        files
+    }
+}
+
+fn word(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Anthropic => "anthropic",
+        Dialect::Openai => "openai",
+        Dialect::Gemini => "gemini",
+    }
+}
+
+/// For an agent that speaks any: as the caller says, else as the model's name says, else
+/// the one that the core has a key for.
+fn guess_dialect(model: &str, request: &LaunchRequest<'_>) -> Dialect {
+    let value = |name: &str| {
+        request.environment.iter().find(|(known, _)| known == name).map(|(_, v)| v.as_str())
+    };
+    let said = value("DASH_DIALECT").unwrap_or_default();
+    let all = [Dialect::Anthropic, Dialect::Openai, Dialect::Gemini];
+    if let Some(dialect) = all.into_iter().find(|dialect| word(*dialect) == said) {
+        return dialect;
+    }
+    let named = |prefixes: &[&str]| prefixes.iter().any(|prefix| model.starts_with(prefix));
+    if named(&["claude"]) {
+        return Dialect::Anthropic;
+    }
+    if named(&["gpt", "o1", "o3", "o4", "codex"]) {
+        return Dialect::Openai;
+    }
+    match (value("ANTHROPIC_API_KEY"), value("OPENAI_API_KEY")) {
+        (None, Some(key)) if !key.is_empty() => Dialect::Openai,
+        _ => Dialect::Anthropic,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+use super::*;
+use crate::agents::Catalog;
+
+const TASK: &str = "--say \"hi\"\nü";
+
+/// A request that a test can bend before it is used.
+struct Given {
+    task: String,
+    model: Option<&'static str>,
+    command: Vec<String>,
+    environment: Vec<(String, String)>,
+    session: Option<&'static str>,
+    bin: tempfile::TempDir,
+}
+
+impl Given {
+    fn new() -> Self {
+        let bin = tempfile::tempdir().unwrap();
+        for name in ["claude", "codex"] {
+            let file = bin.path().join(name);
+            std::fs::write(&file, "").unwrap();
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+                .unwrap();
+        }
+        let environment = [("HOME", "/home/u"), ("ANTHROPIC_API_KEY", "real"), ("EDITOR", "vi")];
+        Self {
+            task: TASK.to_owned(),
+            model: None,
+            command: Vec::new(),
+            environment: environment.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(),
+            session: None,
+            bin,
+        }
+    }
+
+    fn launch(&self, adapter: &str) -> Result<Launch, LaunchError> {
+        Catalog::load(None).get(adapter).unwrap().launch(&LaunchRequest {
+            attempt: &AttemptId::new("ag-01-1"),
+            agent: &AgentId::new("ag-01"),
+            swarm: &SwarmId::new("sw-1"),
+            task: &self.task,
+            model: self.model,
+            cwd: Path::new("/w/\"x\""),
+            private: Path::new("/p"),
+            command: &self.command,
+            token: "dash-0123456789abcdefghij",
+            path: self.bin.path().to_str().unwrap(),
+            environment: &self.environment,
+            agent_socket: Path::new("/run/a/ag-01-1"),
+            dash: Path::new("/opt/dash"),
+            session: self.session,
+        })
+    }
+
+    fn program(&self, name: &str) -> String {
+        self.bin.path().join(name).to_str().unwrap().to_owned()
+    }
+}
+
+fn value<'a>(launch: &'a Launch, name: &str) -> Option<&'a str> {
+    launch.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+#[test]
+fn every_agent_finds_dash_and_the_gateway() {
+    let given = Given::new();
+    for adapter in Catalog::load(None).names() {
+        let launch = given.launch(&adapter).unwrap();
+        for (name, expected) in [
+            ("DASH_SOCKET", "/run/a/ag-01-1"),
+            ("DASH_AGENT", "ag-01"),
+            ("DASH_ATTEMPT", "ag-01-1"),
+            ("DASH_TOKEN", "dash-0123456789abcdefghij"),
+            ("ANTHROPIC_BASE_URL", "@DASH_GATEWAY@"),
+            ("ANTHROPIC_API_KEY", "dash-0123456789abcdefghij"),
+            ("OPENAI_BASE_URL", "@DASH_GATEWAY@/v1"),
+            ("OPENAI_API_KEY", "dash-0123456789abcdefghij"),
+            ("GOOGLE_GEMINI_BASE_URL", "@DASH_GATEWAY@"),
+            ("GEMINI_API_KEY", "dash-0123456789abcdefghij"),
+            ("NO_PROXY", "127.0.0.1,localhost"),
+            ("TERM", "xterm-256color"),
+            ("COLORTERM", "truecolor"),
+            ("PATH", given.bin.path().to_str().unwrap()),
+        ] {
+            assert_eq!(value(&launch, name), Some(expected), "{adapter} {name}");
+        }
+        assert!(launch.env.iter().all(|(_, value)| value != "real"), "{adapter}");
+        let names: Vec<_> = launch.env.iter().map(|(name, _)| name).collect();
+        assert!(names.is_sorted() && names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}
+
+#[test]
+fn a_command_runs_as_it_is_and_a_task_in_a_shell() {
+    let mut given = Given::new();
+    let launch = given.launch("command").unwrap();
+    assert_eq!(launch.argv, ["/bin/sh", "-c", TASK]);
+    assert!(!launch.stdin_null);
+    assert_eq!(value(&launch, "HOME"), Some("/home/u"));
+    assert_eq!(value(&launch, "EDITOR"), Some("vi"));
+    assert_eq!(launch.files, []);
+    given.command = ["echo", "$HOME; x"].map(str::to_owned).to_vec();
+    assert_eq!(given.launch("command").unwrap().argv, ["echo", "$HOME; x"]);
+    given.command.clear();
+    given.task = " \n".to_owned();
+    assert_eq!(
+        given.launch("command"),
+        Err(LaunchError::NoCommand { adapter: "command".to_owned() })
+    );
+}
+
+#[test]
+fn claude_starts_headless_in_a_home_of_its_own() {
+    let mut given = Given::new();
+    given.model = Some("sonnet");
+    let launch = given.launch("claude").unwrap();
+    assert_eq!(launch.argv[0], given.program("claude"));
+    assert_eq!(launch.argv[1..3], ["-p", "--output-format"]);
+    let end = ["--model", "sonnet", "--", TASK];
+    assert_eq!(launch.argv[launch.argv.len() - 4..], end);
+    assert!(launch.stdin_null);
+    assert_eq!(value(&launch, "HOME"), Some("/p/home"));
+    assert_eq!(value(&launch, "TMPDIR"), Some("/p/tmp"));
+    assert_eq!(value(&launch, "CLAUDE_CONFIG_DIR"), Some("/p/claude"));
+    assert_eq!(value(&launch, "ANTHROPIC_MODEL"), Some("sonnet"));
+    assert_eq!(value(&launch, "EDITOR"), None);
+    let file = |path: &str| launch.files.iter().find(|f| f.path == Path::new(path)).unwrap();
+    let known: serde_json::Value =
+        serde_json::from_str(&file("/p/claude/.claude.json").content).unwrap();
+    assert_eq!(known["customApiKeyResponses"]["approved"][0], "0123456789abcdefghij");
+    assert_eq!(known["projects"]["/w/\"x\""]["hasTrustDialogAccepted"], true);
+    assert_eq!(file("/p/claude/.claude.json").mode, 0o600);
+    assert!(file("/p/home/.keep").content.is_empty() && file("/p/tmp/.keep").content.is_empty());
+    given.model = None;
+    let launch = given.launch("claude").unwrap();
+    assert!(!launch.argv.contains(&"--model".to_owned()));
+    assert_eq!(value(&launch, "ANTHROPIC_MODEL"), None);
+    given.session = Some("s-1");
+    assert!(given.launch("claude").unwrap().argv.windows(2).any(|w| w == ["--resume", "s-1"]));
+}
+
+#[test]
+fn codex_is_configured_by_arguments() {
+    let mut given = Given::new();
+    let launch = given.launch("codex").unwrap();
+    assert_eq!(launch.argv[1], "exec");
+    assert_eq!(launch.argv[launch.argv.len() - 2..], ["--", TASK]);
+    let provider = launch.argv.iter().find(|a| a.starts_with("model_providers")).unwrap();
+    let provider: toml::Table = provider.parse().unwrap();
+    assert_eq!(provider["model_providers"]["dash"]["base_url"].as_str(), Some("@DASH_GATEWAY@/v1"));
+    assert_eq!(value(&launch, "CODEX_HOME"), Some("/p/codex"));
+    given.session = Some("t-1");
+    let argv = given.launch("codex").unwrap().argv;
+    assert_eq!(argv[1..3], ["exec", "resume"]);
+    assert_eq!(argv[argv.len() - 3..], ["--", "t-1", TASK]);
+}
+
+#[test]
+fn mini_gets_a_dialect_and_a_model() {
+    let mut given = Given::new();
+    let launch = given.launch("mini").unwrap();
+    assert_eq!(launch.argv, ["/opt/dash", "__mini"]);
+    assert_eq!(value(&launch, "DASH_TASK"), Some(TASK));
+    assert!(value(&launch, "DASH_MODEL").unwrap().starts_with("claude"));
+    for (model, variables, expected) in [
+        (None, vec![], "anthropic"),
+        (None, vec![("OPENAI_API_KEY", "k")], "openai"),
+        (None, vec![("OPENAI_API_KEY", "k"), ("ANTHROPIC_API_KEY", "k")], "anthropic"),
+        (Some("gpt-x"), vec![("ANTHROPIC_API_KEY", "k")], "openai"),
+        (Some("claude-x"), vec![("OPENAI_API_KEY", "k")], "anthropic"),
+        (Some("claude-x"), vec![("DASH_DIALECT", "openai")], "openai"),
+    ] {
+        given.model = model;
+        given.environment =
+            variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let launch = given.launch("mini").unwrap();
+        assert_eq!(value(&launch, "DASH_DIALECT"), Some(expected), "{model:?} {variables:?}");
+        if model.is_some() {
+            assert_eq!(value(&launch, "DASH_MODEL"), model);
+        }
+    }
+}
+
+#[test]
+fn says_why_it_cannot_launch() {
+    let mut given = Given::new();
+    std::fs::remove_file(given.program("codex")).unwrap();
+    assert_eq!(
+        given.launch("codex").unwrap_err().to_string(),
+        "codex is not installed: no `codex` on PATH (install it with `npm install -g @openai/codex`)"
+    );
+    given.session = Some("s");
+    assert_eq!(given.launch("mini"), Err(LaunchError::CannotResume { adapter: "mini".to_owned() }));
+    given.session = None;
+    given.task = String::new();
+    assert_eq!(given.launch("mini"), Err(LaunchError::NoTask { adapter: "mini".to_owned() }));
+    given.task = "a\0b".to_owned();
+    assert_eq!(given.launch("mini"), Err(LaunchError::Nul { what: "the task" }));
+    given.task = "x".repeat(200_000);
+    let said = given.launch("claude").unwrap_err().to_string();
+    assert!(said.starts_with("the task of 200000 bytes does not fit"), "{said}");
+}

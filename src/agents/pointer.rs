@@ -1,0 +1,170 @@
+//! Finding things in a JSON object: pointers with `*`, and patterns of objects.
+
+use super::problem::nearest;
+use serde_json::Value;
+
+/// `/usage/input_tokens`, `/content/*/text`; `` is the whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pointer(Vec<String>);
+
+impl Pointer {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if !text.is_empty() && !text.starts_with('/') {
+            return Err(format!("a pointer begins with `/`: `{text}`"));
+        }
+        let words = text.split('/').skip(1);
+        Ok(Self(words.map(|word| word.replace("~1", "/").replace("~0", "~")).collect()))
+    }
+
+    fn all<'a>(&self, root: &'a Value) -> Vec<&'a Value> {
+        let mut found = vec![root];
+        for word in &self.0 {
+            found = found
+                .into_iter()
+                .flat_map(|value| match (value, word.as_str()) {
+                    (Value::Array(list), "*") => list.iter().collect(),
+                    (Value::Object(map), "*") => map.values().collect(),
+                    (Value::Array(list), index) => {
+                        index.parse().ok().and_then(|i: usize| list.get(i)).into_iter().collect()
+                    }
+                    (Value::Object(map), key) => map.get(key).into_iter().collect(),
+                    (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_), _) => {
+                        Vec::new()
+                    }
+                })
+                .collect();
+        }
+        found.retain(|value| !value.is_null());
+        found
+    }
+
+    /// Strings as they are, anything else as JSON; several joined by a newline. None where
+    /// nothing is there, or nothing but blanks.
+    pub fn text(&self, root: &Value) -> Option<String> {
+        let words: Vec<String> = self
+            .all(root)
+            .into_iter()
+            .map(|value| match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            })
+            .collect();
+        let text = words.join("\n");
+        (!text.trim().is_empty()).then_some(text)
+    }
+
+    /// The sum of the numbers found; none where there is none.
+    pub fn sum(&self, root: &Value) -> Option<u64> {
+        let numbers: Vec<u64> = self
+            .all(root)
+            .into_iter()
+            .filter_map(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()))
+            .collect();
+        (!numbers.is_empty()).then(|| numbers.iter().fold(0u64, |a, b| a.saturating_add(*b)))
+    }
+}
+
+/// True if all that `pattern` asks for is in `value`.
+pub fn fits(pattern: &Value, value: Option<&Value>) -> bool {
+    match (pattern, value) {
+        (Value::Object(keys), Some(Value::Object(map))) => {
+            keys.iter().all(|(key, wanted)| fits(wanted, map.get(key)))
+        }
+        (Value::Array(any), _) => any.iter().any(|wanted| fits(wanted, value)),
+        (Value::String(star), Some(found)) if star == "*" => !found.is_null(),
+        (wanted, Some(found)) => wanted == found,
+        (_, None) => false,
+    }
+}
+
+/// Text with `{/pointer}` in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Detail(Vec<(String, Option<Pointer>)>);
+
+impl Detail {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, inside)) = rest.split_once("{/") {
+            let Some((path, after)) = inside.split_once('}') else {
+                return Err(format!("`{{/` without `}}` in `{text}`"));
+            };
+            parts.push((before.to_owned(), Some(Pointer::parse(&format!("/{path}"))?)));
+            rest = after;
+        }
+        parts.push((rest.to_owned(), None));
+        Ok(Self(parts))
+    }
+
+    /// One line, at most 120 characters.
+    pub fn fill(&self, root: &Value) -> String {
+        let mut out = String::new();
+        for (plain, pointer) in &self.0 {
+            out.push_str(plain);
+            if let Some(text) = pointer.as_ref().and_then(|pointer| pointer.text(root)) {
+                out.push_str(&text);
+            }
+        }
+        let line = out.split_whitespace().collect::<Vec<_>>().join(" ");
+        line.chars().take(120).collect()
+    }
+}
+
+/// The stop reasons of the result's contract that an adapter may give.
+const STOP_REASONS: [&str; 5] = ["finished", "budget", "overloaded", "timeout", "error"];
+
+pub fn stop_reason(word: &str) -> Result<String, String> {
+    if STOP_REASONS.contains(&word) {
+        return Ok(word.to_owned());
+    }
+    let meant = nearest(word, STOP_REASONS.into_iter()).unwrap_or(STOP_REASONS[4]);
+    Err(format!("unknown stop reason `{word}`, did you mean `{meant}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn points_joins_and_adds() {
+        let value = json!({"a": [{"t": "x", "n": 1}, {"n": 2}, {"t": "y"}], "b": {"c": null},
+            "m": {"one": {"n": 3}, "two": {"n": 4}}, "k/l": "s"});
+        let text = |path: &str| Pointer::parse(path).unwrap().text(&value);
+        assert_eq!(text("/a/*/t"), Some("x\ny".to_owned()));
+        assert_eq!(text("/a/1/n"), Some("2".to_owned()));
+        assert_eq!(text("/b/c"), None);
+        assert_eq!(text("/k~1l"), Some("s".to_owned()));
+        assert_eq!(Pointer::parse("/m/*/n").unwrap().sum(&value), Some(7));
+        assert_eq!(Pointer::parse("/a/*/n").unwrap().sum(&value), Some(3));
+        assert_eq!(Pointer::parse("/z").unwrap().sum(&value), None);
+        assert!(Pointer::parse("a").is_err());
+    }
+
+    #[test]
+    fn patterns_fit_parts() {
+        let value = json!({"type": "result", "is_error": true, "e": {"status": 429}, "n": null});
+        for (pattern, expected) in [
+            (json!({"type": "result"}), true),
+            (json!({"type": "result", "is_error": false}), false),
+            (json!({"e": {"status": [429, 529]}}), true),
+            (json!({"e": {"status": [402]}}), false),
+            (json!({"e": "*"}), true),
+            (json!({"n": "*"}), false),
+            (json!({"x": "*"}), false),
+            (json!({}), true),
+        ] {
+            assert_eq!(fits(&pattern, Some(&value)), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn details_are_one_short_line() {
+        let detail = Detail::parse("tool {/name}: {/input/command}").unwrap();
+        assert_eq!(
+            detail.fill(&json!({"name": "Bash", "input": {"command": "a\nb"}})),
+            "tool Bash: a b"
+        );
+        assert!(Detail::parse("{/x").is_err());
+    }
+}

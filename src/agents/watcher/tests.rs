@@ -1,0 +1,220 @@
+use super::*;
+use crate::agents::{Adapter, Catalog};
+
+const OK: Exit = Exit { code: Some(0), signal: None };
+const FAILED: Exit = Exit { code: Some(1), signal: None };
+const KILLED: Exit = Exit { code: None, signal: Some(9) };
+
+fn built_in(name: &str) -> Watcher {
+    Catalog::load(None).get(name).unwrap().watcher()
+}
+
+fn with_rules(rules: &str) -> Watcher {
+    let head = "name = 'x'\nsummary = ''\n[program]\nname = 'x'\n[launch]\n";
+    Adapter::parse("test", &format!("{head}{rules}")).unwrap().watcher()
+}
+
+fn screen(lines: &[&str]) -> ScreenDump {
+    let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+    ScreenDump { lines, ..ScreenDump::default() }
+}
+
+/// `source state reason detail` of each signal, `session ID` of a session.
+fn told(seen: &[Observation]) -> Vec<String> {
+    seen.iter()
+        .map(|one| match one {
+            Observation::Signal(s) => {
+                format!("{:?} {} [{}] {}", s.source, s.state, s.reason, s.detail)
+            }
+            Observation::Session(session) => format!("session {session}"),
+        })
+        .collect()
+}
+
+#[test]
+fn a_command_is_judged_by_its_exit() {
+    let shown = screen(&["$ make", "", "error: no rule", ""]);
+    let mut watcher = built_in("command");
+    assert_eq!(watcher.output(b"{\"type\":\"result\"}\r\n"), []);
+    let done = watcher.finish(OK, &shown);
+    assert_eq!((done.outcome, done.stop_reason.as_str()), (Outcome::Done, "finished"));
+    assert_eq!((done.text.as_str(), done.error.as_str()), ("$ make\nerror: no rule", ""));
+    let failed = built_in("command").finish(FAILED, &shown);
+    assert_eq!((failed.outcome, failed.stop_reason.as_str()), (Outcome::Failed, "exit"));
+    assert_eq!(failed.error, "exit 1: error: no rule");
+    let killed = built_in("command").finish(KILLED, &screen(&[]));
+    assert_eq!((killed.stop_reason.as_str(), killed.error.as_str()), ("signal", "signal 9"));
+    let long: Vec<String> = (0..60).map(|n| format!("line {n}")).collect();
+    let shown = ScreenDump { lines: long, ..ScreenDump::default() };
+    let text = built_in("command").finish(OK, &shown).text;
+    assert_eq!(text.lines().count(), 40);
+    assert!(text.starts_with("line 20\n") && text.ends_with("line 59"));
+}
+
+#[test]
+fn mini_is_judged_by_its_last_word_and_its_exit() {
+    let done = br#"{"type":"result","outcome":"done","text":"made it","usage":{"input":10,"output":2,"cache_read":3,"cache_write":4},"turns":2}"#;
+    let refused = br#"{"type":"result","outcome":"failed","text":"","error":"HTTP 402: spent","api_error_status":402,"usage":{"input":1,"output":0}}"#;
+    let mut watcher = built_in("mini");
+    watcher.output(b"\x1b[1m$ ls\x1b[0m\r\nfile\r\n");
+    watcher.output(done);
+    watcher.output(b"\r\n");
+    let result = watcher.finish(OK, &screen(&[]));
+    assert_eq!((result.outcome, result.text.as_str()), (Outcome::Done, "made it"));
+    let usage = Tokens { input: 10, output: 2, cache_read: 3, cache_write: 4 };
+    assert_eq!(result.reported, Some(usage));
+
+    // Without the newline that should end it, and with an exit code that contradicts it.
+    let mut watcher = built_in("mini");
+    watcher.output(done);
+    let result = watcher.finish(KILLED, &screen(&[]));
+    assert_eq!((result.outcome, result.stop_reason.as_str()), (Outcome::Failed, "signal"));
+
+    let mut watcher = built_in("mini");
+    watcher.output(refused);
+    let result = watcher.finish(FAILED, &screen(&[]));
+    assert_eq!((result.outcome, result.stop_reason.as_str()), (Outcome::Failed, "budget"));
+    assert_eq!(result.error, "HTTP 402: spent");
+}
+
+#[test]
+fn no_verdict_is_a_failure_whatever_the_code() {
+    let mut watcher = built_in("claude");
+    watcher
+        .output(b"{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s\"}\r\nsegfault\r\n");
+    let result = watcher.finish(OK, &screen(&["on screen"]));
+    assert_eq!((result.outcome, result.stop_reason.as_str()), (Outcome::Failed, "error"));
+    assert_eq!(result.error, "it ended without a result: segfault");
+    assert_eq!(result.session.as_deref(), Some("s"));
+    let result = built_in("claude").finish(KILLED, &screen(&["on screen"]));
+    assert_eq!(
+        (result.stop_reason.as_str(), result.error.as_str()),
+        ("signal", "signal 9: on screen")
+    );
+}
+
+#[test]
+fn status_sequences_are_understood() {
+    let mut watcher = built_in("command");
+    let mut seen = Vec::new();
+    for (state, kind, message) in [
+        ("idle", "", ""),
+        ("working", "", ""),
+        ("working", "", ""),
+        ("working", "", "reading"),
+        ("blocked", "permission", "approve Bash: rm x"),
+        ("blocked", "", ""),
+        ("done", "", ""),
+        ("clear", "", ""),
+        ("a later word", "", ""),
+    ] {
+        seen.extend(watcher.status(state, kind, message, None));
+    }
+    assert_eq!(
+        told(&seen),
+        [
+            "Osc7501 idle [] idle",
+            "Osc7501 working [] working",
+            "Osc7501 working [] working: reading",
+            "Osc7501 waiting [permission] blocked: approve Bash: rm x",
+            "Osc7501 waiting [input] blocked",
+            "Osc7501 idle [] done",
+            "Osc7501 idle [] clear",
+        ]
+    );
+}
+
+#[test]
+fn gauges_speak_by_progress_title_and_rows() {
+    let rules = "[watch]\nprogress_off_is_idle = true\n\
+        [[title]]\nname = 'busy'\npattern = '^✦'\nstate = 'working'\n\
+        [[screen]]\nname = 'asks'\npattern = '\\[y/n\\]$'\nrows = 2\nstate = 'waiting'\nreason = 'permission'\n\
+        [[screen]]\nname = 'else'\npattern = ''\nstate = 'working'\n";
+    let mut watcher = with_rules(rules);
+    let gauge = |busy: bool, progress, title: &str, bottom: &[&str]| KeeperGauge {
+        busy,
+        progress,
+        title: title.to_owned(),
+        bottom: bottom.iter().map(|row| (*row).to_owned()).collect(),
+        ..KeeperGauge::default()
+    };
+    let mut seen = Vec::new();
+    for one in [
+        gauge(false, None, "", &[]),
+        gauge(true, Some(40), "", &["go on? [y/n]", "old", "new"]),
+        gauge(true, Some(40), "", &["old", "go on? [y/n]", "hint"]),
+        gauge(false, None, "✦ Working", &["go on"]),
+        gauge(false, None, "✦ Working", &["go on"]),
+    ] {
+        seen.extend(watcher.gauge(&one));
+    }
+    assert_eq!(
+        told(&seen),
+        [
+            "Terminal working [] OSC 9;4",
+            "Screen working [] screen: else",
+            "Screen waiting [permission] screen: asks",
+            "Terminal idle [] OSC 9;4 off",
+            "Terminal working [] title: busy",
+            "Screen working [] screen: else",
+        ]
+    );
+    let Some(Observation::Signal(first)) = seen.first() else { panic!("no signal") };
+    assert_eq!(first.progress, Some(40));
+}
+
+/// The shape of OpenClaw's envelope: one object over several lines, at the end.
+#[test]
+fn reads_one_object_over_several_lines() {
+    let rules = "[watch]\noutput = 'json'\njudge = 'output'\n\
+        [[output]]\nwhen = { ok = true }\ntext = ['/payloads/*/text']\nsession = '/sessionId'\noutcome = 'done'\n\
+        usage = { input = '/usage/input', output = '/usage/output', cache_read = '/usage/cacheRead' }\n";
+    let envelope = serde_json::json!({"ok": true, "payloads": [{"text": "a"}, {"text": "b"}],
+        "usage": {"input": 5, "output": 1, "cacheRead": 2}, "sessionId": "s"});
+    let pretty = serde_json::to_string_pretty(&envelope).unwrap().replace('\n', "\r\n");
+    for chunk in [1, 7, 4096] {
+        let mut watcher = with_rules(rules);
+        for part in
+            format!("starting\r\n{{odd\r\n}}\r\n{pretty}\r\nbye\r\n").as_bytes().chunks(chunk)
+        {
+            watcher.output(part);
+        }
+        let result = watcher.finish(FAILED, &screen(&[]));
+        assert_eq!((result.outcome, result.text.as_str()), (Outcome::Done, "a\nb"));
+        assert_eq!(result.session.as_deref(), Some("s"));
+        assert_eq!(result.reported.unwrap().cache_read, 2);
+    }
+}
+
+/// opencode reports each step's usage, pi the stop reason of its last turn.
+#[test]
+fn adds_up_and_takes_the_last_verdict() {
+    let rules = "[watch]\noutput = 'json-lines'\njudge = 'output'\n[stop_reasons]\n418 = 'timeout'\n\
+        [[output]]\nwhen = { type = 'step' }\nusage = { input = '/t/in', output = '/t/out', add = true, input_includes_cache = true, cache_read = '/t/c' }\noutcome = 'done'\n\
+        [[output]]\nwhen = { type = 'error', code = [418, 419] }\nerror = ['/data/message', '/name']\nstatus = '/code'\noutcome = 'failed'\n\
+        [[output]]\nwhen = { type = 'error', code = 'odd' }\nstop_reason = 'overloaded'\noutcome = 'failed'\n";
+    let mut watcher = with_rules(rules);
+    watcher.output(b"{\"type\":\"step\",\"t\":{\"in\":10,\"out\":1,\"c\":4}}\n");
+    watcher.output(b"{\"type\":\"step\",\"t\":{\"in\":5,\"out\":1}}\n");
+    watcher.output(b"{\"type\":\"error\",\"code\":418,\"name\":\"Teapot\"}\n");
+    let result = watcher.finish(OK, &screen(&[]));
+    assert_eq!(
+        result.reported,
+        Some(Tokens { input: 11, output: 2, cache_read: 4, cache_write: 0 })
+    );
+    assert_eq!((result.outcome, result.stop_reason.as_str()), (Outcome::Failed, "timeout"));
+    assert_eq!(result.error, "Teapot");
+    let mut watcher = with_rules(rules);
+    watcher.output(b"{\"type\":\"error\",\"code\":\"odd\"}\n");
+    assert_eq!(watcher.finish(OK, &screen(&[])).stop_reason, "overloaded");
+}
+
+#[test]
+fn long_texts_are_cut_between_characters() {
+    let text = "ü".repeat(MAX_TEXT);
+    let line = serde_json::json!({"type": "result", "outcome": "done", "text": text}).to_string();
+    let mut watcher = built_in("mini");
+    watcher.output(line.as_bytes());
+    let result = watcher.finish(OK, &screen(&[]));
+    assert!(result.text.len() <= MAX_TEXT && result.text.ends_with('…'));
+}

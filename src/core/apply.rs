@@ -1,0 +1,306 @@
+//! `apply`: the only mutation of the state. Total: an event about something that is gone
+//! changes nothing but `seq`.
+
+use super::state::{Agent, Attempt, Phase, Retry, State, Swarm, Worktree};
+use crate::model::{
+    AgentId, AgentState, AttemptId, Event, EventRecord, ItemState, Outcome, Stamp, SwarmId,
+    SwarmState,
+};
+
+/// Applies one committed event. Events come in the order of `seq`.
+pub fn apply(state: &mut State, record: &EventRecord) {
+    state.seq = record.seq;
+    let at = record.time;
+    match &record.event {
+        Event::CoreStarted { epoch, .. } => state.epoch = *epoch,
+        Event::SwarmCreated { name, spec } => {
+            let Some(id) = record.swarm.clone() else { return };
+            state.swarms_made += 1;
+            let mut spec = (**spec).clone();
+            let queue = spec.items.take().is_some();
+            state.swarms.insert(id.clone(), new_swarm(id, name.clone(), spec, queue, at));
+        }
+        Event::ItemAdded { item } => {
+            if let Some(swarm) = state.swarms.get_mut(&item.swarm) {
+                swarm.items.push((**item).clone());
+            }
+        }
+        Event::AgentAdded { name, parent, adapter, model, cwd } => {
+            let (Some(swarm), Some(id)) = (&record.swarm, &record.agent) else { return };
+            state.agents_made += 1;
+            if let Some(swarm) = state.swarms.get_mut(swarm) {
+                swarm.agents.push(id.clone());
+            }
+            let agent = Agent {
+                id: id.clone(),
+                name: name.clone(),
+                swarm: swarm.clone(),
+                parent: parent.clone(),
+                adapter: adapter.clone(),
+                model: model.clone(),
+                cwd: cwd.clone(),
+                worktree: None,
+                state: AgentState::Queued,
+                reason: String::new(),
+                since: at,
+                ended_at: None,
+                attempts: 0,
+                current: None,
+                latest: None,
+                retry: None,
+                items_done: 0,
+                items_failed: 0,
+                tokens: Default::default(),
+                cost: Default::default(),
+                provider: String::new(),
+                seen_model: String::new(),
+            };
+            state.agents.insert(id.clone(), agent);
+        }
+        Event::WorktreeMade { path, branch, base } => {
+            with_agent(state, record, |agent| {
+                agent.worktree = Some(Worktree {
+                    path: path.clone(),
+                    branch: branch.clone(),
+                    base: base.clone(),
+                });
+            });
+        }
+        Event::AttemptPlanned { number, index } => plan(state, record, *number, *index),
+        Event::SwarmEnded { state: end, .. } => {
+            if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.get_mut(id)) {
+                swarm.state = *end;
+                swarm.ended_at = Some(at);
+            }
+        }
+        Event::SwarmRemoved => {
+            if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.remove(id)) {
+                state.agents.retain(|_, agent| agent.swarm != swarm.id);
+                state.attempts.retain(|_, attempt| attempt.swarm != swarm.id);
+            }
+        }
+        Event::StateChanged { state: to, reason } => with_agent(state, record, |agent| {
+            enter(agent, *to, reason.clone(), at);
+        }),
+        Event::RetryPlanned { at: due, number } => {
+            let index = attempt_of(state, record).map_or(1, |attempt| attempt.index);
+            with_agent(state, record, |agent| {
+                agent.retry = Some(Retry { at: *due, number: *number, index });
+            });
+        }
+        Event::ItemEnded { index, done } => end_item(state, record, *index, *done),
+        Event::ModelCalled { provider, model, tokens, cost_micros, status, .. } => {
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.tokens += *tokens;
+                attempt.cost += *cost_micros;
+            }
+            with_agent(state, record, |agent| {
+                agent.tokens += *tokens;
+                agent.cost += *cost_micros;
+                agent.provider.clone_from(provider);
+                if *status < 400 {
+                    agent.seen_model.clone_from(model);
+                }
+            });
+            if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.get_mut(id)) {
+                swarm.tokens += *tokens;
+                swarm.cost += *cost_micros;
+            }
+        }
+        Event::StopAsked { why } => match &record.attempt {
+            Some(id) => {
+                if let Some(attempt) = state.attempts.get_mut(id) {
+                    attempt.stop = Some(why.clone());
+                }
+            }
+            None => {
+                if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.get_mut(id)) {
+                    swarm.stopping = true;
+                }
+            }
+        },
+        Event::AttemptStarted { pid } => {
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.phase = Phase::Running;
+                attempt.pid = Some(*pid);
+                attempt.started_at = Some(at);
+            }
+        }
+        Event::AttemptEnded { exit, result } => {
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.phase = Phase::Ended;
+                attempt.exit = *exit;
+                attempt.ended_at = Some(at);
+                if result.session.is_some() {
+                    attempt.session.clone_from(&result.session);
+                }
+                attempt.result = Some((**result).clone());
+            }
+            with_agent(state, record, |agent| agent.current = None);
+        }
+        Event::SessionNamed { session } => {
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.session = Some(session.clone());
+            }
+        }
+        Event::Signalled { signal } => {
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.signals.retain(|(old, _)| old.source != signal.source);
+                attempt.signals.push((signal.clone(), at));
+                attempt.signals.sort_by_key(|(signal, _)| signal.source);
+            }
+        }
+        Event::FactTaken { n, offset } => {
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.fact_n = *n;
+                attempt.fact_offset = *offset;
+            }
+        }
+        Event::DiskFull => set_disk_full(state, record, true),
+        Event::DiskBack => set_disk_full(state, record, false),
+        Event::InputSent { .. } | Event::RecordingCut { .. } => {}
+    }
+}
+
+fn new_swarm(
+    id: SwarmId,
+    name: String,
+    spec: crate::model::SwarmSpec,
+    queue: bool,
+    at: Stamp,
+) -> Swarm {
+    Swarm {
+        id,
+        name,
+        spec,
+        queue,
+        state: SwarmState::Working,
+        stopping: false,
+        created_at: at,
+        started_at: None,
+        ended_at: None,
+        items: Vec::new(),
+        agents: Vec::new(),
+        tokens: Default::default(),
+        cost: Default::default(),
+    }
+}
+
+fn plan(state: &mut State, record: &EventRecord, number: u32, index: u32) {
+    let (Some(swarm_id), Some(agent_id), Some(id)) =
+        (&record.swarm, &record.agent, &record.attempt)
+    else {
+        return;
+    };
+    let at = record.time;
+    if let Some(swarm) = state.swarms.get_mut(swarm_id) {
+        swarm.started_at.get_or_insert(at);
+        swarm.state = SwarmState::Working;
+        swarm.stopping = false;
+        swarm.ended_at = None;
+        if let Some(item) = (index as usize).checked_sub(1).and_then(|i| swarm.items.get_mut(i)) {
+            // Tried again after its end: it counts once, by how it ends next.
+            if let Some(before) = item.agent.as_ref().and_then(|id| state.agents.get_mut(id)) {
+                match item.state {
+                    ItemState::Done => before.items_done = before.items_done.saturating_sub(1),
+                    ItemState::Failed => {
+                        before.items_failed = before.items_failed.saturating_sub(1);
+                    }
+                    ItemState::Queued | ItemState::Working | ItemState::Stopped => {}
+                }
+            }
+            item.state = ItemState::Working;
+            item.agent = Some(agent_id.clone());
+            item.attempts += 1;
+        }
+    }
+    if let Some(agent) = state.agents.get_mut(agent_id) {
+        agent.attempts = number;
+        agent.current = Some(id.clone());
+        agent.latest = Some(id.clone());
+        agent.retry = None;
+        agent.ended_at = None;
+        enter(agent, AgentState::Starting, String::new(), at);
+    }
+    state.attempts.insert(id.clone(), new_attempt(id, agent_id, swarm_id, number, index, at));
+}
+
+fn new_attempt(
+    id: &AttemptId,
+    agent: &AgentId,
+    swarm: &SwarmId,
+    number: u32,
+    index: u32,
+    at: Stamp,
+) -> Attempt {
+    Attempt {
+        id: id.clone(),
+        agent: agent.clone(),
+        swarm: swarm.clone(),
+        number,
+        index,
+        phase: Phase::Planned,
+        pid: None,
+        fact_n: 0,
+        fact_offset: 0,
+        planned_at: at,
+        started_at: None,
+        ended_at: None,
+        exit: None,
+        result: None,
+        session: None,
+        stop: None,
+        disk_full: false,
+        signals: Vec::new(),
+        tokens: Default::default(),
+        cost: Default::default(),
+    }
+}
+
+fn end_item(state: &mut State, record: &EventRecord, index: u32, done: bool) {
+    let outcome = attempt_of(state, record)
+        .and_then(|attempt| attempt.result.as_ref())
+        .map(|result| result.outcome);
+    if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.get_mut(id))
+        && let Some(item) = (index as usize).checked_sub(1).and_then(|i| swarm.items.get_mut(i))
+    {
+        item.state = match (done, outcome) {
+            (true, _) => ItemState::Done,
+            (false, Some(Outcome::Stopped)) => ItemState::Stopped,
+            (false, _) => ItemState::Failed,
+        };
+    }
+    with_agent(state, record, |agent| match (done, outcome) {
+        (true, _) => agent.items_done += 1,
+        (false, Some(Outcome::Stopped)) => {}
+        (false, _) => agent.items_failed += 1,
+    });
+}
+
+fn enter(agent: &mut Agent, to: AgentState, reason: String, at: Stamp) {
+    agent.state = to;
+    agent.reason = reason;
+    agent.since = at;
+    if to.is_final() {
+        agent.ended_at = Some(at);
+        agent.retry = None;
+    } else {
+        agent.ended_at = None;
+    }
+}
+
+fn set_disk_full(state: &mut State, record: &EventRecord, full: bool) {
+    if let Some(attempt) = attempt_of(state, record) {
+        attempt.disk_full = full;
+    }
+}
+
+fn attempt_of<'a>(state: &'a mut State, record: &EventRecord) -> Option<&'a mut Attempt> {
+    state.attempts.get_mut(record.attempt.as_ref()?)
+}
+
+fn with_agent(state: &mut State, record: &EventRecord, change: impl FnOnce(&mut Agent)) {
+    if let Some(agent) = record.agent.as_ref().and_then(|id| state.agents.get_mut(id)) {
+        change(agent);
+    }
+}

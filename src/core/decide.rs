@@ -1,0 +1,406 @@
+//! `decide`: what an input means. It reads the state and the time it is given, and answers
+//! with events (to be journaled, then applied) and effects (to be run after that).
+
+use super::{
+    requests,
+    state::{Attempt, Phase, State},
+};
+use crate::model::{
+    AgentId, AgentState, AttemptId, AttemptResult, Command, Event, Exit, Item, Micros, Outcome,
+    Refusal, Signal, Source, Stamp, SwarmId, Tokens,
+};
+use std::path::PathBuf;
+
+/// What reaches the core from outside.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A core took over this world.
+    Start {
+        epoch: u64,
+        pid: u32,
+        version: String,
+    },
+    /// A client's request, already checked against the machine. `crew` names adapter and
+    /// model of each new agent.
+    Request {
+        command: Command,
+        crew: Vec<(String, String)>,
+    },
+    Keeper {
+        attempt: AttemptId,
+        n: u64,
+        offset: u64,
+        news: KeeperNews,
+    },
+    /// The agent is gone, its outcome judged; `n` is the keeper's fact, if one told it.
+    Ended {
+        attempt: AttemptId,
+        n: u64,
+        exit: Option<Exit>,
+        result: Box<AttemptResult>,
+    },
+    Signal {
+        attempt: AttemptId,
+        signal: Signal,
+    },
+    Session {
+        attempt: AttemptId,
+        session: String,
+    },
+    WorktreeMade {
+        agent: AgentId,
+        path: PathBuf,
+        branch: String,
+        base: String,
+    },
+    ModelCall {
+        attempt: AttemptId,
+        provider: String,
+        model: String,
+        status: u16,
+        tokens: Tokens,
+        cost: Micros,
+        priced: bool,
+        duration_ms: u64,
+    },
+    Typed {
+        agent: AgentId,
+        bytes: u64,
+    },
+    Due(Timer),
+}
+
+/// What a keeper reports, beside the end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeeperNews {
+    Started { pid: u32 },
+    DiskFull,
+    DiskBack,
+    Cut { from: u64, to: u64 },
+}
+
+/// Carries the number of what it was set for: a timer from an earlier state is ignored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Timer {
+    Timeout { attempt: AttemptId },
+    Retry { agent: AgentId, number: u32 },
+}
+
+/// What is to be done in the world, after the events are committed. Every effect can be
+/// derived again from the state, so a core that dies in between loses none.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    Launch {
+        attempt: AttemptId,
+    },
+    Stop {
+        attempt: AttemptId,
+    },
+    SetTimer {
+        at: Stamp,
+        timer: Timer,
+    },
+    /// Recordings and clean, merged worktrees of removed attempts.
+    Forget {
+        agents: Vec<AgentId>,
+        attempts: Vec<AttemptId>,
+        worktrees: Vec<super::state::Worktree>,
+    },
+}
+
+/// An event without number and time, which the runtime gives it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    pub swarm: Option<SwarmId>,
+    pub agent: Option<AgentId>,
+    pub attempt: Option<AttemptId>,
+    pub event: Event,
+}
+
+/// What a request made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    Swarm(SwarmId),
+    Agent(AgentId),
+    Item(Box<Item>),
+    Done,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    pub events: Vec<Draft>,
+    pub effects: Vec<Effect>,
+    pub reply: Option<Reply>,
+}
+
+/// Bounds of the whole instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Attempts at once; 0 sets no limit.
+    pub attempts: u32,
+}
+
+impl Draft {
+    pub fn swarm(swarm: &SwarmId, event: Event) -> Self {
+        Self { swarm: Some(swarm.clone()), agent: None, attempt: None, event }
+    }
+
+    pub fn agent(swarm: &SwarmId, agent: &AgentId, event: Event) -> Self {
+        Self { agent: Some(agent.clone()), ..Self::swarm(swarm, event) }
+    }
+
+    pub fn attempt(attempt: &Attempt, event: Event) -> Self {
+        Self {
+            attempt: Some(attempt.id.clone()),
+            ..Self::agent(&attempt.swarm, &attempt.agent, event)
+        }
+    }
+}
+
+/// States what `input` means at `now`.
+///
+/// # Errors
+/// Only requests are refused; anything else that no longer fits the state (a late answer,
+/// a timer of an earlier attempt) means nothing and gives an empty decision.
+pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal> {
+    let mut decision = Decision::default();
+    match input {
+        Input::Start { epoch, pid, version } => decision.events.push(Draft {
+            swarm: None,
+            agent: None,
+            attempt: None,
+            event: Event::CoreStarted { epoch, pid, version },
+        }),
+        Input::Request { command, crew } => return requests::request(state, command, &crew),
+        Input::Keeper { attempt, n, offset, news } => {
+            if let Some(attempt) = fresh(state, &attempt, n) {
+                keeper_news(state, now, attempt, n, offset, news, &mut decision);
+            }
+        }
+        Input::Ended { attempt, n, exit, result } => {
+            if let Some(attempt) = live(state, &attempt) {
+                ended(state, now, attempt, n, exit, result, &mut decision);
+            }
+        }
+        Input::Signal { attempt, signal } => {
+            if let Some(attempt) = live(state, &attempt) {
+                signalled(state, attempt, signal, &mut decision);
+            }
+        }
+        Input::Session { attempt, session } => {
+            if let Some(attempt) = live(state, &attempt)
+                && attempt.session.as_deref() != Some(&session)
+            {
+                decision.events.push(Draft::attempt(attempt, Event::SessionNamed { session }));
+            }
+        }
+        Input::WorktreeMade { agent, path, branch, base } => {
+            if let Some(agent) = state.agents.get(&agent) {
+                let made = Event::WorktreeMade { path, branch, base };
+                decision.events.push(Draft::agent(&agent.swarm, &agent.id, made));
+            }
+        }
+        Input::ModelCall {
+            attempt,
+            provider,
+            model,
+            status,
+            tokens,
+            cost,
+            priced,
+            duration_ms,
+        } => {
+            // A call may settle after its attempt ended; it is paid for all the same.
+            if let Some(attempt) = state.attempts.get(&attempt) {
+                let called = Event::ModelCalled {
+                    provider,
+                    model,
+                    status,
+                    tokens,
+                    cost_micros: cost,
+                    priced,
+                    duration_ms,
+                };
+                decision.events.push(Draft::attempt(attempt, called));
+            }
+        }
+        Input::Typed { agent, bytes } => {
+            if let Some(agent) = state.agents.get(&agent) {
+                let sent = Event::InputSent { bytes };
+                decision.events.push(Draft::agent(&agent.swarm, &agent.id, sent));
+            }
+        }
+        Input::Due(timer) => due(state, timer, &mut decision),
+    }
+    Ok(decision)
+}
+
+fn live<'a>(state: &'a State, id: &AttemptId) -> Option<&'a Attempt> {
+    state.attempts.get(id).filter(|attempt| attempt.phase != Phase::Ended)
+}
+
+/// A keeper's fact that was not taken over yet.
+fn fresh<'a>(state: &'a State, id: &AttemptId, n: u64) -> Option<&'a Attempt> {
+    live(state, id).filter(|attempt| attempt.fact_n < n)
+}
+
+fn keeper_news(
+    state: &State,
+    now: Stamp,
+    attempt: &Attempt,
+    n: u64,
+    offset: u64,
+    news: KeeperNews,
+    decision: &mut Decision,
+) {
+    decision.events.push(Draft::attempt(attempt, Event::FactTaken { n, offset }));
+    match news {
+        KeeperNews::Started { pid } => {
+            decision.events.push(Draft::attempt(attempt, Event::AttemptStarted { pid }));
+            let runs = Signal {
+                source: Source::Activity,
+                state: AgentState::Working,
+                reason: String::new(),
+                detail: format!("process {pid} runs"),
+                progress: None,
+            };
+            signalled(state, attempt, runs, decision);
+            decision.effects.extend(timeout(state, attempt, now));
+        }
+        KeeperNews::DiskFull => {
+            decision.events.push(Draft::attempt(attempt, Event::DiskFull));
+            let to =
+                Event::StateChanged { state: AgentState::Paused, reason: "disk full".to_owned() };
+            decision.events.push(Draft::attempt(attempt, to));
+        }
+        KeeperNews::DiskBack => {
+            decision.events.push(Draft::attempt(attempt, Event::DiskBack));
+            let (to, reason) = super::explain::state_by_signals(attempt);
+            let back = Event::StateChanged { state: to, reason };
+            decision.events.push(Draft::attempt(attempt, back));
+        }
+        KeeperNews::Cut { from, to } => {
+            decision.events.push(Draft::attempt(attempt, Event::RecordingCut { from, to }));
+        }
+    }
+}
+
+/// The timer that holds `attempt` to its swarm's time limit.
+pub(super) fn timeout(state: &State, attempt: &Attempt, started: Stamp) -> Option<Effect> {
+    let limit = state.swarms.get(&attempt.swarm)?.spec.timeout_ms?;
+    let timer = Timer::Timeout { attempt: attempt.id.clone() };
+    Some(Effect::SetTimer { at: started.plus_ms(limit), timer })
+}
+
+fn signalled(state: &State, attempt: &Attempt, signal: Signal, decision: &mut Decision) {
+    let known = attempt.signals.iter().any(|(old, _)| {
+        old.source == signal.source
+            && (old.state, &old.reason, old.progress)
+                == (signal.state, &signal.reason, signal.progress)
+    });
+    if known {
+        return;
+    }
+    let mut after = attempt.clone();
+    after.signals.retain(|(old, _)| old.source != signal.source);
+    after.signals.push((signal.clone(), Stamp(0)));
+    after.signals.sort_by_key(|(signal, _)| signal.source);
+    decision.events.push(Draft::attempt(attempt, Event::Signalled { signal }));
+    let (to, reason) = super::explain::state_by_signals(&after);
+    let changed = state
+        .agents
+        .get(&attempt.agent)
+        .is_some_and(|agent| (agent.state, agent.reason.as_str()) != (to, reason.as_str()));
+    if changed && !attempt.disk_full {
+        decision.events.push(Draft::attempt(attempt, Event::StateChanged { state: to, reason }));
+    }
+}
+
+fn ended(
+    state: &State,
+    now: Stamp,
+    attempt: &Attempt,
+    n: u64,
+    exit: Option<Exit>,
+    mut result: Box<AttemptResult>,
+    decision: &mut Decision,
+) {
+    if n > attempt.fact_n {
+        let offset = attempt.fact_offset;
+        decision.events.push(Draft::attempt(attempt, Event::FactTaken { n, offset }));
+    }
+    match attempt.stop.as_deref() {
+        // An agent that finished well in the moment of a stop has finished.
+        Some("timeout") if result.outcome != Outcome::Done => {
+            result.outcome = Outcome::Failed;
+            result.stop_reason = "timeout".to_owned();
+            if result.error.is_empty() {
+                result.error = "took longer than its --timeout".to_owned();
+            }
+        }
+        Some(why) if result.outcome != Outcome::Done => {
+            result.outcome = Outcome::Stopped;
+            result.stop_reason = "stopped".to_owned();
+            result.error = why.to_owned();
+        }
+        Some(_) | None => {}
+    }
+    let outcome = result.outcome;
+    let reason = result.stop_reason.clone();
+    decision.events.push(Draft::attempt(attempt, Event::AttemptEnded { exit, result }));
+    let swarm = state.swarms.get(&attempt.swarm);
+    let tries = state.item(&attempt.swarm, attempt.index).map_or(1, |item| item.attempts);
+    let may_retry = swarm.is_some_and(|swarm| !swarm.stopping && tries <= swarm.spec.retries)
+        && !matches!(reason.as_str(), "budget" | "launch");
+    let again = match outcome {
+        Outcome::Failed | Outcome::Lost => may_retry,
+        Outcome::Done | Outcome::Stopped => false,
+    };
+    if again {
+        let number = attempt.number + 1;
+        // 1, 2, 4 … seconds, a minute at most.
+        let wait_ms = 1000u64.saturating_mul(1 << tries.saturating_sub(1).min(6)).min(60_000);
+        let at = now.plus_ms(wait_ms);
+        let because = format!("{reason}, attempt {number} follows");
+        let to = Event::StateChanged { state: AgentState::Retrying, reason: because };
+        decision.events.push(Draft::attempt(attempt, to));
+        decision.events.push(Draft::attempt(attempt, Event::RetryPlanned { at, number }));
+        let timer = Timer::Retry { agent: attempt.agent.clone(), number };
+        decision.effects.push(Effect::SetTimer { at, timer });
+        return;
+    }
+    let done = outcome == Outcome::Done;
+    decision.events.push(Draft::attempt(attempt, Event::ItemEnded { index: attempt.index, done }));
+    let to = match outcome {
+        Outcome::Stopped => Some((AgentState::Stopped, String::new())),
+        Outcome::Lost => Some((AgentState::Lost, "its keeper vanished".to_owned())),
+        // Whether it is done, has failed or takes another item is for `settle` to see.
+        Outcome::Done | Outcome::Failed => None,
+    };
+    if let Some((to, reason)) = to {
+        decision.events.push(Draft::attempt(attempt, Event::StateChanged { state: to, reason }));
+    }
+}
+
+fn due(state: &State, timer: Timer, decision: &mut Decision) {
+    match timer {
+        Timer::Timeout { attempt } => {
+            if let Some(attempt) = live(state, &attempt).filter(|attempt| attempt.stop.is_none()) {
+                let asked = Event::StopAsked { why: "timeout".to_owned() };
+                decision.events.push(Draft::attempt(attempt, asked));
+                decision.effects.push(Effect::Stop { attempt: attempt.id.clone() });
+            }
+        }
+        Timer::Retry { agent, number } => {
+            let Some(agent) = state.agents.get(&agent) else { return };
+            let Some(retry) = agent.retry.filter(|retry| retry.number == number) else { return };
+            let id = agent.id.attempt(number);
+            let planned = Event::AttemptPlanned { number, index: retry.index };
+            decision.events.push(Draft {
+                attempt: Some(id.clone()),
+                ..Draft::agent(&agent.swarm, &agent.id, planned)
+            });
+            decision.effects.push(Effect::Launch { attempt: id });
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What clients ask for: swarms, agents, items, stops, removals.
+
+use super::{
+    decide::{Decision, Draft, Effect, Reply},
+    state::{Agent, State, Swarm},
+};
+use crate::model::{
+    AgentId, AgentSpec, AgentState, Command, Event, Item, ItemState, Refusal, RefusalCode, SwarmId,
+    SwarmSpec,
+};
+
+/// `crew` names adapter and model of each new agent, one entry an agent.
+pub(super) fn request(
+    state: &State,
+    command: Command,
+    crew: &[(String, String)],
+) -> Result<Decision, Refusal> {
+    match command {
+        Command::CreateSwarm { spec } => Ok(create(state, *spec, crew)),
+        Command::SpawnAgent { spec } => spawn(state, *spec, crew),
+        Command::AddItem { swarm, text } => add_item(find_swarm(state, &swarm)?, text),
+        Command::StopSwarm { swarm } => {
+            let swarm = find_swarm(state, &swarm)?;
+            let mut decision = Decision { reply: Some(Reply::Done), ..Decision::default() };
+            if !swarm.state.is_final() {
+                stop_swarm(state, swarm, &mut decision);
+            }
+            Ok(decision)
+        }
+        Command::StopAgent { agent } => {
+            let mut decision = Decision { reply: Some(Reply::Done), ..Decision::default() };
+            stop_agent(state, find_agent(state, &agent)?, "asked to", &mut decision);
+            Ok(decision)
+        }
+        Command::RetryAgent { agent, model } => retry(state, find_agent(state, &agent)?, model),
+        Command::RemoveSwarm { swarm } => remove(state, find_swarm(state, &swarm)?),
+        Command::StopAll => {
+            let mut decision = Decision { reply: Some(Reply::Done), ..Decision::default() };
+            for swarm in state.swarms.values().filter(|swarm| !swarm.state.is_final()) {
+                stop_swarm(state, swarm, &mut decision);
+            }
+            Ok(decision)
+        }
+    }
+}
+
+fn find_swarm<'a>(state: &'a State, id: &SwarmId) -> Result<&'a Swarm, Refusal> {
+    state
+        .swarms
+        .get(id)
+        .ok_or_else(|| Refusal::new(RefusalCode::NotFound, format!("no swarm {id}")))
+}
+
+fn find_agent<'a>(state: &'a State, id: &AgentId) -> Result<&'a Agent, Refusal> {
+    state
+        .agents
+        .get(id)
+        .ok_or_else(|| Refusal::new(RefusalCode::NotFound, format!("no agent {id}")))
+}
+
+fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Decision {
+    let id = SwarmId::numbered(state.swarms_made + 1);
+    let name = free_name(state, &spec, &id);
+    let mut decision = Decision { reply: Some(Reply::Swarm(id.clone())), ..Decision::default() };
+    let texts: Vec<String> = match &spec.items {
+        Some(items) => items.clone(),
+        None => vec![String::new(); crew.len()],
+    };
+    let cwd = spec.cwd.clone();
+    let kept = SwarmSpec { items: spec.items.as_ref().map(|_| Vec::new()), ..spec };
+    let created = Event::SwarmCreated { name, spec: Box::new(kept) };
+    decision.events.push(Draft::swarm(&id, created));
+    for (at, text) in texts.into_iter().enumerate() {
+        let item = Box::new(new_item(&id, at as u32 + 1, text));
+        decision.events.push(Draft::swarm(&id, Event::ItemAdded { item }));
+    }
+    for (at, (adapter, model)) in crew.iter().enumerate() {
+        let agent = AgentId::numbered(state.agents_made + at as u64 + 1);
+        let added = Event::AgentAdded {
+            name: agent.to_string(),
+            parent: None,
+            adapter: adapter.clone(),
+            model: model.clone(),
+            cwd: cwd.clone(),
+        };
+        decision.events.push(Draft::agent(&id, &agent, added));
+    }
+    decision
+}
+
+/// The wished name, made from the task when there is none; a number follows where a swarm
+/// of that name exists.
+fn free_name(state: &State, spec: &SwarmSpec, id: &SwarmId) -> String {
+    let wish = if spec.name.is_empty() { slug(&spec.task) } else { spec.name.clone() };
+    let wish = match (wish.is_empty(), spec.command.first()) {
+        (false, _) => wish,
+        (true, Some(program)) => slug(program.rsplit('/').next().unwrap_or(program)),
+        (true, None) => id.to_string(),
+    };
+    let wish = if wish.is_empty() { id.to_string() } else { wish };
+    let taken = |name: &str| state.swarms.values().any(|swarm| swarm.name == name);
+    if !taken(&wish) {
+        return wish;
+    }
+    (2u32..).map(|n| format!("{wish}-{n}")).find(|name| !taken(name)).unwrap_or(wish)
+}
+
+/// The first words of `text`, lower case, joined by dashes, at most 24 characters.
+fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        let word = word.to_lowercase();
+        if !slug.is_empty() && slug.len() + 1 + word.len() > 24 {
+            break;
+        }
+        if !slug.is_empty() {
+            slug.push('-');
+        }
+        slug.extend(word.chars().take(24));
+    }
+    slug
+}
+
+fn new_item(swarm: &SwarmId, index: u32, text: String) -> Item {
+    Item { swarm: swarm.clone(), index, text, state: ItemState::Queued, agent: None, attempts: 0 }
+}
+
+/// A swarm of one, or one more agent with an item of its own in an existing swarm.
+fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<Decision, Refusal> {
+    let id = AgentId::numbered(state.agents_made + 1);
+    let Some(swarm) = &spec.swarm else {
+        let alone = SwarmSpec {
+            name: spec.name,
+            task: spec.task,
+            agents: 1,
+            cwd: spec.cwd,
+            worktree: spec.worktree,
+            timeout_ms: spec.timeout_ms,
+            retries: spec.retries,
+            command: spec.command,
+            path: spec.path,
+            ..SwarmSpec::default()
+        };
+        let mut decision = create(state, alone, crew);
+        decision.reply = Some(Reply::Agent(id));
+        return Ok(decision);
+    };
+    let swarm = find_swarm(state, swarm)?;
+    if swarm.state.is_final() || swarm.stopping {
+        return Err(over(swarm));
+    }
+    let mut decision = Decision { reply: Some(Reply::Agent(id.clone())), ..Decision::default() };
+    let item = Box::new(new_item(&swarm.id, swarm.items.len() as u32 + 1, spec.task));
+    decision.events.push(Draft::swarm(&swarm.id, Event::ItemAdded { item }));
+    for (adapter, model) in crew.iter().take(1) {
+        let added = Event::AgentAdded {
+            name: id.to_string(),
+            parent: None,
+            adapter: adapter.clone(),
+            model: model.clone(),
+            cwd: spec.cwd.clone(),
+        };
+        decision.events.push(Draft::agent(&swarm.id, &id, added));
+    }
+    Ok(decision)
+}
+
+fn over(swarm: &Swarm) -> Refusal {
+    Refusal::new(RefusalCode::Conflict, format!("swarm {} is over ({})", swarm.name, swarm.state))
+        .hinted("create a new swarm")
+}
+
+fn add_item(swarm: &Swarm, text: String) -> Result<Decision, Refusal> {
+    if swarm.state.is_final() || swarm.stopping {
+        return Err(over(swarm));
+    }
+    if !swarm.queue {
+        let why = format!("swarm {} has no queue: each agent does the task once", swarm.name);
+        return Err(Refusal::new(RefusalCode::Conflict, why)
+            .hinted("create the swarm with --items or --each"));
+    }
+    let item = Box::new(new_item(&swarm.id, swarm.items.len() as u32 + 1, text));
+    Ok(Decision {
+        events: vec![Draft::swarm(&swarm.id, Event::ItemAdded { item: item.clone() })],
+        effects: Vec::new(),
+        reply: Some(Reply::Item(item)),
+    })
+}
+
+fn stop_swarm(state: &State, swarm: &Swarm, decision: &mut Decision) {
+    let why = "swarm stopped";
+    decision.events.push(Draft::swarm(&swarm.id, Event::StopAsked { why: why.to_owned() }));
+    for agent in swarm.agents.iter().filter_map(|id| state.agents.get(id)) {
+        stop_agent(state, agent, why, decision);
+    }
+}
+
+fn stop_agent(state: &State, agent: &Agent, why: &str, decision: &mut Decision) {
+    let current = agent.current.as_ref().and_then(|id| state.attempts.get(id));
+    if let Some(attempt) = current {
+        if attempt.stop.is_none() {
+            let asked = Event::StopAsked { why: why.to_owned() };
+            decision.events.push(Draft::attempt(attempt, asked));
+        }
+        // Asked again, it is said again: the first may have met a keeper that was away.
+        decision.effects.push(Effect::Stop { attempt: attempt.id.clone() });
+    } else if !agent.state.is_final() {
+        if let Some(retry) = agent.retry {
+            let ended = Event::ItemEnded { index: retry.index, done: false };
+            let latest = agent.latest.clone();
+            decision
+                .events
+                .push(Draft { attempt: latest, ..Draft::agent(&agent.swarm, &agent.id, ended) });
+        }
+        let to = Event::StateChanged { state: AgentState::Stopped, reason: String::new() };
+        decision.events.push(Draft::agent(&agent.swarm, &agent.id, to));
+    }
+}
+
+fn retry(state: &State, agent: &Agent, model: Option<String>) -> Result<Decision, Refusal> {
+    if model.is_some() {
+        let why = "a retry on another model is not enforced in this build";
+        return Err(Refusal::new(RefusalCode::NotEnforced, why));
+    }
+    let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
+    let Some(last) = last.filter(|_| agent.state.is_final()) else {
+        let why =
+            format!("agent {} is {}: only a finished one is tried again", agent.id, agent.state);
+        return Err(Refusal::new(RefusalCode::Conflict, why)
+            .hinted(format!("dash agent stop {}", agent.id)));
+    };
+    let number = last.number + 1;
+    let id = agent.id.attempt(number);
+    let planned = Event::AttemptPlanned { number, index: last.index };
+    Ok(Decision {
+        events: vec![Draft {
+            attempt: Some(id.clone()),
+            ..Draft::agent(&agent.swarm, &agent.id, planned)
+        }],
+        effects: vec![Effect::Launch { attempt: id }],
+        reply: Some(Reply::Agent(agent.id.clone())),
+    })
+}
+
+fn remove(state: &State, swarm: &Swarm) -> Result<Decision, Refusal> {
+    if !swarm.state.is_final() {
+        let why = format!("swarm {} still works", swarm.name);
+        return Err(Refusal::new(RefusalCode::Conflict, why)
+            .hinted(format!("dash swarm stop {}", swarm.name)));
+    }
+    let of_swarm = state.attempts.values().filter(|attempt| attempt.swarm == swarm.id);
+    let worktrees =
+        swarm.agents.iter().filter_map(|id| state.agents.get(id)?.worktree.clone()).collect();
+    Ok(Decision {
+        events: vec![Draft::swarm(&swarm.id, Event::SwarmRemoved)],
+        effects: vec![Effect::Forget {
+            agents: swarm.agents.clone(),
+            attempts: of_swarm.map(|attempt| attempt.id.clone()).collect(),
+            worktrees,
+        }],
+        reply: Some(Reply::Done),
+    })
+}

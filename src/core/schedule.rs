@@ -1,0 +1,162 @@
+//! `settle`: what follows from the state alone. Which agent takes which item, when an agent
+//! is done, when a swarm is over. And `recover`: what a new core must do again.
+
+use super::{
+    decide::{Decision, Draft, Effect, Limits, Timer, timeout},
+    state::{Agent, Phase, State, Swarm},
+};
+use crate::model::{AgentState, Event, Item, ItemState, Outcome, SwarmState};
+
+/// One round of consequences. The runtime applies its events and calls it again until it
+/// answers nothing: each round brings the swarms closer to their end.
+pub fn settle(state: &State, limits: Limits) -> Decision {
+    let mut decision = Decision::default();
+    let mut running = state.live_attempts().count() as u32;
+    for swarm in state.swarms.values().filter(|swarm| !swarm.state.is_final()) {
+        settle_swarm(state, swarm, limits, &mut running, &mut decision);
+    }
+    decision
+}
+
+fn settle_swarm(
+    state: &State,
+    swarm: &Swarm,
+    limits: Limits,
+    running: &mut u32,
+    decision: &mut Decision,
+) {
+    let agents: Vec<&Agent> = swarm.agents.iter().filter_map(|id| state.agents.get(id)).collect();
+    let busy = |agent: &Agent| agent.current.is_some() || agent.retry.is_some();
+    let mut here = agents.iter().filter(|agent| agent.current.is_some()).count() as u32;
+    let queued = |item: &&Item| item.state == ItemState::Queued;
+    let mut queue: Vec<&Item> = swarm.items.iter().filter(queued).collect();
+    if swarm.stopping {
+        queue.clear();
+    }
+    queue.reverse();
+
+    let mut moved = false;
+    for (place, agent) in agents.iter().enumerate().filter(|(_, agent)| !busy(agent)) {
+        let usable = match agent.state {
+            AgentState::Stopped | AgentState::Lost => false,
+            AgentState::Queued
+            | AgentState::Starting
+            | AgentState::Working
+            | AgentState::Waiting
+            | AgentState::Idle
+            | AgentState::Retrying
+            | AgentState::Paused
+            | AgentState::Done
+            | AgentState::Failed => true,
+        };
+        let room = (limits.attempts == 0 || *running < limits.attempts)
+            && swarm.spec.max.is_none_or(|max| here < max);
+        // From a queue the next; without one each agent has an item of its own.
+        let next = if swarm.queue {
+            queue.last().copied()
+        } else {
+            queue.iter().copied().find(|item| item.index as usize == place + 1)
+        };
+        match next.filter(|_| usable) {
+            Some(item) if room => {
+                let number = agent.attempts + 1;
+                let id = agent.id.attempt(number);
+                let planned = Event::AttemptPlanned { number, index: item.index };
+                decision.events.push(Draft {
+                    attempt: Some(id.clone()),
+                    ..Draft::agent(&swarm.id, &agent.id, planned)
+                });
+                decision.effects.push(Effect::Launch { attempt: id });
+                queue.retain(|other| other.index != item.index);
+                *running += 1;
+                here += 1;
+                moved = true;
+            }
+            Some(_) => {
+                let why = if swarm.spec.max.is_some_and(|max| here >= max) {
+                    "the swarm's --max"
+                } else {
+                    "the core's agents.max"
+                };
+                moved |= enter(agent, AgentState::Queued, why, decision);
+            }
+            None if usable => moved |= finish(state, swarm, agent, decision),
+            None => {}
+        }
+    }
+    let over = !moved && agents.iter().all(|agent| agent.state.is_final() && !busy(agent));
+    if over {
+        decision.events.push(Draft::swarm(&swarm.id, end_of(swarm, &agents)));
+    }
+}
+
+/// An agent without further items takes its final state from how its last one ended.
+fn finish(state: &State, swarm: &Swarm, agent: &Agent, decision: &mut Decision) -> bool {
+    if agent.state.is_final() {
+        return false;
+    }
+    let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id)?.result.as_ref());
+    let (to, reason) = match last {
+        _ if agent.items_failed > 0 => {
+            let reason = last.map_or("", |result| match result.outcome {
+                Outcome::Failed | Outcome::Lost => result.stop_reason.as_str(),
+                Outcome::Done | Outcome::Stopped => "an earlier item failed",
+            });
+            (AgentState::Failed, reason)
+        }
+        Some(_) => (AgentState::Done, ""),
+        None if swarm.stopping => (AgentState::Stopped, ""),
+        None => (AgentState::Done, "no item was left for it"),
+    };
+    enter(agent, to, reason, decision)
+}
+
+fn enter(agent: &Agent, to: AgentState, reason: &str, decision: &mut Decision) -> bool {
+    if agent.state == to && agent.reason == reason {
+        return false;
+    }
+    let event = Event::StateChanged { state: to, reason: reason.to_owned() };
+    decision.events.push(Draft::agent(&agent.swarm, &agent.id, event));
+    true
+}
+
+fn end_of(swarm: &Swarm, agents: &[&Agent]) -> Event {
+    let count =
+        |wanted: ItemState| swarm.items.iter().filter(|item| item.state == wanted).count() as u32;
+    let (done, failed) = (count(ItemState::Done), count(ItemState::Failed));
+    let lost = agents.iter().any(|agent| agent.state == AgentState::Lost);
+    let state = if failed > 0 || lost {
+        SwarmState::Failed
+    } else if swarm.stopping || count(ItemState::Stopped) + count(ItemState::Queued) > 0 {
+        SwarmState::Stopped
+    } else {
+        SwarmState::Done
+    };
+    Event::SwarmEnded { state, done, failed }
+}
+
+/// What a core that takes over must do again: launches without a keeper are for the
+/// runtime to tell from those with one.
+pub fn recover(state: &State) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for attempt in state.live_attempts() {
+        match attempt.phase {
+            Phase::Planned => effects.push(Effect::Launch { attempt: attempt.id.clone() }),
+            Phase::Running => {
+                let started = attempt.started_at.unwrap_or(attempt.planned_at);
+                effects.extend(timeout(state, attempt, started));
+            }
+            Phase::Ended => {}
+        }
+        if attempt.stop.is_some() {
+            effects.push(Effect::Stop { attempt: attempt.id.clone() });
+        }
+    }
+    for agent in state.agents.values() {
+        if let Some(retry) = agent.retry {
+            let timer = Timer::Retry { agent: agent.id.clone(), number: retry.number };
+            effects.push(Effect::SetTimer { at: retry.at, timer });
+        }
+    }
+    effects
+}

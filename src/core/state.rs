@@ -1,0 +1,137 @@
+//! All that the core knows. Changed by `apply` alone; serialised whole as a snapshot.
+
+use crate::model::{
+    AgentId, AgentState, AttemptId, AttemptResult, Exit, Item, Micros, Signal, Stamp, SwarmId,
+    SwarmSpec, SwarmState, Tokens,
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::PathBuf};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The last event applied.
+    pub seq: u64,
+    /// Counts core starts.
+    pub epoch: u64,
+    /// Numbers given out so far; never reused, also after a removal.
+    pub swarms_made: u64,
+    pub agents_made: u64,
+    pub swarms: BTreeMap<SwarmId, Swarm>,
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// Every attempt of every agent that is not removed.
+    pub attempts: BTreeMap<AttemptId, Attempt>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Swarm {
+    pub id: SwarmId,
+    pub name: String,
+    /// As asked for, without the items, which live in `items`.
+    pub spec: SwarmSpec,
+    /// False where every agent does the task once: then items have no text.
+    pub queue: bool,
+    pub state: SwarmState,
+    pub stopping: bool,
+    pub created_at: Stamp,
+    pub started_at: Option<Stamp>,
+    pub ended_at: Option<Stamp>,
+    pub items: Vec<Item>,
+    pub agents: Vec<AgentId>,
+    pub tokens: Tokens,
+    pub cost: Micros,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    pub id: AgentId,
+    pub name: String,
+    pub swarm: SwarmId,
+    pub parent: Option<AgentId>,
+    pub adapter: String,
+    /// Asked for; empty means the adapter's default.
+    pub model: String,
+    pub cwd: PathBuf,
+    pub worktree: Option<Worktree>,
+    pub state: AgentState,
+    pub reason: String,
+    pub since: Stamp,
+    pub ended_at: Option<Stamp>,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// The attempt that is planned or runs.
+    pub current: Option<AttemptId>,
+    /// The latest attempt, over or not.
+    pub latest: Option<AttemptId>,
+    /// A retry that waits for its time.
+    pub retry: Option<Retry>,
+    pub items_done: u32,
+    pub items_failed: u32,
+    pub tokens: Tokens,
+    pub cost: Micros,
+    pub provider: String,
+    pub seen_model: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Worktree {
+    pub path: PathBuf,
+    pub branch: String,
+    pub base: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    pub at: Stamp,
+    pub number: u32,
+    pub index: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Journaled intent; nothing is known to run.
+    Planned,
+    Running,
+    Ended,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub id: AttemptId,
+    pub agent: AgentId,
+    pub swarm: SwarmId,
+    /// From 1, per agent.
+    pub number: u32,
+    /// The item, from 1.
+    pub index: u32,
+    pub phase: Phase,
+    pub pid: Option<u32>,
+    /// The last keeper fact taken over, and the bytes recorded by then.
+    pub fact_n: u64,
+    pub fact_offset: u64,
+    pub planned_at: Stamp,
+    pub started_at: Option<Stamp>,
+    pub ended_at: Option<Stamp>,
+    pub exit: Option<Exit>,
+    pub result: Option<AttemptResult>,
+    pub session: Option<String>,
+    /// Why a stop was asked for, if it was.
+    pub stop: Option<String>,
+    pub disk_full: bool,
+    /// Each source's last word.
+    pub signals: Vec<(Signal, Stamp)>,
+    pub tokens: Tokens,
+    pub cost: Micros,
+}
+
+impl State {
+    /// An item of a swarm by its number from 1.
+    pub fn item(&self, swarm: &SwarmId, index: u32) -> Option<&Item> {
+        let at = usize::try_from(index).ok()?.checked_sub(1)?;
+        self.swarms.get(swarm)?.items.get(at)
+    }
+
+    pub fn live_attempts(&self) -> impl Iterator<Item = &Attempt> {
+        self.agents.values().filter_map(|agent| self.attempts.get(agent.current.as_ref()?))
+    }
+}

@@ -1,0 +1,423 @@
+//! The rules as tables, and as properties over random histories.
+
+use super::*;
+use crate::model::*;
+use proptest::{
+    prelude::{Just, ProptestConfig, prop_assert_eq, prop_oneof, proptest},
+    strategy::Strategy as _,
+};
+use std::path::PathBuf;
+
+/// A core without a world: what is decided is applied at once.
+#[derive(Default)]
+struct Bench {
+    state: State,
+    journal: Vec<EventRecord>,
+    now: i64,
+    effects: Vec<Effect>,
+    limits: u32,
+}
+
+impl Bench {
+    fn feed(&mut self, input: Input) -> Result<Option<Reply>, Refusal> {
+        self.now += 1_000_000;
+        let decision = decide(&self.state, Stamp(self.now), input)?;
+        let reply = decision.reply.clone();
+        self.enact(decision);
+        for round in 0.. {
+            let decision = settle(&self.state, Limits { attempts: self.limits });
+            if decision.events.is_empty() {
+                break;
+            }
+            assert!(round < 1000, "settle never comes to rest");
+            self.enact(decision);
+        }
+        Ok(reply)
+    }
+
+    fn enact(&mut self, decision: Decision) {
+        for draft in decision.events {
+            let record = EventRecord {
+                seq: self.state.seq + 1,
+                time: Stamp(self.now),
+                swarm: draft.swarm,
+                agent: draft.agent,
+                attempt: draft.attempt,
+                event: draft.event,
+            };
+            apply(&mut self.state, &record);
+            self.journal.push(record);
+        }
+        self.effects.extend(decision.effects);
+    }
+
+    fn create(&mut self, spec: SwarmSpec, agents: usize) -> SwarmId {
+        let crew = vec![("command".to_owned(), String::new()); agents];
+        let command = Command::CreateSwarm { spec: Box::new(spec) };
+        match self.feed(Input::Request { command, crew }).unwrap() {
+            Some(Reply::Swarm(id)) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ask(&mut self, command: Command) -> Result<Option<Reply>, Refusal> {
+        self.feed(Input::Request { command, crew: Vec::new() })
+    }
+
+    fn started(&mut self, attempt: &str, n: u64) {
+        let news = KeeperNews::Started { pid: 7 };
+        let attempt = attempt.into();
+        self.feed(Input::Keeper { attempt, n, offset: 0, news }).unwrap();
+    }
+
+    fn ended(&mut self, attempt: &str, outcome: Outcome) {
+        let result = Box::new(result(outcome));
+        let exit = Some(Exit { code: Some(0), signal: None });
+        self.feed(Input::Ended { attempt: attempt.into(), n: 9, exit, result }).unwrap();
+    }
+
+    fn launches(&mut self) -> Vec<String> {
+        let launch = |effect: Effect| match effect {
+            Effect::Launch { attempt } => Some(attempt.to_string()),
+            _ => None,
+        };
+        std::mem::take(&mut self.effects).into_iter().filter_map(launch).collect()
+    }
+
+    fn agent(&self, id: &str) -> &Agent {
+        &self.state.agents[id]
+    }
+}
+
+fn result(outcome: Outcome) -> AttemptResult {
+    AttemptResult {
+        outcome,
+        stop_reason: if outcome == Outcome::Done { "finished" } else { "exit" }.to_owned(),
+        text: "text".to_owned(),
+        error: String::new(),
+        files: None,
+        reported: None,
+        session: None,
+    }
+}
+
+fn spec() -> SwarmSpec {
+    SwarmSpec {
+        task: "Refactor the auth code".to_owned(),
+        cwd: PathBuf::from("/"),
+        ..Default::default()
+    }
+}
+
+fn queue(items: usize) -> SwarmSpec {
+    SwarmSpec { items: Some((0..items).map(|n| format!("item {n}")).collect()), ..spec() }
+}
+
+#[test]
+fn every_agent_does_the_task_once() {
+    let mut bench = Bench::default();
+    let id = bench.create(spec(), 3);
+    assert_eq!(bench.launches(), ["ag-01-1", "ag-02-1", "ag-03-1"]);
+    let info = swarm_info(&bench.state, &id).unwrap();
+    assert_eq!((info.name.as_str(), info.items.total), ("refactor-the-auth-code", 3));
+    for attempt in ["ag-01-1", "ag-02-1", "ag-03-1"] {
+        bench.started(attempt, 1);
+        bench.ended(attempt, Outcome::Done);
+    }
+    let info = swarm_info(&bench.state, &id).unwrap();
+    assert_eq!((info.state, info.items.done), (SwarmState::Done, 3));
+    assert_eq!(bench.agent("ag-02").state, AgentState::Done);
+}
+
+#[test]
+fn agents_work_through_a_queue_and_end_when_it_is_empty() {
+    let mut bench = Bench::default();
+    let id = bench.create(queue(3), 2);
+    assert_eq!(bench.launches(), ["ag-01-1", "ag-02-1"]);
+    bench.ended("ag-01-1", Outcome::Done);
+    assert_eq!(bench.launches(), ["ag-01-2"]);
+    bench.ended("ag-02-1", Outcome::Done);
+    assert!(bench.launches().is_empty());
+    assert_eq!(bench.agent("ag-02").state, AgentState::Done);
+    assert!(bench.ask(Command::AddItem { swarm: id.clone(), text: "late".to_owned() }).is_ok());
+    assert_eq!(bench.launches(), ["ag-02-2"], "a late item wakes a free agent");
+    bench.ended("ag-01-2", Outcome::Failed);
+    assert_eq!(bench.agent("ag-01").state, AgentState::Failed);
+    bench.ended("ag-02-2", Outcome::Done);
+    let info = swarm_info(&bench.state, &id).unwrap();
+    assert_eq!((info.state, info.items.done, info.items.failed), (SwarmState::Failed, 3, 1));
+    let results = swarm_results(&bench.state, &id, Stamp(0)).unwrap();
+    assert_eq!(results.results[0].index, 3, "failures come first");
+    assert!(bench.ask(Command::AddItem { swarm: id, text: "too late".to_owned() }).is_err());
+}
+
+#[test]
+fn limits_hold_and_the_rest_is_queued_with_the_reason() {
+    let mut bench = Bench { limits: 2, ..Bench::default() };
+    bench.create(spec(), 3);
+    assert_eq!(bench.launches().len(), 2);
+    assert_eq!(bench.agent("ag-03").state, AgentState::Queued);
+    assert!(bench.agent("ag-03").reason.contains("agents.max"));
+    bench.ended("ag-01-1", Outcome::Done);
+    assert_eq!(bench.launches(), ["ag-03-1"]);
+    let mut bench = Bench::default();
+    bench.create(SwarmSpec { max: Some(1), ..spec() }, 2);
+    assert_eq!(bench.launches().len(), 1);
+    assert!(bench.agent("ag-02").reason.contains("--max"));
+}
+
+#[test]
+fn a_failed_attempt_is_tried_again_at_its_time_and_no_other() {
+    let mut bench = Bench::default();
+    let id = bench.create(SwarmSpec { retries: 1, ..spec() }, 1);
+    bench.launches();
+    bench.ended("ag-01-1", Outcome::Failed);
+    assert_eq!(bench.agent("ag-01").state, AgentState::Retrying);
+    let set = bench.effects.iter().any(|effect| matches!(effect, Effect::SetTimer { .. }));
+    assert!(set);
+    let stale = Timer::Retry { agent: "ag-01".into(), number: 7 };
+    bench.feed(Input::Due(stale)).unwrap();
+    assert!(bench.launches().is_empty(), "a timer of another attempt is ignored");
+    bench.feed(Input::Due(Timer::Retry { agent: "ag-01".into(), number: 2 })).unwrap();
+    assert_eq!(bench.launches(), ["ag-01-2"]);
+    bench.ended("ag-01-2", Outcome::Failed);
+    let info = swarm_info(&bench.state, &id).unwrap();
+    assert_eq!((info.state, info.items.failed), (SwarmState::Failed, 1));
+}
+
+#[test]
+fn stopping_ends_everything_once() {
+    let mut bench = Bench::default();
+    let id = bench.create(queue(5), 2);
+    bench.started("ag-01-1", 1);
+    bench.launches();
+    bench.ask(Command::StopSwarm { swarm: id.clone() }).unwrap();
+    let stops = bench.effects.iter().filter(|effect| matches!(effect, Effect::Stop { .. })).count();
+    assert_eq!(stops, 2);
+    bench.ended("ag-01-1", Outcome::Failed);
+    bench.ended("ag-02-1", Outcome::Failed);
+    let info = swarm_info(&bench.state, &id).unwrap();
+    assert_eq!(info.state, SwarmState::Stopped);
+    assert_eq!(bench.agent("ag-01").state, AgentState::Stopped);
+    assert_eq!(info.items.failed, 0);
+    bench.ask(Command::RemoveSwarm { swarm: id }).unwrap();
+    assert!(bench.state.agents.is_empty() && bench.state.attempts.is_empty());
+    let next = bench.create(spec(), 1);
+    assert_eq!((next.as_str(), bench.state.agents.contains_key("ag-03")), ("sw-2", true));
+}
+
+#[test]
+fn a_timeout_fails_and_says_so() {
+    let mut bench = Bench::default();
+    bench.create(SwarmSpec { timeout_ms: Some(5000), ..spec() }, 1);
+    bench.started("ag-01-1", 1);
+    let timer = Timer::Timeout { attempt: "ag-01-1".into() };
+    assert!(
+        bench.effects.iter().any(|e| matches!(e, Effect::SetTimer { timer: t, .. } if *t == timer))
+    );
+    bench.feed(Input::Due(timer)).unwrap();
+    bench.ended("ag-01-1", Outcome::Failed);
+    let result = bench.state.attempts["ag-01-1"].result.clone().unwrap();
+    assert_eq!((result.outcome, result.stop_reason.as_str()), (Outcome::Failed, "timeout"));
+}
+
+#[test]
+fn the_strongest_signal_decides_and_explain_names_it() {
+    let mut bench = Bench::default();
+    bench.create(spec(), 1);
+    bench.started("ag-01-1", 1);
+    assert_eq!(bench.agent("ag-01").state, AgentState::Working);
+    let mut say = |source, state, reason: &str| {
+        let signal = Signal {
+            source,
+            state,
+            reason: reason.to_owned(),
+            detail: String::new(),
+            progress: None,
+        };
+        bench.feed(Input::Signal { attempt: "ag-01-1".into(), signal }).unwrap();
+        bench.agent("ag-01").state
+    };
+    assert_eq!(say(Source::Osc7501, AgentState::Waiting, "permission"), AgentState::Waiting);
+    assert_eq!(say(Source::Activity, AgentState::Working, ""), AgentState::Waiting);
+    assert_eq!(say(Source::Output, AgentState::Idle, ""), AgentState::Idle);
+    let seq = bench.state.seq;
+    let explained = explanation(&bench.state, &"ag-01".into(), Stamp(0)).unwrap();
+    assert!(explained.signals[0].decided && explained.signals[0].signal.source == Source::Output);
+    bench.started("ag-01-1", 1);
+    assert_eq!(bench.state.seq, seq, "a fact that was taken over means nothing again");
+}
+
+#[test]
+fn a_lost_keeper_is_lost_and_never_done() {
+    let mut bench = Bench::default();
+    let id = bench.create(spec(), 2);
+    bench.ended("ag-01-1", Outcome::Lost);
+    bench.ended("ag-02-1", Outcome::Done);
+    assert_eq!(bench.agent("ag-01").state, AgentState::Lost);
+    assert_eq!(swarm_info(&bench.state, &id).unwrap().state, SwarmState::Failed);
+}
+
+#[test]
+fn a_retry_by_hand_counts_an_item_once() {
+    let mut bench = Bench::default();
+    let id = bench.create(spec(), 1);
+    bench.ended("ag-01-1", Outcome::Failed);
+    bench.launches();
+    let again = Command::RetryAgent { agent: "ag-01".into(), model: None };
+    bench.ask(again.clone()).unwrap();
+    assert_eq!(bench.launches(), ["ag-01-2"]);
+    assert!(bench.ask(again).is_err(), "it runs already");
+    bench.ended("ag-01-2", Outcome::Done);
+    let info = swarm_info(&bench.state, &id).unwrap();
+    assert_eq!((info.state, info.items.done, info.items.failed), (SwarmState::Done, 1, 0));
+    assert_eq!(bench.agent("ag-01").state, AgentState::Done);
+}
+
+#[test]
+fn a_new_core_does_again_what_was_decided_and_not_yet_done() {
+    let mut bench = Bench::default();
+    bench.create(SwarmSpec { timeout_ms: Some(5000), ..spec() }, 2);
+    bench.started("ag-01-1", 1);
+    let again = recover(&bench.state);
+    assert!(again.contains(&Effect::Launch { attempt: "ag-02-1".into() }));
+    let timer = Timer::Timeout { attempt: "ag-01-1".into() };
+    assert!(again.iter().any(|e| matches!(e, Effect::SetTimer { timer: t, .. } if *t == timer)));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Create { agents: usize, items: Option<usize>, retries: u32, max: Option<u32> },
+    Start(usize),
+    End(usize, u8),
+    Stop(usize),
+    StopSwarm(usize),
+    Retry(usize),
+    Remove(usize),
+    Add(usize),
+    Timers,
+}
+
+fn step() -> impl proptest::strategy::Strategy<Value = Step> {
+    prop_oneof![
+        2 => (1usize..5, proptest::option::of(1usize..8), 0u32..3, proptest::option::of(1u32..3))
+            .prop_map(|(agents, items, retries, max)| Step::Create { agents, items, retries, max }),
+        6 => (0usize..20).prop_map(Step::Start),
+        8 => (0usize..20, 0u8..4).prop_map(|(at, how)| Step::End(at, how)),
+        1 => (0usize..20).prop_map(Step::Stop),
+        1 => (0usize..4).prop_map(Step::StopSwarm),
+        1 => (0usize..20).prop_map(Step::Retry),
+        1 => (0usize..4).prop_map(Step::Remove),
+        2 => (0usize..4).prop_map(Step::Add),
+        3 => Just(Step::Timers),
+    ]
+}
+
+fn take(bench: &mut Bench, step: Step) {
+    let live: Vec<AttemptId> = bench.state.live_attempts().map(|a| a.id.clone()).collect();
+    let agents: Vec<AgentId> = bench.state.agents.keys().cloned().collect();
+    let swarms: Vec<SwarmId> = bench.state.swarms.keys().cloned().collect();
+    let some = |at: usize, len: usize| (len > 0).then(|| at % len.max(1));
+    // A refusal is an answer, too.
+    match step {
+        Step::Create { agents, items, retries, max } => {
+            let items = items.map(|n| (0..n).map(|n| n.to_string()).collect());
+            bench.create(SwarmSpec { items, retries, max, ..spec() }, agents);
+        }
+        Step::Start(at) => {
+            if let Some(at) = some(at, live.len()) {
+                bench.started(live[at].as_str(), 1);
+            }
+        }
+        Step::End(at, how) => {
+            if let Some(at) = some(at, live.len()) {
+                let outcome = [Outcome::Done, Outcome::Done, Outcome::Failed, Outcome::Lost];
+                bench.ended(live[at].as_str(), outcome[how as usize]);
+            }
+        }
+        Step::Stop(at) => {
+            if let Some(at) = some(at, agents.len()) {
+                let _ = bench.ask(Command::StopAgent { agent: agents[at].clone() });
+            }
+        }
+        Step::Retry(at) => {
+            if let Some(at) = some(at, agents.len()) {
+                let agent = agents[at].clone();
+                let _ = bench.ask(Command::RetryAgent { agent, model: None });
+            }
+        }
+        Step::StopSwarm(at) => {
+            if let Some(at) = some(at, swarms.len()) {
+                let _ = bench.ask(Command::StopSwarm { swarm: swarms[at].clone() });
+            }
+        }
+        Step::Remove(at) => {
+            if let Some(at) = some(at, swarms.len()) {
+                let _ = bench.ask(Command::RemoveSwarm { swarm: swarms[at].clone() });
+            }
+        }
+        Step::Add(at) => {
+            if let Some(at) = some(at, swarms.len()) {
+                let swarm = swarms[at].clone();
+                let _ = bench.ask(Command::AddItem { swarm, text: "more".to_owned() });
+            }
+        }
+        Step::Timers => {
+            for effect in std::mem::take(&mut bench.effects) {
+                if let Effect::SetTimer { timer, .. } = effect {
+                    bench.feed(Input::Due(timer)).unwrap();
+                }
+            }
+        }
+    }
+}
+
+fn holds(state: &State) {
+    for swarm in state.swarms.values() {
+        let running: Vec<&Attempt> =
+            state.live_attempts().filter(|attempt| attempt.swarm == swarm.id).collect();
+        if let Some(max) = swarm.spec.max.filter(|_| !swarm.agents.is_empty()) {
+            // Retries and attempts by hand keep their place: they are not new work.
+            let fresh = running.iter().filter(|attempt| attempt.number == 1).count();
+            assert!(fresh <= max as usize, "{} over its max", swarm.id);
+        }
+        let mut indexes: Vec<u32> = running.iter().map(|attempt| attempt.index).collect();
+        indexes.sort_unstable();
+        indexes.dedup();
+        assert_eq!(indexes.len(), running.len(), "two attempts at one item");
+        for item in &swarm.items {
+            let worked = running.iter().any(|attempt| attempt.index == item.index);
+            assert!(!worked || item.state == ItemState::Working, "{item:?} is in work");
+        }
+        if swarm.state.is_final() {
+            assert!(running.is_empty(), "{} is over and works", swarm.id);
+        } else {
+            let busy = |agent: &&Agent| agent.current.is_some() || agent.retry.is_some();
+            let any = swarm.agents.iter().filter_map(|id| state.agents.get(id));
+            let mut any = any.filter(|agent| busy(agent) || agent.state == AgentState::Queued);
+            assert!(any.next().is_some(), "{} is not over, and nothing will end it", swarm.id);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn replay_is_live_and_nothing_is_worked_on_twice(steps in proptest::collection::vec(step(), 1..80)) {
+        let mut bench = Bench::default();
+        for step in steps {
+            take(&mut bench, step);
+            holds(&bench.state);
+        }
+        let mut replayed = State::default();
+        for record in &bench.journal {
+            let json = serde_json::to_string(record).unwrap();
+            apply(&mut replayed, &serde_json::from_str(&json).unwrap());
+        }
+        prop_assert_eq!(&replayed, &bench.state);
+        let snapshot: State = serde_json::from_str(&serde_json::to_string(&bench.state).unwrap()).unwrap();
+        // A stamp on the wire is exact to the millisecond, and this clock ticks in seconds.
+        prop_assert_eq!(&snapshot, &bench.state);
+    }
+}

@@ -1,0 +1,197 @@
+//! The state as clients see it.
+
+use super::state::{Agent, Attempt, State, Swarm};
+use crate::model::{
+    AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, ExplainedSignal, Explanation,
+    ItemCounts, ItemState, Signal, Source, Stamp, SwarmId, SwarmInfo, SwarmResults,
+};
+
+/// What this build enforces of a scope.
+const SCOPE: &str = "none";
+
+/// The row of one agent; `last_line` and `bytes` are gauges, which the runtime fills in.
+pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
+    let agent = state.agents.get(id)?;
+    let attempt = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
+    let item = attempt.and_then(|attempt| item_text(state, attempt));
+    let progress = attempt
+        .filter(|_| agent.current.is_some())
+        .and_then(|attempt| attempt.signals.iter().find_map(|(signal, _)| signal.progress));
+    Some(AgentInfo {
+        id: agent.id.clone(),
+        name: agent.name.clone(),
+        swarm: agent.swarm.clone(),
+        parent: agent.parent.clone(),
+        adapter: agent.adapter.clone(),
+        model: model_of(agent),
+        item,
+        attempt: agent.attempts,
+        attempt_id: agent.latest.clone(),
+        state: agent.state,
+        reason: agent.reason.clone(),
+        pid: attempt.filter(|_| agent.current.is_some()).and_then(|attempt| attempt.pid),
+        exit: attempt.and_then(|attempt| Some(attempt.exit?.shell_code())),
+        progress,
+        tokens: agent.tokens,
+        cost_micros: agent.cost,
+        started_at: attempt.and_then(|attempt| attempt.started_at),
+        ended_at: agent.ended_at,
+        since: agent.since,
+        items_done: agent.items_done,
+        items_failed: agent.items_failed,
+        provider: agent.provider.clone(),
+        scope: SCOPE.to_owned(),
+        cwd: agent.worktree.as_ref().map_or(&agent.cwd, |tree| &tree.path).clone(),
+        branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
+        last_line: String::new(),
+        bytes: attempt.map_or(0, |attempt| attempt.fact_offset),
+    })
+}
+
+fn model_of(agent: &Agent) -> String {
+    if agent.model.is_empty() { agent.seen_model.clone() } else { agent.model.clone() }
+}
+
+fn item_text(state: &State, attempt: &Attempt) -> Option<String> {
+    let swarm = state.swarms.get(&attempt.swarm)?;
+    let item = state.item(&attempt.swarm, attempt.index)?;
+    if swarm.queue || !item.text.is_empty() { Some(item.text.clone()) } else { None }
+}
+
+pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
+    let swarm = state.swarms.get(id)?;
+    let mut agents = AgentCounts { total: swarm.agents.len() as u32, ..AgentCounts::default() };
+    for agent in swarm.agents.iter().filter_map(|id| state.agents.get(id)) {
+        *agents.by_state.entry(agent.state).or_insert(0) += 1;
+    }
+    Some(SwarmInfo {
+        id: swarm.id.clone(),
+        name: swarm.name.clone(),
+        task: swarm.spec.task.clone(),
+        strategy: swarm.spec.strategy,
+        state: swarm.state,
+        reason: if swarm.stopping { "asked to stop".to_owned() } else { String::new() },
+        agents,
+        items: item_counts(swarm),
+        tokens: swarm.tokens,
+        cost_micros: swarm.cost,
+        budget_micros: None,
+        scope: SCOPE.to_owned(),
+        created_at: swarm.created_at,
+        started_at: swarm.started_at,
+        ended_at: swarm.ended_at,
+    })
+}
+
+fn item_counts(swarm: &Swarm) -> ItemCounts {
+    let count =
+        |wanted: ItemState| swarm.items.iter().filter(|item| item.state == wanted).count() as u32;
+    ItemCounts {
+        total: swarm.items.len() as u32,
+        done: count(ItemState::Done),
+        failed: count(ItemState::Failed),
+    }
+}
+
+/// One result for each item that was tried, by its latest attempt, and one for each agent
+/// that never tried any; failures first.
+pub fn swarm_results(state: &State, id: &SwarmId, now: Stamp) -> Option<SwarmResults> {
+    let swarm = state.swarms.get(id)?;
+    let info = swarm_info(state, id)?;
+    let mut latest: Vec<Option<&Attempt>> = vec![None; swarm.items.len()];
+    for attempt in state.attempts.values().filter(|attempt| attempt.swarm == swarm.id) {
+        let Some(slot) = (attempt.index as usize).checked_sub(1).and_then(|i| latest.get_mut(i))
+        else {
+            continue;
+        };
+        if slot.is_none_or(|other| other.planned_at <= attempt.planned_at) {
+            *slot = Some(attempt);
+        }
+    }
+    let mut results: Vec<AgentResult> =
+        latest.into_iter().flatten().filter_map(|attempt| result_of(state, attempt, now)).collect();
+    results.sort_by_key(|result| (rank(result), result.index));
+    let done = info.items.done;
+    let failed = info.items.failed;
+    Some(SwarmResults {
+        failed,
+        done,
+        open: info.items.total - done - failed,
+        swarm: info,
+        results,
+    })
+}
+
+/// Failed first, then what is open, then done.
+fn rank(result: &AgentResult) -> u8 {
+    match &result.result {
+        Some(result) => match result.outcome {
+            crate::model::Outcome::Failed | crate::model::Outcome::Lost => 0,
+            crate::model::Outcome::Stopped => 1,
+            crate::model::Outcome::Done => 3,
+        },
+        None => 2,
+    }
+}
+
+fn result_of(state: &State, attempt: &Attempt, now: Stamp) -> Option<AgentResult> {
+    let agent = state.agents.get(&attempt.agent)?;
+    let from = attempt.started_at.unwrap_or(attempt.planned_at);
+    Some(AgentResult {
+        agent: agent.id.clone(),
+        name: agent.name.clone(),
+        adapter: agent.adapter.clone(),
+        model: model_of(agent),
+        item: item_text(state, attempt),
+        index: attempt.index,
+        attempt: attempt.number,
+        result: attempt.result.clone(),
+        state: agent.state,
+        exit: attempt.exit.map(|exit| exit.shell_code()),
+        duration_ms: attempt.ended_at.unwrap_or(now).ms_since(from),
+        tokens: attempt.tokens,
+        cost_micros: attempt.cost,
+        branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
+        worktree: agent.worktree.as_ref().map(|tree| tree.path.clone()),
+    })
+}
+
+/// Every source's last word about an agent, strongest first.
+pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanation> {
+    let agent = state.agents.get(id)?;
+    let attempt = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
+    let mut signals: Vec<ExplainedSignal> = Vec::new();
+    let process = attempt.filter(|_| agent.state.is_final()).and_then(|attempt| {
+        let at = attempt.ended_at?;
+        let exit = attempt.exit.map_or("no exit status".to_owned(), |exit| exit.to_string());
+        let result = attempt.result.as_ref()?;
+        let detail = format!("{exit}, judged {} ({})", result.outcome.word(), result.stop_reason);
+        Some((Source::Process, detail, at))
+    });
+    if let Some((source, detail, at)) = process {
+        let signal = Signal {
+            source,
+            state: agent.state,
+            reason: agent.reason.clone(),
+            detail,
+            progress: None,
+        };
+        signals.push(ExplainedSignal { signal, at, age_ms: now.ms_since(at), decided: false });
+    }
+    for (signal, at) in attempt.iter().flat_map(|attempt| attempt.signals.iter()) {
+        let age_ms = now.ms_since(*at);
+        signals.push(ExplainedSignal { signal: signal.clone(), at: *at, age_ms, decided: false });
+    }
+    let by_signal = agent.state.is_final() || agent.current.is_some();
+    let full = attempt.is_some_and(|attempt| attempt.disk_full);
+    if let Some(first) = signals.first_mut().filter(|_| by_signal && !full) {
+        first.decided = first.signal.state == agent.state || agent.state == AgentState::Stopped;
+    }
+    Some(Explanation {
+        agent: agent.id.clone(),
+        state: agent.state,
+        reason: agent.reason.clone(),
+        since: agent.since,
+        signals,
+    })
+}

@@ -1,0 +1,183 @@
+//! One model call from reservation to settlement. It runs in a task of its own, so that an
+//! agent that hangs up neither loses the count nor leaves the provider working unseen: the
+//! rest of the answer is still read, within bounds, for the usage at its end.
+//!
+//! Settling happens in `Drop`, so once and only once, however the task ends.
+
+use super::answer::{Answer, Chunks, Cut};
+use super::usage::{Meter, Usage};
+use super::{Call, CallReport, Caller, Gateway, Ledger, Reservation, Traffic, server::Flight};
+use crate::model::{Micros, Tokens};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use hyper::{HeaderMap, StatusCode};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+/// How long an answer is still read after the agent has hung up.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// Chunks between provider and agent; when full, the provider is read no further.
+const QUEUE: usize = 32;
+
+/// The beginning of an answer, and where the rest comes from.
+pub struct Begun {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: mpsc::Receiver<Result<Bytes, Cut>>,
+}
+
+/// Resolves when the listener is stopped, or gone.
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the other side is gone, which is as good as stopped.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// An account to be settled, exactly once.
+pub struct Bill {
+    pub gateway: Gateway,
+    pub caller: Caller,
+    pub reservation: Reservation,
+    pub call: Call,
+    pub status: StatusCode,
+    pub meter: Option<Meter>,
+    pub started: Instant,
+}
+
+impl Drop for Bill {
+    fn drop(&mut self) {
+        let usage = self.meter.take().map(Meter::finish).unwrap_or_default();
+        let Usage { tokens, cache_write_1h, model: answered, .. } = usage;
+        let price = self.gateway.price(&self.call.provider, &self.call.model).or_else(|| {
+            answered.as_deref().and_then(|name| self.gateway.price(&self.call.provider, name))
+        });
+        let model = match self.call.model.is_empty() {
+            true => answered.clone().unwrap_or_default(),
+            false => self.call.model.clone(),
+        };
+        let report = CallReport {
+            provider: self.call.provider.clone(),
+            model,
+            status: self.status.as_u16(),
+            tokens,
+            cost: price.map_or(Micros::ZERO, |price| price.cost(&tokens, cache_write_1h)),
+            priced: price.is_some() || tokens == Tokens::default(),
+            duration_ms: self.started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
+        };
+        self.gateway.ledger().settle(&self.caller, self.reservation, report);
+    }
+}
+
+/// Begins a call in a task of its own. None: the listener was stopped meanwhile.
+pub async fn begin<F>(
+    flight: Flight,
+    bill: Option<Bill>,
+    stop: watch::Receiver<bool>,
+    meter: impl FnOnce(&Answer) -> Option<Meter> + Send + 'static,
+    open: F,
+) -> Option<Begun>
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let (head_to, head_from) = oneshot::channel();
+    tokio::spawn(async move {
+        let mut stop = stop;
+        let mut stop_pump = stop.clone();
+        let mut bill = bill;
+        let mut head_to = head_to;
+        let opened = async {
+            tokio::select! {
+                answer = open => Some(answer),
+                () = stopped(&mut stop) => None,
+            }
+        };
+        tokio::pin!(opened);
+        let mut gone = false;
+        let answer = tokio::select! {
+            answer = &mut opened => answer,
+            () = head_to.closed() => {
+                gone = true;
+                tokio::time::timeout(DRAIN_LIMIT, opened).await.unwrap_or(None)
+            }
+        };
+        let Some(answer) = answer else { return };
+        if let Some(bill) = &mut bill {
+            bill.status = answer.status;
+            bill.meter = meter(&answer);
+        }
+        let Answer { status, headers, body } = answer;
+        let (to, from) = mpsc::channel(QUEUE);
+        gone |= head_to.send(Begun { status, headers, body: from }).is_err();
+        tokio::select! {
+            () = pump(body, &to, &mut bill, &flight, gone) => {}
+            () = stopped(&mut stop_pump) => {
+                // Best effort: a full queue means that the agent is not reading anyway.
+                let _ = to.try_send(Err(Cut));
+            }
+        }
+        // Settled before the agent sees the end: its next call finds the books in order.
+        drop(bill);
+        drop(to);
+        drop(flight);
+    });
+    head_from.await.ok()
+}
+
+/// Passes chunks on untouched, and a copy to the meter.
+async fn pump(
+    mut body: Chunks,
+    to: &mpsc::Sender<Result<Bytes, Cut>>,
+    bill: &mut Option<Bill>,
+    flight: &Flight,
+    mut gone: bool,
+) {
+    let mut deadline = gone.then(|| Instant::now() + DRAIN_LIMIT);
+    let mut first = true;
+    loop {
+        let next = match deadline {
+            None => tokio::select! {
+                next = body.next() => next,
+                () = to.closed() => {
+                    deadline = Some(Instant::now() + DRAIN_LIMIT);
+                    gone = true;
+                    continue;
+                }
+            },
+            Some(at) => match tokio::time::timeout_at(at, body.next()).await {
+                Ok(next) => next,
+                Err(_) => return,
+            },
+        };
+        let Some(chunk) = next else { return };
+        if first {
+            first = false;
+            flight.note(Traffic::Answering);
+        }
+        if let (Ok(bytes), Some(meter)) = (&chunk, bill.as_mut().and_then(|b| b.meter.as_mut())) {
+            meter.feed(bytes);
+        }
+        let cut = chunk.is_err();
+        if !gone && to.send(chunk).await.is_err() {
+            gone = true;
+            deadline = Some(Instant::now() + DRAIN_LIMIT);
+        }
+        if cut {
+            return;
+        }
+    }
+}
+
+/// Asks the ledger, and makes the bill that settles what it gave.
+pub async fn reserve(gateway: &Gateway, call: Call) -> Result<Bill, super::OverBudget> {
+    let ledger: Arc<dyn Ledger> = gateway.ledger();
+    let reservation = ledger.reserve(&call).await?;
+    Ok(Bill {
+        gateway: gateway.clone(),
+        caller: call.caller.clone(),
+        reservation,
+        call,
+        status: StatusCode::BAD_GATEWAY,
+        meter: None,
+        started: Instant::now(),
+    })
+}

@@ -1,0 +1,320 @@
+//! The agents' side: one listener per attempt, answered on behalf of that attempt only.
+//!
+//! A listener costs one task and its connections; stopping it ends them all. The number of
+//! connections per listener is bounded: further ones wait in the backlog.
+
+use super::answer::{Answer, Cut, Outgoing};
+use super::call::{self, Begun};
+use super::usage::Meter;
+use super::wire::{Asked, Wire, dialect_of};
+use super::{Call, Caller, Gateway, Target, Traffic};
+use crate::config::Dialect;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::{Method, Request, Response, StatusCode, header};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{convert::Infallible, time::Duration};
+use tokio::sync::{Semaphore, watch};
+use tokio_stream::wrappers::ReceiverStream;
+
+/// Largest request body, in bytes.
+const MAX_BODY: usize = 64 << 20;
+/// Largest request head, in bytes; also the connection's read buffer at most.
+const MAX_HEAD: usize = 128 << 10;
+const HEAD_LIMIT: Duration = Duration::from_secs(60);
+/// Connections at once on one listener; an agent with its side requests needs a handful.
+const MAX_CONNECTIONS: usize = 128;
+
+type Body = UnsyncBoxBody<Bytes, Cut>;
+
+/// A listener in service. Dropped or stopped, it ends with all its open streams.
+#[must_use = "dropping it stops the listener"]
+pub struct Serving {
+    stop: watch::Sender<bool>,
+}
+
+impl Serving {
+    /// Calls in flight are settled with what is known of them.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// What the connections of one listener share.
+pub(super) struct Attempt {
+    gateway: Gateway,
+    caller: Caller,
+    in_flight: Mutex<u32>,
+    /// Model calls so far, for scenarios that count them.
+    calls: AtomicU32,
+    stop: watch::Receiver<bool>,
+}
+
+/// A request in flight; tells the ledger when it comes and when it was the last.
+pub struct Flight(Arc<Attempt>);
+
+impl Flight {
+    fn new(attempt: &Arc<Attempt>) -> Self {
+        // Told under the lock, so that the order told is the order of events.
+        let mut count = attempt.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        *count += 1;
+        attempt.gateway.ledger().traffic(&attempt.caller, Traffic::Asked);
+        drop(count);
+        Self(attempt.clone())
+    }
+
+    pub fn note(&self, traffic: Traffic) {
+        self.0.gateway.ledger().traffic(&self.0.caller, traffic);
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let mut count = self.0.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            self.note(Traffic::Quiet);
+        }
+    }
+}
+
+/// Serves `listener` for `caller`; needs a tokio runtime around it.
+pub(super) fn serve(gateway: &Gateway, listener: std::net::TcpListener, caller: Caller) -> Serving {
+    let (stop, stopping) = watch::channel(false);
+    let attempt = Arc::new(Attempt {
+        gateway: gateway.clone(),
+        caller,
+        in_flight: Mutex::new(0),
+        calls: AtomicU32::new(0),
+        stop: stopping,
+    });
+    let port = listener.local_addr().map(|addr| addr.port()).ok();
+    let listener =
+        listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
+    match listener {
+        Ok(listener) => {
+            let own = port.map(|port| gateway.own_port(port));
+            tokio::spawn(async move {
+                let mut stop = attempt.stop.clone();
+                tokio::select! {
+                    () = accept(&listener, attempt) => {}
+                    () = call::stopped(&mut stop) => {}
+                }
+                drop(own);
+            });
+        }
+        Err(error) => {
+            tracing::error!(attempt = %attempt.caller.attempt, %error, "serving the listener");
+        }
+    }
+    Serving { stop }
+}
+
+async fn accept(listener: &tokio::net::TcpListener, attempt: Arc<Attempt>) {
+    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(permit) = free.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Nagle only ever costs here; without it the stream is merely slower.
+                let _ = stream.set_nodelay(true);
+                let attempt = attempt.clone();
+                tokio::spawn(async move {
+                    let mut stop = attempt.stop.clone();
+                    tokio::select! {
+                        () = connection(stream, attempt) => {}
+                        () = call::stopped(&mut stop) => {}
+                    }
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: some will come back.
+                tracing::warn!(attempt = %attempt.caller.attempt, %error, "accepting a call");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: tokio::net::TcpStream, attempt: Arc<Attempt>) {
+    let service = hyper::service::service_fn(move |request| {
+        let attempt = attempt.clone();
+        async move { Ok::<_, Infallible>(respond(attempt, request).await) }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn respond(attempt: Arc<Attempt>, request: Request<Incoming>) -> Response<Body> {
+    let (status, headers, frames) = match handle(&attempt, request).await {
+        Ok(Begun { status, headers, body }) => (status, headers, ReceiverStream::new(body).boxed()),
+        Err(Refused { dialect, status, message }) => {
+            let answer = Answer::error(dialect, status, &message);
+            (answer.status, answer.headers, answer.body)
+        }
+    };
+    let mut response =
+        Response::new(BodyExt::boxed_unsync(StreamBody::new(frames.map_ok(Frame::data))));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// A request that goes no further.
+struct Refused {
+    dialect: Dialect,
+    status: StatusCode,
+    message: String,
+}
+
+async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Begun, Refused> {
+    let gateway = &attempt.gateway;
+    let (head, body) = request.into_parts();
+    let dialect = Wire::route(head.uri.path(), &head.headers)
+        .map_or_else(|| dialect_of(&head.headers), |(wire, _)| wire.dialect());
+    let refused = |status, message: String| Refused { dialect, status, message };
+
+    if head.headers.contains_key(header::UPGRADE) {
+        let message = "no WebSocket here: use plain HTTP".to_owned();
+        return Err(refused(StatusCode::UPGRADE_REQUIRED, message));
+    }
+    match presented(&head.headers) {
+        None => {
+            let message = "no key: send the attempt's token as the API key".to_owned();
+            return Err(refused(StatusCode::UNAUTHORIZED, message));
+        }
+        Some(token) if !same(token.as_bytes(), attempt.caller.token.as_bytes()) => {
+            let message = "this key does not belong to this attempt".to_owned();
+            return Err(refused(StatusCode::FORBIDDEN, message));
+        }
+        Some(_) => {}
+    }
+    let Some((wire, path)) = Wire::route(head.uri.path(), &head.headers) else {
+        let message = format!("the gateway does not serve {}", head.uri.path());
+        return Err(refused(StatusCode::NOT_FOUND, message));
+    };
+    if wire.metered() && head.method != Method::POST {
+        return Err(refused(StatusCode::METHOD_NOT_ALLOWED, format!("{path} wants a POST")));
+    }
+
+    let flight = Flight::new(attempt);
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(e) if e.is::<LengthLimitError>() => {
+            let message = format!("the request is larger than {} MB", MAX_BODY >> 20);
+            return Err(refused(StatusCode::PAYLOAD_TOO_LARGE, message));
+        }
+        Err(_) => return Err(refused(StatusCode::BAD_REQUEST, "the request broke off".to_owned())),
+    };
+    let asked: Asked<'_> = if wire.metered() {
+        serde_json::from_slice(&body).map_err(|e| {
+            refused(StatusCode::BAD_REQUEST, format!("the request is no JSON of this dialect: {e}"))
+        })?
+    } else {
+        Asked::default()
+    };
+
+    let target = gateway.target(dialect);
+    if let Target::Real(upstream) = &target
+        && upstream.local_port().is_some_and(|port| gateway.is_own_port(port))
+    {
+        let message = format!(
+            "provider {} at {} is this gateway itself: its base_url must name the real service",
+            upstream.name,
+            upstream.place()
+        );
+        return Err(refused(StatusCode::LOOP_DETECTED, message));
+    }
+    let bill = if wire.metered() {
+        let call = Call {
+            caller: attempt.caller.clone(),
+            provider: target.name().to_owned(),
+            model: asked.model.clone(),
+            bound: gateway
+                .price(target.name(), &asked.model)
+                // No tokenizer makes more tokens than there are bytes.
+                .map(|price| price.bound(body.len() as u64, asked.max_output())),
+        };
+        let bill = call::reserve(gateway, call).await;
+        Some(bill.map_err(|over| refused(StatusCode::PAYMENT_REQUIRED, over.message))?)
+    } else {
+        None
+    };
+    let meter = move |answer: &Answer| wire.metered().then(|| Meter::new(wire, answer.streaming()));
+    let stop = attempt.stop.clone();
+    let begun = match target {
+        Target::Simulated => {
+            let number = match wire.metered() {
+                true => attempt.calls.fetch_add(1, Ordering::Relaxed) + 1,
+                false => attempt.calls.load(Ordering::Relaxed),
+            };
+            let simulated = gateway.simulated();
+            let caller = attempt.caller.clone();
+            let path = path.to_owned();
+            let open = async move {
+                simulated.answer(wire, &path, &caller.attempt, &caller.agent, number, &body).await
+            };
+            call::begin(flight, bill, stop, meter, open).await
+        }
+        Target::Real(upstream) => {
+            let edited = (wire == Wire::Chat && asked.stream)
+                .then(|| asked.with_usage(&body))
+                .flatten()
+                .map(Bytes::from);
+            let out = Outgoing {
+                method: head.method,
+                path: path.to_owned(),
+                query: head.uri.query().map(str::to_owned),
+                headers: head.headers,
+                body: edited.unwrap_or_else(|| body.clone()),
+            };
+            let gateway = gateway.clone();
+            let open = async move { gateway.client().send(&upstream, out).await };
+            call::begin(flight, bill, stop, meter, open).await
+        }
+    };
+    begun.ok_or_else(|| {
+        refused(StatusCode::SERVICE_UNAVAILABLE, "the attempt is being stopped".to_owned())
+    })
+}
+
+/// The key that a request brings, in whichever header its dialect uses.
+fn presented(headers: &hyper::HeaderMap) -> Option<&str> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    text("x-api-key").or_else(|| text("x-goog-api-key")).or_else(|| {
+        let value = text("authorization")?;
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    })
+}
+
+/// Compares in a time that depends on the lengths only.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let differing = a.iter().zip(b).fold(0, |bits, (x, y)| bits | (x ^ y));
+    a.len() == b.len() && std::hint::black_box(differing) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_compared_whole() {
+        assert!(same(b"abc", b"abc"));
+        for other in ["", "ab", "abd", "abcd"] {
+            assert!(!same(b"abc", other.as_bytes()), "{other}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What a request asks, read alike from all three dialects.
+
+use crate::gateway::wire::Wire;
+use crate::model::{AgentId, AttemptId};
+use serde_json::Value;
+
+/// A request, as far as rules look at it.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub wire: Wire,
+    pub stream: bool,
+    /// A chat stream wants its usage at the end.
+    pub include_usage: bool,
+    pub model: String,
+    /// The last prompt that a person or program wrote; not what tools gave back.
+    pub task: String,
+    /// Answers of the model since that prompt, plus one.
+    pub turn: u32,
+    /// Model calls of the attempt, this one included.
+    pub call: u32,
+    pub agent: AgentId,
+    /// Number of the agent's attempt, from 1.
+    pub attempt: u32,
+    pub tools: Vec<Tool>,
+    /// The agent's directory, where the request tells it.
+    pub cwd: Option<String>,
+    pub bytes: usize,
+    /// The same for the same request; names answers.
+    pub hash: u64,
+}
+
+/// A tool that the agent offers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    pub name: String,
+    /// JSON schema of its arguments; null where it has none.
+    pub schema: Value,
+    /// Takes plain text instead of arguments.
+    pub freeform: bool,
+}
+
+impl Ask {
+    pub fn read(
+        wire: Wire,
+        attempt: &AttemptId,
+        agent: &AgentId,
+        call: u32,
+        body: &[u8],
+    ) -> Result<Self, String> {
+        let json: Value = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+        let (task, answers) = match wire {
+            Wire::Responses => conversation(&json["input"])?,
+            Wire::Messages | Wire::Chat | Wire::CountTokens | Wire::Models(_) => {
+                conversation(&json["messages"])?
+            }
+        };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let tools = json["tools"].as_array().into_iter().flatten().filter_map(tool).collect();
+        Ok(Self {
+            wire,
+            stream: json["stream"].as_bool().unwrap_or(false),
+            include_usage: json["stream_options"]["include_usage"].as_bool().unwrap_or(false),
+            model: text(&json["model"]),
+            task,
+            turn: answers + 1,
+            call,
+            agent: agent.clone(),
+            attempt: attempt.as_str().rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or(1),
+            tools,
+            cwd: cwd(&json),
+            bytes: body.len(),
+            hash: fnv(body),
+        })
+    }
+
+    /// The number in the agent's name: 12 of `ag-12` and of `ag-12.3`.
+    pub fn agent_number(&self) -> u32 {
+        let digits = self.agent.as_str().split(|c: char| !c.is_ascii_digit());
+        digits.filter(|part| !part.is_empty()).find_map(|part| part.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// The last prompt, and how many answers followed it.
+fn conversation(list: &Value) -> Result<(String, u32), String> {
+    if let Some(text) = list.as_str() {
+        return Ok((text.to_owned(), 0));
+    }
+    let list = list.as_array().ok_or("it has no messages")?;
+    let mut answers = 0;
+    for message in list.iter().rev() {
+        if message["role"] == "user"
+            && let Some(prompt) = prompt(&message["content"])
+        {
+            return Ok((prompt, answers));
+        }
+        // A response's calls are items of their own; an answer of mere text is a message.
+        let kind = message["type"].as_str().unwrap_or("message");
+        let called = matches!(kind, "function_call" | "custom_tool_call" | "local_shell_call");
+        let answered = message["role"] == "assistant" && list_has_calls_inside(list);
+        answers += u32::from(called || answered);
+    }
+    Ok((String::new(), answers))
+}
+
+/// True for the dialects in which an assistant's message holds its tool calls.
+fn list_has_calls_inside(list: &[Value]) -> bool {
+    !list.iter().any(|item| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call")))
+}
+
+/// What a user's message says, without the notes that agents slip in.
+fn prompt(content: &Value) -> Option<String> {
+    let said = |text: &str| {
+        let text = text.trim();
+        let note = text.is_empty()
+            || text.starts_with("<system-reminder>")
+            || text.starts_with("<environment_context>")
+            || text.starts_with("<user_instructions>")
+            || text.starts_with("<permissions")
+            || text.starts_with("# AGENTS.md");
+        (!note).then(|| text.to_owned())
+    };
+    if let Some(text) = content.as_str() {
+        return said(text);
+    }
+    let blocks = content.as_array()?;
+    if blocks.iter().any(|block| block["type"] == "tool_result") {
+        return None;
+    }
+    let texts: Vec<String> =
+        blocks.iter().filter_map(|block| block["text"].as_str()).filter_map(said).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
+fn tool(value: &Value) -> Option<Tool> {
+    let inner = if value["function"].is_object() { &value["function"] } else { value };
+    let kind = value["type"].as_str().unwrap_or("function");
+    let name = inner["name"].as_str().or((kind == "local_shell").then_some("local_shell"))?;
+    let schema = match &inner["input_schema"] {
+        Value::Null => inner["parameters"].clone(),
+        schema => schema.clone(),
+    };
+    Some(Tool {
+        name: name.to_owned(),
+        schema,
+        freeform: kind == "custom" && inner["input_schema"].is_null(),
+    })
+}
+
+/// Agents tell the model where they work, each in its own words.
+fn cwd(json: &Value) -> Option<String> {
+    const MARKS: [&str; 3] = ["orking directory: ", "<cwd>", "Current directory: "];
+    fn walk(value: &Value) -> Option<String> {
+        match value {
+            Value::String(text) => MARKS.iter().find_map(|mark| {
+                let rest = &text[text.find(mark)? + mark.len()..];
+                let path = rest.split(['\n', '<']).next()?.trim();
+                path.starts_with('/').then(|| path.to_owned())
+            }),
+            Value::Array(items) => items.iter().find_map(walk),
+            Value::Object(map) => map.values().find_map(walk),
+            Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        }
+    }
+    ["system", "messages", "input", "instructions"].iter().find_map(|key| walk(&json[*key]))
+}
+
+/// FNV-1a.
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(wire: Wire, body: &Value) -> Ask {
+        Ask::read(wire, &"ag-12-2".into(), &"ag-12".into(), 3, body.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn finds_task_and_turn_in_every_dialect() {
+        let messages = json!({"messages": [
+            {"role": "user", "content": [
+                {"type": "text", "text": "<system-reminder>x</system-reminder>"},
+                {"type": "text", "text": "do it"}]},
+            {"role": "assistant", "content": [{"type": "tool_use"}]},
+            {"role": "user", "content": [{"type": "tool_result"}, {"type": "text", "text": "n"}]},
+        ], "system": "Working directory: /w/x\nmore", "tools": [{"name": "Bash", "input_schema": {}}]});
+        let ask = read(Wire::Messages, &messages);
+        assert_eq!((ask.task.as_str(), ask.turn, ask.agent_number()), ("do it", 2, 12));
+        assert_eq!(ask.attempt, 2);
+        assert_eq!(ask.cwd.as_deref(), Some("/w/x"));
+
+        let chat = json!({"messages": [
+            {"role": "system", "content": "s"}, {"role": "user", "content": "do it"},
+            {"role": "assistant", "tool_calls": []}, {"role": "tool", "content": "out"},
+        ]});
+        assert_eq!(read(Wire::Chat, &chat).turn, 2);
+
+        let responses = json!({"input": [
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "do it"}]},
+            {"type": "message", "role": "user", "content": [
+                {"type": "input_text", "text": "<environment_context><cwd>/w</cwd>"}]},
+            {"type": "message", "role": "assistant", "content": []},
+            {"type": "function_call"}, {"type": "function_call_output"},
+        ]});
+        let ask = read(Wire::Responses, &responses);
+        assert_eq!((ask.task.as_str(), ask.turn, ask.cwd.as_deref()), ("do it", 2, Some("/w")));
+        assert_eq!(read(Wire::Responses, &json!({"input": "hi"})).task, "hi");
+    }
+}

@@ -1,0 +1,278 @@
+//! Reads usage out of an answer as it passes by. The meter gets a copy of every chunk,
+//! never holds one back, and survives whatever a provider sends: what it cannot read it
+//! counts as nothing.
+//!
+//! Anthropic reports the prompt in `message_start` and the running output in every
+//! `message_delta` (cumulative: the last word counts); chat completions in the last chunk;
+//! responses in `response.completed`, `.incomplete` or `.failed`.
+
+use super::wire::Wire;
+use crate::model::Tokens;
+use serde::Deserialize;
+
+/// Longest event or plain body that is read for usage, in bytes; a longer one is skipped.
+const MAX_EVENT: usize = 32 << 20;
+
+/// What an answer said about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub tokens: Tokens,
+    /// The part of `tokens.cache_write` with an hour to live.
+    pub cache_write_1h: u64,
+    /// The model that answered, in the provider's words.
+    pub model: Option<String>,
+    /// False while no usage was seen at all.
+    pub known: bool,
+}
+
+pub struct Meter {
+    wire: Wire,
+    streaming: bool,
+    /// The line in the making of a stream; the whole body otherwise.
+    held: Vec<u8>,
+    /// Data lines of the event in the making.
+    event: Vec<u8>,
+    skipping: bool,
+    usage: Usage,
+}
+
+impl Meter {
+    pub fn new(wire: Wire, streaming: bool) -> Self {
+        Self {
+            wire,
+            streaming,
+            held: Vec::new(),
+            event: Vec::new(),
+            skipping: false,
+            usage: Usage::default(),
+        }
+    }
+
+    pub fn feed(&mut self, chunk: &[u8]) {
+        if !self.streaming {
+            self.hold(chunk);
+            return;
+        }
+        let mut rest = chunk;
+        while let Some(at) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at(at);
+            self.hold(line);
+            rest = &after[1..];
+            self.line();
+        }
+        self.hold(rest);
+    }
+
+    /// What was seen so far; at the end of an answer, all of it.
+    pub fn finish(mut self) -> Usage {
+        if self.streaming {
+            self.line();
+            self.dispatch();
+        } else if !self.skipping {
+            let body = std::mem::take(&mut self.held);
+            self.read(&body);
+        }
+        self.usage
+    }
+
+    fn hold(&mut self, bytes: &[u8]) {
+        if self.held.len() + self.event.len() + bytes.len() > MAX_EVENT {
+            self.skipping = true;
+            self.held = Vec::new();
+        } else if !self.skipping {
+            self.held.extend_from_slice(bytes);
+        }
+    }
+
+    fn line(&mut self) {
+        let mut line = std::mem::take(&mut self.held);
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        if line.is_empty() && !self.skipping {
+            self.dispatch();
+        } else if let Some(data) = line.strip_prefix(b"data:") {
+            if !self.event.is_empty() {
+                self.event.push(b'\n');
+            }
+            self.event.extend_from_slice(data);
+        }
+        if self.skipping {
+            self.skipping = false;
+            self.event.clear();
+        }
+        // The buffer is given back so that a long stream allocates once.
+        line.clear();
+        self.held = line;
+    }
+
+    fn dispatch(&mut self) {
+        let mut event = std::mem::take(&mut self.event);
+        // Most events are text; only those that speak of usage are worth parsing.
+        if memchr::memmem::find(&event, b"\"usage\"").is_some() {
+            self.read(&event);
+        }
+        event.clear();
+        self.event = event;
+    }
+
+    fn read(&mut self, json: &[u8]) {
+        let Ok(said) = serde_json::from_slice::<Said>(json) else { return };
+        let inner = said.message.or(said.response);
+        let (model, usage) = match inner {
+            Some(inner) => (inner.model.or(said.model), inner.usage.or(said.usage)),
+            None => (said.model, said.usage),
+        };
+        if model.is_some() {
+            self.usage.model = model;
+        }
+        let Some(usage) = usage else { return };
+        self.usage.known = true;
+        match self.wire {
+            Wire::Messages | Wire::CountTokens => self.anthropic(&usage),
+            Wire::Chat | Wire::Responses | Wire::Models(_) => self.openai(&usage),
+        }
+    }
+
+    fn anthropic(&mut self, said: &Counts) {
+        let tokens = &mut self.usage.tokens;
+        set(&mut tokens.input, said.input_tokens);
+        set(&mut tokens.output, said.output_tokens);
+        set(&mut tokens.cache_read, said.cache_read_input_tokens);
+        set(&mut tokens.cache_write, said.cache_creation_input_tokens);
+        if let Some(split) = &said.cache_creation {
+            set(&mut self.usage.cache_write_1h, split.ephemeral_1h_input_tokens);
+        }
+    }
+
+    fn openai(&mut self, said: &Counts) {
+        let details = said.prompt_tokens_details.as_ref().or(said.input_tokens_details.as_ref());
+        let prompt = said.prompt_tokens.or(said.input_tokens).unwrap_or(0);
+        let read = details.and_then(|d| d.cached_tokens).unwrap_or(0).min(prompt);
+        let written = details.and_then(|d| d.cache_write_tokens).unwrap_or(0).min(prompt - read);
+        self.usage.tokens = Tokens {
+            input: prompt - read - written,
+            output: said.completion_tokens.or(said.output_tokens).unwrap_or(0),
+            cache_read: read,
+            cache_write: written,
+        };
+    }
+}
+
+fn set(field: &mut u64, value: Option<u64>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    usage: Option<Counts>,
+    /// Of Anthropic's `message_start`.
+    #[serde(default)]
+    message: Option<Inner>,
+    /// Of a response's events.
+    #[serde(default)]
+    response: Option<Inner>,
+}
+
+#[derive(Deserialize)]
+struct Inner {
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    usage: Option<Counts>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Counts {
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    cache_creation: Option<CacheCreation>,
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    prompt_tokens_details: Option<Details>,
+    input_tokens_details: Option<Details>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CacheCreation {
+    ephemeral_1h_input_tokens: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fed in every chunk size, the reading is the same.
+    fn meter(wire: Wire, streaming: bool, text: &str) -> Usage {
+        let read = |size: usize| {
+            let mut meter = Meter::new(wire, streaming);
+            text.as_bytes().chunks(size).for_each(|chunk| meter.feed(chunk));
+            meter.finish()
+        };
+        let whole = read(text.len());
+        for size in [1, 2, 7, 64] {
+            assert_eq!(read(size), whole, "chunks of {size}");
+        }
+        whole
+    }
+
+    fn tokens(input: u64, output: u64, cache_read: u64, cache_write: u64) -> Tokens {
+        Tokens { input, output, cache_read, cache_write }
+    }
+
+    #[test]
+    fn anthropic_stream_takes_the_last_word() {
+        let text = concat!(
+            "event: message_start\r\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m-1\",",
+            "\"usage\":{\"input_tokens\":10,\"cache_read_input_tokens\":5,",
+            "\"cache_creation_input_tokens\":7,\"cache_creation\":{\"ephemeral_5m_input_tokens\":4,",
+            "\"ephemeral_1h_input_tokens\":3},\"output_tokens\":1}}}\r\n\r\n",
+            "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":",
+            "{\"type\":\"text_delta\",\"text\":\"the \\\"usage\\\" of it\"}}\n\n",
+            "event: message_delta\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":9}}\n\n",
+            "event: message_delta\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":20}}\n\n",
+        );
+        let usage = meter(Wire::Messages, true, text);
+        assert_eq!(usage.tokens, tokens(10, 20, 5, 7));
+        assert_eq!((usage.cache_write_1h, usage.model.as_deref()), (3, Some("m-1")));
+    }
+
+    #[test]
+    fn chat_and_responses_take_cached_tokens_out_of_the_input() {
+        let chat = "data: {\"model\":\"g\",\"choices\":[],\"usage\":null}\n\n\
+             data: {\"model\":\"g\",\"choices\":[],\"usage\":{\"prompt_tokens\":100,\
+             \"completion_tokens\":8,\"prompt_tokens_details\":{\"cached_tokens\":60}}}\n\n\
+             data: [DONE]\n\n";
+        assert_eq!(meter(Wire::Chat, true, chat).tokens, tokens(40, 8, 60, 0));
+        let responses = "event: response.completed\ndata: {\"type\":\"response.completed\",\
+             \"response\":{\"model\":\"g\",\"usage\":{\"input_tokens\":50,\"input_tokens_details\":\
+             {\"cached_tokens\":20},\"output_tokens\":3}}}";
+        let usage = meter(Wire::Responses, true, responses);
+        assert_eq!(usage.tokens, tokens(30, 3, 20, 0), "also without the last blank line");
+        let plain = r#"{"model":"g","usage":{"input_tokens":5,"output_tokens":6}}"#;
+        assert_eq!(meter(Wire::Responses, false, plain).tokens, tokens(5, 6, 0, 0));
+    }
+
+    #[test]
+    fn garbage_is_no_usage() {
+        for text in ["", "data: {\"usage\":", "data: \"usage\"\n\n", "\u{0}\n\n\n"] {
+            assert_eq!(meter(Wire::Messages, true, &format!("{text} ")), Usage::default());
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! From `DIR` to a running keeper: who we are, the sockets, the terminal, the agent.
+
+use super::child::Child;
+use super::conn::{Conn, Role};
+use super::facts::FactLog;
+use super::gauge::Gauge;
+use super::output::Output;
+use super::pty::Pty;
+use super::revive::Revive;
+use super::run::{Keeper, Phase};
+use super::signals::Signals;
+use super::status::States;
+use super::tape::Tape;
+use super::{launch, sockets};
+use crate::model::Exit;
+use crate::protocol::keeper::{FactKind, KeeperId, KeeperSpec, VERSION};
+use anyhow::{Context, bail};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Instant;
+
+/// An error here means that nothing was started and nothing can be told but by exit code.
+pub fn birth(dir: &Path) -> anyhow::Result<Keeper> {
+    let dir = fs::canonicalize(dir).context("finding the attempt's directory")?;
+    let text = fs::read(dir.join("spec.json")).context("reading spec.json")?;
+    let mut spec: KeeperSpec = serde_json::from_slice(&text).context("parsing spec.json")?;
+    drop(text);
+    if spec.version != VERSION {
+        bail!("spec.json is of version {}, this keeper speaks {VERSION}", spec.version);
+    }
+    let signals = Signals::take().context("taking signals")?;
+    // Refused to the leader of a group, who then leads a session already or never had one
+    // of its own to leave.
+    let _ = rustix::process::setsid();
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let core = first_connection()?;
+    rustix::process::chdir("/")?;
+    let _ = rustix::thread::set_name(c"dash-keeper");
+    put(&dir, "keeper.json", &serde_json::to_vec(&identity()?)?)?;
+
+    let facts = FactLog::open(&dir).context("opening the facts")?;
+    let tape = Tape::open(&dir, spec.cols.max(1), spec.rows.max(1), spec.recording_cap)
+        .context("opening the recording")?;
+    let listener = sockets::listen(&spec.keeper_socket)
+        .with_context(|| format!("listening on {}", spec.keeper_socket.display()))?;
+    listener.set_nonblocking(true)?;
+    let agent_listener = sockets::listen(&spec.agent_socket)
+        .with_context(|| format!("listening on {}", spec.agent_socket.display()))?;
+    let (gateway, url) = sockets::gateway().context("opening the gateway's port")?;
+    launch::fill(&mut spec, &url);
+
+    let mut revive = Revive::new(spec.core_socket.clone());
+    revive.disarm();
+    let shell = is_shell(&spec.argv);
+    let attempt = spec.attempt.clone();
+    let mut keeper = Keeper {
+        dir,
+        attempt,
+        shell,
+        paths: vec![spec.keeper_socket.clone(), spec.agent_socket.clone()],
+        size: (spec.cols.max(1), spec.rows.max(1)),
+        pty: None,
+        child: None,
+        output: Output::new(tape),
+        facts,
+        gauge: Gauge::default(),
+        states: States::new(Instant::now()),
+        signals,
+        listener,
+        agent_listener,
+        gateway,
+        conns: Vec::new(),
+        epoch: 0,
+        acked: 0,
+        tickets: Vec::new(),
+        activity: 0,
+        revive,
+        stopping: None,
+        phase: Phase::Living,
+    };
+    if let Some(stream) = core {
+        keeper.conns.push(Conn::new(stream, Role::New { until: None }));
+    }
+    keeper.start_agent(&spec);
+    Ok(keeper)
+}
+
+impl Keeper {
+    fn start_agent(&mut self, spec: &KeeperSpec) {
+        let (cols, rows) = self.size;
+        let launched =
+            Pty::open(cols, rows).map_err(|error| ("pty", format!("{error:#}"))).and_then(|pty| {
+                launch::write_files(&spec.files).map_err(|error| ("files", error))?;
+                let slave = pty.slave().ok_or(("pty", "no terminal".to_owned()))?;
+                let child =
+                    launch::spawn(spec, slave).map_err(|error| ("shim", error.to_string()))?;
+                Ok((pty, child))
+            });
+        match launched {
+            Ok((pty, child)) => (self.pty, self.child) = (Some(pty), Some(child)),
+            Err((step, message)) => {
+                self.fact(FactKind::LaunchFailed { step: step.to_owned(), message });
+                self.child = Some(Child::never(Exit { code: Some(126), signal: None }));
+            }
+        }
+    }
+}
+
+/// Standard input, if it is a connection to the core; afterwards it is /dev/null.
+fn first_connection() -> anyhow::Result<Option<UnixStream>> {
+    let stdin = rustix::stdio::stdin();
+    let is_socket = rustix::net::sockopt::socket_type(stdin).is_ok();
+    let core: Option<OwnedFd> =
+        if is_socket { Some(rustix::io::fcntl_dupfd_cloexec(stdin, 3)?) } else { None };
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(null.as_fd())?;
+    rustix::stdio::dup2_stdout(null.as_fd())?;
+    Ok(core.map(UnixStream::from))
+}
+
+fn identity() -> anyhow::Result<KeeperId> {
+    let stat = fs::read_to_string("/proc/self/stat").context("reading /proc/self/stat")?;
+    let start_ticks = stat
+        .rfind(')')
+        .and_then(|end| stat[end + 1..].split_ascii_whitespace().nth(19))
+        .and_then(|field| field.parse().ok())
+        .context("reading our start time")?;
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").context("reading boot_id")?;
+    Ok(KeeperId { pid: std::process::id(), start_ticks, boot: boot.trim().to_owned() })
+}
+
+/// A whole file or none.
+pub fn put(dir: &Path, name: &str, content: &[u8]) -> anyhow::Result<()> {
+    let tmp = dir.join(format!("{name}.tmp"));
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&tmp)
+        .with_context(|| format!("writing {}", tmp.display()))?;
+    file.write_all(content)?;
+    fs::rename(&tmp, dir.join(name)).with_context(|| format!("writing {name}"))
+}
+
+/// An interactive shell ignores SIGTERM and leaves on SIGHUP.
+fn is_shell(argv: &[String]) -> bool {
+    let Some((program, rest)) = argv.split_first() else { return false };
+    let name = program.rsplit('/').next().unwrap_or_default().trim_start_matches('-');
+    let shell = ["sh", "bash", "zsh", "fish", "dash", "ksh", "mksh", "tcsh", "csh", "nu", "ash"];
+    // A script or a -c command makes it a program like any other.
+    shell.contains(&name)
+        && rest.iter().all(|arg| arg.starts_with('-') && !arg.starts_with("-c") && arg != "-")
+}

@@ -1,0 +1,190 @@
+//! The agent's process tree as the keeper knows it: from the shim's reports and from what
+//! it reaps.
+
+use crate::model::Exit;
+use crate::sandbox::Report;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process};
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
+
+pub struct Child {
+    shim: Option<Pid>,
+    status: Option<OwnedFd>,
+    init: Option<Pid>,
+    agent: Option<Pid>,
+    /// No namespace: what the agent leaves must be hunted for.
+    plain: bool,
+    running: bool,
+    failed: bool,
+    exit: Option<Exit>,
+}
+
+/// News of the tree.
+#[derive(Debug, PartialEq)]
+pub enum News {
+    Started { pid: u32 },
+    Failed { step: String, message: String, code: i32 },
+}
+
+impl Child {
+    pub fn new(shim: u32, status: OwnedFd) -> Self {
+        Self {
+            shim: Pid::from_raw(shim as i32),
+            status: Some(status),
+            init: None,
+            agent: None,
+            plain: false,
+            running: false,
+            failed: false,
+            exit: None,
+        }
+    }
+
+    /// One that was never started.
+    pub fn never(exit: Exit) -> Self {
+        Self {
+            shim: None,
+            status: None,
+            init: None,
+            agent: None,
+            plain: false,
+            running: false,
+            failed: true,
+            exit: Some(exit),
+        }
+    }
+
+    /// The status channel while it speaks.
+    pub fn status(&self) -> Option<BorrowedFd<'_>> {
+        self.status.as_ref().map(AsFd::as_fd)
+    }
+
+    pub fn agent(&self) -> Option<Pid> {
+        self.agent
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.running && self.exit.is_none()
+    }
+
+    /// How the agent's main process ended.
+    pub fn exit(&self) -> Option<Exit> {
+        self.exit
+    }
+
+    /// Descendants are not bound to the life of an init.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// The init (and with it everything) and the shim are gone.
+    pub fn is_gone(&self) -> bool {
+        self.init.is_none() && self.shim.is_none()
+    }
+
+    /// Reads the reports that have come.
+    pub fn listen(&mut self, news: &mut Vec<News>) {
+        while let Some(status) = &self.status {
+            let mut buf = [0; 8 << 10];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let got = recvmsg(
+                status,
+                &mut [IoSliceMut::new(&mut buf)],
+                &mut control,
+                RecvFlags::DONTWAIT,
+            );
+            match got {
+                Ok(got) if got.bytes > 0 => {
+                    let sender = control.drain().find_map(|message| match message {
+                        RecvAncillaryMessage::ScmCredentials(who) => Some(who.pid),
+                        _ => None,
+                    });
+                    if let Ok(report) = serde_json::from_slice(&buf[..got.bytes]) {
+                        self.take(report, sender, news);
+                    }
+                }
+                Err(rustix::io::Errno::AGAIN) => return,
+                Err(rustix::io::Errno::INTR) => {}
+                // The end: without an init that means the exec succeeded.
+                Ok(_) | Err(_) => {
+                    self.status = None;
+                    if self.plain && self.agent.is_some() && !self.failed {
+                        self.started(news);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, report: Report, sender: Option<Pid>, news: &mut Vec<News>) {
+        match report {
+            Report::Init => self.init = sender,
+            Report::Plain { .. } => self.plain = true,
+            Report::Exec => self.agent = sender,
+            Report::Running => self.started(news),
+            Report::Failed { step, message, code } => self.fail(step, message, code, news),
+            Report::Exited { code, signal } => self.ended(Exit { code, signal }),
+        }
+    }
+
+    fn started(&mut self, news: &mut Vec<News>) {
+        if let (false, Some(pid)) = (self.running, self.agent) {
+            self.running = true;
+            news.push(News::Started { pid: pid.as_raw_nonzero().get() as u32 });
+        }
+    }
+
+    fn fail(&mut self, step: String, message: String, code: i32, news: &mut Vec<News>) {
+        if !self.failed {
+            self.failed = true;
+            self.ended(Exit { code: Some(code), signal: None });
+            news.push(News::Failed { step, message, code });
+        }
+    }
+
+    fn ended(&mut self, exit: Exit) {
+        self.exit.get_or_insert(exit);
+    }
+
+    /// Reaps whatever has ended, orphans that came to us too.
+    pub fn reap(&mut self, news: &mut Vec<News>) {
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) => {
+                    // What it reported before its end comes first.
+                    self.listen(news);
+                    self.reaped(pid, status, news);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    fn reaped(&mut self, pid: Pid, status: WaitStatus, news: &mut Vec<News>) {
+        let exit = Exit { code: status.exit_status(), signal: status.terminating_signal() };
+        if self.init == Some(pid) {
+            self.init = None;
+            // Killed before it could report: so was the agent.
+            self.ended(Exit { code: None, signal: Some(libc::SIGKILL) });
+        } else if self.shim == Some(pid) {
+            self.shim = None;
+            if self.plain {
+                self.ended(exit);
+            } else if self.init.is_none() && self.exit.is_none() {
+                let message = format!("the shim ended before it started anything: {exit}");
+                self.fail("shim".to_owned(), message, 126, news);
+            }
+        }
+    }
+
+    /// SIGKILL to all that one signal reaches.
+    pub fn kill(&self) {
+        for pid in [self.init, self.shim].into_iter().flatten() {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}

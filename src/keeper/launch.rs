@@ -1,0 +1,84 @@
+//! From the specification to the shim: marks replaced, files written, shim spawned.
+
+use super::child::Child;
+use crate::protocol::keeper::{GATEWAY_MARK, KeeperSpec, LaunchFile};
+use crate::sandbox::Plan;
+use rustix::fd::BorrowedFd;
+use rustix::fs::MemfdFlags;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::process::{Command, Stdio};
+
+/// Soft limit of open files that agents get where the core does not say what the user had.
+const NOFILE: u64 = 1024;
+
+/// Puts the gateway's address where its mark stands.
+pub fn fill(spec: &mut KeeperSpec, gateway: &str) {
+    let put = |text: &mut String| {
+        if text.contains(GATEWAY_MARK) {
+            *text = text.replace(GATEWAY_MARK, gateway);
+        }
+    };
+    spec.argv.iter_mut().for_each(put);
+    spec.env.iter_mut().for_each(|(_, value)| put(value));
+    spec.files.iter_mut().for_each(|file| put(&mut file.content));
+    let attempt = spec.attempt.as_str().to_owned();
+    if !spec.env.iter().any(|(key, _)| key == "DASH_ATTEMPT") {
+        spec.env.push(("DASH_ATTEMPT".to_owned(), attempt));
+    }
+}
+
+/// Writes the files of the launch. The error names the file.
+pub fn write_files(files: &[LaunchFile]) -> Result<(), String> {
+    for file in files {
+        write_file(file).map_err(|error| format!("{}: {error}", file.path.display()))?;
+    }
+    Ok(())
+}
+
+fn write_file(file: &LaunchFile) -> io::Result<()> {
+    if let Some(parent) = file.path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mode = if file.mode == 0 { 0o600 } else { file.mode & 0o7777 };
+    let mut out =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&file.path)?;
+    // An older file keeps its mode otherwise, and it may be an open one.
+    out.set_permissions(fs::Permissions::from_mode(mode))?;
+    out.write_all(file.content.as_bytes())
+}
+
+/// Starts the shim with the terminal.
+pub fn spawn(spec: &KeeperSpec, tty: BorrowedFd<'_>) -> io::Result<Child> {
+    let plan = Plan {
+        argv: spec.argv.clone(),
+        env: spec.env.clone(),
+        cwd: spec.cwd.clone(),
+        stdin_null: spec.stdin_null,
+        nofile: number("DASH_NOFILE").unwrap_or(NOFILE),
+        namespaces: std::env::var_os("DASH_NO_PIDNS").is_none(),
+    };
+    let mut file = File::from(rustix::fs::memfd_create("dash-plan", MemfdFlags::CLOEXEC)?);
+    file.write_all(&serde_json::to_vec(&plan)?)?;
+    file.rewind()?;
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    rustix::net::sockopt::set_socket_passcred(&ours, true)?;
+    let shim = Command::new("/proc/self/exe")
+        .arg("__exec")
+        .arg(spec.attempt.as_str())
+        .env_clear()
+        .env("DASH_ATTEMPT", spec.attempt.as_str())
+        .current_dir("/")
+        .stdin(Stdio::from(file))
+        .stdout(Stdio::from(theirs))
+        .stderr(Stdio::from(tty.try_clone_to_owned()?))
+        .spawn()?;
+    Ok(Child::new(shim.id(), ours))
+}
+
+fn number(key: &str) -> Option<u64> {
+    std::env::var(key).ok()?.parse().ok()
+}

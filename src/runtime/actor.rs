@@ -1,0 +1,303 @@
+//! The actor: the one task that owns the state. It takes inputs in batches, decides,
+//! applies, commits the events in one transaction, and only then tells (subscribers, then
+//! whoever asked) and hands the effects on.
+//!
+//! Backpressure: inputs wait in a bounded queue, so a slow disk slows those who feed the
+//! core. Subscribers read a broadcast; one that lags sees that it does and goes on from the
+//! journal. When the journal cannot be written the state falls back to what the journal
+//! holds, requests are refused (503), and what keepers told is kept and tried again each
+//! second: nothing is lost, reads still work.
+
+use super::{
+    clock,
+    history::history_rows,
+    journal::{Journal, JournalError, SNAPSHOT_EVERY},
+};
+use crate::{
+    core::{
+        Draft, Effect, Input, Limits, Reply, State, Timer, agent_info, apply, decide, settle,
+        swarm_info,
+    },
+    model::{AgentId, Event, EventRecord, Refusal, RefusalCode, Stamp, SwarmId},
+    protocol::stream::Update,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// Inputs that may wait for the actor.
+pub const QUEUE: usize = 1024;
+/// Inputs that share one transaction at most.
+const BATCH: usize = 256;
+/// Commits a subscriber may be behind before it has to go on from the journal.
+pub const COMMITS: usize = 1024;
+/// Time between two tries to write what a full journal refused.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What was committed together, as subscribers get it.
+#[derive(Debug)]
+pub struct Commit {
+    pub events: Vec<EventRecord>,
+    pub update: Update,
+}
+
+pub type Answer = oneshot::Sender<Result<Option<Reply>, Refusal>>;
+
+/// An answer that is given once its events are committed.
+type Pending = (Option<Answer>, Result<Option<Reply>, Refusal>);
+
+pub enum Message {
+    /// `done` resolves once the consequences are committed.
+    Input { input: Input, done: Option<Answer> },
+    /// Runs with the state between two batches; must not block.
+    Read(Box<dyn FnOnce(&State) + Send>),
+    /// Sets a timer that an earlier core had set.
+    Timer { at: Stamp, timer: Timer },
+    /// Drains, writes a snapshot and ends the actor.
+    Close(oneshot::Sender<()>),
+}
+
+pub struct Actor {
+    pub state: State,
+    pub journal: Journal,
+    pub limits: Limits,
+    pub commits: broadcast::Sender<Arc<Commit>>,
+    pub effects: mpsc::Sender<Effect>,
+    pub journal_full: Arc<AtomicBool>,
+    timers: BTreeMap<(Stamp, u64), Timer>,
+    timers_made: u64,
+    snapshot_at: u64,
+    /// What a full journal refused and must not be lost.
+    held: Vec<(Input, Option<Answer>)>,
+}
+
+impl Actor {
+    pub fn new(
+        state: State,
+        journal: Journal,
+        limits: Limits,
+        commits: broadcast::Sender<Arc<Commit>>,
+        effects: mpsc::Sender<Effect>,
+        journal_full: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            snapshot_at: state.seq,
+            state,
+            journal,
+            limits,
+            commits,
+            effects,
+            journal_full,
+            timers: BTreeMap::new(),
+            timers_made: 0,
+            held: Vec::new(),
+        }
+    }
+
+    /// Runs until `Close` or until every sender is gone.
+    ///
+    /// # Errors
+    /// When the journal can neither be written nor read any more.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<Message>) -> Result<(), JournalError> {
+        loop {
+            let next_timer = self.timers.keys().next().map(|(at, _)| *at);
+            let mut batch = Vec::new();
+            tokio::select! {
+                message = inbox.recv() => match message {
+                    None => return Ok(()),
+                    Some(message) => if self.take(message, &mut batch).await { return Ok(()) },
+                },
+                () = clock::sleep_until(next_timer) => self.take_due(&mut batch),
+                () = tokio::time::sleep(RETRY), if !self.held.is_empty() => {
+                    batch.append(&mut self.held);
+                }
+            }
+            while batch.len() < BATCH {
+                match inbox.try_recv() {
+                    Ok(message) => {
+                        if self.take(message, &mut batch).await {
+                            return Ok(());
+                        }
+                    }
+                    Err(_) => break,
+                }
+            }
+            if !batch.is_empty() {
+                self.run_batch(batch).await?;
+            }
+        }
+    }
+
+    /// True when the actor is to end.
+    async fn take(&mut self, message: Message, batch: &mut Vec<(Input, Option<Answer>)>) -> bool {
+        match message {
+            Message::Input { input, done } => batch.push((input, done)),
+            Message::Timer { at, timer } => self.set_timer(at, timer),
+            Message::Read(read) => {
+                // In order: a read sees what was fed before it.
+                let so_far = std::mem::take(batch);
+                if !so_far.is_empty() && self.run_batch(so_far).await.is_err() {
+                    return true;
+                }
+                read(&self.state);
+            }
+            Message::Close(done) => {
+                let so_far = std::mem::take(batch);
+                let _ = self.run_batch(so_far).await;
+                let snapshot = Some(Box::new(self.state.clone()));
+                let _ = self.journal.commit(Vec::new(), Vec::new(), snapshot).await;
+                let _ = done.send(());
+                return true;
+            }
+        }
+        false
+    }
+
+    fn set_timer(&mut self, at: Stamp, timer: Timer) {
+        self.timers_made += 1;
+        self.timers.insert((at, self.timers_made), timer);
+    }
+
+    fn take_due(&mut self, batch: &mut Vec<(Input, Option<Answer>)>) {
+        let now = clock::now();
+        while let Some(entry) = self.timers.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            batch.push((Input::Due(entry.remove()), None));
+        }
+    }
+
+    async fn run_batch(&mut self, batch: Vec<(Input, Option<Answer>)>) -> Result<(), JournalError> {
+        let before = self.state.seq;
+        let mut events = Vec::new();
+        let mut effects = Vec::new();
+        let mut answers = Vec::new();
+        // Only what a failed commit must not lose is kept for another try.
+        let mut again = Vec::new();
+        for (input, done) in batch {
+            let is_request = matches!(input, Input::Request { .. });
+            if is_request && self.journal_full.load(Ordering::Relaxed) {
+                refuse_full(done);
+                continue;
+            }
+            let now = clock::now();
+            let kept = if is_request { None } else { Some(input.clone()) };
+            match decide(&self.state, now, input) {
+                Ok(decision) => {
+                    self.enact(decision.events, now, &mut events);
+                    effects.extend(decision.effects);
+                    again.push((kept, answers.len()));
+                    answers.push((done, Ok(decision.reply)));
+                }
+                Err(refusal) => answers.push((done, Err(refusal))),
+            }
+        }
+        loop {
+            let decision = settle(&self.state, self.limits);
+            if decision.events.is_empty() {
+                break;
+            }
+            self.enact(decision.events, clock::now(), &mut events);
+            effects.extend(decision.effects);
+        }
+        if !events.is_empty() {
+            let due = self.state.seq - self.snapshot_at >= SNAPSHOT_EVERY;
+            let snapshot = due.then(|| Box::new(self.state.clone()));
+            let history = history_rows(&self.state, &events);
+            if let Err(error) = self.journal.commit(events.clone(), history, snapshot).await {
+                tracing::error!(%error, "the journal cannot be written: holding on");
+                return self.fall_back(answers, again);
+            }
+            if due {
+                self.snapshot_at = self.state.seq;
+            }
+            self.tell(before, events);
+        }
+        self.journal_full.store(false, Ordering::Relaxed);
+        for (done, answer) in answers {
+            if let Some(done) = done {
+                let _ = done.send(answer);
+            }
+        }
+        for effect in effects {
+            if let Effect::SetTimer { at, timer } = effect {
+                self.set_timer(at, timer);
+            } else if self.effects.send(effect).await.is_err() {
+                tracing::error!("nobody runs effects any more");
+            }
+        }
+        Ok(())
+    }
+
+    fn enact(&mut self, drafts: Vec<Draft>, now: Stamp, events: &mut Vec<EventRecord>) {
+        for draft in drafts {
+            let record = EventRecord {
+                seq: self.state.seq + 1,
+                time: now,
+                swarm: draft.swarm,
+                agent: draft.agent,
+                attempt: draft.attempt,
+                event: draft.event,
+            };
+            apply(&mut self.state, &record);
+            events.push(record);
+        }
+    }
+
+    fn fall_back(
+        &mut self,
+        mut answers: Vec<Pending>,
+        again: Vec<(Option<Input>, usize)>,
+    ) -> Result<(), JournalError> {
+        self.journal_full.store(true, Ordering::Relaxed);
+        self.state = self.journal.reload()?;
+        for (input, at) in again {
+            let done = answers.get_mut(at).and_then(|(done, _)| done.take());
+            match input {
+                Some(input) => self.held.push((input, done)),
+                None => refuse_full(done),
+            }
+        }
+        for (done, answer) in answers {
+            if let Some(done) = done {
+                let _ = done.send(answer);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, before: u64, events: Vec<EventRecord>) {
+        if self.commits.receiver_count() == 0 {
+            return;
+        }
+        let mut swarms: BTreeSet<&SwarmId> = BTreeSet::new();
+        let mut agents: BTreeSet<&AgentId> = BTreeSet::new();
+        let mut update = Update { seq: before + events.len() as u64, ..Update::default() };
+        for record in &events {
+            agents.extend(&record.agent);
+            swarms.extend(&record.swarm);
+            if let (Event::SwarmRemoved, Some(swarm)) = (&record.event, &record.swarm) {
+                update.removed_swarms.push(swarm.clone());
+            }
+        }
+        update.swarms = swarms.iter().filter_map(|id| swarm_info(&self.state, id)).collect();
+        update.agents = agents.iter().filter_map(|id| agent_info(&self.state, id)).collect();
+        // Without a subscriber there is nobody to tell.
+        let _ = self.commits.send(Arc::new(Commit { events, update }));
+    }
+}
+
+fn refuse_full(done: Option<Answer>) {
+    if let Some(done) = done {
+        let why = "the journal cannot be written (disk full?): nothing was changed";
+        let _ = done.send(Err(Refusal::new(RefusalCode::JournalFull, why)
+            .hinted("free some space; the core goes on by itself")));
+    }
+}

@@ -1,0 +1,132 @@
+//! Finding keepers again: by what they wrote on disk, checked against what runs.
+
+use super::world::Shared;
+use crate::{
+    config::Instance,
+    model::AttemptId,
+    protocol::keeper::{ExitRecord, Fact, FactKind, KeeperId},
+};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use tokio::net::UnixStream;
+
+/// One keeper that never answers must not stall the others.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Between two tries to reach a keeper that is just starting.
+const RETRY: Duration = Duration::from_millis(20);
+
+pub enum Found {
+    Alive(UnixStream),
+    /// It left after its agent ended.
+    Ended(Box<ExitRecord>, Option<String>),
+    /// It ran, and is gone without a word.
+    Gone,
+    /// It never ran.
+    Never,
+}
+
+/// The keeper of `attempt`, if there ever was one.
+pub async fn find_keeper(world: &Shared, attempt: &AttemptId) -> Found {
+    let dir = world.instance.attempt_dir(attempt);
+    let keeper = keeper_id(&dir);
+    if let Some(id) = &keeper
+        && is_alive(id)
+    {
+        let socket = world.instance.keeper_socket(attempt);
+        let reach = async {
+            loop {
+                match UnixStream::connect(&socket).await {
+                    Ok(stream) => return Some(stream),
+                    Err(_) if is_alive(id) => tokio::time::sleep(RETRY).await,
+                    Err(_) => return None,
+                }
+            }
+        };
+        if let Ok(Some(stream)) = tokio::time::timeout(CONNECT, reach).await {
+            return Found::Alive(stream);
+        }
+    }
+    if let Some(record) = super::outcome::exit_record(&world.instance, attempt) {
+        return Found::Ended(Box::new(record), launch_error(&dir));
+    }
+    if keeper.is_some() { Found::Gone } else { Found::Never }
+}
+
+fn keeper_id(dir: &Path) -> Option<KeeperId> {
+    serde_json::from_slice(&fs::read(dir.join("keeper.json")).ok()?).ok()
+}
+
+/// What the keeper said about a launch that failed.
+fn launch_error(dir: &Path) -> Option<String> {
+    let facts = fs::read_to_string(dir.join("facts")).ok()?;
+    facts.lines().find_map(|line| match serde_json::from_str::<Fact>(line).ok()?.kind {
+        FactKind::LaunchFailed { step, message } => Some(format!("{step}: {message}")),
+        FactKind::Started { .. }
+        | FactKind::Exited { .. }
+        | FactKind::Status { .. }
+        | FactKind::DiskFull
+        | FactKind::DiskBack
+        | FactKind::Cut { .. } => None,
+    })
+}
+
+/// A pid alone may be somebody else's by now: start time and boot must fit too.
+fn is_alive(id: &KeeperId) -> bool {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", id.pid)) else { return false };
+    // The name in parentheses may hold blanks: count fields from behind it.
+    let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+    let zombie = fields.next() == Some("Z");
+    let start = fields.nth(18).and_then(|ticks| ticks.parse().ok());
+    boot.trim() == id.boot.trim() && start == Some(id.start_ticks) && !zombie
+}
+
+/// Kills what a vanished keeper left where no namespace did: every process with this
+/// attempt in its environment.
+pub fn kill_leftovers(world: &Shared, attempt: &AttemptId) {
+    let socket = world.instance.agent_socket(attempt);
+    let marks = [format!("DASH_ATTEMPT={attempt}"), format!("DASH_SOCKET={}", socket.display())];
+    // What is killed may have forked in between: again until nothing is found.
+    for _ in 0..20 {
+        let pids = marked(&marks);
+        if pids.is_empty() {
+            return;
+        }
+        for pid in pids {
+            // It may have ended by itself.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn marked(marks: &[String; 2]) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| {
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let variables: BTreeSet<&[u8]> = environ.split(|byte| *byte == 0).collect();
+        marks.iter().all(|mark| variables.contains(mark.as_bytes()))
+    })
+    .filter_map(Pid::from_raw)
+    .collect()
+}
+
+/// Stops keepers that no intent in the journal accounts for.
+pub fn stop_strangers(instance: &Instance, known: &BTreeSet<AttemptId>) {
+    let attempts = instance.state.join("attempts");
+    for entry in fs::read_dir(attempts).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if known.contains(name) {
+            continue;
+        }
+        if let Some(id) = keeper_id(&entry.path()).filter(is_alive)
+            && let Some(pid) = i32::try_from(id.pid).ok().and_then(Pid::from_raw)
+        {
+            tracing::warn!(attempt = name, "its keeper has no intent in the journal: stopping it");
+            // It stops its agent and leaves.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! One task for each live attempt: it holds the connection to the keeper, carries orders
+//! to it, turns what it tells into inputs, and judges the end.
+//!
+//! When the connection breaks the keeper is looked for again: it may have left after its
+//! agent ended (then `exit.json` says how), it may be alive (then it is asked again), or
+//! it is gone: then the attempt is lost.
+
+use super::{
+    adopt,
+    launch::{self, Plan, token_file},
+    link::{self, LinkReader, LinkWriter},
+    outcome,
+    world::{AgentListener, ORDERS, Order, Shared},
+};
+use crate::{
+    agents::{Observation, Watcher},
+    core::{Input, KeeperNews},
+    gateway::{Caller, Serving},
+    model::{AttemptId, AttemptResult, Exit, Outcome},
+    protocol::keeper::{ExitRecord, Fact, FactKind, FromKeeper, ScreenDump, ToKeeper, VERSION},
+    term::recording::Recording,
+};
+use std::{collections::HashMap, fs, net::TcpListener, os::unix::net::UnixListener, path::PathBuf};
+use tokio::{
+    net::UnixStream,
+    sync::{mpsc, oneshot},
+};
+
+/// Takes care of `id` until it has ended: launches it, or adopts its keeper.
+pub fn spawn(world: &Shared, id: AttemptId) {
+    let (orders, inbox) = mpsc::channel(ORDERS);
+    {
+        let mut keepers = world.keepers();
+        if keepers.contains_key(&id) {
+            return;
+        }
+        keepers.insert(id.clone(), orders);
+    }
+    let world = world.clone();
+    tokio::spawn(async move {
+        run(&world, &id, inbox).await;
+        world.keepers().remove(&id);
+    });
+}
+
+async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
+    let of = id.clone();
+    let Ok(Some(mut plan)) = world.read(move |state| Plan::of(state, &of)).await else { return };
+    let Some(adapter) = world.catalog.get(&plan.adapter).cloned() else {
+        let why = format!("no adapter is called {:?} any more", plan.adapter);
+        return give_up(world, id, why).await;
+    };
+    let mut keeping = Keeping {
+        world: world.clone(),
+        id: id.clone(),
+        watcher: adapter.watcher(),
+        reads_output: adapter.reads_output(),
+        read_to: 0,
+        orders,
+        served: None,
+        serving: None,
+        launch_error: None,
+        screens: HashMap::new(),
+        screens_asked: 0,
+        fact_n: plan.attempt.fact_n,
+        plan: plan.clone(),
+        quiet: false,
+    };
+    let first = match adopt::find_keeper(world, id).await {
+        adopt::Found::Alive(stream) => Some(stream),
+        adopt::Found::Ended(record, error) => {
+            keeping.launch_error = error;
+            return keeping.end(None, *record).await;
+        }
+        adopt::Found::Gone => return keeping.lost().await,
+        adopt::Found::Never => match launch::launch(world, &mut plan).await {
+            Ok(stream) => to_tokio(stream),
+            Err(error) => return give_up(world, id, format!("{error:#}")).await,
+        },
+    };
+    keeping.plan = plan;
+    keeping.keep(first).await;
+}
+
+fn to_tokio(stream: std::os::unix::net::UnixStream) -> Option<UnixStream> {
+    stream.set_nonblocking(true).ok()?;
+    UnixStream::from_std(stream).ok()
+}
+
+/// Ends an attempt that could not be launched.
+async fn give_up(world: &Shared, id: &AttemptId, error: String) {
+    let result = outcome::failed_launch(error);
+    let ended = Input::Ended { attempt: id.clone(), n: 0, exit: None, result: Box::new(result) };
+    if let Err(refusal) = world.feed(ended).await {
+        tracing::error!(attempt = %id, %refusal, "its end could not be journaled");
+    }
+}
+
+struct Keeping {
+    world: Shared,
+    id: AttemptId,
+    plan: Plan,
+    watcher: Watcher,
+    reads_output: bool,
+    /// Bytes of the recording the watcher has seen.
+    read_to: u64,
+    orders: mpsc::Receiver<Order>,
+    /// The attempt's gateway port; closed when this is dropped.
+    served: Option<Serving>,
+    /// Its own socket is served until this is dropped.
+    serving: Option<oneshot::Sender<()>>,
+    launch_error: Option<String>,
+    screens: HashMap<u64, oneshot::Sender<ScreenDump>>,
+    screens_asked: u64,
+    /// The last fact taken over.
+    fact_n: u64,
+    /// Goodbye was said: nothing more is told.
+    quiet: bool,
+}
+
+/// Why a connection is over.
+enum Over {
+    /// The keeper told the end; it was journaled.
+    Ended,
+    Broken,
+    Left,
+}
+
+impl Keeping {
+    async fn keep(&mut self, first: Option<UnixStream>) {
+        let mut next = first;
+        loop {
+            let over = match next.take() {
+                Some(stream) => self.talk(stream).await,
+                None => Over::Broken,
+            };
+            super::reap::collect();
+            match over {
+                Over::Ended | Over::Left => return,
+                Over::Broken => match adopt::find_keeper(&self.world, &self.id).await {
+                    adopt::Found::Alive(stream) => next = Some(stream),
+                    adopt::Found::Ended(record, error) => {
+                        self.launch_error = error;
+                        return self.end(None, *record).await;
+                    }
+                    adopt::Found::Gone | adopt::Found::Never => return self.lost().await,
+                },
+            }
+        }
+    }
+
+    async fn talk(&mut self, stream: UnixStream) -> Over {
+        let (mut reader, mut writer) = link::split(stream);
+        let hello =
+            ToKeeper::Core { version: VERSION, epoch: self.world.epoch, facts_after: self.fact_n };
+        if writer.control(&hello).await.is_err() {
+            return Over::Broken;
+        }
+        loop {
+            tokio::select! {
+                message = reader.next() => match message {
+                    Ok(Some(message)) => {
+                        if let Some(over) = self.heard(message, &mut reader, &mut writer).await {
+                            return over;
+                        }
+                    }
+                    Ok(None) => return Over::Broken,
+                    Err(error) => {
+                        tracing::warn!(attempt = %self.id, %error, "lost its keeper's connection");
+                        return Over::Broken;
+                    }
+                },
+                order = self.orders.recv() => {
+                    let Some(order) = order else { return Over::Left };
+                    if let Some(over) = self.carry(order, &mut writer).await {
+                        return over;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn carry(&mut self, order: Order, writer: &mut LinkWriter) -> Option<Over> {
+        let sent = match order {
+            Order::Stop => {
+                let grace_ms = self.world.config.core.stop_grace_ms;
+                writer.control(&ToKeeper::Stop { grace_ms }).await
+            }
+            Order::Input(bytes) => writer.bytes(&bytes).await,
+            Order::Resize { cols, rows } => writer.control(&ToKeeper::Resize { cols, rows }).await,
+            Order::Ticket { ticket, read_only, done } => {
+                let sent = writer.control(&ToKeeper::Ticket { ticket, read_only }).await;
+                // The asker may have hung up.
+                let _ = done.send(());
+                sent
+            }
+            Order::Screen(done) => {
+                self.screens_asked += 1;
+                let id = self.screens_asked;
+                self.screens.retain(|_, asker| !asker.is_closed());
+                self.screens.insert(id, done);
+                writer.control(&ToKeeper::Screen { id }).await
+            }
+            Order::Goodbye(done) => {
+                let sent = writer.control(&ToKeeper::Goodbye).await;
+                self.quiet = true;
+                let _ = done.send(());
+                return Some(if sent.is_ok() { Over::Left } else { Over::Broken });
+            }
+        };
+        sent.is_err().then_some(Over::Broken)
+    }
+
+    async fn heard(
+        &mut self,
+        message: FromKeeper,
+        reader: &mut LinkReader,
+        writer: &mut LinkWriter,
+    ) -> Option<Over> {
+        match message {
+            FromKeeper::Welcome { .. } => self.welcome(reader),
+            FromKeeper::Fact { fact } => return self.fact(fact, writer).await,
+            FromKeeper::Gauge { gauge } => {
+                let mut seen = self.watcher.gauge(&gauge);
+                if self.reads_output {
+                    seen.extend(self.read_output(gauge.bytes).await);
+                }
+                self.world.gauges.set(&self.plan.attempt.agent, &self.id, gauge);
+                self.observe(seen).await;
+            }
+            FromKeeper::Screen { id, screen } => {
+                if let Some(done) = self.screens.remove(&id) {
+                    let _ = done.send(screen);
+                }
+            }
+            FromKeeper::Refused { message } => {
+                tracing::warn!(attempt = %self.id, %message, "its keeper refused this core");
+                return Some(Over::Left);
+            }
+            // Only viewers get these.
+            FromKeeper::Size { .. } | FromKeeper::Ended { .. } => {}
+        }
+        None
+    }
+
+    /// The keeper's listeners came with its welcome: from now on calls are answered.
+    fn welcome(&mut self, reader: &mut LinkReader) {
+        let mut fds = reader.fds.drain(..);
+        let (Some(gateway), Some(own)) = (fds.next(), fds.next()) else {
+            tracing::error!(attempt = %self.id, "its keeper handed over no listeners");
+            return;
+        };
+        let Ok(token) = fs::read_to_string(token_file(&self.world.instance, &self.id)) else {
+            tracing::error!(attempt = %self.id, "its token is gone: its calls stay unanswered");
+            return;
+        };
+        let caller = Caller {
+            swarm: self.plan.attempt.swarm.clone(),
+            agent: self.plan.attempt.agent.clone(),
+            attempt: self.id.clone(),
+            token,
+        };
+        if let Some(gate) = self.world.gateway.get() {
+            self.served = Some(gate.serve(TcpListener::from(gateway), caller));
+        }
+        let (serving, until) = oneshot::channel();
+        self.serving = Some(serving);
+        let listener = AgentListener {
+            agent: self.plan.attempt.agent.clone(),
+            listener: UnixListener::from(own),
+            until,
+        };
+        if self.world.agent_listeners.try_send(listener).is_err() {
+            tracing::warn!(attempt = %self.id, "nobody serves its own socket");
+        }
+    }
+
+    async fn fact(&mut self, fact: Fact, writer: &mut LinkWriter) -> Option<Over> {
+        let Fact { n, offset, kind, .. } = fact;
+        if n <= self.fact_n {
+            return None;
+        }
+        let news = match kind {
+            FactKind::Started { pid } => KeeperNews::Started { pid },
+            FactKind::DiskFull => KeeperNews::DiskFull,
+            FactKind::DiskBack => KeeperNews::DiskBack,
+            FactKind::Cut { from, to } => KeeperNews::Cut { from, to },
+            FactKind::Status { state, kind, message, progress } => {
+                let seen = self.watcher.status(&state, &kind, &message, progress);
+                self.observe(seen).await;
+                // Nothing but the signal: said again after a crash it changes nothing.
+                self.fact_n = n;
+                return writer.control(&ToKeeper::Ack { n }).await.is_err().then_some(Over::Broken);
+            }
+            FactKind::LaunchFailed { step, message } => {
+                self.launch_error = Some(format!("{step}: {message}"));
+                self.fact_n = n;
+                return None;
+            }
+            FactKind::Exited { exit } => {
+                let record = outcome::exit_record(&self.world.instance, &self.id);
+                let record = record.unwrap_or_else(|| outcome::bare_record(exit, offset));
+                self.end(Some(n), record).await;
+                // The keeper leaves after this, or by itself when it cannot be told.
+                let _ = writer.control(&ToKeeper::Ack { n }).await;
+                return Some(Over::Ended);
+            }
+        };
+        let input = Input::Keeper { attempt: self.id.clone(), n, offset, news };
+        if self.world.feed(input).await.is_err() {
+            return Some(Over::Left);
+        }
+        self.fact_n = n;
+        writer.control(&ToKeeper::Ack { n }).await.is_err().then_some(Over::Broken)
+    }
+
+    async fn observe(&self, seen: Vec<Observation>) {
+        for observation in seen {
+            let attempt = self.id.clone();
+            self.world
+                .tell(match observation {
+                    Observation::Signal(signal) => Input::Signal { attempt, signal },
+                    Observation::Session(session) => Input::Session { attempt, session },
+                })
+                .await;
+        }
+    }
+
+    /// Feeds the watcher the recording up to `end`.
+    async fn read_output(&mut self, end: u64) -> Vec<Observation> {
+        const PIECE: u64 = 256 << 10;
+        let dir: PathBuf = self.world.instance.attempt_dir(&self.id);
+        let mut seen = Vec::new();
+        while self.read_to < end {
+            let (dir, from) = (dir.clone(), self.read_to);
+            let len = (end - from).min(PIECE);
+            let read = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<u8>> {
+                let mut bytes = vec![0; len as usize];
+                let n = Recording::open(&dir)?.read_at(from, &mut bytes)?;
+                bytes.truncate(n);
+                Ok(bytes)
+            });
+            match read.await {
+                Ok(Ok(bytes)) if !bytes.is_empty() => {
+                    self.read_to += bytes.len() as u64;
+                    seen.extend(self.watcher.output(&bytes));
+                }
+                Ok(Ok(_)) => break,
+                Ok(Err(error)) => {
+                    tracing::warn!(attempt = %self.id, %error, "its recording does not read");
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        seen
+    }
+
+    /// The agent is gone: judge, check, count files, and have it journaled.
+    async fn end(&mut self, n: Option<u64>, record: ExitRecord) {
+        if self.reads_output {
+            let seen = self.read_output(record.bytes).await;
+            self.observe(seen).await;
+        }
+        let exit = record.exit;
+        let mut result = match self.launch_error.take() {
+            Some(error) => outcome::failed_launch(error),
+            None => self.watcher.finish(exit, &record.screen),
+        };
+        let mut gauge = self.watcher_gauge(&record);
+        gauge.bytes = record.bytes;
+        self.world.gauges.set(&self.plan.attempt.agent, &self.id, gauge);
+        outcome::inspect(&self.world, &self.plan, &mut result).await;
+        self.journal_end(n.unwrap_or(0), Some(exit), result).await;
+    }
+
+    fn watcher_gauge(&self, record: &ExitRecord) -> crate::protocol::keeper::KeeperGauge {
+        let last = record.screen.lines.iter().rev().find(|line| !line.trim().is_empty());
+        crate::protocol::keeper::KeeperGauge {
+            last_line: last.map(|line| line.trim().to_owned()).unwrap_or_default(),
+            ..Default::default()
+        }
+    }
+
+    async fn lost(&mut self) {
+        adopt::kill_leftovers(&self.world, &self.id);
+        let mut result = AttemptResult {
+            outcome: Outcome::Lost,
+            stop_reason: "lost".to_owned(),
+            text: String::new(),
+            error: "its keeper vanished; what it did until then is in its log".to_owned(),
+            files: None,
+            reported: None,
+            session: None,
+        };
+        outcome::inspect(&self.world, &self.plan, &mut result).await;
+        self.journal_end(0, None, result).await;
+    }
+
+    async fn journal_end(&mut self, n: u64, exit: Option<Exit>, result: AttemptResult) {
+        self.served = None;
+        let attempt = self.id.clone();
+        let ended = Input::Ended { attempt, n, exit, result: Box::new(result) };
+        if let Err(refusal) = self.world.feed(ended).await
+            && !self.quiet
+        {
+            tracing::error!(attempt = %self.id, %refusal, "its end could not be journaled");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Requests held against the machine before they reach the core: adapters, programs,
+//! directories, repositories. What cannot be enforced is refused, never ignored.
+
+use super::{worktree, world::Shared};
+use crate::{
+    agents::Adapter,
+    model::{AgentSpec, Refusal, RefusalCode, Strategy, SwarmSpec},
+};
+use std::{path::Path, sync::Arc};
+
+/// More agents than this in one swarm is a slip of the hand.
+const MAX_AGENTS: u32 = 1000;
+/// More items than this in one request are refused.
+const MAX_ITEMS: usize = 100_000;
+
+/// Adapter and model of each agent.
+pub type Crew = Vec<(String, String)>;
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalCode::Invalid, message)
+}
+
+/// Checks a swarm and deals out adapters and models.
+///
+/// # Errors
+/// A refusal that names the field and the nearest right thing.
+pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal> {
+    enforced(spec)?;
+    let count = agent_count(spec)?;
+    let has_items = spec.items.is_some();
+    if spec.task.trim().is_empty() && spec.command.is_empty() && !has_items {
+        return Err(invalid("no task: say what is to be done").hinted("--task \"…\", or -- CMD…"));
+    }
+    if spec.items.as_ref().is_some_and(Vec::is_empty) {
+        return Err(invalid("the list of items is empty"));
+    }
+    if spec.items.as_ref().is_some_and(|items| items.len() > MAX_ITEMS) {
+        return Err(invalid(format!("more than {MAX_ITEMS} items")));
+    }
+    if spec.max == Some(0) {
+        return Err(invalid("max is 0: then nothing would ever run"));
+    }
+    if spec.timeout_ms == Some(0) {
+        return Err(invalid("the timeout is 0"));
+    }
+    name(&spec.name)?;
+    directory(&spec.cwd)?;
+    let path = search_path(world, spec.path.as_deref());
+    let mut adapters = Vec::new();
+    if spec.adapters.is_empty() {
+        let adapter = if spec.command.is_empty() {
+            world.catalog.choose(&world.config.agents.order, &path)
+        } else {
+            known(world, "command")?
+        };
+        adapters.resize(count as usize, adapter);
+    }
+    let equal = spec.adapters.len() == 1;
+    for share in &spec.adapters {
+        let adapter = known(world, &share.adapter)?;
+        let n = share.count.unwrap_or(if equal { count } else { 1 });
+        adapters.extend(std::iter::repeat_n(adapter, n as usize));
+    }
+    for adapter in &adapters {
+        runnable(adapter, &path, &spec.command, &spec.task)?;
+    }
+    if spec.worktree {
+        let found = worktree::repository(&spec.cwd).await;
+        found.map_err(|error| invalid(format!("{error:#}")))?;
+    }
+    let models = spec.models.iter().cycle();
+    Ok(if spec.models.is_empty() {
+        adapters.iter().map(|adapter| (adapter.name().to_owned(), adapter.model(None))).collect()
+    } else {
+        let deal = |(adapter, model): (&Arc<Adapter>, &String)| {
+            (adapter.name().to_owned(), adapter.model(Some(model)))
+        };
+        adapters.iter().zip(models).map(deal).collect()
+    })
+}
+
+/// Checks one agent.
+///
+/// # Errors
+/// As [`swarm`].
+pub async fn agent(world: &Shared, spec: &mut AgentSpec) -> Result<Crew, Refusal> {
+    let mut alone = SwarmSpec {
+        name: spec.name.clone(),
+        task: spec.task.clone(),
+        agents: 1,
+        models: spec.model.iter().cloned().collect(),
+        cwd: spec.cwd.clone(),
+        worktree: spec.worktree,
+        timeout_ms: spec.timeout_ms,
+        command: spec.command.clone(),
+        path: spec.path.clone(),
+        ..SwarmSpec::default()
+    };
+    if let Some(adapter) = &spec.adapter {
+        let share = crate::model::AdapterShare { adapter: adapter.clone(), count: None };
+        alone.adapters.push(share);
+    }
+    swarm(world, &mut alone).await
+}
+
+fn enforced(spec: &SwarmSpec) -> Result<(), Refusal> {
+    let asked = [
+        ("scope", !spec.scope.is_empty()),
+        ("read", !spec.read.is_empty()),
+        ("net", !spec.net.is_empty()),
+        ("allow", !spec.allow.is_empty()),
+        ("budget", spec.budget.is_some()),
+        ("agent_budget", spec.agent_budget.is_some()),
+        ("strategy", spec.strategy != Strategy::Parallel),
+    ];
+    match asked.into_iter().find(|(_, asked)| *asked) {
+        Some((field, _)) => {
+            let why = format!("{field}: not enforced in this build");
+            Err(Refusal::new(RefusalCode::NotEnforced, why))
+        }
+        None => Ok(()),
+    }
+}
+
+fn agent_count(spec: &SwarmSpec) -> Result<u32, Refusal> {
+    let counted: Option<u32> = spec.adapters.iter().map(|share| share.count).sum();
+    let open = spec.adapters.iter().any(|share| share.count.is_none());
+    let named = spec.adapters.len() as u32;
+    let count = match (spec.agents, counted) {
+        (0, Some(sum)) if !spec.adapters.is_empty() => sum,
+        (0, _) => named.max(1),
+        (n, Some(sum)) if !spec.adapters.is_empty() && sum != n => {
+            return Err(invalid(format!("the adapters' counts sum to {sum}, agents is {n}")));
+        }
+        (n, _) if open && named > 1 && n != named => {
+            return Err(invalid("with several adapters each needs a count, as claude:3,mini:2"));
+        }
+        (n, _) => n,
+    };
+    match count {
+        0 => Err(invalid("0 agents")),
+        n if n > MAX_AGENTS => Err(invalid(format!("{n} agents: at most {MAX_AGENTS} in a swarm"))),
+        n => Ok(n),
+    }
+}
+
+fn name(name: &str) -> Result<(), Refusal> {
+    let odd = |c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if name.contains(odd) || name.chars().count() > 64 || name.starts_with(['-', '.']) {
+        let why = format!("the name {name:?} is not one: letters, digits, - _ . and at most 64");
+        return Err(invalid(why));
+    }
+    Ok(())
+}
+
+fn directory(cwd: &Path) -> Result<(), Refusal> {
+    if !cwd.is_absolute() {
+        return Err(invalid(format!("cwd {:?} is not absolute", cwd.display().to_string())));
+    }
+    match std::fs::metadata(cwd) {
+        Ok(meta) if meta.is_dir() => Ok(()),
+        Ok(_) => Err(invalid(format!("{} is not a directory", cwd.display()))),
+        Err(error) => Err(invalid(format!("the directory {}: {error}", cwd.display()))),
+    }
+}
+
+fn search_path(world: &Shared, asked: Option<&str>) -> String {
+    let own = world.environment.iter().find(|(name, _)| name == "PATH");
+    asked.map(str::to_owned).or_else(|| own.map(|(_, path)| path.clone())).unwrap_or_default()
+}
+
+fn known(world: &Shared, name: &str) -> Result<Arc<Adapter>, Refusal> {
+    if let Some(adapter) = world.catalog.get(name) {
+        return Ok(adapter.clone());
+    }
+    let hint = match world.catalog.nearest(name) {
+        Some(nearest) => {
+            format!("did you mean {nearest}? There are: {}", world.catalog.names().join(", "))
+        }
+        None => format!("there are: {}", world.catalog.names().join(", ")),
+    };
+    Err(Refusal::new(RefusalCode::NotFound, format!("no adapter is called {name:?}")).hinted(hint))
+}
+
+fn runnable(adapter: &Adapter, path: &str, command: &[String], task: &str) -> Result<(), Refusal> {
+    if adapter.name() == "command" {
+        if command.is_empty() && task.trim().is_empty() {
+            return Err(invalid("the command adapter needs a command").hinted("-- CMD…"));
+        }
+        return Ok(());
+    }
+    if !command.is_empty() {
+        let why = format!("`-- CMD…` is for the command adapter, not for {}", adapter.name());
+        return Err(invalid(why));
+    }
+    if adapter.program(path).is_none() {
+        let why = format!("{} is not installed: its program is not on PATH", adapter.name());
+        return Err(invalid(why).hinted("dash doctor"));
+    }
+    Ok(())
+}

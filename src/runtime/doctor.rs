@@ -1,0 +1,166 @@
+//! `dash doctor`: what this machine and this instance can do, each line measured now.
+
+use super::world::{Shared, World};
+use crate::{
+    agents::Adapter,
+    config::Dialect,
+    protocol::rest::{AdapterReport, CheckStatus, DoctorCheck, DoctorReport},
+};
+use std::{fs, process::Stdio, time::Duration};
+use tokio::process::Command;
+
+/// A program that does not tell its version in this time is reported without one.
+const VERSION: Duration = Duration::from_secs(10);
+
+pub async fn report(world: &Shared) -> DoctorReport {
+    let path = world.environment.iter().find(|(name, _)| name == "PATH");
+    let path = path.map(|(_, path)| path.clone()).unwrap_or_default();
+    let mut adapters = Vec::new();
+    for name in world.catalog.names() {
+        if let Some(adapter) = world.catalog.get(&name) {
+            adapters.push(adapter_report(adapter, &path).await);
+        }
+    }
+    let mut checks = vec![
+        state_directory(world),
+        namespaces(),
+        program("git", &path, "worktrees (--worktree) need it"),
+        open_files(),
+        scope(),
+    ];
+    checks.extend(providers(world));
+    checks.extend(world.catalog.problems().iter().map(|problem| DoctorCheck {
+        name: "adapter file".to_owned(),
+        status: CheckStatus::Fail,
+        detail: problem.clone(),
+        remedy: "mend the file; the built-in adapter of that name is used until then".to_owned(),
+    }));
+    DoctorReport { checks, adapters, scope: "none".to_owned() }
+}
+
+fn ok(name: &str, detail: String) -> DoctorCheck {
+    DoctorCheck { name: name.to_owned(), status: CheckStatus::Ok, detail, remedy: String::new() }
+}
+
+fn warn(name: &str, detail: String, remedy: &str) -> DoctorCheck {
+    let remedy = remedy.to_owned();
+    DoctorCheck { name: name.to_owned(), status: CheckStatus::Warn, detail, remedy }
+}
+
+fn state_directory(world: &World) -> DoctorCheck {
+    let dir = &world.instance.state;
+    let name = "state directory";
+    match rustix::fs::statvfs(dir) {
+        Ok(stat) => {
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize) >> 20;
+            let detail = format!("{}, {free} MB free", dir.display());
+            if free < 1024 {
+                warn(name, detail, "recordings grow: free some space")
+            } else {
+                ok(name, detail)
+            }
+        }
+        Err(error) => DoctorCheck {
+            name: name.to_owned(),
+            status: CheckStatus::Fail,
+            detail: format!("{}: {error}", dir.display()),
+            remedy: "make it a directory that this user may write".to_owned(),
+        },
+    }
+}
+
+fn namespaces() -> DoctorCheck {
+    let name = "process namespaces";
+    let limit = fs::read_to_string("/proc/sys/user/max_pid_namespaces").unwrap_or_default();
+    let none = limit.trim() == "0" || !fs::exists("/proc/self/ns/pid").unwrap_or(false);
+    if none {
+        let detail = "not on this machine: leftovers are found by walking /proc".to_owned();
+        warn(name, detail, "a kernel with pid namespaces ends an agent's whole tree at once")
+    } else {
+        ok(name, format!("this kernel has them, at most {}", limit.trim()))
+    }
+}
+
+fn program(program: &str, path: &str, needed: &str) -> DoctorCheck {
+    let found =
+        std::env::split_paths(path).map(|dir| dir.join(program)).find(|file| file.is_file());
+    match found {
+        Some(file) => ok(program, file.display().to_string()),
+        None => warn(program, "not on PATH".to_owned(), needed),
+    }
+}
+
+fn open_files() -> DoctorCheck {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let most = limit.current.unwrap_or(u64::MAX);
+    // A connection, two listeners and a log for each attempt.
+    let agents = most / 8;
+    if agents < 500 {
+        let detail = format!("{most}: enough for about {agents} agents");
+        warn("open files", detail, "raise the hard limit (ulimit -Hn)")
+    } else {
+        ok("open files", format!("{most}"))
+    }
+}
+
+fn scope() -> DoctorCheck {
+    let detail = "none: this build limits neither files nor network nor commands".to_owned();
+    warn("scope", detail, "run only what you would run yourself in that directory")
+}
+
+fn providers(world: &World) -> Vec<DoctorCheck> {
+    let Some(gateway) = world.gateway.get() else { return Vec::new() };
+    let by_dialect = [(Dialect::Anthropic, "anthropic"), (Dialect::Openai, "openai")];
+    let mut checks: Vec<DoctorCheck> = by_dialect
+        .into_iter()
+        .map(|(dialect, word)| {
+            let name = format!("provider ({word})");
+            let provider = gateway.provider_name(dialect);
+            if provider == "simulated" {
+                let why = "simulated: answers come from a scenario, no model is asked".to_owned();
+                let remedy =
+                    format!("set {}_API_KEY in the core's environment", word.to_uppercase());
+                DoctorCheck { name, status: CheckStatus::Warn, detail: why, remedy }
+            } else {
+                ok(&name, provider)
+            }
+        })
+        .collect();
+    checks.extend(
+        gateway
+            .problems()
+            .iter()
+            .map(|problem| warn("provider", problem.to_string(), "see [providers] in config.toml")),
+    );
+    checks
+}
+
+async fn adapter_report(adapter: &Adapter, path: &str) -> AdapterReport {
+    let program = adapter.program(path);
+    let version = match (&program, adapter.version_command()) {
+        (Some(_), Some(argv)) => version(&argv, path).await,
+        _ => None,
+    };
+    let usable = program.is_some();
+    let detail = if usable { String::new() } else { "its program is not on PATH".to_owned() };
+    AdapterReport {
+        name: adapter.name().to_owned(),
+        summary: adapter.summary().to_owned(),
+        source: adapter.source().to_owned(),
+        program,
+        version,
+        usable,
+        detail,
+    }
+}
+
+async fn version(argv: &[String], path: &str) -> Option<String> {
+    let (program, args) = argv.split_first()?;
+    let mut command = Command::new(program);
+    // Cleared, so that asking for a version neither sees a key nor starts an update.
+    command.args(args).env_clear().env("PATH", path).stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(VERSION, command.output()).await.ok()?.ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find(|line| !line.trim().is_empty())?;
+    Some(line.trim().chars().take(80).collect())
+}

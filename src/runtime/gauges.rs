@@ -1,0 +1,122 @@
+//! The latest value of what changes all the time: last line, bytes, progress. Coalesced to
+//! ten a second for each agent, never journaled, and silent while nothing changes.
+
+use crate::{
+    model::{AgentId, AgentInfo, AttemptId},
+    protocol::{keeper::KeeperGauge, stream::Gauge},
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Notify, broadcast, watch};
+
+/// Between two tellings.
+const COALESCE: Duration = Duration::from_millis(100);
+/// Tellings a subscriber may be behind; older ones are worth nothing.
+const QUEUE: usize = 64;
+
+#[derive(Clone)]
+pub struct Gauges {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    table: Mutex<Table>,
+    changed: Notify,
+    tell: broadcast::Sender<Arc<Vec<Gauge>>>,
+}
+
+#[derive(Default)]
+struct Table {
+    latest: HashMap<AgentId, Entry>,
+    dirty: BTreeSet<AgentId>,
+}
+
+struct Entry {
+    attempt: AttemptId,
+    gauge: KeeperGauge,
+    /// Bytes recorded, for those who follow a log.
+    bytes: watch::Sender<u64>,
+}
+
+impl Gauges {
+    pub fn new() -> Self {
+        let (tell, _) = broadcast::channel(QUEUE);
+        Self { inner: Arc::new(Inner { table: Mutex::default(), changed: Notify::new(), tell }) }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // A panic elsewhere leaves plain values behind: they are still good.
+        self.inner.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set(&self, agent: &AgentId, attempt: &AttemptId, gauge: KeeperGauge) {
+        let mut table = self.table();
+        match table.latest.get_mut(agent) {
+            Some(entry) => {
+                entry.bytes.send_replace(gauge.bytes);
+                entry.attempt = attempt.clone();
+                entry.gauge = gauge;
+            }
+            None => {
+                let (bytes, _) = watch::channel(gauge.bytes);
+                let entry = Entry { attempt: attempt.clone(), gauge, bytes };
+                table.latest.insert(agent.clone(), entry);
+            }
+        }
+        table.dirty.insert(agent.clone());
+        drop(table);
+        self.inner.changed.notify_one();
+    }
+
+    /// Drops what was known about agents that are gone.
+    pub fn forget(&self, gone: impl Fn(&AgentId) -> bool) {
+        self.table().latest.retain(|agent, _| !gone(agent));
+    }
+
+    /// Fills in what the state does not hold.
+    pub fn fill(&self, info: &mut AgentInfo) {
+        let table = self.table();
+        if let Some(entry) = table.latest.get(&info.id)
+            && Some(&entry.attempt) == info.attempt_id.as_ref()
+        {
+            info.last_line.clone_from(&entry.gauge.last_line);
+            info.bytes = info.bytes.max(entry.gauge.bytes);
+            if info.progress.is_none() && info.pid.is_some() {
+                info.progress = entry.gauge.progress;
+            }
+        }
+    }
+
+    /// Changes of the number of recorded bytes; none before the first gauge.
+    pub fn watch_bytes(&self, agent: &AgentId) -> Option<watch::Receiver<u64>> {
+        self.table().latest.get(agent).map(|entry| entry.bytes.subscribe())
+    }
+
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Vec<Gauge>>> {
+        self.inner.tell.subscribe()
+    }
+
+    /// Tells subscribers, until the process ends.
+    pub async fn run(self) {
+        loop {
+            self.inner.changed.notified().await;
+            tokio::time::sleep(COALESCE).await;
+            let mut table = self.table();
+            let dirty = std::mem::take(&mut table.dirty);
+            if self.inner.tell.receiver_count() == 0 {
+                continue;
+            }
+            let gauges = dirty.into_iter().filter_map(|agent| {
+                let gauge = table.latest.get(&agent)?.gauge.clone();
+                let KeeperGauge { bytes, last_line, title, progress, .. } = gauge;
+                Some(Gauge { agent, last_line, bytes, progress, title })
+            });
+            let gauges: Vec<Gauge> = gauges.collect();
+            // Nobody may listen by now.
+            let _ = self.inner.tell.send(Arc::new(gauges));
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The journal: every event, in SQLite (WAL), written by one thread.
+//!
+//! Format (`journal.db`): `events` holds one JSON record an event, `snapshots` the whole
+//! state every [`SNAPSHOT_EVERY`] events, `history` one summary row for each finished
+//! attempt and swarm. Commits are durable against the death of the core
+//! (synchronous NORMAL). A commit that fails leaves the file as it was.
+
+use crate::{
+    core::{State, apply},
+    model::EventRecord,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::{
+    path::{Path, PathBuf},
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    thread,
+};
+use tokio::sync::oneshot;
+
+/// Events between two snapshots: what a start has to replay at most.
+pub const SNAPSHOT_EVERY: u64 = 10_000;
+/// Commits that may wait for the writer; the actor waits for each, so few are enough.
+const QUEUE: usize = 64;
+
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    #[error("the journal {path}: {source}")]
+    Sqlite { path: PathBuf, source: rusqlite::Error },
+    #[error("the journal {path}: event {seq} does not read: {source}")]
+    Corrupt { path: PathBuf, seq: u64, source: serde_json::Error },
+    #[error("the journal's writer is gone")]
+    Gone,
+}
+
+/// One row of `history`: what is learned later is learned from it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HistoryRow {
+    /// `attempt` or `swarm`.
+    pub what: &'static str,
+    pub id: String,
+    pub swarm: String,
+    pub adapter: String,
+    pub model: String,
+    /// `queue` or `single`.
+    pub task_type: &'static str,
+    pub outcome: String,
+    /// Class of failure: the result's stop reason; empty when done.
+    pub failure: String,
+    pub duration_ms: u64,
+    pub tokens: u64,
+    pub cost_micros: i64,
+    pub retries: u32,
+    pub ended_at: String,
+}
+
+struct Commit {
+    records: Vec<EventRecord>,
+    history: Vec<HistoryRow>,
+    snapshot: Option<Box<State>>,
+    done: oneshot::Sender<Result<(), JournalError>>,
+}
+
+/// A handle to the writer thread. The thread ends when the last handle is dropped.
+#[derive(Clone)]
+pub struct Journal {
+    path: PathBuf,
+    writer: SyncSender<Commit>,
+}
+
+impl Journal {
+    /// Opens or creates the journal and replays it.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is no journal, or holds a record that does not read.
+    pub fn open(path: &Path) -> Result<(Self, State), JournalError> {
+        let wrap = |source| JournalError::Sqlite { path: path.to_owned(), source };
+        let db = Connection::open(path).map_err(wrap)?;
+        prepare(&db).map_err(wrap)?;
+        let state = load(&db, path)?;
+        let (writer, commits) = sync_channel(QUEUE);
+        let name = path.to_owned();
+        let spawned = thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || write_all(db, &name, &commits));
+        spawned.map_err(|_| JournalError::Gone)?;
+        Ok((Self { path: path.to_owned(), writer }, state))
+    }
+
+    /// Writes in one transaction; resolves once it is committed.
+    ///
+    /// # Errors
+    /// When it could not be committed: then nothing of it is in the journal.
+    pub async fn commit(
+        &self,
+        records: Vec<EventRecord>,
+        history: Vec<HistoryRow>,
+        snapshot: Option<Box<State>>,
+    ) -> Result<(), JournalError> {
+        let (done, wait) = oneshot::channel();
+        let commit = Commit { records, history, snapshot, done };
+        self.writer.send(commit).map_err(|_| JournalError::Gone)?;
+        wait.await.map_err(|_| JournalError::Gone)?
+    }
+
+    /// At most `limit` events after `since`, oldest first. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn read(&self, since: u64, limit: usize) -> Result<Vec<EventRecord>, JournalError> {
+        let db = self.reader()?;
+        read_events(&db, &self.path, since, limit)
+    }
+
+    /// The state as the journal has it: what a failed commit falls back to.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn reload(&self) -> Result<State, JournalError> {
+        load(&self.reader()?, &self.path)
+    }
+
+    fn reader(&self) -> Result<Connection, JournalError> {
+        Connection::open_with_flags(&self.path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(|source| self.wrap(source))
+    }
+
+    fn wrap(&self, source: rusqlite::Error) -> JournalError {
+        JournalError::Sqlite { path: self.path.clone(), source }
+    }
+}
+
+fn prepare(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    db.execute_batch(
+        "CREATE TABLE IF NOT EXISTS events (
+            seq INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL,
+            swarm TEXT, agent TEXT, attempt TEXT, body TEXT NOT NULL);
+         CREATE TABLE IF NOT EXISTS snapshots (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
+         CREATE TABLE IF NOT EXISTS history (
+            what TEXT NOT NULL, id TEXT NOT NULL, swarm TEXT NOT NULL, adapter TEXT NOT NULL,
+            model TEXT NOT NULL, task_type TEXT NOT NULL, outcome TEXT NOT NULL,
+            failure TEXT NOT NULL, duration_ms INTEGER NOT NULL, tokens INTEGER NOT NULL,
+            cost_micros INTEGER NOT NULL, retries INTEGER NOT NULL, ended_at TEXT NOT NULL);",
+    )
+}
+
+fn load(db: &Connection, path: &Path) -> Result<State, JournalError> {
+    let wrap = |source| JournalError::Sqlite { path: path.to_owned(), source };
+    let newest = "SELECT seq, body FROM snapshots ORDER BY seq DESC LIMIT 1";
+    let snapshot: Option<(i64, String)> =
+        db.query_row(newest, [], |row| Ok((row.get(0)?, row.get(1)?))).optional().map_err(wrap)?;
+    let mut state = match snapshot {
+        Some((seq, body)) => serde_json::from_str(&body).map_err(|source| {
+            JournalError::Corrupt { path: path.to_owned(), seq: seq as u64, source }
+        })?,
+        None => State::default(),
+    };
+    loop {
+        let records = read_events(db, path, state.seq, 2_000)?;
+        if records.is_empty() {
+            return Ok(state);
+        }
+        for record in &records {
+            apply(&mut state, record);
+        }
+    }
+}
+
+fn read_events(
+    db: &Connection,
+    path: &Path,
+    since: u64,
+    limit: usize,
+) -> Result<Vec<EventRecord>, JournalError> {
+    let wrap = |source| JournalError::Sqlite { path: path.to_owned(), source };
+    let mut query = db
+        .prepare_cached("SELECT seq, body FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2")
+        .map_err(wrap)?;
+    let rows = query
+        .query_map(params![since as i64, limit as i64], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })
+        .map_err(wrap)?;
+    let mut records = Vec::new();
+    for row in rows {
+        let (seq, body) = row.map_err(wrap)?;
+        let record = serde_json::from_str(&body).map_err(|source| JournalError::Corrupt {
+            path: path.to_owned(),
+            seq: seq as u64,
+            source,
+        })?;
+        records.push(record);
+    }
+    Ok(records)
+}
+
+fn write_all(mut db: Connection, path: &Path, commits: &Receiver<Commit>) {
+    while let Ok(commit) = commits.recv() {
+        let outcome = write(&mut db, &commit)
+            .map_err(|source| JournalError::Sqlite { path: path.to_owned(), source });
+        // A snapshot only saves time at the next start: failing to write one loses nothing.
+        if outcome.is_ok()
+            && let Some(state) = &commit.snapshot
+            && let Err(error) = write_snapshot(&mut db, state)
+        {
+            tracing::warn!(%error, "no snapshot could be written");
+        }
+        // Whoever waited may be gone; the commit stands all the same.
+        let _ = commit.done.send(outcome);
+    }
+}
+
+fn write(db: &mut Connection, commit: &Commit) -> rusqlite::Result<()> {
+    let transaction = db.transaction()?;
+    {
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO events (seq, time, kind, swarm, agent, attempt, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        for record in &commit.records {
+            let json =
+                |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
+            let body = serde_json::to_value(record).map_err(json)?;
+            insert.execute(params![
+                record.seq as i64,
+                record.time.to_string(),
+                body["kind"].as_str().unwrap_or_default(),
+                record.swarm.as_ref().map(|id| id.as_str()),
+                record.agent.as_ref().map(|id| id.as_str()),
+                record.attempt.as_ref().map(|id| id.as_str()),
+                body.to_string(),
+            ])?;
+        }
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?;
+        for row in &commit.history {
+            insert.execute(params![
+                row.what,
+                row.id,
+                row.swarm,
+                row.adapter,
+                row.model,
+                row.task_type,
+                row.outcome,
+                row.failure,
+                row.duration_ms as i64,
+                row.tokens as i64,
+                row.cost_micros,
+                row.retries,
+                row.ended_at,
+            ])?;
+        }
+    }
+    transaction.commit()
+}
+
+fn write_snapshot(db: &mut Connection, state: &State) -> rusqlite::Result<()> {
+    let body = serde_json::to_string(state)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    let transaction = db.transaction()?;
+    transaction.execute(
+        "INSERT OR REPLACE INTO snapshots (seq, body) VALUES (?1, ?2)",
+        params![state.seq as i64, body],
+    )?;
+    transaction.execute(
+        "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT 2)",
+        [],
+    )?;
+    transaction.commit()
+}

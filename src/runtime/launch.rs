@@ -1,0 +1,198 @@
+//! A launch: from a planned attempt to a running keeper with its first connection.
+
+use super::{worktree, world::Shared};
+use crate::{
+    agents::LaunchRequest,
+    config::Instance,
+    core::{Attempt, Input, State, Worktree},
+    model::{AttemptId, SwarmSpec},
+    protocol::keeper::{KeeperSpec, VERSION},
+};
+use anyhow::{Context, bail};
+use std::{
+    fs,
+    io::Write,
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{DirBuilderExt, OpenOptionsExt},
+            net::UnixStream,
+        },
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// All of the state that a launch, a watch or an end needs.
+#[derive(Clone)]
+pub struct Plan {
+    pub attempt: Attempt,
+    pub adapter: String,
+    pub model: String,
+    pub swarm_name: String,
+    pub spec: SwarmSpec,
+    pub item: String,
+    pub cwd: PathBuf,
+    pub worktree: Option<Worktree>,
+}
+
+impl Plan {
+    pub fn of(state: &State, id: &AttemptId) -> Option<Self> {
+        let attempt = state.attempts.get(id)?.clone();
+        let agent = state.agents.get(&attempt.agent)?;
+        let swarm = state.swarms.get(&attempt.swarm)?;
+        let item = state.item(&attempt.swarm, attempt.index)?;
+        Some(Self {
+            adapter: agent.adapter.clone(),
+            model: agent.model.clone(),
+            swarm_name: swarm.name.clone(),
+            spec: swarm.spec.clone(),
+            item: item.text.clone(),
+            cwd: agent.cwd.clone(),
+            worktree: agent.worktree.clone(),
+            attempt,
+        })
+    }
+
+    /// `{item}` and `{index}` filled in. An agent added with a task of its own carries it
+    /// as its item.
+    fn fill(&self, text: &str) -> String {
+        text.replace("{item}", &self.item).replace("{index}", &self.attempt.index.to_string())
+    }
+
+    fn task(&self) -> String {
+        let named = self.spec.task.contains("{item}") || self.spec.task.contains("{index}");
+        match (self.item.is_empty(), named) {
+            (true, _) | (_, true) => self.fill(&self.spec.task),
+            (false, false) if self.spec.task.is_empty() => self.item.clone(),
+            (false, false) => format!("{}\n\n{}", self.spec.task, self.item),
+        }
+    }
+
+    /// Where the agent works.
+    pub fn workplace(&self) -> &Path {
+        self.worktree.as_ref().map_or(&self.cwd, |tree| &tree.path)
+    }
+}
+
+/// The attempt's token, kept in its private directory so that a later core knows it.
+pub fn token_file(instance: &Instance, attempt: &AttemptId) -> PathBuf {
+    instance.attempt_dir(attempt).join("token")
+}
+
+/// Launches `plan` and returns the core's end of the keeper's first connection.
+///
+/// # Errors
+/// When anything before the keeper's own start fails; the message is for people.
+pub async fn launch(world: &Shared, plan: &mut Plan) -> anyhow::Result<UnixStream> {
+    if plan.spec.worktree && plan.worktree.is_none() {
+        let made = worktree::make(world, plan).await?;
+        let input = Input::WorktreeMade {
+            agent: plan.attempt.agent.clone(),
+            path: made.path.clone(),
+            branch: made.branch.clone(),
+            base: made.base.clone(),
+        };
+        world.feed(input).await?;
+        plan.worktree = Some(made);
+    }
+    let _turn = world.launches.acquire().await?;
+    let world = world.clone();
+    let plan = plan.clone();
+    tokio::task::spawn_blocking(move || start_keeper(&world, &plan)).await?
+}
+
+fn start_keeper(world: &Shared, plan: &Plan) -> anyhow::Result<UnixStream> {
+    let id = &plan.attempt.id;
+    let dir = world.instance.attempt_dir(id);
+    let private = dir.join("private");
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&private)
+        .with_context(|| format!("making {}", private.display()))?;
+    let token = new_token()?;
+    write_private(&token_file(&world.instance, id), token.as_bytes())?;
+    let spec = keeper_spec(world, plan, &private, &token)?;
+    let body = serde_json::to_vec(&spec)?;
+    write_private(&dir.join("spec.json"), &body)?;
+
+    let (ours, theirs) = UnixStream::pair().context("making the keeper's connection")?;
+    let mut keeper = Command::new(&world.dash);
+    keeper.arg("__keeper").arg(&dir).stdin(Stdio::from(OwnedFd::from(theirs)));
+    let log = fs::File::options().create(true).append(true).open(dir.join("keeper.log"))?;
+    keeper.stdout(Stdio::null()).stderr(log).current_dir("/");
+    // Reaped by `reap`; a keeper outlives the core, so nobody waits for it here.
+    let child = keeper.spawn().with_context(|| format!("starting {}", world.dash.display()))?;
+    super::reap::remember(child);
+    Ok(ours)
+}
+
+fn keeper_spec(
+    world: &Shared,
+    plan: &Plan,
+    private: &Path,
+    token: &str,
+) -> anyhow::Result<KeeperSpec> {
+    let Some(adapter) = world.catalog.get(&plan.adapter) else {
+        bail!("no adapter is called {:?} any more", plan.adapter);
+    };
+    let id = &plan.attempt.id;
+    let agent_socket = world.instance.agent_socket(id);
+    let command: Vec<String> = plan.spec.command.iter().map(|part| plan.fill(part)).collect();
+    let path = plan.spec.path.clone().or_else(|| lookup(&world.environment, "PATH"));
+    let task = plan.task();
+    let launch = adapter.launch(&LaunchRequest {
+        attempt: id,
+        agent: &plan.attempt.agent,
+        swarm: &plan.attempt.swarm,
+        task: &task,
+        model: (!plan.model.is_empty()).then_some(plan.model.as_str()),
+        cwd: plan.workplace(),
+        private,
+        command: &command,
+        token,
+        path: path.as_deref().unwrap_or("/usr/local/bin:/usr/bin:/bin"),
+        environment: &world.environment,
+        agent_socket: &agent_socket,
+        dash: &world.dash,
+        session: None,
+    })?;
+    let core = &world.config.core;
+    Ok(KeeperSpec {
+        version: VERSION,
+        attempt: id.clone(),
+        argv: launch.argv,
+        env: launch.env,
+        cwd: plan.workplace().to_owned(),
+        cols: core.cols,
+        rows: core.rows,
+        files: launch.files,
+        stdin_null: launch.stdin_null,
+        keeper_socket: world.instance.keeper_socket(id),
+        agent_socket,
+        core_socket: world.instance.socket.clone(),
+        recording_cap: core.recording_mb.saturating_mul(1 << 20),
+    })
+}
+
+/// Both hold the attempt's token.
+fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let open = fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(path);
+    let write = open.and_then(|mut file| file.write_all(content));
+    write.with_context(|| format!("writing {}", path.display()))
+}
+
+fn lookup(environment: &[(String, String)], name: &str) -> Option<String> {
+    environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+}
+
+/// 32 random bytes in hex.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn new_token() -> anyhow::Result<String> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

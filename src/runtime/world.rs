@@ -1,0 +1,116 @@
+//! What every part of the runtime shares: paths, configuration, the way to the actor.
+
+use super::{actor::Message, gauges::Gauges};
+use crate::{
+    agents::Catalog,
+    config::{Config, Instance},
+    core::{Input, Reply, State},
+    gateway::Gateway,
+    model::{AgentId, AttemptId, Refusal, RefusalCode},
+    protocol::keeper::ScreenDump,
+};
+use std::{
+    collections::HashMap,
+    os::unix::net::UnixListener,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// An order to a keeper, by way of the task that holds its connection.
+pub enum Order {
+    Stop,
+    Input(Vec<u8>),
+    Resize {
+        cols: u16,
+        rows: u16,
+    },
+    Ticket {
+        ticket: String,
+        read_only: bool,
+        done: oneshot::Sender<()>,
+    },
+    Screen(oneshot::Sender<ScreenDump>),
+    /// The core leaves on purpose.
+    Goodbye(oneshot::Sender<()>),
+}
+
+/// Orders that may wait for one keeper.
+pub const ORDERS: usize = 64;
+
+/// An attempt's own socket, as the keeper handed it over.
+pub struct AgentListener {
+    pub agent: AgentId,
+    pub listener: UnixListener,
+    /// Resolves when the attempt is over.
+    pub until: oneshot::Receiver<()>,
+}
+
+pub struct World {
+    pub instance: Instance,
+    pub config: Config,
+    pub catalog: Catalog,
+    /// The core's own environment.
+    pub environment: Vec<(String, String)>,
+    pub dash: PathBuf,
+    pub epoch: u64,
+    pub gauges: Gauges,
+    pub inbox: mpsc::Sender<Message>,
+    /// Set once, before the first launch: the gateway's ledger needs the inbox first.
+    pub gateway: OnceLock<Gateway>,
+    pub agent_listeners: mpsc::Sender<AgentListener>,
+    pub keepers: Mutex<HashMap<AttemptId, mpsc::Sender<Order>>>,
+    /// Launches under way at once: more would only contend for the same cores.
+    pub launches: Semaphore,
+}
+
+impl World {
+    pub fn keepers(&self) -> MutexGuard<'_, HashMap<AttemptId, mpsc::Sender<Order>>> {
+        // The table is whole between any two operations on it.
+        self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn keeper(&self, attempt: &AttemptId) -> Option<mpsc::Sender<Order>> {
+        self.keepers().get(attempt).cloned()
+    }
+
+    /// Feeds the actor and waits until the consequences are committed.
+    ///
+    /// # Errors
+    /// When a request is refused, or the core is leaving.
+    pub async fn feed(&self, input: Input) -> Result<Option<Reply>, Refusal> {
+        let (done, answer) = oneshot::channel();
+        let message = Message::Input { input, done: Some(done) };
+        self.inbox.send(message).await.map_err(|_| leaving())?;
+        answer.await.map_err(|_| leaving())?
+    }
+
+    /// Feeds the actor without waiting for the commit.
+    pub async fn tell(&self, input: Input) {
+        // A core that is leaving takes nothing in; the next one learns it from the keeper.
+        let _ = self.inbox.send(Message::Input { input, done: None }).await;
+    }
+
+    /// Asks the state.
+    ///
+    /// # Errors
+    /// When the core is leaving.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (done, answer) = oneshot::channel();
+        let ask = Message::Read(Box::new(move |state| {
+            // Whoever asked may have gone.
+            let _ = done.send(question(state));
+        }));
+        self.inbox.send(ask).await.map_err(|_| leaving())?;
+        answer.await.map_err(|_| leaving())
+    }
+}
+
+pub fn leaving() -> Refusal {
+    Refusal::new(RefusalCode::Internal, "the core is leaving").hinted("try again")
+}
+
+pub type Shared = Arc<World>;

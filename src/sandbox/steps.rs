@@ -1,0 +1,111 @@
+//! The ordered steps from a bare process to one that may exec the agent. The sandbox is
+//! such steps, at the place that [`STEPS`] marks; each runs in the agent's own process,
+//! and one that fails is never passed over.
+
+use super::launch::Failure;
+use super::plan::Plan;
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
+
+type Step = fn(&Plan, BorrowedFd<'_>) -> io::Result<()>;
+
+const STEPS: &[(&str, Step)] = &[
+    ("session", session),
+    ("terminal", terminal),
+    ("limits", limits),
+    ("cwd", directory),
+    // The sandbox stands here: everything above needs rights that it takes away.
+    ("descriptors", descriptors),
+    ("signals", signals),
+];
+
+pub fn run(plan: &Plan, tty: BorrowedFd<'_>) -> Result<(), Failure> {
+    for (name, step) in STEPS {
+        step(plan, tty).map_err(|error| match *name {
+            "cwd" => Failure::new(name, format!("{}: {error}", plan.cwd.display())),
+            _ => Failure::new(name, error),
+        })?;
+    }
+    Ok(())
+}
+
+/// A session of its own, so that the terminal can be its controlling terminal.
+fn session(_: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
+    rustix::process::setsid()?;
+    Ok(())
+}
+
+fn terminal(plan: &Plan, tty: BorrowedFd<'_>) -> io::Result<()> {
+    rustix::process::ioctl_tiocsctty(tty)?;
+    if plan.stdin_null {
+        let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+        rustix::stdio::dup2_stdin(null.as_fd())?;
+    } else {
+        rustix::stdio::dup2_stdin(tty)?;
+    }
+    rustix::stdio::dup2_stdout(tty)?;
+    rustix::stdio::dup2_stderr(tty)?;
+    Ok(())
+}
+
+/// Core and keeper raise their own limit of open files; programs that use select(2) break
+/// on a high one, so the agent gets back what the user had.
+fn limits(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = Some(maximum.map_or(plan.nofile, |hard| hard.min(plan.nofile)));
+    Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
+}
+
+/// A directory that is missing is an error: the agent must not run elsewhere.
+fn directory(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(rustix::process::chdir(&plan.cwd)?)
+}
+
+/// Nothing but the three streams reaches the agent, whoever left a descriptor open.
+#[allow(unsafe_code)]
+fn descriptors(_: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: it marks descriptors close-on-exec and closes none.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3 as libc::c_uint,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if done == 0 {
+        return Ok(());
+    }
+    // Older kernels: one by one.
+    for entry in std::fs::read_dir("/proc/self/fd")?.flatten() {
+        if let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok())
+            && fd > 2
+        {
+            // SAFETY: a flag of a descriptor of this process; a closed one gives EBADF.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+    Ok(())
+}
+
+fn signals(_: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
+    reset_signals()
+}
+
+/// Ignored and blocked signals survive an exec; a program begins with none.
+#[allow(unsafe_code)]
+pub fn reset_signals() -> io::Result<()> {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: the default disposition; the two that cannot be set give EINVAL.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: an empty set, initialised by sigemptyset before it is used.
+    let done = unsafe {
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut())
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,0 +1,118 @@
+//! `/v1/agents`.
+
+use super::{
+    identity::Served,
+    problem::{Answer, Body, Query, Refused},
+    swarms::{OfSwarm, Wait, wait_for},
+};
+use crate::{
+    model::{AgentInfo, AgentSpec, AgentState, Command, Explanation, Refusal, RefusalCode},
+    protocol::{
+        keeper::ScreenDump,
+        rest::{Change, InputBody, Ticket, TicketBody},
+    },
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfAttempt {
+    pub attempt: Option<u32>,
+}
+
+pub async fn list(
+    State(served): State<Served>,
+    Query(query): Query<OfSwarm>,
+) -> Answer<Json<Vec<AgentInfo>>> {
+    let swarm = match query.swarm {
+        Some(name) => Some(served.handle.swarm_id(&name).await?),
+        None => None,
+    };
+    Ok(Json(served.handle.agents(swarm).await?))
+}
+
+pub async fn spawn(
+    State(served): State<Served>,
+    Body(spec): Body<AgentSpec>,
+) -> Answer<(StatusCode, Json<AgentInfo>)> {
+    Ok((StatusCode::CREATED, Json(served.handle.spawn_agent(spec).await?)))
+}
+
+pub async fn show(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+    Query(query): Query<Wait>,
+) -> Answer<Json<AgentInfo>> {
+    let id = served.handle.agent_id(&name).await?;
+    let over = |info: &AgentInfo| info.state.is_final();
+    Ok(Json(wait_for(&served.handle, query.wait, || served.handle.agent(&id), over).await?))
+}
+
+pub async fn change(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+    Body(change): Body<Change>,
+) -> Answer<Json<AgentInfo>> {
+    let agent = served.handle.agent_id(&name).await?;
+    let command = match change {
+        Change { state: Some(AgentState::Stopped), model: None, size: None } => {
+            Command::StopAgent { agent: agent.clone() }
+        }
+        Change { state: Some(AgentState::Queued), model, size: None } => {
+            Command::RetryAgent { agent: agent.clone(), model }
+        }
+        Change { state: None, model: None, size: Some(size) } => {
+            served.handle.resize(&agent, size).await?;
+            return Ok(Json(served.handle.agent(&agent).await?));
+        }
+        Change { .. } => {
+            let why = "an agent's changes are {\"state\": \"stopped\"}, {\"state\": \"queued\"} \
+                       and {\"size\": {\"cols\": …, \"rows\": …}}";
+            return Err(Refused(Refusal::new(RefusalCode::Invalid, why)));
+        }
+    };
+    served.handle.change(command).await?;
+    Ok(Json(served.handle.agent(&agent).await?))
+}
+
+pub async fn explain(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+) -> Answer<Json<Explanation>> {
+    let id = served.handle.agent_id(&name).await?;
+    Ok(Json(served.handle.explain(&id).await?))
+}
+
+pub async fn screen(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+    Query(query): Query<OfAttempt>,
+) -> Answer<Json<ScreenDump>> {
+    let id = served.handle.agent_id(&name).await?;
+    let attempt = served.handle.attempt(&id, query.attempt).await?;
+    Ok(Json(served.handle.screen(&attempt).await?))
+}
+
+pub async fn input(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+    Body(body): Body<InputBody>,
+) -> Answer<StatusCode> {
+    let id = served.handle.agent_id(&name).await?;
+    served.handle.input(&id, body).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn ticket(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+    Body(body): Body<TicketBody>,
+) -> Answer<Json<Ticket>> {
+    let id = served.handle.agent_id(&name).await?;
+    Ok(Json(served.handle.ticket(&id, body.read_only).await?))
+}

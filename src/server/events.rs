@@ -1,0 +1,288 @@
+//! `/v1/events`: a WebSocket where the client upgrades, else server-sent events.
+//!
+//! Backpressure: each stream has a queue of its own, and while it is full nothing is taken
+//! from the broadcast for it. A reader that falls behind the broadcast is told so (`gap`)
+//! and gets what it missed from the journal, or a new snapshot; it never slows another.
+
+use super::{
+    identity::Served,
+    problem::{Answer, Query, Refused},
+};
+use crate::{
+    model::{AgentId, EventRecord, Level, Refusal, RefusalCode, SwarmId},
+    protocol::stream::{ServerMessage, Update},
+    runtime::{Commit, Handle, Subscription},
+};
+use axum::{
+    body::{Body, Bytes},
+    extract::{
+        State,
+        ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
+    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use std::convert::Infallible;
+use tokio::sync::{broadcast::error::RecvError, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+
+/// Messages that may wait for one reader.
+const QUEUE: usize = 256;
+/// Events read from the journal at once.
+const PAGE: usize = 1000;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Wish {
+    since: Option<u64>,
+    follow: Option<u8>,
+    snapshot: u8,
+    swarm: Option<String>,
+    agent: Option<String>,
+    level: Option<String>,
+}
+
+struct Filter {
+    swarm: Option<SwarmId>,
+    agent: Option<AgentId>,
+    level: Level,
+}
+
+impl Filter {
+    fn lets(&self, record: &EventRecord) -> bool {
+        record.event.level() >= self.level
+            && (self.swarm.is_none() || self.swarm == record.swarm)
+            && (self.agent.is_none() || self.agent == record.agent)
+    }
+
+    fn update(&self, update: &Update) -> Update {
+        let mut update = update.clone();
+        if let Some(swarm) = &self.swarm {
+            update.swarms.retain(|info| &info.id == swarm);
+            update.agents.retain(|info| &info.swarm == swarm);
+        }
+        if let Some(agent) = &self.agent {
+            update.agents.retain(|info| &info.id == agent);
+        }
+        update
+    }
+}
+
+pub async fn open(
+    State(served): State<Served>,
+    Query(wish): Query<Wish>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Answer<Response> {
+    let handle = served.handle.clone();
+    let filter = Filter {
+        swarm: match &wish.swarm {
+            Some(name) => Some(handle.swarm_id(name).await?),
+            None => None,
+        },
+        agent: match &wish.agent {
+            Some(name) => Some(handle.agent_id(name).await?),
+            None => None,
+        },
+        level: level(wish.level.as_deref())?,
+    };
+    let (queue, messages) = mpsc::channel(QUEUE);
+    let present = served.clients.enter();
+    let producer = async move {
+        let done = if wish.snapshot != 0 {
+            mirror(&handle, &filter, &queue).await
+        } else {
+            let follow = wish.follow != Some(0);
+            stream(&handle, &filter, wish.since, follow, &queue).await
+        };
+        if let Err(Stop::Core(refusal)) = done {
+            tracing::debug!(%refusal, "an event stream ended");
+        }
+    };
+    Ok(match upgrade {
+        Ok(upgrade) => upgrade.on_upgrade(async move |socket| {
+            let _present = present;
+            tokio::select! {
+                () = producer => {}
+                () = send(socket, messages) => {}
+            }
+        }),
+        Err(_) => {
+            tokio::spawn(async move {
+                let _present = present;
+                producer.await;
+            });
+            let lines = ReceiverStream::new(messages).map(|message| {
+                let json = serde_json::to_string(&message).unwrap_or_default();
+                Ok::<_, Infallible>(Bytes::from(format!("data: {json}\n\n")))
+            });
+            let kind = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+            (kind, Body::from_stream(lines)).into_response()
+        }
+    })
+}
+
+fn level(word: Option<&str>) -> Result<Level, Refused> {
+    Ok(match word {
+        None | Some("info") => Level::Info,
+        Some("debug") => Level::Debug,
+        Some("warn") => Level::Warn,
+        Some("error") => Level::Error,
+        Some(other) => {
+            let why = format!("no level is called {other:?}");
+            return Err(Refused(
+                Refusal::new(RefusalCode::Invalid, why).hinted("debug, info, warn or error"),
+            ));
+        }
+    })
+}
+
+/// Sends until either side is done. A client's close or its silence after a broken
+/// connection both end it.
+async fn send(socket: WebSocket, mut messages: mpsc::Receiver<ServerMessage>) {
+    let (mut sink, mut source) = socket.split();
+    loop {
+        tokio::select! {
+            message = messages.recv() => {
+                let Some(message) = message else { break };
+                let Ok(json) = serde_json::to_string(&message) else { continue };
+                if sink.send(Message::text(json)).await.is_err() {
+                    return;
+                }
+            }
+            heard = source.next() => match heard {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+    // Nothing more follows; the client may be gone already.
+    let _ = sink.send(Message::Close(None)).await;
+}
+
+enum Stop {
+    /// The reader went away.
+    Reader,
+    Core(Refusal),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Core(refusal)
+    }
+}
+
+impl<T> From<mpsc::error::SendError<T>> for Stop {
+    fn from(_: mpsc::error::SendError<T>) -> Self {
+        Self::Reader
+    }
+}
+
+type Queue = mpsc::Sender<ServerMessage>;
+
+/// A snapshot, then everything that changes it.
+async fn mirror(handle: &Handle, filter: &Filter, queue: &Queue) -> Result<(), Stop> {
+    loop {
+        let Subscription { mut snapshot, mut commits, mut gauges } = handle.subscribe().await?;
+        snapshot.recent.retain(|record| filter.lets(record));
+        if let Some(swarm) = &filter.swarm {
+            snapshot.swarms.retain(|info| &info.id == swarm);
+            snapshot.agents.retain(|info| &info.swarm == swarm);
+        }
+        let mut last = snapshot.seq;
+        queue.send(ServerMessage::Snapshot(Box::new(snapshot))).await?;
+        loop {
+            tokio::select! {
+                commit = commits.recv() => match commit {
+                    Ok(commit) => {
+                        pass_on(&commit, filter, &mut last, queue).await?;
+                        let update = Box::new(filter.update(&commit.update));
+                        queue.send(ServerMessage::Update(update)).await?;
+                    }
+                    // Too far behind: a new snapshot stands for all of it.
+                    Err(RecvError::Lagged(_)) => break,
+                    Err(RecvError::Closed) => return Ok(()),
+                },
+                latest = gauges.recv() => match latest {
+                    Ok(latest) => {
+                        let gauges = latest.to_vec();
+                        queue.send(ServerMessage::Gauges { gauges }).await?;
+                    }
+                    // Only the latest values count, and more will come.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return Ok(()),
+                },
+                () = queue.closed() => return Err(Stop::Reader),
+            }
+        }
+    }
+}
+
+/// Events alone, from any point of the past.
+async fn stream(
+    handle: &Handle,
+    filter: &Filter,
+    since: Option<u64>,
+    follow: bool,
+    queue: &Queue,
+) -> Result<(), Stop> {
+    let (now, mut commits) = handle.follow().await?;
+    let mut last = since.unwrap_or(if follow { now } else { 0 });
+    replay(handle, filter, &mut last, now, queue).await?;
+    if !follow {
+        return Ok(());
+    }
+    loop {
+        tokio::select! {
+            commit = commits.recv() => match commit {
+                Ok(commit) => pass_on(&commit, filter, &mut last, queue).await?,
+                Err(RecvError::Lagged(_)) => {
+                    let (until, fresh) = handle.follow().await?;
+                    commits = fresh;
+                    queue.send(ServerMessage::Gap { after: last, until }).await?;
+                    replay(handle, filter, &mut last, until, queue).await?;
+                }
+                Err(RecvError::Closed) => return Ok(()),
+            },
+            () = queue.closed() => return Err(Stop::Reader),
+        }
+    }
+}
+
+async fn replay(
+    handle: &Handle,
+    filter: &Filter,
+    last: &mut u64,
+    until: u64,
+    queue: &Queue,
+) -> Result<(), Stop> {
+    while *last < until {
+        let page = handle.events(*last, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        for record in page {
+            *last = record.seq;
+            if filter.lets(&record) {
+                queue.send(ServerMessage::Event(Box::new(record))).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn pass_on(
+    commit: &Commit,
+    filter: &Filter,
+    last: &mut u64,
+    queue: &Queue,
+) -> Result<(), Stop> {
+    for record in commit.events.iter().filter(|record| record.seq > *last) {
+        if filter.lets(record) {
+            queue.send(ServerMessage::Event(Box::new(record.clone()))).await?;
+        }
+    }
+    *last = commit.events.last().map_or(*last, |record| record.seq.max(*last));
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! The core's life: lock, socket, signals, and when it leaves.
+//!
+//! One core for each instance: the lock beside the socket is held (close-on-exec) from the
+//! first step to the last, and only under it is a stale socket unlinked. A core that was
+//! started on demand leaves when nothing runs and nobody is connected; one in the
+//! foreground stays until it is told. SIGTERM or Ctrl-C leaves the agents running, a second
+//! Ctrl-C stops them too.
+
+use super::{
+    identity::{Caller, Clients, Leave, Served},
+    routes::router,
+};
+use crate::{
+    config::{Config, Instance},
+    model::Command,
+    runtime::{self, AgentListener, Handle},
+};
+use anyhow::{Context, bail};
+use axum::Router;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use rustix::fs::{FlockOperation, flock};
+use std::{
+    fs::{self, File},
+    io::{Read, Seek, Write},
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::UnixListener,
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+
+/// A client that asked to stop the agents waits no longer than this for them.
+const STOP_WITHIN: Duration = Duration::from_secs(60);
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+#[derive(Debug)]
+pub struct Options {
+    pub config: Config,
+    /// The user's directory of adapters.
+    pub adapters: Option<PathBuf>,
+    /// Stay until told to leave, and log to standard error.
+    pub foreground: bool,
+}
+
+/// Runs a core until it leaves.
+///
+/// # Errors
+/// When another core has the instance, or its files cannot be used.
+pub fn run(instance: Instance, options: Options) -> anyhow::Result<ExitCode> {
+    instance.prepare()?;
+    let lock = take_lock(&instance)?;
+    log_to(&instance, options.foreground)?;
+    raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let code = runtime.block_on(live(instance, options));
+    // Blocking threads may still read a slow disk: nobody waits for them any more.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    drop(lock);
+    code
+}
+
+fn take_lock(instance: &Instance) -> anyhow::Result<File> {
+    let path = &instance.lock;
+    let mut lock = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
+        .with_context(|| format!("opening {}", path.display()))?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let mut pid = String::new();
+        // Only for the message.
+        let _ = lock.read_to_string(&mut pid);
+        bail!("a core (pid {}) already runs on {}", pid.trim(), instance.socket.display());
+    }
+    lock.set_len(0)?;
+    lock.rewind()?;
+    writeln!(lock, "{}", std::process::id())?;
+    Ok(lock)
+}
+
+fn log_to(instance: &Instance, foreground: bool) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("DASH_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("dash=info,warn"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    // A second core in the same process exists only in tests: the first one's logs do.
+    let _ = if foreground {
+        let colours =
+            std::env::var_os("NO_COLOR").is_none() && rustix::termios::isatty(std::io::stderr());
+        logs.with_ansi(colours).with_writer(std::io::stderr).try_init()
+    } else {
+        let path = instance.core_log();
+        let file = File::options().create(true).append(true).open(&path);
+        let file = file.with_context(|| format!("opening {}", path.display()))?;
+        logs.with_ansi(false).with_writer(Arc::new(file)).try_init()
+    };
+    Ok(())
+}
+
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+fn bind(instance: &Instance) -> anyhow::Result<UnixListener> {
+    let path = &instance.socket;
+    // Ours by the lock: whoever bound it before is gone.
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(error).with_context(|| format!("removing the stale {}", path.display()));
+    }
+    let old = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
+    let bound = std::os::unix::net::UnixListener::bind(path);
+    rustix::process::umask(old);
+    let listener = bound.with_context(|| format!("binding {}", path.display()))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    rustix::net::listen(&listener, BACKLOG)?;
+    listener.set_nonblocking(true)?;
+    Ok(UnixListener::from_std(listener)?)
+}
+
+async fn live(instance: Instance, options: Options) -> anyhow::Result<ExitCode> {
+    let Options { config, adapters, foreground } = options;
+    let idle_exit = Duration::from_secs(config.core.idle_exit_seconds);
+    let socket = instance.socket.clone();
+    let mut running = runtime::start(runtime::Options {
+        config,
+        adapters,
+        environment: std::env::vars().collect(),
+        dash: std::env::current_exe().context("finding this executable")?,
+        instance: instance.clone(),
+    })
+    .await?;
+    let listener = bind(&instance)?;
+    tracing::info!(socket = %socket.display(), pid = std::process::id(), "the core is up");
+    let handle = running.handle.clone();
+    let clients = Arc::new(Clients::default());
+    let (leave, mut told) = mpsc::channel(4);
+    let served = Served {
+        handle: handle.clone(),
+        caller: Caller::Admin,
+        clients: clients.clone(),
+        leave,
+        started: Instant::now(),
+    };
+    let admin = router(served.clone());
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    // Job control is not for a core: a closed terminal leaves the agents running too.
+    let mut hangup = signal(SignalKind::hangup())?;
+
+    let leave = loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => serve(stream, admin.clone(), clients.clone()),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    // Out of descriptors: give those that are open time to close.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            own = running.agent_listeners.recv() => {
+                if let Some(own) = own {
+                    serve_agent(own, &served);
+                }
+            }
+            wish = told.recv() => break wish.unwrap_or(Leave::Alone),
+            _ = terminate.recv() => break Leave::Alone,
+            _ = interrupt.recv() => break Leave::Alone,
+            _ = hangup.recv() => break Leave::Alone,
+            () = idle(&handle, &clients, idle_exit), if !foreground => break Leave::Alone,
+        }
+    };
+    if leave == Leave::WithAgents {
+        stop_agents(&handle, &mut interrupt).await;
+    } else if handle.running() > 0 {
+        tracing::info!(agents = handle.running(), "leaving; the agents run on");
+    }
+    tokio::select! {
+        () = running.leave() => {}
+        _ = interrupt.recv() => {
+            tracing::warn!("interrupted again: stopping the agents");
+            if handle.change(Command::StopAll).await.is_ok() {
+                stop_agents(&handle, &mut interrupt).await;
+            }
+        }
+    }
+    // Still under the lock: nobody else has bound it.
+    if let Err(error) = fs::remove_file(&socket) {
+        tracing::warn!(%error, "the socket stays behind");
+    }
+    tracing::info!("the core has left");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Resolves once nothing has run and nobody was connected for `after`.
+async fn idle(handle: &Handle, clients: &Clients, after: Duration) {
+    loop {
+        if clients.open() == 0 && handle.is_idle().await.unwrap_or(false) {
+            tokio::select! {
+                () = tokio::time::sleep(after) => {
+                    if clients.open() == 0 && handle.is_idle().await.unwrap_or(false) {
+                        tracing::info!("nothing runs and nobody is connected");
+                        return;
+                    }
+                }
+                () = clients.changed.notified() => {}
+            }
+        } else {
+            // Whatever can make the core idle: a client leaves, or something is committed.
+            let Ok((_, mut commits)) = handle.follow().await else { return };
+            tokio::select! {
+                () = clients.changed.notified() => {}
+                _ = commits.recv() => {}
+            }
+        }
+    }
+}
+
+async fn stop_agents(handle: &Handle, interrupt: &mut tokio::signal::unix::Signal) {
+    let Ok((_, mut commits)) = handle.follow().await else { return };
+    let stopped = async {
+        while !handle.is_idle().await.unwrap_or(true) {
+            // The last task may end just after its last commit.
+            let _ = tokio::time::timeout(Duration::from_millis(200), commits.recv()).await;
+        }
+    };
+    tokio::select! {
+        () = stopped => {}
+        () = tokio::time::sleep(STOP_WITHIN) => tracing::warn!("not every agent has stopped"),
+        _ = interrupt.recv() => tracing::warn!("interrupted while stopping the agents"),
+    }
+}
+
+fn serve(stream: tokio::net::UnixStream, router: Router, clients: Arc<Clients>) {
+    tokio::spawn(async move {
+        let _present = clients.enter();
+        let connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+            .with_upgrades();
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection broke");
+        }
+    });
+}
+
+/// Serves an attempt's own socket for as long as its listener lives: until the keeper,
+/// which holds the other copy, has removed it and this core has no reason to keep it.
+fn serve_agent(own: AgentListener, served: &Served) {
+    let AgentListener { agent, listener, until } = own;
+    let caller = Caller::Agent(agent);
+    let served = Served { caller, ..served.clone() };
+    tokio::spawn(async move {
+        let router = router(served.clone());
+        let listener = match listener.set_nonblocking(true).and(UnixListener::from_std(listener)) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::warn!(%error, "an agent's socket cannot be served"),
+        };
+        let accept = async {
+            while let Ok((stream, _)) = listener.accept().await {
+                serve(stream, router.clone(), served.clients.clone());
+            }
+        };
+        tokio::select! {
+            () = accept => {}
+            // Its sender goes with the attempt.
+            _ = until => {}
+        }
+    });
+}

@@ -1,0 +1,46 @@
+//! `/v1/agents/{id}/log`: a recording as a stream of bytes.
+
+use super::{
+    identity::Served,
+    problem::{Answer, Query},
+};
+use crate::{
+    model::{Refusal, RefusalCode},
+    runtime::LogFormat,
+};
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Wish {
+    attempt: Option<u32>,
+    format: Option<String>,
+    follow: u8,
+}
+
+pub async fn read(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+    Query(wish): Query<Wish>,
+) -> Answer<Response> {
+    let agent = served.handle.agent_id(&name).await?;
+    let attempt = served.handle.attempt(&agent, wish.attempt).await?;
+    let format = wish.format.as_deref().unwrap_or("raw");
+    let (format, kind) = match format {
+        "raw" => (LogFormat::Raw, "application/octet-stream"),
+        "text" => (LogFormat::Text, "text/plain; charset=utf-8"),
+        "cast" => (LogFormat::Cast, "application/x-asciicast"),
+        other => {
+            let why = format!("no log format is called {other:?}");
+            return Err(Refusal::new(RefusalCode::Invalid, why).hinted("raw, text or cast").into());
+        }
+    };
+    let log = served.handle.log(&agent, &attempt, format, wish.follow != 0).await?;
+    Ok(([(CONTENT_TYPE, kind)], Body::from_stream(log)).into_response())
+}

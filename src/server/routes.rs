@@ -1,0 +1,76 @@
+//! The table of routes, and the few that are about the core itself.
+
+use super::{
+    agents, events,
+    identity::{Leave, Served, rights},
+    log,
+    problem::{Answer, Body, no_route},
+    pty, swarms,
+};
+use crate::{
+    model::{Command, Refusal, RefusalCode},
+    protocol::{
+        MAX_BODY,
+        rest::{DoctorReport, Health, Shutdown},
+    },
+};
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State},
+    http::StatusCode,
+    middleware,
+    routing::{get, post},
+};
+
+pub fn router(served: Served) -> Router {
+    Router::new()
+        .route("/v1/health", get(health))
+        .route("/v1/doctor", get(doctor))
+        .route("/v1/shutdown", post(shutdown))
+        .route("/v1/swarms", get(swarms::list).post(swarms::create))
+        .route("/v1/swarms/{id}", get(swarms::show).patch(swarms::change).delete(swarms::remove))
+        .route("/v1/swarms/{id}/results", get(swarms::results))
+        .route("/v1/items", get(swarms::items).post(swarms::add_item))
+        .route("/v1/agents", get(agents::list).post(agents::spawn))
+        .route("/v1/agents/{id}", get(agents::show).patch(agents::change))
+        .route("/v1/agents/{id}/explain", get(agents::explain))
+        .route("/v1/agents/{id}/screen", get(agents::screen))
+        .route("/v1/agents/{id}/log", get(log::read))
+        .route("/v1/agents/{id}/input", post(agents::input))
+        .route("/v1/agents/{id}/ticket", post(agents::ticket))
+        .route("/v1/agents/{id}/pty", get(pty::open))
+        .route("/v1/events", get(events::open))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_route)
+        .layer(middleware::from_fn_with_state(served.clone(), rights))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(served)
+}
+
+async fn health(State(served): State<Served>) -> Json<Health> {
+    Json(Health {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        socket: served.handle.instance().socket.clone(),
+        uptime_ms: u64::try_from(served.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        epoch: served.handle.epoch(),
+        running: served.handle.running(),
+        clients: served.clients.open(),
+        journal_full: served.handle.journal_full(),
+    })
+}
+
+async fn doctor(State(served): State<Served>) -> Answer<Json<DoctorReport>> {
+    Ok(Json(served.handle.doctor().await?))
+}
+
+/// Answers first, leaves then: 202.
+async fn shutdown(State(served): State<Served>, Body(wish): Body<Shutdown>) -> Answer<StatusCode> {
+    let leave = if wish.agents { Leave::WithAgents } else { Leave::Alone };
+    if wish.agents {
+        served.handle.change(Command::StopAll).await?;
+    }
+    let leaving = || Refusal::new(RefusalCode::Conflict, "the core is leaving already");
+    served.leave.try_send(leave).map_err(|_| leaving())?;
+    Ok(StatusCode::ACCEPTED)
+}

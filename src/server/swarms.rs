@@ -1,0 +1,137 @@
+//! `/v1/swarms` and `/v1/items`.
+
+use super::{
+    identity::Served,
+    problem::{Answer, Body, Query, Refused},
+};
+use crate::{
+    model::{
+        AgentState, Command, Item, Refusal, RefusalCode, SwarmId, SwarmInfo, SwarmResults,
+        SwarmSpec,
+    },
+    protocol::rest::{Change, NewItem},
+    runtime::Handle,
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// Longest wait of one request, in seconds; a client asks again.
+const MAX_WAIT: u64 = 600;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wait {
+    /// Seconds to wait for the end.
+    pub wait: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfSwarm {
+    pub swarm: Option<String>,
+}
+
+pub async fn list(State(served): State<Served>) -> Answer<Json<Vec<SwarmInfo>>> {
+    Ok(Json(served.handle.swarms().await?))
+}
+
+pub async fn create(
+    State(served): State<Served>,
+    Body(spec): Body<SwarmSpec>,
+) -> Answer<(StatusCode, Json<SwarmInfo>)> {
+    Ok((StatusCode::CREATED, Json(served.handle.create_swarm(spec).await?)))
+}
+
+pub async fn show(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+    Query(query): Query<Wait>,
+) -> Answer<Json<SwarmInfo>> {
+    let id = served.handle.swarm_id(&name).await?;
+    let over = |info: &SwarmInfo| info.state.is_final();
+    Ok(Json(wait_for(&served.handle, query.wait, || served.handle.swarm(&id), over).await?))
+}
+
+/// Asks again after every commit until `over`, or until the time is up: nothing between
+/// two looks can be missed, since the commits are followed from before the first.
+pub async fn wait_for<T, F>(
+    handle: &Handle,
+    wait: Option<u64>,
+    look: impl Fn() -> F,
+    over: impl Fn(&T) -> bool,
+) -> Result<T, Refusal>
+where
+    F: Future<Output = Result<T, Refusal>>,
+{
+    let Some(seconds) = wait else { return look().await };
+    let until = tokio::time::Instant::now() + Duration::from_secs(seconds.min(MAX_WAIT));
+    let (_, mut commits) = handle.follow().await?;
+    loop {
+        let now = look().await?;
+        if over(&now) {
+            return Ok(now);
+        }
+        tokio::select! {
+            // A lag is as good as a commit: something happened.
+            _ = commits.recv() => {}
+            () = tokio::time::sleep_until(until) => return Ok(now),
+        }
+    }
+}
+
+pub async fn change(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+    Body(change): Body<Change>,
+) -> Answer<Json<SwarmInfo>> {
+    let swarm = served.handle.swarm_id(&name).await?;
+    match change {
+        Change { state: Some(AgentState::Stopped), model: None, size: None } => {
+            served.handle.change(Command::StopSwarm { swarm: swarm.clone() }).await?;
+        }
+        Change { .. } => {
+            let why = "a swarm's only change in this build is {\"state\": \"stopped\"}";
+            return Err(Refused(Refusal::new(RefusalCode::Invalid, why)));
+        }
+    }
+    Ok(Json(served.handle.swarm(&swarm).await?))
+}
+
+pub async fn remove(State(served): State<Served>, Path(name): Path<String>) -> Answer<StatusCode> {
+    let swarm = served.handle.swarm_id(&name).await?;
+    served.handle.change(Command::RemoveSwarm { swarm }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn results(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+) -> Answer<Json<SwarmResults>> {
+    let id = served.handle.swarm_id(&name).await?;
+    Ok(Json(served.handle.results(&id).await?))
+}
+
+pub async fn items(
+    State(served): State<Served>,
+    Query(query): Query<OfSwarm>,
+) -> Answer<Json<Vec<Item>>> {
+    let Some(name) = query.swarm else {
+        let why = "which swarm's items? Say ?swarm=ID";
+        return Err(Refused(Refusal::new(RefusalCode::Invalid, why)));
+    };
+    let id = served.handle.swarm_id(&name).await?;
+    Ok(Json(served.handle.items(&id).await?))
+}
+
+pub async fn add_item(
+    State(served): State<Served>,
+    Body(new): Body<NewItem>,
+) -> Answer<(StatusCode, Json<Item>)> {
+    let id: SwarmId = served.handle.swarm_id(new.swarm.as_str()).await?;
+    Ok((StatusCode::CREATED, Json(served.handle.add_item(id, new.text).await?)))
+}

@@ -1,0 +1,124 @@
+//! `dash agent` and `dash attach`: one agent at a time.
+
+use crate::{tui::Tui, world::World};
+
+#[test]
+fn an_agent_by_itself() {
+    let world = World::new();
+    let made = world.ok(&["agent", "spawn", "--json", "--", "sh", "-c", "read a; echo got $a"]);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    world.until_state(&id, &["working", "idle", "waiting"]);
+    world.ok(&["agent", "send", &id, "a line"]);
+    world.exits(&["agent", "wait", &id], 0);
+    assert_eq!(world.agent(&id)["state"], "done");
+    let raw = String::from_utf8(world.raw_log(&id)).unwrap();
+    assert_eq!(raw, "a line\r\ngot a line\r\n", "what the terminal echoed and the program said");
+    let shown = world.ok(&["agent", "show", &id]).text();
+    assert!(shown.contains("none") && shown.contains("scope"), "{shown}");
+}
+
+#[test]
+fn explain_names_the_signal_that_decided() {
+    let world = World::new();
+    let id = world.create(&["--agents", "1", "--", "sh", "-c", "exit 4"]);
+    world.dash(&["swarm", "wait", &id]);
+    let agent = world.only_agent(&id);
+    let why = world.json(&["agent", "explain", &agent]);
+    assert_eq!(why["state"], "failed");
+    let signals = why["signals"].as_array().unwrap();
+    let deciding: Vec<_> = signals.iter().filter(|signal| signal["decided"] == true).collect();
+    assert_eq!(deciding.len(), 1, "{why:#}");
+    assert_eq!(deciding[0]["source"], "process");
+    assert!(deciding[0]["age_ms"].is_u64());
+    assert!(world.ok(&["agent", "explain", &agent]).text().contains("process"));
+}
+
+#[test]
+fn a_status_sequence_is_a_signal() {
+    let world = World::new();
+    let id = world.create(&[
+        "--agents",
+        "1",
+        "--",
+        "sh",
+        "-c",
+        "printf '\\033]7501;state=waiting;kind=permission;message=may I\\033\\\\'; read x",
+    ]);
+    let agent = world.only_agent(&id);
+    let why = crate::wait::eventually("the sequence among the signals", || {
+        let why = world.json(&["agent", "explain", &agent]);
+        let signals = why["signals"].as_array().unwrap();
+        signals.iter().any(|signal| signal["source"] == "osc7501").then_some(why)
+    });
+    assert_eq!(why["agent"], agent.as_str());
+}
+
+#[test]
+fn attach_puts_this_terminal_into_the_agents() {
+    let world = World::new();
+    let id = world.create(&["--agents", "1", "--", "sh"]);
+    let agent = world.only_agent(&id);
+    world.until_state(&agent, &["working", "idle", "waiting"]);
+    let tui = Tui::start(&world, &["attach", &agent], 70, 20);
+    tui.send("PS1='ready> '; stty size; echo $((6*7))\r");
+    tui.wait_for_text("20 70");
+    tui.wait_for_text("42");
+    // The agent's own keys work: an interrupt reaches it, not the client.
+    tui.send("sleep 100\r");
+    tui.send("\x03");
+    tui.send("echo after$((1+1))\r");
+    tui.wait_for_text("after2");
+    tui.send("\x02d");
+    assert_eq!(tui.wait_exit(), 0);
+    tui.assert_restored();
+    assert!(matches!(world.agent(&agent)["state"].as_str(), Some("working" | "idle" | "waiting")));
+}
+
+#[test]
+fn attach_ends_with_the_agent() {
+    let world = World::new();
+    let id = world.create(&["--agents", "1", "--", "sh"]);
+    let agent = world.only_agent(&id);
+    world.until_state(&agent, &["working", "idle", "waiting"]);
+    let tui = Tui::start(&world, &["attach", &agent], 70, 20);
+    tui.send("echo here$((1+1))\r");
+    tui.wait_for_text("here2");
+    tui.send("exit 3\r");
+    tui.wait_exit();
+    tui.assert_restored();
+    world.exits(&["agent", "wait", &agent], 3);
+}
+
+#[test]
+fn a_cleared_environment_still_gives_an_agent_what_it_needs() {
+    let world = World::new();
+    let id = world.create(&["--agents", "1", "--", "env"]);
+    world.dash(&["swarm", "wait", &id]);
+    let raw = String::from_utf8(world.raw_log(&world.only_agent(&id))).unwrap();
+    let variables = [
+        "DASH_SOCKET",
+        "DASH_AGENT",
+        "DASH_ATTEMPT",
+        "DASH_TOKEN",
+        "ANTHROPIC_BASE_URL",
+        "ANTHROPIC_API_KEY",
+        "OPENAI_BASE_URL",
+        "OPENAI_API_KEY",
+        "GOOGLE_GEMINI_BASE_URL",
+        "GEMINI_API_KEY",
+        "PATH",
+        "HOME",
+        "TERM",
+    ];
+    for name in variables {
+        let line = raw.lines().find(|line| line.starts_with(&format!("{name}=")));
+        assert!(line.is_some_and(|line| line.len() > name.len() + 1), "{name} is not in\n{raw}");
+    }
+    let value = |name: &str| {
+        let line = raw.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap();
+        line.trim().to_owned()
+    };
+    assert!(value("ANTHROPIC_BASE_URL").starts_with("http://127.0.0.1:"));
+    assert_eq!(value("OPENAI_BASE_URL"), format!("{}/v1", value("ANTHROPIC_BASE_URL")));
+    assert_eq!(value("ANTHROPIC_API_KEY"), value("DASH_TOKEN"));
+}

@@ -1,0 +1,191 @@
+//! Faults: the core killed at any moment, keepers killed, processes stopped.
+
+use crate::{
+    tools::count,
+    wait::{LIMIT, eventually},
+    world::{World, heavy},
+};
+use rustix::process::Signal;
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, File},
+    io::Write,
+    process::Command,
+};
+
+/// An agent that prints about 9 MB for every line on the FIFO `go`, as fast as its terminal
+/// takes them, and leaves the hash of all it wrote in the file `hash` when `go` is closed.
+const WRITER: &str = "stty raw -echo
+mkfifo sum
+sha256sum < sum > hash.part &
+while read -r from; do seq $from 1200000; done < go | tee sum
+wait
+mv hash.part hash";
+
+struct Writer {
+    agent: String,
+    swarm: String,
+    go: File,
+}
+
+fn start_writer(world: &World) -> Writer {
+    let script = world.script("writer", WRITER);
+    assert!(Command::new("mkfifo").arg(world.work.join("go")).status().unwrap().success());
+    let swarm = world.create(&["--agents", "1", "--", &script]);
+    // Blocks until the writer has opened its end: it runs.
+    let go = File::options().write(true).open(world.work.join("go")).unwrap();
+    Writer { agent: world.only_agent(&swarm), swarm, go }
+}
+
+fn assert_every_byte_once(world: &World, writer: Writer) {
+    drop(writer.go);
+    assert_eq!(world.dash(&["swarm", "wait", &writer.swarm]).code, 0);
+    let hash = fs::read_to_string(world.work.join("hash")).unwrap();
+    let raw = world.raw_log(&writer.agent);
+    let found = format!("{:x}", Sha256::digest(&raw));
+    assert_eq!(hash.split_whitespace().next(), Some(found.as_str()), "{} bytes", raw.len());
+    assert_eq!(world.agent(&writer.agent)["bytes"].as_u64(), Some(raw.len() as u64));
+}
+
+fn events(world: &World) -> Vec<String> {
+    world.ok(&["events", "--since", "0", "--json"]).text().lines().map(str::to_owned).collect()
+}
+
+/// Waits until some core answers, without starting one.
+fn until_adopted(world: &World) {
+    eventually("a core that a keeper started", || {
+        let mut command = world.command(&["health"]);
+        command.env("DASH_AGENT", "ag-01");
+        (world.run(command, b"", LIMIT).code == 0).then_some(())
+    });
+}
+
+#[test]
+fn heavy_no_byte_and_no_event_is_lost_however_often_the_core_is_killed() {
+    let _alone = heavy();
+    let world = World::new();
+    let mut writer = start_writer(&world);
+    let mut known = events(&world);
+    for kill in 0..count("DASH_TEST_KILLS", 10) {
+        writeln!(writer.go, "{}", kill + 1).unwrap();
+        // The burst is on; the kill falls somewhere into it, at the machine's own whim.
+        world.kill_core();
+        if kill % 2 == 0 {
+            until_adopted(&world);
+        }
+        let now = events(&world);
+        assert_eq!(&now[..known.len().min(now.len())], &known[..], "an event changed or vanished");
+        known = now;
+        let row = world.agent(&writer.agent);
+        assert!(matches!(row["state"].as_str(), Some("working" | "idle")), "kill {kill}: {row:#}");
+        assert_eq!(row["attempt"], 1, "it was not started again");
+    }
+    assert_every_byte_once(&world, writer);
+}
+
+#[test]
+fn many_agents_are_all_adopted() {
+    let world = World::new();
+    let id = world.create(&["--agents", "12", "--", "sh", "-c", "read x; echo got $x"]);
+    let agents = world.agents_of(&id);
+    for agent in &agents {
+        world.until_state(agent, &["working", "idle", "waiting"]);
+    }
+    world.kill_core();
+    until_adopted(&world);
+    for agent in &agents {
+        world.ok(&["agent", "send", agent, "word"]);
+    }
+    assert_eq!(world.dash(&["swarm", "wait", &id]).code, 0);
+    for agent in &agents {
+        let raw = String::from_utf8(world.raw_log(agent)).unwrap();
+        assert!(raw.ends_with("got word\r\n"), "{raw:?}");
+    }
+}
+
+#[test]
+fn an_end_while_no_core_is_there_is_not_missed() {
+    let world = World::new();
+    assert!(Command::new("mkfifo").arg(world.work.join("gate")).status().unwrap().success());
+    let id = world.create(&["--agents", "1", "--", "sh", "-c", "read x < gate; echo bye; exit 5"]);
+    let gate = File::options().write(true).open(world.work.join("gate")).unwrap();
+    let core = world.core();
+    // Stopped, it can neither adopt nor be replaced while the agent ends.
+    core.signal(Signal::STOP);
+    drop(gate);
+    eventually("the agent's end", || {
+        let left = world.processes();
+        left.iter().all(|proc| !proc.command.contains("read x")).then_some(())
+    });
+    core.signal(Signal::KILL);
+    let output = world.dash(&["swarm", "wait", &id]);
+    assert_eq!(output.code, 3, "{output:?}");
+    let row = world.agent(&world.only_agent(&id));
+    assert_eq!((&row["state"], &row["exit"]), (&"failed".into(), &5.into()), "{row:#}");
+    assert_eq!(world.raw_log(&world.only_agent(&id)), b"bye\r\n");
+}
+
+#[test]
+fn heavy_a_core_that_was_frozen_goes_on() {
+    let _alone = heavy();
+    let world = World::new();
+    let mut writer = start_writer(&world);
+    let core = world.core();
+    for from in 0..3 {
+        core.signal(Signal::STOP);
+        writeln!(writer.go, "{from}").unwrap();
+        core.signal(Signal::CONT);
+        world.ok(&["swarm", "list"]);
+    }
+    assert_every_byte_once(&world, writer);
+}
+
+#[test]
+fn a_killed_keeper_marks_its_agent_lost_and_leaves_no_orphan() {
+    let world = World::new();
+    let id =
+        world.create(&["--agents", "3", "--", "sh", "-c", "sleep 601 & setsid -f sleep 602; wait"]);
+    let agents = world.agents_of(&id);
+    for agent in &agents {
+        world.until_state(agent, &["working", "idle"]);
+    }
+    eventually("all their processes", || {
+        let all = world.processes();
+        (all.iter().filter(|proc| proc.command.starts_with("sleep 60")).count() == 6).then_some(())
+    });
+    let attempt = world.agent(&agents[1])["attempt_id"].as_str().unwrap().to_owned();
+    let keepers = world.keepers();
+    let keeper = keepers.iter().find(|proc| proc.command.contains(&attempt)).expect("its keeper");
+    keeper.signal(Signal::KILL);
+    let row = world.until_state(&agents[1], &["lost"]);
+    assert!(row["reason"].is_string(), "{row:#}");
+    eventually("no orphan of the lost agent", || {
+        let all = world.processes();
+        let orphans = all.iter().filter(|p| p.variable("DASH_ATTEMPT").as_ref() == Some(&attempt));
+        (orphans.count() == 0).then_some(())
+    });
+    for agent in [&agents[0], &agents[2]] {
+        let row = world.agent(agent);
+        assert!(matches!(row["state"].as_str(), Some("working" | "idle")), "{row:#}");
+    }
+}
+
+#[test]
+fn keeper_and_core_killed_together() {
+    let world = World::new();
+    let id = world.create(&["--agents", "2", "--", "sleep", "603"]);
+    let agents = world.agents_of(&id);
+    for agent in &agents {
+        world.until_state(agent, &["working", "idle"]);
+    }
+    let core = world.core();
+    core.signal(Signal::STOP);
+    world.keepers().iter().for_each(|keeper| keeper.signal(Signal::KILL));
+    core.signal(Signal::KILL);
+    for agent in &agents {
+        world.until_state(agent, &["lost"]);
+    }
+    eventually("no orphan", || {
+        world.processes().iter().all(|proc| !proc.command.contains("sleep 603")).then_some(())
+    });
+}

@@ -1,0 +1,140 @@
+//! The full screen, as a person uses it.
+
+use crate::{tui::Tui, wait::eventually, world::World};
+
+const ENTER: &str = "\r";
+const ESCAPE: &str = "\x1b";
+const PREFIX: &str = "\x02";
+
+fn shells(world: &World, n: &str) -> Vec<String> {
+    let id = world.create(&["--name", "shells", "--agents", n, "--", "sh"]);
+    let agents = world.agents_of(&id);
+    for agent in &agents {
+        world.until_state(agent, &["working", "idle", "waiting"]);
+    }
+    agents
+}
+
+#[test]
+fn the_grid_shows_agents_and_quit_gives_the_terminal_back() {
+    let world = World::new();
+    let agents = shells(&world, "3");
+    let tui = Tui::start(&world, &[], 140, 30);
+    let screen = tui.wait_for("every agent", |screen| agents.iter().all(|a| screen.contains(a)));
+    assert!(screen.contains("command") && screen.contains("shells"), "{screen}");
+    assert!(screen.contains("scope: none"), "{screen}");
+    tui.send("q");
+    assert_eq!(tui.wait_exit(), 0);
+    tui.assert_restored();
+    // Leaving is not stopping.
+    assert_eq!(world.keepers().len(), 3);
+}
+
+#[test]
+fn focus_types_into_the_agent_and_the_prefix_gets_out() {
+    let world = World::new();
+    let agents = shells(&world, "1");
+    let tui = Tui::start(&world, &[], 140, 30);
+    tui.wait_for_text(&agents[0]);
+    tui.send(ENTER);
+    tui.wait_for("the agent's terminal", |screen| {
+        screen.contains("prefix") || screen.contains("C-b")
+    });
+    tui.send("PS1='ready> '\r");
+    tui.wait_for_text("ready>");
+    tui.send("echo $((40+2)) jkq:?\r");
+    tui.wait_for_text("42 jkq:?");
+    // Out again, and the grid's keys are the grid's.
+    tui.send(&format!("{PREFIX}d"));
+    tui.wait_for("the grid", |screen| screen.contains("STATE") || screen.contains("AGENT"));
+    tui.send("q");
+    assert_eq!(tui.wait_exit(), 0);
+    tui.assert_restored();
+    let raw = String::from_utf8_lossy(&world.raw_log(&agents[0])).into_owned();
+    assert!(raw.contains("42 jkq:?") && !raw.contains("echo q"), "{raw:?}");
+}
+
+#[test]
+fn the_palette_finds_actions_and_help_shows_the_keys() {
+    let world = World::new();
+    shells(&world, "1");
+    let tui = Tui::start(&world, &[], 140, 40);
+    tui.wait_for_text("shells");
+    for open in [":", "\x10"] {
+        tui.send(open);
+        tui.wait_for("the palette", |screen| screen.contains('╭') || screen.contains("run"));
+        tui.send("hel");
+        tui.wait_for("help among the actions", |screen| screen.to_lowercase().contains("help"));
+        tui.send(ESCAPE);
+        tui.wait_for("no palette", |screen| !screen.contains("hel▏") && screen.contains("shells"));
+    }
+    tui.send("?");
+    let help = tui.wait_for("the keys", |screen| {
+        let lower = screen.to_lowercase();
+        lower.contains("keys") && lower.contains("quit")
+    });
+    assert!(help.contains('j') && help.contains('q'), "{help}");
+    tui.send(ESCAPE);
+    tui.send("q");
+    assert_eq!(tui.wait_exit(), 0);
+}
+
+#[test]
+fn what_happens_elsewhere_appears() {
+    let world = World::new();
+    let tui = Tui::start(&world, &[], 140, 30);
+    tui.settle();
+    let id = world.create(&["--name", "latecomer", "--agents", "1", "--", "sh", "-c", "exit 9"]);
+    world.dash(&["swarm", "wait", &id]);
+    tui.wait_for("the failed agent", |screen| screen.contains("failed"));
+    tui.send("q");
+    tui.wait_exit();
+}
+
+#[test]
+fn a_terminal_of_20_by_5_and_back() {
+    let world = World::new();
+    shells(&world, "2");
+    let tui = Tui::start(&world, &[], 20, 5);
+    tui.wait_for("something", |screen| !screen.trim().is_empty());
+    for keys in ["j", ":", ESCAPE, "?", ESCAPE, ENTER, "\x02d"] {
+        tui.send(keys);
+        tui.settle();
+    }
+    for (cols, rows) in [(1, 1), (300, 80), (140, 30)] {
+        tui.resize(cols, rows);
+        tui.settle();
+    }
+    tui.wait_for_text("shells");
+    tui.send("q");
+    assert_eq!(tui.wait_exit(), 0);
+    tui.assert_restored();
+}
+
+#[test]
+fn it_outlives_its_core() {
+    let world = World::new();
+    let agents = shells(&world, "2");
+    let tui = Tui::start(&world, &[], 140, 30);
+    tui.wait_for_text(&agents[1]);
+    world.kill_core();
+    world.ok(&["swarm", "list"]);
+    // What happens after is on the screen again, by itself.
+    world.ok(&["agent", "send", &agents[0], "exit 6"]);
+    tui.wait_for("the failed agent", |screen| screen.contains("failed"));
+    tui.send("q");
+    tui.wait_exit();
+    tui.assert_restored();
+}
+
+#[test]
+fn a_hang_up_leaves_no_client_behind() {
+    let world = World::new();
+    shells(&world, "1");
+    let before = world.processes().len();
+    let tui = Tui::start(&world, &[], 100, 30);
+    tui.wait_for_text("shells");
+    drop(tui);
+    eventually("the client's end", || (world.processes().len() <= before).then_some(()));
+    assert_eq!(world.keepers().len(), 1);
+}

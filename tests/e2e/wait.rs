@@ -1,0 +1,51 @@
+//! Waiting, always with a limit.
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::{
+    process::{Child, ExitStatus},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long anything may take before a test gives up. Generous: a machine under load is
+/// slow, and a test that passes never waits this long.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// Calls `probe` until it returns something. For states that nothing announces to a process
+/// outside (a row of `/proc`, an answer of the command line): the one place that polls.
+pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    within(LIMIT, &mut probe).unwrap_or_else(|| panic!("not within {LIMIT:?}: {what}"))
+}
+
+/// As [`eventually`], for what may also not come.
+pub fn within<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(found) = probe() {
+            return Some(found);
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+        thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+/// Waits for a child's end on its pidfd; none when it is still there after `limit`.
+pub fn exit_within(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let pid = Pid::from_child(child);
+    let fd = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).unwrap();
+        let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+        match poll(&mut fds, Some(&left)) {
+            Ok(0) => return None,
+            Ok(_) => return Some(child.wait().unwrap()),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => panic!("poll: {error}"),
+        }
+    }
+}
