@@ -138,11 +138,18 @@ fn sort(shown: &mut [&AgentInfo], options: &GridOptions) {
     }
     let places: HashMap<&AgentId, usize> =
         options.hold.iter().enumerate().map(|(place, id)| (id, place)).collect();
-    let place = |agent: &AgentInfo| places.get(&agent.id).copied().unwrap_or(usize::MAX);
-    shown.sort_by(|a, b| {
-        let held = place(a).cmp(&place(b));
+    // Looked up once a row, not once a comparison.
+    let mut placed: Vec<(usize, &AgentInfo)> = shown
+        .iter()
+        .map(|agent| (places.get(&agent.id).copied().unwrap_or(usize::MAX), *agent))
+        .collect();
+    placed.sort_by(|(at, a), (bt, b)| {
+        let held = at.cmp(bt);
         held.then_with(|| by(a, b)).then_with(|| natural(a.id.as_str(), b.id.as_str()))
     });
+    for (slot, (_, agent)) in shown.iter_mut().zip(placed) {
+        *slot = agent;
+    }
 }
 
 /// Big numbers and late times first, texts from A.

@@ -1,12 +1,9 @@
 //! The nearest known word, for error messages.
 
 /// The known word most like this one, if any is like it at all.
-pub(crate) fn nearest<'a, S: AsRef<str>>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a S>,
-) -> Option<&'a str>
+pub(crate) fn nearest<'a, S>(word: &str, known: impl IntoIterator<Item = &'a S>) -> Option<&'a str>
 where
-    S: 'a,
+    S: AsRef<str> + 'a,
 {
     known
         .into_iter()

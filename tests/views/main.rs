@@ -1,42 +1,96 @@
-//! What the screen looks like, cell by cell.
+//! What the screen looks like, cell by cell, and what keys make of it.
+//!
+//! `DASH_PICTURES=DIR cargo test --test views -- --ignored pictures` writes the screen as SVG
+//! pictures; `-- --ignored speed --nocapture` prints how long a frame takes.
 
+#![allow(clippy::unwrap_used)]
+
+mod keys;
+mod loops;
 mod picture;
+mod shots;
+mod speed;
 mod world;
 
-use dash::tui::{
-    theme::{Appearance, Theme},
-    ui::Ui,
-    views,
+use crossterm::event::{Event, KeyEvent};
+use dash::{
+    store::Store,
+    tui::{
+        app::{App, Parts},
+        key::chord,
+        keymap::Keymap,
+        link::Message,
+        theme::{Appearance, Depth, Theme, Themes},
+        ui::Ui,
+        views,
+    },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
+use unicode_width::UnicodeWidthStr;
 
-fn ui() -> Ui {
-    Ui { now: world::NOW, unicode: true, ..Ui::default() }
+/// An app on a made-up world, as a person would find it after a moment.
+fn app(agents: u64, size: (u16, u16)) -> App {
+    app_in(agents, size, Appearance::Dark)
 }
 
-fn draw(store: &dash::store::Store, ui: &Ui, theme: &Theme, size: (u16, u16)) -> Buffer {
+fn app_in(agents: u64, size: (u16, u16), appearance: Appearance) -> App {
+    let themes = Themes { directory: None, depth: Depth::True, appearance };
+    let parts = Parts {
+        keymap: Keymap::load("vim", None).unwrap(),
+        theme: Theme::built_in(appearance),
+        themes,
+        ui: Ui { unicode: true, now: world::NOW, ..Ui::default() },
+        cwd: "/home/ada/refactor".into(),
+        path: None,
+    };
+    let mut app = App::new(parts, Rect::new(0, 0, size.0, size.1));
+    app.message(Message::Server(world::snapshot(agents)));
+    app
+}
+
+/// Presses keys, written as in a keymap, with blanks between.
+fn press(app: &mut App, keys: &str) {
+    for key in chord(keys).unwrap() {
+        app.event(Event::Key(KeyEvent::new(key.code, key.modifiers)));
+    }
+}
+
+/// Types a text, character by character.
+fn enter(app: &mut App, text: &str) {
+    for c in text.chars() {
+        let code = crossterm::event::KeyCode::Char(c);
+        app.event(Event::Key(KeyEvent::new(code, crossterm::event::KeyModifiers::NONE)));
+    }
+}
+
+fn frame(app: &mut App, size: (u16, u16)) -> Buffer {
+    let area = Rect::new(0, 0, size.0, size.1);
+    let mut buffer = Buffer::empty(area);
+    app.draw(world::NOW, area, &mut buffer);
+    buffer
+}
+
+fn bare(store: &Store, ui: &Ui, theme: &Theme, size: (u16, u16)) -> Buffer {
     let area = Rect::new(0, 0, size.0, size.1);
     let mut buffer = Buffer::empty(area);
     views::draw(store, ui, theme, area, &mut buffer);
     buffer
 }
 
-/// Writes pictures of the screen to `$DASH_PICTURES`.
-#[test]
-#[ignore = "writes files"]
-fn pictures() {
-    let Some(dir) = std::env::var_os("DASH_PICTURES") else { return };
-    for (word, appearance) in [("dark", Appearance::Dark), ("light", Appearance::Light)] {
-        let theme = Theme::built_in(appearance);
-        for (size, agents) in [((80, 24), 20), ((200, 60), 500), ((120, 32), 20)] {
-            let store = world::store(agents);
-            let mut ui = ui();
-            ui.cursor = Some("ag-03".into());
-            ui.grid.group = agents > 100;
-            let buffer = draw(&store, &ui, &theme, size);
-            let name = format!("grid-{word}-{}x{}.svg", size.0, size.1);
-            std::fs::write(std::path::Path::new(&dir).join(name), picture::svg(&buffer, &theme))
-                .unwrap();
+/// The text of a buffer, a line a row, without trailing blanks.
+fn text(buffer: &Buffer) -> String {
+    let area = *buffer.area();
+    let mut out = String::new();
+    for y in area.top()..area.bottom() {
+        let mut line = String::new();
+        let mut x = area.left();
+        while x < area.right() {
+            let symbol = buffer[(x, y)].symbol();
+            line.push_str(symbol);
+            x += symbol.width().max(1) as u16;
         }
+        out.push_str(line.trim_end());
+        out.push('\n');
     }
+    out
 }

@@ -6,7 +6,6 @@ use dash::{
         Micros, Outcome, Stamp, Strategy, SwarmId, SwarmInfo, SwarmState, Tokens,
     },
     protocol::stream::{ServerMessage, Snapshot},
-    store::Store,
 };
 
 /// 2026-03-02 14:02:20 UTC.
@@ -198,8 +197,7 @@ fn events(agents: u64) -> Vec<EventRecord> {
 }
 
 /// A world of that many agents; above 100 in two swarms.
-pub fn store(agents: u64) -> Store {
-    let mut store = Store::default();
+pub fn snapshot(agents: u64) -> ServerMessage {
     let second = |n: u64| agents > 100 && n % 3 == 0;
     let list: Vec<AgentInfo> =
         (1..=agents).map(|n| agent(n, if second(n) { 2 } else { 1 })).collect();
@@ -213,12 +211,22 @@ pub fn store(agents: u64) -> Store {
     if agents > 100 {
         swarms.push(swarm(2, "port-the-docs", &of(2)));
     }
-    store.apply(ServerMessage::Snapshot(Box::new(Snapshot {
+    ServerMessage::Snapshot(Box::new(Snapshot {
         seq: 100_000,
         version: "0.1.0".into(),
         swarms,
         agents: list,
         recent: events(agents),
-    })));
-    store
+    }))
+}
+
+/// A world of just these, in one swarm.
+pub fn snapshot_of(agents: Vec<AgentInfo>) -> ServerMessage {
+    ServerMessage::Snapshot(Box::new(Snapshot {
+        seq: 100_000,
+        version: "0.1.0".into(),
+        swarms: vec![swarm(1, "refactor-auth", &agents)],
+        agents,
+        recent: Vec::new(),
+    }))
 }

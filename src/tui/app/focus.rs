@@ -3,6 +3,7 @@
 use super::App;
 use crate::model::{AgentId, Level};
 use crate::store::Row;
+use crate::term::keys;
 use crate::tui::{
     actions::{Action, Place},
     encode,
@@ -152,7 +153,7 @@ impl App {
         if matches!(focus.stage, Stage::Attaching | Stage::Live) {
             let screen = focus.screen.as_ref();
             let bracketed = screen.is_some_and(crate::term::Screen::bracketed_paste);
-            self.send(encode::paste(text, bracketed));
+            self.send(keys::paste(text, bracketed));
         }
     }
 

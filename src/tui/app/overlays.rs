@@ -20,8 +20,7 @@ impl App {
 
     /// Everything that can be run, actions first.
     fn candidates(&self) -> Vec<Entry> {
-        let focused = self.ui.focus.is_some();
-        let here = if focused { Place::Focus } else { Place::Grid };
+        let here = if self.ui.focus.is_some() { Place::Focus } else { Place::Grid };
         let entry = |command: String, detail: String, key: String, open: bool| Entry {
             command,
             detail,
@@ -29,14 +28,12 @@ impl App {
             open,
         };
         let mut list = Vec::new();
-        for action in Action::ALL.iter().filter(|action| action.places().contains(&here)) {
-            let key = self.keymap.key_of(here, *action).unwrap_or_default();
-            let key = if focused && !key.is_empty() {
-                format!("{} {key}", self.keymap.prefix)
-            } else {
-                key
-            };
-            list.push(entry(action.name().into(), action.doc().into(), key, false));
+        // What only moves the cursor is seldom looked for by name: it comes last.
+        let moves = |action: &Action| action.places().contains(&Place::Scroll);
+        let (last, first): (Vec<Action>, Vec<Action>) =
+            Action::ALL.iter().copied().filter(|a| a.places().contains(&here)).partition(moves);
+        for action in first {
+            list.push(self.offer(here, action));
         }
         for (words, detail) in command::OPEN {
             list.push(entry(words.into(), detail.into(), String::new(), true));
@@ -64,7 +61,15 @@ impl App {
         for name in self.themes.names() {
             list.push(entry(format!("theme {name}"), "theme".into(), String::new(), false));
         }
+        list.extend(last.into_iter().map(|action| self.offer(here, action)));
         list
+    }
+
+    fn offer(&self, place: Place, action: Action) -> Entry {
+        let key = self.keymap.key_of(place, action).unwrap_or_default();
+        let prefixed = place == Place::Focus && !key.is_empty();
+        let key = if prefixed { format!("{} {key}", self.keymap.prefix) } else { key };
+        Entry { command: action.name().into(), detail: action.doc().into(), key, open: false }
     }
 
     pub(super) fn palette_key(&mut self, key: Key) {

@@ -1,0 +1,218 @@
+//! Snapshots of every view.
+
+use super::*;
+use dash::{
+    model::Level,
+    tui::link::{Message, TerminalEvent},
+};
+use std::path::Path;
+
+const SIZES: [(u16, u16); 2] = [(80, 24), (200, 60)];
+
+fn shot(name: &str, buffer: &Buffer) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name.to_owned(), text(buffer)));
+}
+
+fn named(what: &str, size: (u16, u16)) -> String {
+    format!("{what}-{}x{}", size.0, size.1)
+}
+
+#[test]
+fn the_grid_with_few_and_many() {
+    for size in SIZES {
+        for agents in [0, 1, 20, 500] {
+            let mut app = app(agents, size);
+            shot(&named(&format!("grid-{agents}"), size), &frame(&mut app, size));
+        }
+    }
+}
+
+#[test]
+fn small_terminals() {
+    for size in [(20, 5), (40, 10), (24, 6), (60, 16), (110, 20)] {
+        shot(&named("small", size), &frame(&mut app(20, size), size));
+    }
+    for width in 0..30 {
+        for height in 0..9 {
+            let mut app = app(20, (width, height));
+            for keys in ["?", "Esc", ":", "Esc", "x", "n", "E", "E", "Enter"] {
+                press(&mut app, keys);
+                frame(&mut app, (width, height));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_overlay() {
+    for size in SIZES {
+        let shoot = |what: &str, keys: &str, typed: &str| {
+            let mut app = app(20, size);
+            frame(&mut app, size);
+            press(&mut app, keys);
+            enter(&mut app, typed);
+            shot(&named(what, size), &frame(&mut app, size));
+        };
+        shoot("help", "?", "");
+        shoot("palette", ":", "");
+        shoot("palette-typed", "C-p", "sw st");
+        shoot("confirm", "j x", "");
+        shoot("confirm-many", "Space Space Space x", "");
+        shoot("filter", "/", "state:wait");
+        shoot("grouped", "t", "");
+        shoot("marked", "j Space Space", "");
+        shoot("events-full", "E E", "");
+        shoot("events-hidden", "e", "");
+    }
+}
+
+#[test]
+fn no_core_and_other_notices() {
+    for size in SIZES {
+        let mut app = app(20, size);
+        app.message(Message::Lost("it went away".into()));
+        shot(&named("lost", size), &frame(&mut app, size));
+        app.message(Message::Back);
+        app.say(Level::Error, "ag-03 cannot be stopped: the journal is full");
+        shot(&named("notice", size), &frame(&mut app, size));
+    }
+}
+
+fn focused(size: (u16, u16)) -> App {
+    let mut app = app(20, size);
+    frame(&mut app, size);
+    app.command("focus ag-04");
+    let attachment = 1;
+    let screen = "\x1b[1mmini\x1b[0m works in /home/ada/refactor\r\n\
+        \x1b[32m●\x1b[0m reading \x1b[38;5;110msrc/auth/cookie.rs\x1b[0m\r\n\
+        \x1b[38;2;224;176;96m漢字 wide\x1b[0m \x1b[7minverse\x1b[0m\r\n$ ";
+    for event in [
+        TerminalEvent::Size { columns: size.0.min(80), rows: size.1 - 2 },
+        TerminalEvent::Bytes(screen.into()),
+    ] {
+        app.message(Message::Terminal { attachment, event });
+    }
+    app
+}
+
+#[test]
+fn an_agents_terminal() {
+    for size in SIZES {
+        let mut app = focused(size);
+        shot(&named("focus", size), &frame(&mut app, size));
+        press(&mut app, "C-b");
+        shot(&named("focus-prefix", size), &frame(&mut app, size));
+        press(&mut app, "z");
+        shot(&named("focus-zoomed", size), &frame(&mut app, size));
+        let ended = TerminalEvent::Ended(Some(dash::model::Exit { code: Some(1), signal: None }));
+        app.message(Message::Terminal { attachment: 1, event: ended });
+        shot(&named("focus-ended", size), &frame(&mut app, size));
+    }
+}
+
+#[test]
+fn themes_change_looks_and_never_words() {
+    for size in SIZES {
+        let dark = frame(&mut app_in(20, size, Appearance::Dark), size);
+        let light = frame(&mut app_in(20, size, Appearance::Light), size);
+        assert_eq!(text(&dark), text(&light));
+        assert_ne!(dark, light);
+        // No cell is left unthemed, but the second half of a wide character, which no
+        // terminal is sent.
+        for buffer in [&dark, &light] {
+            for pair in buffer.content().windows(2) {
+                let second_half = pair[0].symbol().width() > 1;
+                assert!(second_half || pair[1].bg != ratatui::style::Color::Reset);
+            }
+        }
+    }
+    let looks = |appearance| {
+        let size = (80, 24);
+        let buffer = frame(&mut app_in(20, size, appearance), size);
+        let mut lines = Vec::new();
+        for y in 0..size.1 {
+            let mut last = None;
+            for x in 0..size.0 {
+                let cell = &buffer[(x, y)];
+                let style = (cell.fg, cell.bg, cell.modifier);
+                if last != Some(style) {
+                    lines.push(format!("{y}:{x} {} on {} {:?}", cell.fg, cell.bg, cell.modifier));
+                    last = Some(style);
+                }
+            }
+        }
+        lines.join("\n")
+    };
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        insta::assert_snapshot!("looks-dark", looks(Appearance::Dark));
+        insta::assert_snapshot!("looks-light", looks(Appearance::Light));
+    });
+}
+
+#[test]
+fn only_ascii_where_there_is_no_more() {
+    let size = (120, 30);
+    let mut app = app(20, size);
+    app.ui.unicode = false;
+    let buffer = frame(&mut app, size);
+    assert!(text(&buffer).is_ascii(), "{}", text(&buffer));
+    shot(&named("ascii", size), &buffer);
+}
+
+#[test]
+fn no_colour_where_there_is_none() {
+    let theme = Theme::built_in(Appearance::Dark).for_depth(Depth::None);
+    let mut app = app(20, (80, 24));
+    app.theme = theme;
+    let buffer = frame(&mut app, (80, 24));
+    let reset = ratatui::style::Color::Reset;
+    assert!(buffer.content().iter().all(|cell| cell.fg == reset && cell.bg == reset));
+}
+
+#[test]
+fn hostile_text_stays_harmless() {
+    let mut agent = world::agent(1, 1);
+    agent.last_line = "a\x1b[2Jb\u{202e}c\x07\u{9b}d".into();
+    agent.name = "\x1b]0;x\x07".into();
+    agent.item = Some("x\ny\tz".into());
+    let mut store = Store::default();
+    store.apply(world::snapshot_of(vec![agent]));
+    let ui = Ui { now: world::NOW, unicode: true, ..Ui::default() };
+    let buffer = bare(&store, &ui, &Theme::built_in(Appearance::Dark), (200, 20));
+    let bad = |c: char| c.is_control() || c == '\u{202e}';
+    assert!(buffer.content().iter().all(|cell| !cell.symbol().chars().any(bad)));
+}
+
+/// Writes pictures of the screen to `$DASH_PICTURES`.
+#[test]
+#[ignore = "writes files"]
+fn pictures() {
+    let Some(dir) = std::env::var_os("DASH_PICTURES") else { return };
+    let write = |name: String, app: &mut App, size| {
+        let buffer = frame(app, size);
+        let path = Path::new(&dir).join(format!("{}.svg", named(&name, size)));
+        std::fs::write(path, picture::svg(&buffer, &app.theme)).unwrap();
+    };
+    for (word, appearance) in [("dark", Appearance::Dark), ("light", Appearance::Light)] {
+        for (size, agents) in [((80, 24), 20), ((120, 32), 20), ((200, 60), 500)] {
+            let mut app = app_in(agents, size, appearance);
+            frame(&mut app, size);
+            press(&mut app, if agents > 100 { "t j j j" } else { "j" });
+            write(format!("grid-{word}"), &mut app, size);
+            for (what, keys) in [("help", "?"), ("palette", ":"), ("confirm", "x")] {
+                press(&mut app, keys);
+                write(format!("{what}-{word}"), &mut app, size);
+                press(&mut app, "Esc");
+            }
+            let mut app = focused(size);
+            app.theme = Theme::built_in(appearance);
+            write(format!("focus-{word}"), &mut app, size);
+        }
+    }
+}
