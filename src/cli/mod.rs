@@ -1,1 +1,189 @@
+//! The command line: clap types, one file per command. A command is a client like any
+//! other: it asks the core and prints the answer. Standard output holds the answer alone;
+//! remarks, progress and errors go to standard error.
+//!
+//! [`run`] ends the process's work or, for a headless core, says which core is wanted:
+//! `main` runs it, since nothing here may know the core.
 
+mod agent;
+mod args;
+mod attach;
+mod completions;
+mod config;
+mod context;
+mod core;
+mod demo;
+mod doctor;
+mod duration;
+mod events;
+mod failure;
+mod format;
+mod gone;
+mod health;
+mod item;
+mod open;
+mod progress;
+mod swarm;
+#[cfg(test)]
+mod tests;
+
+use crate::config::Instance;
+use args::{Cli, Command};
+use clap::Parser;
+use context::{Context, Terminal};
+use failure::{Code, Done, Failure};
+use std::{
+    ffi::OsString,
+    io::{self, BufWriter},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+/// Set for the core of a rehearsal, and so for its keepers.
+const REHEARSAL: &str = "DASH_REHEARSAL";
+
+/// What is left to do after the command line was read.
+#[derive(Debug)]
+pub enum Next {
+    Exit(ExitCode),
+    /// Be the core of this instance.
+    Core(CoreWish),
+}
+
+#[derive(Clone, Debug)]
+pub struct CoreWish {
+    pub instance: Instance,
+    /// `dash --socket`: logs on standard error, stays when idle. Otherwise a client started
+    /// it: it detaches, and leaves when nothing runs and nobody is attached.
+    pub foreground: bool,
+    /// The simulated provider answers everything, with the demo's scenario.
+    pub rehearsal: bool,
+}
+
+/// The process's own arguments, outputs and environment.
+pub fn run() -> Next {
+    let out = io::stdout();
+    let mut out = BufWriter::new(out.lock());
+    let mut err = io::stderr();
+    let mut context = Context {
+        out: &mut out,
+        err: &mut err,
+        term: Terminal::real(),
+        socket: std::env::var_os("DASH_SOCKET").filter(|path| !path.is_empty()).map(PathBuf::from),
+        target: None,
+    };
+    let next = run_with(std::env::args_os().collect(), &mut context);
+    let flushed = context.out.flush();
+    match (next, flushed) {
+        (Next::Exit(_), Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Next::Exit(report(Failure::from(error), &mut context).into())
+        }
+        (next, _) => next,
+    }
+}
+
+/// The whole command line over any outputs and any core.
+fn run_with(args: Vec<OsString>, context: &mut Context<'_>) -> Next {
+    if args.get(1).is_some_and(|arg| arg == "__core") {
+        return match core_wish(&args[2..]) {
+            Ok(wish) => Next::Core(wish),
+            Err(failure) => Next::Exit(report(failure, context).into()),
+        };
+    }
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return Next::Exit(usage(&error, context).into()),
+    };
+    match dispatch(cli, context) {
+        Ok(next) => next,
+        Err(failure) => Next::Exit(report(failure, context).into()),
+    }
+}
+
+fn dispatch(cli: Cli, context: &mut Context<'_>) -> Result<Next, Failure> {
+    if let Some(path) = cli.serve {
+        if cli.command.is_some() {
+            return Err(Failure::usage("--socket runs a core and takes no command")
+                .hinted("to talk to a core on another socket use -S PATH"));
+        }
+        if cli.socket.is_some() {
+            return Err(Failure::usage("--socket runs a core and -S talks to one: choose"));
+        }
+        let socket = path.map_or_else(Instance::default_socket, Ok)?;
+        let instance = Instance::at(&socket)?;
+        return Ok(Next::Core(CoreWish { instance, foreground: true, rehearsal: false }));
+    }
+    if cli.socket.is_some() {
+        context.socket = cli.socket;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(format!("cannot start: {error}")))?;
+    let code = runtime.block_on(command(cli.command, context));
+    runtime.shutdown_background();
+    code.map(|code| Next::Exit(code.into()))
+}
+
+async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
+    match command {
+        None => {
+            let target = context.target()?;
+            open::open(context, target).await
+        }
+        Some(Command::Demo(demo)) => demo.run(context).await,
+        Some(Command::Swarm(command)) => command.run(context).await,
+        Some(Command::Agent(command)) => command.run(context).await,
+        Some(Command::Attach(command)) => command.run(context).await,
+        Some(Command::Item(command)) => command.run(context).await,
+        Some(Command::Events(command)) => command.run(context).await,
+        Some(Command::Core(command)) => command.run(context).await,
+        Some(Command::Health(command)) => command.run(context).await,
+        Some(Command::Doctor(command)) => command.run(context).await,
+        Some(Command::Config(command)) => command.run(context).await,
+        Some(Command::Completions(command)) => command.run(context),
+        Some(Command::Man) => completions::man(context),
+    }
+}
+
+/// `dash __core --socket PATH [--rehearsal]`: how clients and keepers start a core.
+fn core_wish(args: &[OsString]) -> Result<CoreWish, Failure> {
+    let mut socket = None;
+    // A keeper that starts a core anew knows the socket alone; the rest is inherited.
+    let mut rehearsal = std::env::var_os(REHEARSAL).is_some();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.to_str() {
+            Some("--socket") => socket = args.next().map(PathBuf::from),
+            Some("--rehearsal") => rehearsal = true,
+            _ => return Err(Failure::usage(format!("__core does not take {arg:?}"))),
+        }
+    }
+    let socket = socket.ok_or_else(|| Failure::usage("__core needs --socket PATH"))?;
+    Ok(CoreWish { instance: Instance::at(&socket)?, foreground: false, rehearsal })
+}
+
+/// Help and version are answers; everything else of clap's is a wrong command line.
+fn usage(error: &clap::Error, context: &mut Context<'_>) -> Code {
+    let text = error.render();
+    if error.use_stderr() {
+        let text = text.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        let _ = write!(context.err, "dash: {text}");
+        return Code::Usage;
+    }
+    let text = if context.term.color { text.ansi().to_string() } else { text.to_string() };
+    let _ = context.out.write_all(text.as_bytes());
+    Code::Ok
+}
+
+fn report(failure: Failure, context: &mut Context<'_>) -> Code {
+    if !failure.quiet {
+        let _ = context.out.flush();
+        let _ = writeln!(context.err, "dash: {}", failure.message);
+        if let Some(hint) = &failure.hint {
+            let _ = writeln!(context.err, "      {hint}");
+        }
+    }
+    failure.code
+}

@@ -1,4 +1,12 @@
-//! The full-screen session.
+//! The full-screen session: a client like any other, that draws what it hears.
+//!
+//! [`run`] owns the terminal from start to end. One task owns everything shown ([`app::App`]:
+//! replica, state, keys); it takes events and messages in, and draws by pure functions
+//! (`views`). It talks to the core over two bounded queues ([`link`]), behind which `wire`
+//! makes the calls, so that no call ever holds up a key.
+//!
+//! When the core goes, the last picture stays with a banner, and keys keep working. When the
+//! terminal goes, the session ends; the agents never notice either.
 
 pub mod actions;
 pub mod app;
@@ -10,6 +18,150 @@ pub mod keymap;
 pub mod link;
 mod nearest;
 pub mod palette;
+pub mod run;
 pub mod theme;
+mod tty;
 pub mod ui;
 pub mod views;
+mod wire;
+
+use crate::client::Client;
+use crate::model::{Level, Stamp};
+use anyhow::Context;
+use app::{App, Parts};
+use crossterm::event::EventStream;
+use futures_util::{Stream, stream::select_all};
+use keymap::Keymap;
+use run::{Canvas, Signal, drive};
+use std::{path::PathBuf, time::Duration};
+use theme::{Appearance, Themes};
+use tokio::signal::unix::{SignalKind, signal};
+use tty::Tty;
+use ui::Ui;
+
+/// How long a terminal may take to say what colour it is.
+const COLOUR_QUERY: Duration = Duration::from_millis(100);
+
+/// What the full screen is opened with.
+#[derive(Clone, Debug, Default)]
+pub struct TuiOptions {
+    /// A theme's name, or `auto`.
+    pub theme: String,
+    /// A keymap's name; empty means `vim`.
+    pub keymap: String,
+    /// Dash's configuration directory, with `themes/` and `keymaps/` in it.
+    pub config: Option<PathBuf>,
+    /// A note in the header, such as `rehearsal`.
+    pub title: String,
+    /// Show only this swarm at first (its id or name).
+    pub swarm: Option<String>,
+}
+
+/// Opens the full screen and stays until the person leaves.
+pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
+    let var = |key: &str| std::env::var(key).ok();
+    tty::check(var("TERM").as_deref())?;
+    let keymap = load_keymap(&options)?;
+    let mut tty = Tty::enter()?;
+    let appearance = appearance(&options.theme, var("COLORFGBG").as_deref());
+    let directory = options.config.as_ref().map(|dir| dir.join("themes"));
+    let themes = Themes { directory, depth: theme::depth(var), appearance };
+    let (theme, errors) = themes.load(&options.theme);
+    let area = tty.terminal().get_frame().area();
+    let ui = Ui {
+        now: now(),
+        unicode: is_utf8(var),
+        utc_offset_minutes: utc_offset_minutes(),
+        title: options.title.clone(),
+        ..Ui::default()
+    };
+    let cwd = std::env::current_dir().context("finding the current directory")?;
+    let mut app = App::new(Parts { keymap, themes, theme, ui, cwd, path: var("PATH") }, area);
+    app.select_swarm(options.swarm);
+    if let Some(error) = errors.first() {
+        app.say(Level::Warn, error.to_string());
+    }
+    let signals = signals()?;
+    let link = wire::connect(client);
+    drive(&mut app, &mut tty, EventStream::new(), signals, link, now).await
+}
+
+fn load_keymap(options: &TuiOptions) -> anyhow::Result<Keymap> {
+    let name = if options.keymap.is_empty() { "vim" } else { &options.keymap };
+    let directory = options.config.as_ref().map(|dir| dir.join("keymaps"));
+    Keymap::load(name, directory.as_deref()).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!(lines.join("\n"))
+    })
+}
+
+/// Asked only where it matters, and before anything else reads the terminal.
+fn appearance(theme: &str, colorfgbg: Option<&str>) -> Appearance {
+    if !(theme.is_empty() || theme == "auto") {
+        return Appearance::Dark;
+    }
+    colorfgbg
+        .and_then(theme::parse_colorfgbg)
+        .or_else(|| theme::osc11_appearance(COLOUR_QUERY))
+        .unwrap_or_default()
+}
+
+fn is_utf8(var: impl Fn(&str) -> Option<String>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(var);
+    let locale = locale.into_iter().find(|value| !value.is_empty()).unwrap_or_default();
+    let locale = locale.to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+fn now() -> Stamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Stamp(since.map_or(0, |since| since.as_micros() as i64))
+}
+
+/// From the machine's own time zone, as it is at the start.
+#[allow(unsafe_code)]
+fn utc_offset_minutes() -> i32 {
+    let seconds = now().0 / 1_000_000;
+    // SAFETY: both pointers are to live values of the right types; localtime_r keeps neither.
+    let local = unsafe {
+        let mut local: libc::tm = std::mem::zeroed();
+        if libc::localtime_r(&seconds, &mut local).is_null() {
+            return 0;
+        }
+        local
+    };
+    (local.tm_gmtoff / 60) as i32
+}
+
+fn signals() -> anyhow::Result<impl Stream<Item = Signal> + Unpin> {
+    let kinds = [
+        (SignalKind::terminate(), Signal::Quit),
+        (SignalKind::hangup(), Signal::Quit),
+        (SignalKind::interrupt(), Signal::Quit),
+        (SignalKind::from_raw(libc::SIGTSTP), Signal::Suspend),
+        (SignalKind::from_raw(libc::SIGCONT), Signal::Continue),
+    ];
+    let mut streams = Vec::new();
+    for (kind, meaning) in kinds {
+        let source = signal(kind).context("listening for signals")?;
+        streams
+            .push(Box::pin(futures_util::stream::unfold(source, move |mut source| async move {
+                source.recv().await.map(|()| (meaning, source))
+            })));
+    }
+    Ok(select_all(streams))
+}
+
+impl Canvas for Tty {
+    fn draw(&mut self, render: &mut dyn FnMut(&mut ratatui::Frame)) -> std::io::Result<()> {
+        Tty::draw(self, render)
+    }
+
+    fn suspend(&mut self) -> anyhow::Result<()> {
+        Tty::suspend(self)
+    }
+
+    fn resume(&mut self) -> anyhow::Result<()> {
+        Tty::resume(self)
+    }
+}

@@ -51,6 +51,8 @@ pub struct App {
     chord: Vec<Key>,
     area: Rect,
     attachments: u64,
+    /// A swarm to show alone, once it is known.
+    select: Option<String>,
     /// How urgent each row was when the order was held.
     held_needs: HashMap<AgentId, u8>,
     requests: Vec<Request>,
@@ -72,6 +74,7 @@ impl App {
             chord: Vec::new(),
             area,
             attachments: 0,
+            select: None,
             held_needs: HashMap::new(),
             requests: Vec::new(),
             want: None,
@@ -133,12 +136,27 @@ impl App {
             Message::Server(message) => {
                 self.store.apply(message);
                 self.follow_attempt();
+                self.try_select();
             }
             Message::Lost(why) => self.ui.lost = Some(why),
             Message::Back => self.ui.lost = None,
             Message::Terminal { attachment, event } => self.terminal(attachment, event),
             Message::Done(what) => self.say(Level::Info, what),
             Message::Refused(why) => self.say(Level::Error, why),
+        }
+    }
+
+    /// Shows only that swarm, as soon as the core tells of it.
+    pub fn select_swarm(&mut self, word: Option<String>) {
+        self.select = word;
+        self.try_select();
+    }
+
+    fn try_select(&mut self) {
+        let found = self.select.as_deref().and_then(|word| self.store.find_swarm(word));
+        if let Some(id) = found.map(|swarm| swarm.id.clone()) {
+            self.ui.grid.swarm = Some(id);
+            self.select = None;
         }
     }
 

@@ -1,9 +1,12 @@
 //! The event stream, newest at the bottom.
 
 use super::{pen::Pen, words};
-use crate::model::{EventRecord, Level};
+use crate::model::{Event, EventRecord, Level};
 use crate::store::Store;
-use crate::tui::{theme::Theme, ui::Ui};
+use crate::tui::{
+    theme::Theme,
+    ui::{EventsPane, Ui},
+};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Draws a heading, then as many of the newest events as fit.
@@ -20,7 +23,7 @@ pub fn draw(store: &Store, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buff
     let shown: Vec<&EventRecord> = store
         .events()
         .rev()
-        .filter(|record| record.event.level() > Level::Debug)
+        .filter(|record| tells(&record.event, ui.events))
         .filter(|record| match (&ui.grid.swarm, &record.swarm) {
             (Some(only), Some(swarm)) => only == swarm,
             (None, _) | (Some(_), None) => true,
@@ -32,6 +35,17 @@ pub fn draw(store: &Store, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buff
     }
     for (line, record) in (1..).zip(shown.into_iter().rev()) {
         event(store, record, ui, theme, Rect { y: area.y + line, height: 1, ..area }, buffer);
+    }
+}
+
+/// In little room, what comes by the thousand (calls that went well, keys typed) would push
+/// out what matters.
+fn tells(event: &Event, pane: EventsPane) -> bool {
+    match event {
+        Event::ModelCalled { .. } | Event::InputSent { .. } if event.level() < Level::Warn => {
+            pane == EventsPane::Full
+        }
+        _ => event.level() > Level::Debug,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::{
     columns::{Field, GAP, MARGIN, layout},
-    pen::{Pen, fill},
+    pen::{self, Pen, fill, fit_path},
     words,
 };
 use crate::model::{AgentInfo, AgentState, SwarmInfo};
 use crate::store::{Row, Store};
 use crate::tui::{theme::Theme, ui::Ui};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use unicode_width::UnicodeWidthStr;
 
 /// Draws column titles and rows; `rows` are the store's rows for `ui.grid`.
 pub fn draw(store: &Store, rows: &[Row], ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -163,7 +164,7 @@ impl AgentLine<'_> {
             Field::Model => self.model(width, pen),
             Field::Item => {
                 let item = agent.item.as_deref().unwrap_or("");
-                pen.column(item.lines().next().unwrap_or(""), width, quiet);
+                pen.column(&fit_path(item.lines().next().unwrap_or(""), width), width, quiet);
             }
             Field::Progress => self.progress(width, pen),
             Field::Tokens => {
@@ -237,18 +238,17 @@ impl AgentLine<'_> {
             | AgentState::Done
             | AgentState::Stopped => false,
         };
-        let end = pen.left().saturating_sub(width);
         let style = if agent.state.is_final() { theme.faint } else { theme.muted };
-        if tells {
-            let shown = agent.reason.chars().count().min(width);
-            let reason: Style = theme.state(agent.state).not_bold();
-            pen.column(&agent.reason, shown, reason);
+        let shown = if tells { pen::clean(&agent.reason).width().min(width) } else { 0 };
+        let reason: Style = theme.state(agent.state).not_bold();
+        pen.column(&agent.reason, shown, reason);
+        // Less than a word of it would only be noise.
+        let left = width - shown;
+        if shown == 0 {
+            pen.column(&agent.last_line, left, style);
+        } else if left > 12 && !agent.last_line.is_empty() {
             let dot = if self.ui.unicode { " · " } else { " - " };
-            if !agent.last_line.is_empty() && pen.left() > end + 6 {
-                pen.put(dot, theme.faint);
-            }
+            pen.put(dot, theme.faint).column(&agent.last_line, left - 3, style);
         }
-        let room = pen.left().saturating_sub(end);
-        pen.column(&agent.last_line, room, style);
     }
 }

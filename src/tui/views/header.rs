@@ -63,7 +63,8 @@ fn left(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
         },
     };
     let piece = |text: String, style, rank| Piece { text, style, rank };
-    let mut pieces = vec![piece(" dash ".into(), theme.accent.bold(), 0)];
+    let rank = if name.is_empty() { 0 } else { 2 };
+    let mut pieces = vec![piece(" dash ".into(), theme.accent.bold(), rank)];
     if !ui.title.is_empty() {
         pieces.push(piece(format!(" {} ", ui.title), theme.notice, 5));
     }
@@ -74,7 +75,7 @@ fn left(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
     let plural = if agents == 1 { "" } else { "s" };
     pieces.push(piece(format!(" {name}"), theme.strong, 1));
     pieces.push(piece(format!(" {arrow} {agents} agent{plural}"), theme.muted, 6));
-    pieces.push(piece("  ".into(), theme.text, 2));
+    pieces.push(piece(" ".into(), theme.text, 1));
     for state in AgentState::ALL {
         let n = counts[state as usize];
         let always = matches!(
@@ -89,9 +90,9 @@ fn left(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
         let rank = if n == 0 {
             9
         } else if always {
-            2
+            1
         } else {
-            4
+            5
         };
         pieces.push(piece(text, style, rank));
     }
@@ -108,10 +109,10 @@ fn right(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
     if shown().next().is_none() {
         return pieces;
     }
-    pieces.push(piece(format!("{cost}"), theme.money, 1));
+    pieces.push(piece(format!("  {cost}"), theme.money, 1));
     let mut budgets = shown().filter_map(|swarm| swarm.budget_micros);
     if let (Some(budget), None) = (budgets.next(), budgets.next()) {
-        pieces.push(piece(format!(" of {budget}"), theme.muted, 3));
+        pieces.push(piece(format!(" of {budget}"), theme.muted, 4));
     }
     let points = store.total().tokens(ui.now, 12);
     if points.iter().any(|n| *n > 0) && only.is_none() {
@@ -125,12 +126,12 @@ fn right(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
         seen().any(|a| !a.provider.is_empty() && (a.provider == "simulated") == simulated)
     };
     match (named(true), named(false)) {
-        (true, false) => pieces.push(piece("  simulated".into(), theme.notice, 3)),
-        (true, true) => pieces.push(piece("  partly simulated".into(), theme.notice, 3)),
+        (true, false) => pieces.push(piece("  simulated".into(), theme.notice, 2)),
+        (true, true) => pieces.push(piece("  partly simulated".into(), theme.notice, 2)),
         (false, _) => {}
     }
     if shown().any(|swarm| swarm.scope == "none") {
-        pieces.push(piece("  scope: none".into(), theme.warn, 4));
+        pieces.push(piece("  scope: none".into(), theme.warn, 1));
     }
     pieces.push(piece(" ".into(), theme.text, 0));
     pieces

@@ -42,6 +42,25 @@ pub fn fit(text: &str, width: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
+/// As much of the end of a path as fits: the file's name tells more than its directory.
+pub fn fit_path(text: &str, width: usize) -> Cow<'_, str> {
+    let text = clean(text);
+    if text.width() <= width || !text.contains('/') || text.contains(' ') || width < 4 {
+        return text;
+    }
+    let mut used = 0;
+    let mut start = text.len();
+    for (at, c) in text.char_indices().rev() {
+        let w = c.width().unwrap_or(0);
+        if used + w > width - 1 {
+            break;
+        }
+        used += w;
+        start = at;
+    }
+    Cow::Owned(format!("…{}", &text[start..]))
+}
+
 /// A place in a row that moves to the right as it writes.
 pub struct Pen<'a> {
     buffer: &'a mut Buffer,
@@ -136,6 +155,8 @@ mod tests {
         assert_eq!(fit("abcd", 1), "…");
         assert_eq!(fit("a\x1b[31mb\u{202e}", 20), "a [31mb ");
         assert_eq!(fit("x", 0), "");
+        assert_eq!(fit_path("src/auth/token.rs", 10), "…/token.rs");
+        assert_eq!(fit_path("read a/b", 4), "read a/b");
     }
 
     #[test]

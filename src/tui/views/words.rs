@@ -78,7 +78,7 @@ pub fn spark(points: &[u64], unicode: bool) -> String {
 /// A bar of `width` columns.
 pub fn bar(percent: u8, width: usize, unicode: bool) -> (String, String) {
     let full = (usize::from(percent.min(100)) * width + 50) / 100;
-    let (on, off) = if unicode { ("█", "░") } else { ("#", "-") };
+    let (on, off) = if unicode { ("━", "─") } else { ("#", "-") };
     (on.repeat(full), off.repeat(width - full))
 }
 
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(shown, ["0s", "41s", "3m40s", "1h02m", "2d03h"]);
         assert_eq!(spark(&[0, 1, 7], true), "▁▂█");
         assert_eq!(spark(&[0, 0], true), "  ");
-        assert_eq!(bar(71, 10, true), ("███████".into(), "░░░".into()));
+        assert_eq!(bar(71, 10, true), ("━━━━━━━".into(), "───".into()));
         assert_eq!(clock(Stamp(0), 90), "01:30:00");
     }
 }

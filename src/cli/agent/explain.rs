@@ -1,0 +1,63 @@
+//! `dash agent explain`
+
+use super::super::{
+    args::Json,
+    context::Context,
+    failure::{Code, Done},
+    format::{DIM, Table, cell, duration, one_line, state_and_reason, state_style},
+};
+use crate::model::Source;
+use anstyle::Style;
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Id or name
+    agent: String,
+    #[command(flatten)]
+    json: Json,
+}
+
+impl Explain {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        let explanation = context.running().await?.explain(&self.agent).await?;
+        if self.json.json {
+            context.json(&explanation)?;
+            return Ok(Code::Ok);
+        }
+        let state = state_and_reason(explanation.state, &explanation.reason);
+        let state = context.paint(state_style(explanation.state), state);
+        context.line(format!("{}  {state}  since {}", explanation.agent, explanation.since))?;
+        if explanation.signals.is_empty() {
+            context.line("no signal has come yet")?;
+            return Ok(Code::Ok);
+        }
+        let mut table = Table::new(&["", "SOURCE", "SAYS", ">AGE", "SEEN"]);
+        for seen in &explanation.signals {
+            let style = if seen.decided { Style::new() } else { DIM };
+            let signal = &seen.signal;
+            table.row([
+                cell(if seen.decided { "→" } else { " " }),
+                (source(signal.source).to_owned(), style),
+                (state_and_reason(signal.state, &signal.reason), state_style(signal.state)),
+                cell(duration(seen.age_ms)),
+                (one_line(&signal.detail), style),
+            ]);
+        }
+        let text = table.render(context.term.color, context.term.width);
+        context.out.write_all(text.as_bytes())?;
+        Ok(Code::Ok)
+    }
+}
+
+fn source(source: Source) -> &'static str {
+    match source {
+        Source::Process => "process",
+        Source::Output => "output",
+        Source::Osc7501 => "OSC 7501",
+        Source::Gateway => "gateway",
+        Source::Terminal => "terminal",
+        Source::Screen => "screen",
+        Source::Activity => "activity",
+    }
+}

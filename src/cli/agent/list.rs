@@ -1,0 +1,67 @@
+//! `dash agent list`
+
+use super::super::{
+    args::Json,
+    context::Context,
+    failure::{Code, Done},
+    format::{self, Table, cell, count, one_line, state_and_reason, state_style},
+};
+use crate::model::AgentInfo;
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only those of this swarm
+    #[arg(long, value_name = "SWARM")]
+    swarm: Option<String>,
+    #[command(flatten)]
+    json: Json,
+}
+
+impl List {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        let agents = context.running().await?.agents(self.swarm.as_deref()).await?;
+        if self.json.json {
+            context.json(&agents)?;
+            return Ok(Code::Ok);
+        }
+        if agents.is_empty() {
+            context.note("no agents");
+            return Ok(Code::Ok);
+        }
+        let text = agent_table(&agents).render(context.term.color, context.term.width);
+        context.out.write_all(text.as_bytes())?;
+        Ok(Code::Ok)
+    }
+}
+
+pub fn agent_table(agents: &[AgentInfo]) -> Table {
+    let mut table = Table::new(&[
+        "ID",
+        "NAME",
+        "STATE",
+        "AGENT",
+        "MODEL",
+        "ITEM",
+        ">TOKENS",
+        ">COST",
+        "SCOPE",
+        "LAST LINE",
+    ]);
+    for agent in agents {
+        let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { one_line(text) };
+        table.row([
+            cell(&agent.id),
+            cell(one_line(&agent.name)),
+            (state_and_reason(agent.state, &one_line(&agent.reason)), state_style(agent.state)),
+            cell(&agent.adapter),
+            cell(dash(&agent.model)),
+            cell(format::fit(&dash(agent.item.as_deref().unwrap_or("")), 28)),
+            cell(count(agent.tokens.total())),
+            cell(agent.cost_micros),
+            cell(&agent.scope),
+            cell(one_line(&agent.last_line)),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,79 @@
+//! `dash agent show`
+
+use super::super::{
+    args::Json,
+    context::Context,
+    failure::{Code, Done, Failure},
+    format::{duration, one_line, state_and_reason, state_style, tokens},
+};
+use crate::model::AgentInfo;
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Id or name
+    agent: String,
+    #[command(flatten)]
+    json: Json,
+}
+
+impl Show {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        let agent = context.running().await?.agent(&self.agent).await?;
+        if self.json.json {
+            context.json(&agent)?;
+        } else {
+            describe(&agent, context)?;
+        }
+        Ok(Code::Ok)
+    }
+}
+
+fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure> {
+    let state = state_and_reason(agent.state, &agent.reason);
+    let state = context.paint(state_style(agent.state), state);
+    context.line(format!("{}  {}  {state}", agent.id, one_line(&agent.name)))?;
+    let some = |text: &str| if text.is_empty() { "-".to_owned() } else { one_line(text) };
+    let adapter = match agent.provider.as_str() {
+        "" => agent.adapter.clone(),
+        provider => format!("{} through {provider}", agent.adapter),
+    };
+    let mut lines = vec![
+        ("swarm", agent.swarm.to_string()),
+        ("agent", adapter),
+        ("model", some(&agent.model)),
+        ("item", some(agent.item.as_deref().unwrap_or(""))),
+        ("items", format!("{} done, {} failed", agent.items_done, agent.items_failed)),
+        ("attempt", agent.attempt.to_string()),
+        ("scope", agent.scope.clone()),
+        ("in", agent.cwd.display().to_string()),
+        ("usage", format!("{}, {}", tokens(&agent.tokens), agent.cost_micros)),
+        ("printed", format!("{} bytes", agent.bytes)),
+        ("last line", some(&agent.last_line)),
+    ];
+    if let Some(parent) = &agent.parent {
+        lines.push(("parent", parent.to_string()));
+    }
+    if let Some(branch) = &agent.branch {
+        lines.push(("branch", branch.clone()));
+    }
+    if let Some(progress) = agent.progress {
+        lines.push(("progress", format!("{progress} %")));
+    }
+    if let Some(pid) = agent.pid {
+        lines.push(("pid", pid.to_string()));
+    }
+    if let Some(exit) = agent.exit {
+        lines.push(("exit", exit.to_string()));
+    }
+    if let Some(start) = agent.started_at {
+        lines.push(("started", start.to_string()));
+        if let Some(end) = agent.ended_at {
+            lines.push(("took", duration(end.ms_since(start))));
+        }
+    }
+    for (name, value) in lines {
+        context.line(format!("{name:<10} {value}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! `dash agent spawn`
+
+use super::super::{
+    args::Json,
+    context::Context,
+    duration,
+    failure::{Code, Done, Failure},
+    swarm::{create::Unenforced, here},
+};
+use crate::model::{AgentSpec, SwarmId};
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub struct Spawn {
+    /// What it is to do
+    #[arg(long, value_name = "TEXT")]
+    task: Option<String>,
+    /// Which kind of agent
+    #[arg(long, value_name = "KIND")]
+    agent: Option<String>,
+    /// Which model
+    #[arg(long, value_name = "M")]
+    model: Option<String>,
+    /// A short name
+    #[arg(long)]
+    name: Option<String>,
+    /// Join this swarm instead of one of its own
+    #[arg(long, value_name = "SWARM")]
+    swarm: Option<String>,
+    /// A git worktree and branch of its own
+    #[arg(long)]
+    worktree: bool,
+    /// For each attempt: 90s, 10m, 1h30m
+    #[arg(long, value_name = "T", value_parser = duration::parse)]
+    timeout: Option<u64>,
+    /// Further attempts after a failed one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retries: u32,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    unenforced: Unenforced,
+    /// A command to run as the agent
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<String>,
+}
+
+impl Spawn {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        self.unenforced.refuse()?;
+        let json = self.json.json;
+        let spec = self.spec()?;
+        let agent = context.client().await?.spawn_agent(&spec).await?;
+        if json {
+            context.json(&agent)?;
+        } else {
+            context.line(&agent.id)?;
+            context.note(format!(
+                "in {}; `dash attach {}` shows it, `dash agent wait {}` waits",
+                agent.swarm, agent.id, agent.id
+            ));
+        }
+        Ok(Code::Ok)
+    }
+
+    fn spec(self) -> Result<AgentSpec, Failure> {
+        if self.command.is_empty() && self.task.as_deref().is_none_or(|task| task.trim().is_empty())
+        {
+            return Err(Failure::usage("there is nothing to do: no --task and no command")
+                .hinted("dash agent spawn --task \"…\", or dash agent spawn -- CMD"));
+        }
+        let adapter = match (self.agent, self.command.is_empty()) {
+            (Some(agent), false) if agent != "command" => {
+                return Err(Failure::usage(format!(
+                    "a command runs as the agent `command`, not as `{agent}`"
+                )));
+            }
+            (None, false) => Some("command".to_owned()),
+            (agent, _) => agent,
+        };
+        Ok(AgentSpec {
+            name: self.name.unwrap_or_default(),
+            swarm: self.swarm.map(SwarmId::new),
+            adapter,
+            model: self.model,
+            task: self.task.unwrap_or_default(),
+            cwd: here()?,
+            worktree: self.worktree,
+            timeout_ms: self.timeout,
+            retries: self.retries,
+            command: self.command,
+            path: std::env::var("PATH").ok(),
+        })
+    }
+}

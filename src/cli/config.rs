@@ -1,0 +1,72 @@
+//! `dash config show` and `dash config check`: they read files and ask no core.
+
+use super::{
+    args::Json,
+    context::Context,
+    failure::{Code, Done, Failure},
+};
+use crate::config::{Config, Dirs};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// The configuration in force, defaults included
+    Show(Show),
+    /// Whether a configuration is right
+    Check(Check),
+}
+
+#[derive(Debug, Args)]
+pub struct Show {
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// This file instead of the one in force
+    file: Option<PathBuf>,
+}
+
+impl ConfigCommand {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        match self {
+            Self::Show(command) => command.run(context),
+            Self::Check(command) => command.run(context),
+        }
+    }
+}
+
+impl Show {
+    fn run(self, context: &mut Context<'_>) -> Done {
+        let dirs = Dirs::from_env()?;
+        let config = Config::load(&dirs)?;
+        if self.json.json {
+            context.json(&config)?;
+            return Ok(Code::Ok);
+        }
+        let path = Config::path(&dirs);
+        let note = if path.exists() { "" } else { " (not there: these are the defaults)" };
+        context.line(format!("# {}{note}", path.display()))?;
+        let text = toml::to_string(&config).map_err(|error| Failure::error(error.to_string()))?;
+        context.line(text.trim_end())?;
+        Ok(Code::Ok)
+    }
+}
+
+impl Check {
+    fn run(self, context: &mut Context<'_>) -> Done {
+        let path = match self.file {
+            Some(file) if !file.exists() => {
+                return Err(Failure::error(format!("{}: no such file", file.display())));
+            }
+            Some(file) => file,
+            None => Config::path(&Dirs::from_env()?),
+        };
+        Config::load_file(&path)?;
+        let note = if path.exists() { "is right" } else { "is not there: the defaults hold" };
+        context.line(format!("{} {note}", path.display()))?;
+        Ok(Code::Ok)
+    }
+}

@@ -1,0 +1,90 @@
+//! `dash core status` and `dash core stop`
+
+use super::{
+    args::Json,
+    context::Context,
+    failure::{Code, Done, Failure},
+    format::duration,
+    gone,
+};
+use clap::{Args, Subcommand};
+use std::time::Duration;
+
+#[derive(Debug, Subcommand)]
+pub enum CoreCommand {
+    /// The core of this instance, and where its files are
+    Status(Status),
+    /// End it; agents go on unless told otherwise
+    Stop(Stop),
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Stop {
+    /// Stop the agents first
+    #[arg(long)]
+    agents: bool,
+}
+
+impl CoreCommand {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        match self {
+            Self::Status(command) => command.run(context).await,
+            Self::Stop(command) => command.run(context).await,
+        }
+    }
+}
+
+impl Status {
+    async fn run(self, context: &mut Context<'_>) -> Done {
+        let target = context.target()?;
+        let health = context.running().await?.health().await?;
+        if self.json.json {
+            context.json(&health)?;
+            return Ok(Code::Ok);
+        }
+        let mut lines = vec![
+            ("core", format!("{}, pid {}", health.version, health.pid)),
+            ("socket", health.socket.display().to_string()),
+            ("state", target.instance.state.display().to_string()),
+            ("up", duration(health.uptime_ms)),
+            ("starts", health.epoch.to_string()),
+            ("running", format!("{} attempts", health.running)),
+            ("clients", health.clients.to_string()),
+        ];
+        if health.journal_full {
+            lines.push(("journal", "full: nothing new is started".to_owned()));
+        }
+        for (name, value) in lines {
+            context.line(format!("{name:<8} {value}"))?;
+        }
+        Ok(Code::Ok)
+    }
+}
+
+/// How long a core may take to stop its agents and leave.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Stop {
+    async fn run(self, context: &mut Context<'_>) -> Done {
+        let client = context.running().await?;
+        let health = client.health().await?;
+        let process = gone::Process::open(health.pid);
+        client.shutdown(self.agents).await?;
+        if !process.wait(PATIENCE).await {
+            let message = format!("the core (pid {}) is still there after 30 s", health.pid);
+            return Err(Failure::error(message));
+        }
+        let rest = match (self.agents, health.running) {
+            (true, _) | (false, 0) => "",
+            (false, _) => "; its agents go on",
+        };
+        context.line(format!("the core has left{rest}"))?;
+        Ok(Code::Ok)
+    }
+}

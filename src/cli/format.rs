@@ -1,0 +1,210 @@
+//! How figures and tables look to people.
+
+use super::context::paint;
+use crate::model::{AgentState, SwarmState, Tokens};
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+pub const BOLD: Style = Style::new().bold();
+pub const DIM: Style = Style::new().dimmed();
+
+pub const fn fg(color: AnsiColor) -> Style {
+    color.on_default()
+}
+
+/// `4m12s`; two units at most, and milliseconds only below a second.
+pub fn duration(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match seconds {
+        0 => format!("{ms}ms"),
+        1..60 => format!("{seconds}s"),
+        60..3600 => format!("{minutes}m{:02}s", seconds % 60),
+        3600..86_400 => format!("{hours}h{minutes:02}m"),
+        _ => format!("{days}d{hours:02}h"),
+    }
+}
+
+/// `812`, `12.4k`, `3.1M`.
+pub fn count(n: u64) -> String {
+    match n {
+        0..1000 => n.to_string(),
+        1000..1_000_000 => format!("{:.1}k", n as f64 / 1e3),
+        _ => format!("{:.1}M", n as f64 / 1e6),
+    }
+}
+
+pub fn tokens(tokens: &Tokens) -> String {
+    let input = tokens.input + tokens.cache_read + tokens.cache_write;
+    if tokens.total() == 0 {
+        return "0".to_owned();
+    }
+    format!("{} in, {} out", count(input), count(tokens.output))
+}
+
+/// `state: reason`, or the state alone.
+pub fn state_and_reason(state: AgentState, reason: &str) -> String {
+    if reason.is_empty() { state.to_string() } else { format!("{state}: {reason}") }
+}
+
+pub fn state_style(state: AgentState) -> Style {
+    match state {
+        AgentState::Working => fg(AnsiColor::Green),
+        AgentState::Starting | AgentState::Queued | AgentState::Idle => DIM,
+        AgentState::Waiting | AgentState::Retrying | AgentState::Paused => fg(AnsiColor::Yellow),
+        AgentState::Done => fg(AnsiColor::Cyan),
+        AgentState::Failed | AgentState::Lost => fg(AnsiColor::Red).bold(),
+        AgentState::Stopped => fg(AnsiColor::Magenta),
+    }
+}
+
+pub fn swarm_style(state: SwarmState) -> Style {
+    match state {
+        SwarmState::Working => state_style(AgentState::Working),
+        SwarmState::Done => state_style(AgentState::Done),
+        SwarmState::Failed => state_style(AgentState::Failed),
+        SwarmState::Stopped => state_style(AgentState::Stopped),
+    }
+}
+
+/// The first line with text, without control characters: what may stand in a table.
+pub fn one_line(text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Text from agents for a terminal of ours: lines and tabs stay, control characters go.
+pub fn harmless(text: &str) -> String {
+    text.chars().filter(|&c| c == '\n' || c == '\t' || !c.is_control()).collect()
+}
+
+/// Cuts to `width` columns, with an ellipsis where something is missing.
+pub fn fit(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let w = c.width().unwrap_or(0);
+        if used + w + 1 > width {
+            break;
+        }
+        used += w;
+        out.push(c);
+    }
+    out.push('…');
+    out
+}
+
+/// A table without rules: a heading, columns two blanks apart, figures to the right. The
+/// last column is cut at the terminal's edge.
+pub struct Table {
+    heads: Vec<(&'static str, bool)>,
+    rows: Vec<Vec<(String, Style)>>,
+}
+
+impl Table {
+    /// A head that begins with `>` stands over a column of figures.
+    pub fn new(heads: &[&'static str]) -> Self {
+        let heads = heads
+            .iter()
+            .map(|head| head.strip_prefix('>').map_or((*head, false), |rest| (rest, true)))
+            .collect();
+        Self { heads, rows: Vec::new() }
+    }
+
+    pub fn row<const N: usize>(&mut self, cells: [(String, Style); N]) {
+        self.rows.push(cells.into());
+    }
+
+    pub fn render(&self, color: bool, width: Option<u16>) -> String {
+        let widths: Vec<usize> = (0..self.heads.len())
+            .map(|column| {
+                let cells = self.rows.iter().filter_map(|row| row.get(column));
+                cells.map(|(text, _)| text.width()).chain([self.heads[column].0.width()]).max()
+            })
+            .map(|most| most.unwrap_or(0))
+            .collect();
+        let heads = self.heads.iter().map(|(head, _)| ((*head).to_owned(), BOLD)).collect();
+        let mut out = String::new();
+        for row in std::iter::once(&heads).chain(&self.rows) {
+            self.render_row(row, &widths, color, width, &mut out);
+        }
+        out
+    }
+
+    fn render_row(
+        &self,
+        row: &[(String, Style)],
+        widths: &[usize],
+        color: bool,
+        width: Option<u16>,
+        out: &mut String,
+    ) {
+        let last = row.len().saturating_sub(1);
+        let mut used = 0;
+        for (column, (text, style)) in row.iter().enumerate() {
+            let pad = widths[column].saturating_sub(text.width());
+            let right = self.heads[column].1;
+            if right {
+                out.push_str(&" ".repeat(pad));
+            }
+            let room = width.map(|width| usize::from(width).saturating_sub(used).max(8));
+            let text = match room {
+                Some(room) if column == last => fit(text, room),
+                _ => text.clone(),
+            };
+            if !text.is_empty() {
+                out.push_str(&paint(color, *style, text));
+            }
+            if column != last {
+                out.push_str(&" ".repeat(if right { 2 } else { pad + 2 }));
+            }
+            used += widths[column] + 2;
+        }
+        out.truncate(out.trim_end_matches(' ').len());
+        out.push('\n');
+    }
+}
+
+/// A cell without a style of its own.
+pub fn cell(text: impl ToString) -> (String, Style) {
+    (text.to_string(), Style::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        for (ms, text) in [
+            (0, "0ms"),
+            (999, "999ms"),
+            (59_999, "59s"),
+            (252_000, "4m12s"),
+            (7_260_000, "2h01m"),
+            (90_000_000, "1d01h"),
+        ] {
+            assert_eq!(duration(ms), text);
+        }
+        assert_eq!((count(999), count(12_400)), ("999".to_owned(), "12.4k".to_owned()));
+    }
+
+    #[test]
+    fn tables_align_wide_text_and_cut_the_last_column() {
+        let mut table = Table::new(&["NAME", ">COST", "LAST LINE"]);
+        table.row([cell("漢字"), cell("$1"), cell("a long line that does not fit")]);
+        table.row([cell("ab"), cell("$10.00"), cell("")]);
+        let text = table.render(false, Some(30));
+        assert_eq!(text, "NAME    COST  LAST LINE\n漢字      $1  a long line th…\nab    $10.00\n");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(one_line("\n  \u{1b}[31mred\tx\n"), " [31mred x");
+        assert_eq!(harmless("a\u{1b}[2J\nb"), "a[2J\nb");
+        assert_eq!(fit("漢字漢字", 5), "漢字…");
+    }
+}

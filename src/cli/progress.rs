@@ -1,0 +1,107 @@
+//! Progress of a swarm for people: one live line on a terminal, a line per agent that came
+//! to its end elsewhere.
+
+use super::format::{self, duration};
+use crate::model::{AgentId, AgentInfo, AgentState, SwarmId, SwarmInfo};
+use std::{
+    collections::HashMap,
+    io::Write,
+    time::{Duration, Instant},
+};
+
+pub struct Progress {
+    live: bool,
+    swarm: Option<SwarmInfo>,
+    /// Last state told of each agent.
+    told: HashMap<AgentId, AgentState>,
+    began: Instant,
+    drawn: Option<Instant>,
+}
+
+impl Progress {
+    pub fn new(live: bool) -> Self {
+        Self { live, swarm: None, told: HashMap::new(), began: Instant::now(), drawn: None }
+    }
+
+    /// How often a live line wants to be drawn again though nothing happened: its clock runs.
+    pub fn tick(&self) -> Option<Duration> {
+        self.live.then_some(Duration::from_secs(1))
+    }
+
+    pub fn swarm(&mut self, swarm: &SwarmInfo, out: &mut dyn Write) {
+        self.swarm = Some(swarm.clone());
+        let fresh = self.drawn.is_some_and(|at| at.elapsed() < Duration::from_millis(50));
+        if self.live && (!fresh || swarm.state.is_final()) {
+            self.redraw(out);
+        }
+    }
+
+    pub fn agents(&mut self, agents: &[AgentInfo], swarm: &SwarmId, out: &mut dyn Write) {
+        for agent in agents.iter().filter(|agent| agent.swarm == *swarm) {
+            let before = self.told.insert(agent.id.clone(), agent.state);
+            let news = before != Some(agent.state)
+                && (agent.state.is_final() || agent.state == AgentState::Waiting);
+            if news && !self.live {
+                let _ = writeln!(out, "{}", agent_line(agent));
+            }
+        }
+    }
+
+    /// A remark between the lines.
+    pub fn say(&mut self, text: &str, out: &mut dyn Write) {
+        if self.live {
+            let _ = write!(out, "\r\x1b[K");
+        }
+        let _ = writeln!(out, "{text}");
+        self.redraw(out);
+    }
+
+    pub fn redraw(&mut self, out: &mut dyn Write) {
+        let Some(swarm) = self.swarm.as_ref().filter(|_| self.live) else { return };
+        let _ = write!(out, "\r\x1b[K{}", format::fit(&line(swarm, self.began.elapsed()), 78));
+        let _ = out.flush();
+        self.drawn = Some(Instant::now());
+    }
+
+    /// Takes the live line away.
+    pub fn end(&mut self, out: &mut dyn Write) {
+        if self.live && self.drawn.is_some() {
+            let _ = write!(out, "\r\x1b[K");
+        }
+        let _ = out.flush();
+    }
+}
+
+fn line(swarm: &SwarmInfo, waited: Duration) -> String {
+    let items = &swarm.items;
+    let open = [AgentState::Working, AgentState::Waiting, AgentState::Retrying, AgentState::Queued]
+        .into_iter()
+        .filter_map(|state| Some((state, *swarm.agents.by_state.get(&state)?)))
+        .filter(|(_, n)| *n > 0)
+        .map(|(state, n)| format!(", {n} {state}"));
+    let failed =
+        if items.failed > 0 { format!(", {} failed", items.failed) } else { String::new() };
+    format!(
+        "{}  {} of {} done{failed}{}  {}  {}",
+        swarm.id,
+        items.done,
+        items.total,
+        open.collect::<String>(),
+        duration(waited.as_millis() as u64),
+        swarm.cost_micros
+    )
+}
+
+fn agent_line(agent: &AgentInfo) -> String {
+    let took = match (agent.started_at, agent.ended_at) {
+        (Some(start), Some(end)) => format!("  {}", duration(end.ms_since(start))),
+        _ => String::new(),
+    };
+    format!(
+        "{}  {}  {}{took}  {}",
+        agent.id,
+        format::one_line(&agent.name),
+        format::state_and_reason(agent.state, &agent.reason),
+        agent.cost_micros
+    )
+}

@@ -1,0 +1,197 @@
+//! `dash swarm create`
+
+use super::{
+    super::{
+        args::Json,
+        context::Context,
+        duration,
+        failure::{Code, Done, Failure},
+        format::one_line,
+    },
+    wait::{Report, wait_for},
+};
+use crate::model::SwarmSpec;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Default, Args)]
+pub struct Create {
+    /// What the agents are to do; {item} and {index} are filled in
+    #[arg(long, value_name = "TEXT")]
+    pub task: Option<String>,
+    /// How many agents
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub agents: Option<u32>,
+    /// Which kinds of agent, with counts: claude:3,mini:2
+    #[arg(long, value_name = "KIND[:n]", value_delimiter = ',')]
+    pub agent: Vec<String>,
+    /// Models, dealt out in turn
+    #[arg(long, value_name = "M", value_delimiter = ',')]
+    pub model: Vec<String>,
+    /// An item for each file that fits, relative to here
+    #[arg(long, value_name = "GLOB", conflicts_with = "items")]
+    pub each: Option<String>,
+    /// An item for each line of a file, - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub items: Option<PathBuf>,
+    /// At most so many at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max: Option<u32>,
+    /// How the agents share the work
+    #[arg(long, value_enum)]
+    pub strategy: Option<StrategyArg>,
+    /// A git worktree and a branch for each agent
+    #[arg(long)]
+    pub worktree: bool,
+    /// A shell command that must succeed after an agent did
+    #[arg(long, value_name = "CMD")]
+    pub check: Option<String>,
+    /// For each attempt: 90s, 10m, 1h30m
+    #[arg(long, value_name = "T", value_parser = duration::parse)]
+    pub timeout: Option<u64>,
+    /// Further attempts after a failed one
+    #[arg(long, value_name = "N")]
+    pub retries: Option<u32>,
+    /// A short name; made from the task without it
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Print what would be created, and create nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Stay until the swarm is over, then print the results
+    #[arg(long, conflicts_with = "dry_run")]
+    pub wait: bool,
+    #[command(flatten)]
+    pub json: Json,
+    /// The same as TOML; flags override it
+    #[arg(short = 'f', value_name = "swarm.toml")]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub unenforced: Unenforced,
+    /// A command to run as the agent
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// Limits that this build cannot hold: understood, and refused.
+#[derive(Debug, Default, Args)]
+pub struct Unenforced {
+    /// Not enforced in this build: refused
+    #[arg(long, value_name = "$", help_heading = "Not enforced in this build")]
+    pub budget: Option<String>,
+    /// Not enforced in this build: refused
+    #[arg(long, value_name = "$", help_heading = "Not enforced in this build")]
+    pub agent_budget: Option<String>,
+    /// Not enforced in this build: refused
+    #[arg(long, value_name = "DIR", help_heading = "Not enforced in this build")]
+    pub scope: Vec<String>,
+    /// Not enforced in this build: refused
+    #[arg(long, value_name = "DIR", help_heading = "Not enforced in this build")]
+    pub read: Vec<String>,
+    /// Not enforced in this build: refused
+    #[arg(long, value_name = "HOST", help_heading = "Not enforced in this build")]
+    pub net: Vec<String>,
+    /// Not enforced in this build: refused
+    #[arg(long, value_name = "CMD", help_heading = "Not enforced in this build")]
+    pub allow: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StrategyArg {
+    Parallel,
+    MapReduce,
+    Pipeline,
+    Tree,
+}
+
+impl Create {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        let spec = self.spec()?;
+        if self.dry_run {
+            return self.show(&spec, context);
+        }
+        let client = context.client().await?;
+        let swarm = client.create_swarm(&spec).await?;
+        if self.wait {
+            if !self.json.json {
+                context.note(format!("{} created: {} agents", swarm.id, swarm.agents.total));
+            }
+            return wait_for(context, &client, swarm.id.as_str(), None, Report::of(self.json))
+                .await;
+        }
+        if self.json.json {
+            context.json(&swarm)?;
+        } else {
+            let id = swarm.id.clone();
+            context.line(&id)?;
+            let agents = if swarm.agents.total == 1 { "agent" } else { "agents" };
+            context.note(format!(
+                "{} {agents} at work; `dash` shows them, `dash swarm wait {id}` waits",
+                swarm.agents.total
+            ));
+        }
+        Ok(Code::Ok)
+    }
+
+    fn show(&self, spec: &SwarmSpec, context: &mut Context<'_>) -> Done {
+        if self.json.json {
+            context.json(spec)?;
+            return Ok(Code::Ok);
+        }
+        let adapters: Vec<String> = spec
+            .adapters
+            .iter()
+            .map(|share| match share.count {
+                Some(count) => format!("{}:{count}", share.adapter),
+                None => share.adapter.clone(),
+            })
+            .collect();
+        let or_default = |text: String| if text.is_empty() { "default".to_owned() } else { text };
+        context.line("nothing is created; this would be:")?;
+        context.line(format!("task      {}", one_line(&spec.task)))?;
+        context.line(format!("agents    {}", spec.agents.max(1)))?;
+        context.line(format!("adapter   {}", or_default(adapters.join(", "))))?;
+        context.line(format!("model     {}", or_default(spec.models.join(", "))))?;
+        context.line(format!("in        {}", spec.cwd.display()))?;
+        if !spec.command.is_empty() {
+            context.line(format!("command   {}", spec.command.join(" ")))?;
+        }
+        if spec.worktree {
+            context.line("worktree  one for each agent")?;
+        }
+        context.line("scope     none")?;
+        if let Some(items) = &spec.items {
+            context.line(format!("items     {}", items.len()))?;
+            for (index, item) in items.iter().enumerate().take(20) {
+                context.line(format!("  {:>3}  {}", index + 1, one_line(item)))?;
+            }
+            if items.len() > 20 {
+                context.line(format!("  … and {} more", items.len() - 20))?;
+            }
+        }
+        Ok(Code::Ok)
+    }
+}
+
+impl Unenforced {
+    /// Refuses the first limit that is asked for.
+    pub fn refuse(&self) -> Result<(), Failure> {
+        let asked = [
+            ("--budget", self.budget.is_some()),
+            ("--agent-budget", self.agent_budget.is_some()),
+            ("--scope", !self.scope.is_empty()),
+            ("--read", !self.read.is_empty()),
+            ("--net", !self.net.is_empty()),
+            ("--allow", !self.allow.is_empty()),
+        ];
+        match asked.iter().find(|(_, set)| *set) {
+            Some((flag, _)) => Err(not_enforced(flag)),
+            None => Ok(()),
+        }
+    }
+}
+
+pub fn not_enforced(what: &str) -> Failure {
+    Failure::usage(format!("{what} is not enforced in this build"))
+        .hinted("leave it out, and mind that agents run with scope: none")
+}

@@ -1,0 +1,158 @@
+//! `dash swarm results`
+
+use super::super::{
+    args::Json,
+    context::{Context, paint},
+    failure::{Code, Done},
+    format::{self, BOLD, Table, cell, duration, fg, one_line, state_style},
+};
+use crate::model::{AgentResult, Outcome, SwarmResults};
+use anstyle::AnsiColor;
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub struct Results {
+    /// Id or name
+    swarm: String,
+    #[command(flatten)]
+    json: Json,
+    /// Markdown, with every agent's final text in full
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+}
+
+impl Results {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        let results = sorted(context.running().await?.results(&self.swarm).await?);
+        if self.json.json {
+            context.json(&results)?;
+        } else if self.markdown {
+            let text = markdown(&results);
+            context.out.write_all(text.as_bytes())?;
+        } else {
+            let text = table(&results, context.term.color, context.term.width);
+            context.out.write_all(text.as_bytes())?;
+        }
+        Ok(Code::Ok)
+    }
+}
+
+/// Failures first, then what is open, then what is done; by item within each.
+pub fn sorted(mut results: SwarmResults) -> SwarmResults {
+    let rank = |result: &AgentResult| match result.result.as_ref().map(|result| result.outcome) {
+        Some(Outcome::Failed | Outcome::Lost) => 0,
+        Some(Outcome::Stopped) => 1,
+        None => 2,
+        Some(Outcome::Done) => 3,
+    };
+    results.results.sort_by(|a, b| (rank(a), a.index, &a.agent).cmp(&(rank(b), b.index, &b.agent)));
+    results
+}
+
+/// What DESIGN.md 6 makes of the results. An attempt that a later one made good is none of
+/// them.
+pub fn code(results: &SwarmResults) -> Code {
+    results
+        .results
+        .iter()
+        .map(|result| match &result.result {
+            Some(result) if result.outcome == Outcome::Done => Code::Ok,
+            Some(result) => match result.stop_reason.as_str() {
+                "denied" => Code::Denied,
+                "budget" => Code::Budget,
+                "timeout" => Code::TimedOut,
+                _ => Code::SomeFailed,
+            },
+            None => Code::SomeFailed,
+        })
+        .chain((results.failed > 0 || results.open > 0).then_some(Code::SomeFailed))
+        .fold(Code::Ok, Code::worse)
+}
+
+pub fn table(results: &SwarmResults, color: bool, width: Option<u16>) -> String {
+    let bad = if results.failed > 0 { fg(AnsiColor::Red).bold() } else { BOLD };
+    let mut text = paint(color, bad, format!("{} failed", results.failed));
+    text.push_str(&format!(", {} done", results.done));
+    if results.open > 0 {
+        text.push_str(&format!(", {} open", results.open));
+    }
+    let swarm = &results.swarm;
+    text.push_str(&format!("  {}  {}", swarm.cost_micros, format::tokens(&swarm.tokens)));
+    if let (Some(start), Some(end)) = (swarm.started_at, swarm.ended_at) {
+        text.push_str(&format!("  {}", duration(end.ms_since(start))));
+    }
+    text.push_str("\n\n");
+    let mut table = Table::new(&[
+        "AGENT", "NAME", "OUTCOME", "WHY", ">TIME", ">COST", ">FILES", "ITEM", "RESULT",
+    ]);
+    for row in &results.results {
+        let (outcome, why, words) = match &row.result {
+            Some(result) => {
+                let words = if result.error.is_empty() { &result.text } else { &result.error };
+                (result.outcome.word().to_owned(), result.stop_reason.clone(), one_line(words))
+            }
+            None => (row.state.to_string(), String::new(), String::new()),
+        };
+        let files = row.result.as_ref().and_then(|result| result.files.as_ref());
+        table.row([
+            cell(&row.agent),
+            cell(one_line(&row.name)),
+            (outcome, state_style(row.state)),
+            cell(why),
+            cell(duration(row.duration_ms)),
+            cell(row.cost_micros),
+            cell(files.map_or("-".to_owned(), |files| files.len().to_string())),
+            cell(format::fit(&one_line(row.item.as_deref().unwrap_or("-")), 32)),
+            cell(words),
+        ]);
+    }
+    text + &table.render(color, width)
+}
+
+fn markdown(results: &SwarmResults) -> String {
+    let swarm = &results.swarm;
+    let mut text = format!(
+        "# {}: {} failed, {} done, {} open\n\n{}\n\nUsage: {}, {}\n",
+        swarm.name,
+        results.failed,
+        results.done,
+        results.open,
+        format::harmless(&swarm.task),
+        format::tokens(&swarm.tokens),
+        swarm.cost_micros,
+    );
+    for row in &results.results {
+        let outcome =
+            row.result.as_ref().map_or_else(|| row.state.word(), |result| result.outcome.word());
+        text.push_str(&format!("\n## {} {}: {outcome}\n\n", row.agent, one_line(&row.name)));
+        if let Some(item) = row.item.as_deref().filter(|item| !item.is_empty()) {
+            text.push_str(&format!("- item: {}\n", one_line(item)));
+        }
+        let model = if row.model.is_empty() { String::new() } else { format!(", {}", row.model) };
+        text.push_str(&format!("- agent: {}{model}, attempt {}\n", row.adapter, row.attempt));
+        text.push_str(&format!(
+            "- took {}, {}, {}\n",
+            duration(row.duration_ms),
+            format::tokens(&row.tokens),
+            row.cost_micros
+        ));
+        if let Some(branch) = &row.branch {
+            text.push_str(&format!("- branch: `{branch}`\n"));
+        }
+        let Some(result) = &row.result else { continue };
+        text.push_str(&format!("- ended: {}\n", result.stop_reason));
+        for file in result.files.iter().flatten() {
+            text.push_str(&format!("- `{}` +{} -{}\n", file.path, file.added, file.removed));
+        }
+        if !result.error.is_empty() {
+            text.push_str(&format!(
+                "\n> {}\n",
+                format::harmless(&result.error).replace('\n', "\n> ")
+            ));
+        }
+        if !result.text.is_empty() {
+            text.push_str(&format!("\n{}\n", format::harmless(&result.text).trim_end()));
+        }
+    }
+    text
+}

@@ -1,0 +1,60 @@
+//! `dash swarm show`
+
+use super::super::{
+    agent::list::agent_table,
+    args::Json,
+    context::Context,
+    failure::{Code, Done},
+    format::{duration, harmless, swarm_style, tokens},
+};
+use crate::model::{AgentInfo, SwarmInfo};
+use clap::Args;
+use serde::Serialize;
+
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Id or name
+    swarm: String,
+    #[command(flatten)]
+    json: Json,
+}
+
+/// The swarm's own object, with its agents in full beside the counts.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    swarm: &'a SwarmInfo,
+    members: &'a [AgentInfo],
+}
+
+impl Show {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        let client = context.running().await?;
+        let swarm = client.swarm(&self.swarm).await?;
+        let agents = client.agents(Some(swarm.id.as_str())).await?;
+        if self.json.json {
+            context.json(&Whole { swarm: &swarm, members: &agents })?;
+            return Ok(Code::Ok);
+        }
+        let state = context.paint(swarm_style(swarm.state), swarm.state);
+        let reason = if swarm.reason.is_empty() { "" } else { ": " };
+        context.line(format!("{}  {}  {state}{reason}{}", swarm.id, swarm.name, swarm.reason))?;
+        context.line(format!("task    {}", harmless(&swarm.task)))?;
+        let counts: Vec<String> =
+            swarm.agents.by_state.iter().map(|(state, n)| format!("{n} {state}")).collect();
+        context.line(format!("agents  {} ({})", swarm.agents.total, counts.join(", ")))?;
+        context.line(format!(
+            "items   {} done, {} failed, of {}",
+            swarm.items.done, swarm.items.failed, swarm.items.total
+        ))?;
+        context.line(format!("usage   {}, {}", tokens(&swarm.tokens), swarm.cost_micros))?;
+        if let (Some(start), Some(end)) = (swarm.started_at, swarm.ended_at) {
+            context.line(format!("took    {}", duration(end.ms_since(start))))?;
+        }
+        context.line(format!("scope   {}", swarm.scope))?;
+        context.line("")?;
+        let text = agent_table(&agents).render(context.term.color, context.term.width);
+        context.out.write_all(text.as_bytes())?;
+        Ok(Code::Ok)
+    }
+}

@@ -1,0 +1,91 @@
+//! `dash swarm stop` and `dash swarm rm`
+
+use super::super::{
+    args::Json,
+    context::Context,
+    failure::{Code, Done, Failure},
+};
+use crate::client::Client;
+use clap::Args;
+
+/// Which swarms: one or more by id or name, or all.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Which {
+    /// Ids or names
+    #[arg(value_name = "SWARM")]
+    swarms: Vec<String>,
+    /// All that this can be done to
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Stop {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Remove {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    json: Json,
+}
+
+impl Which {
+    /// With `--all` the swarms that are over, or those that are not.
+    async fn names(&self, client: &Client, over: bool) -> Result<Vec<String>, Failure> {
+        if !self.all {
+            return Ok(self.swarms.clone());
+        }
+        let swarms = client.swarms().await?;
+        Ok(swarms
+            .into_iter()
+            .filter(|swarm| swarm.state.is_final() == over)
+            .map(|swarm| swarm.id.to_string())
+            .collect())
+    }
+}
+
+impl Stop {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        let client = context.running().await?;
+        let mut stopped = Vec::new();
+        for name in self.which.names(&client, false).await? {
+            let swarm = client.stop_swarm(&name).await?;
+            if !self.json.json {
+                context.line(format!("{} stops", swarm.id))?;
+            }
+            stopped.push(swarm);
+        }
+        if self.json.json {
+            context.json(&stopped)?;
+        } else if stopped.is_empty() {
+            context.note("nothing runs");
+        }
+        Ok(Code::Ok)
+    }
+}
+
+impl Remove {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        let client = context.running().await?;
+        let names = self.which.names(&client, true).await?;
+        for name in &names {
+            client.remove_swarm(name).await?;
+            if !self.json.json {
+                context.line(format!("{name} removed"))?;
+            }
+        }
+        if self.json.json {
+            context.json(&names)?;
+        } else if names.is_empty() {
+            context.note("no swarm is over");
+        }
+        Ok(Code::Ok)
+    }
+}

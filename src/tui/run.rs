@@ -1,0 +1,116 @@
+//! The loop: events of the terminal, messages of the core, one timer, signals.
+//!
+//! All that has come is taken in before a frame is drawn, and at most one frame is drawn in
+//! [`FRAME`]. The frame timer exists only while something waits to be drawn, the slow clock
+//! only while something on the screen moves: at rest, nothing wakes this process.
+
+use super::{
+    app::{App, Want},
+    link::Link,
+};
+use crate::model::{Level, Stamp};
+use crossterm::event::Event;
+use futures_util::{FutureExt, Stream, StreamExt};
+use ratatui::Frame;
+use std::{io, time::Duration};
+use tokio::time::{Instant, sleep_until};
+
+/// Shortest time from frame to frame.
+pub const FRAME: Duration = Duration::from_millis(16);
+/// Beat of the slow clock.
+pub const BEAT: Duration = Duration::from_millis(330);
+/// Messages and events taken in a row, so that a flood cannot keep a frame from being drawn.
+const BATCH: usize = 512;
+
+/// Where frames go: the real terminal, or a buffer in tests.
+pub trait Canvas {
+    fn draw(&mut self, render: &mut dyn FnMut(&mut Frame)) -> io::Result<()>;
+    fn suspend(&mut self) -> anyhow::Result<()>;
+    fn resume(&mut self) -> anyhow::Result<()>;
+}
+
+/// A signal that concerns the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    Quit,
+    Suspend,
+    Continue,
+}
+
+/// Runs the screen until it is left, or the terminal is gone.
+pub async fn drive(
+    app: &mut App,
+    canvas: &mut impl Canvas,
+    mut events: impl Stream<Item = io::Result<Event>> + Unpin,
+    mut signals: impl Stream<Item = Signal> + Unpin,
+    mut link: Link,
+    clock: impl Fn() -> Stamp,
+) -> anyhow::Result<()> {
+    let mut drawn: Option<Instant> = None;
+    let mut beat = Instant::now() + BEAT;
+    loop {
+        let frame = app.is_dirty().then(|| drawn.map_or_else(Instant::now, |at| at + FRAME));
+        let moving = app.is_moving();
+        if moving {
+            // A clock that stood still begins with a whole beat.
+            beat = beat.max(Instant::now().checked_sub(BEAT).unwrap_or(beat));
+        }
+        tokio::select! {
+            biased;
+            signal = signals.next() => match signal {
+                Some(Signal::Suspend) => { canvas.suspend()?; app.touch(); }
+                Some(Signal::Continue) => { canvas.resume()?; app.touch(); }
+                Some(Signal::Quit) | None => return Ok(()),
+            },
+            event = events.next() => match event {
+                Some(event) => app.event(event?),
+                // The terminal is gone.
+                None => return Ok(()),
+            },
+            message = link.messages.recv() => match message {
+                Some(message) => app.message(message),
+                None => return Ok(()),
+            },
+            () = sleep_until(frame.unwrap_or_else(Instant::now)), if frame.is_some() => {
+                let now = clock();
+                canvas.draw(&mut |frame| {
+                    let area = frame.area();
+                    if let Some(at) = app.draw(now, area, frame.buffer_mut()) {
+                        frame.set_cursor_position(at);
+                    }
+                })?;
+                drawn = Some(Instant::now());
+            }
+            () = sleep_until(beat), if moving => {
+                app.tick();
+                beat = Instant::now() + BEAT;
+            }
+        }
+        for _ in 0..BATCH {
+            match events.next().now_or_never() {
+                Some(Some(event)) => app.event(event?),
+                Some(None) => return Ok(()),
+                None => break,
+            }
+        }
+        for _ in 0..BATCH {
+            match link.messages.try_recv() {
+                Ok(message) => app.message(message),
+                Err(_) => break,
+            }
+        }
+        for request in app.take_requests() {
+            if link.requests.try_send(request).is_err() {
+                app.say(Level::Error, "too much is asked of the core at once: not done");
+            }
+        }
+        match app.take_want() {
+            Some(Want::Quit) => return Ok(()),
+            Some(Want::Suspend) => {
+                canvas.suspend()?;
+                app.touch();
+            }
+            None => {}
+        }
+    }
+}

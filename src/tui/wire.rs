@@ -1,0 +1,230 @@
+//! The real other side of a [`Link`]: requests become calls, the subscription and the
+//! attachment become messages. A call that waits holds up nobody else.
+
+use super::link::{Link, LinkEnd, Message, Request, TerminalEvent, link};
+use crate::client::{AttachEvent, AttachReader, AttachWriter, Client, EventsQuery, FeedItem};
+use crate::model::AgentId;
+use bytes::Bytes;
+use std::time::Duration;
+use tokio::{
+    sync::mpsc::{self, Sender},
+    task::JoinHandle,
+};
+
+/// Keys that may wait for a keeper that takes none.
+const KEYS: usize = 256;
+/// Pauses between two tries to find a core.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(5)];
+
+/// Begins to subscribe and to take requests; ends by itself when the link is dropped.
+pub fn connect(client: Client) -> Link {
+    let (link, end) = link();
+    tokio::spawn(subscribe(client.clone(), end.messages.clone()));
+    tokio::spawn(serve(client, end));
+    link
+}
+
+async fn subscribe(client: Client, messages: Sender<Message>) {
+    tokio::select! {
+        () = messages.closed() => {}
+        () = follow(&client, &messages) => {}
+    }
+}
+
+async fn follow(client: &Client, messages: &Sender<Message>) {
+    let mut tries = 0;
+    loop {
+        let mut feed = client.feed(EventsQuery { snapshot: true, ..EventsQuery::default() });
+        let why = loop {
+            let message = match feed.next().await {
+                Ok(Some(FeedItem::Message(message))) => {
+                    tries = 0;
+                    Message::Server(message)
+                }
+                Ok(Some(FeedItem::Lost)) => Message::Lost("it went away".to_owned()),
+                Ok(Some(FeedItem::Back)) => Message::Back,
+                Ok(None) => break "it closed the stream".to_owned(),
+                Err(error) => break error.to_string(),
+            };
+            if messages.send(message).await.is_err() {
+                return;
+            }
+        };
+        if messages.send(Message::Lost(why)).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(PAUSES[tries.min(PAUSES.len() - 1)]).await;
+        tries += 1;
+    }
+}
+
+enum Key {
+    Input(Vec<u8>),
+    Resize(u16, u16),
+}
+
+/// The attachment there is, if there is one.
+struct Attached {
+    attachment: u64,
+    keys: Sender<Key>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(client: Client, end: LinkEnd) {
+    let LinkEnd { mut requests, messages } = end;
+    let mut attached: Option<Attached> = None;
+    while let Some(request) = requests.recv().await {
+        match request {
+            Request::Attach { attachment, agent, columns, rows } => {
+                let (keys, queue) = mpsc::channel(KEYS);
+                let teller = Teller { attachment, messages: messages.clone() };
+                let run = attach(client.clone(), agent, (columns, rows), queue, teller);
+                attached = Some(Attached { attachment, keys, task: tokio::spawn(run) });
+            }
+            Request::Detach { attachment } => {
+                attached = attached.filter(|now| now.attachment != attachment);
+            }
+            Request::Input { attachment, bytes } => {
+                type_into(attached.as_ref(), attachment, Key::Input(bytes), &messages).await;
+            }
+            Request::Resize { attachment, columns, rows } => {
+                let key = Key::Resize(columns, rows);
+                type_into(attached.as_ref(), attachment, key, &messages).await;
+            }
+            call @ (Request::StopAgent(_)
+            | Request::RetryAgent { .. }
+            | Request::StopSwarm(_)
+            | Request::RemoveSwarm(_)
+            | Request::CreateSwarm(_)) => {
+                tokio::spawn(carry_out(client.clone(), call, messages.clone()));
+            }
+        }
+    }
+}
+
+async fn type_into(to: Option<&Attached>, attachment: u64, key: Key, messages: &Sender<Message>) {
+    if let Some(attached) = to.filter(|attached| attached.attachment == attachment)
+        && let Err(mpsc::error::TrySendError::Full(_)) = attached.keys.try_send(key)
+    {
+        let why = "the agent reads no input: keys are lost".to_owned();
+        _ = messages.send(Message::Refused(why)).await;
+    }
+}
+
+/// Tells what comes from one attachment.
+struct Teller {
+    attachment: u64,
+    messages: Sender<Message>,
+}
+
+impl Teller {
+    /// False when nobody listens any more.
+    async fn tell(&self, event: TerminalEvent) -> bool {
+        let message = Message::Terminal { attachment: self.attachment, event };
+        self.messages.send(message).await.is_ok()
+    }
+}
+
+async fn attach(
+    client: Client,
+    agent: AgentId,
+    size: (u16, u16),
+    keys: mpsc::Receiver<Key>,
+    teller: Teller,
+) {
+    let attachment = match client.attach(agent.as_str(), size.0, size.1, false).await {
+        Ok(attachment) => attachment,
+        Err(error) => {
+            // It may be over: then its last screen is kept.
+            let event = match client.screen(agent.as_str(), None).await {
+                Ok(dump) => TerminalEvent::Last {
+                    columns: dump.cols,
+                    rows: dump.rows,
+                    bytes: Bytes::from(dump.ansi.join("\r\n")),
+                },
+                Err(_) => TerminalEvent::Failed(error.to_string()),
+            };
+            teller.tell(event).await;
+            return;
+        }
+    };
+    let (reader, writer) = attachment.split();
+    tokio::select! {
+        () = read(reader, &teller) => {}
+        why = write(writer, keys) => {
+            if let Some(why) = why {
+                teller.tell(TerminalEvent::Failed(why)).await;
+            }
+        }
+    }
+}
+
+async fn read(mut reader: AttachReader, teller: &Teller) {
+    loop {
+        let (event, over) = match reader.next().await {
+            Ok(Some(AttachEvent::Bytes(bytes))) => (TerminalEvent::Bytes(bytes), false),
+            Ok(Some(AttachEvent::Size { cols, rows })) => {
+                (TerminalEvent::Size { columns: cols, rows }, false)
+            }
+            Ok(Some(AttachEvent::Ended(exit))) => (TerminalEvent::Ended(Some(exit)), true),
+            Ok(None) => (TerminalEvent::Failed("its keeper hung up".to_owned()), true),
+            Err(error) => (TerminalEvent::Failed(error.to_string()), true),
+        };
+        if !teller.tell(event).await || over {
+            return;
+        }
+    }
+}
+
+/// Ends with a reason when the keeper takes no more.
+async fn write(mut writer: AttachWriter, mut keys: mpsc::Receiver<Key>) -> Option<String> {
+    while let Some(key) = keys.recv().await {
+        let sent = match key {
+            Key::Input(bytes) => writer.input(&bytes).await,
+            Key::Resize(columns, rows) => writer.resize(columns, rows).await,
+        };
+        if sent.is_err() {
+            // The reader knows why, and says so; it may still have bytes to give.
+            std::future::pending::<()>().await;
+        }
+    }
+    None
+}
+
+async fn carry_out(client: Client, request: Request, messages: Sender<Message>) {
+    let done = match request {
+        Request::StopAgent(agent) => {
+            client.stop_agent(agent.as_str()).await.map(|agent| format!("{} stops", agent.name))
+        }
+        Request::RetryAgent { agent, model } => client
+            .retry_agent(agent.as_str(), model)
+            .await
+            .map(|agent| format!("{} tries again", agent.name)),
+        Request::StopSwarm(swarm) => {
+            client.stop_swarm(swarm.as_str()).await.map(|swarm| format!("{} stops", swarm.name))
+        }
+        Request::RemoveSwarm(swarm) => {
+            client.remove_swarm(swarm.as_str()).await.map(|()| format!("{swarm} is forgotten"))
+        }
+        Request::CreateSwarm(spec) => client
+            .create_swarm(&spec)
+            .await
+            .map(|swarm| format!("{} created, {} agents", swarm.name, swarm.agents.total)),
+        Request::Attach { .. }
+        | Request::Detach { .. }
+        | Request::Input { .. }
+        | Request::Resize { .. } => return,
+    };
+    let message = match done {
+        Ok(what) => Message::Done(what),
+        Err(error) => Message::Refused(error.to_string()),
+    };
+    _ = messages.send(message).await;
+}
