@@ -111,23 +111,6 @@ impl Journal {
         read_events(&db, &self.path, since, limit)
     }
 
-<<<<<<< HEAD
-=======
-    /// The newest `limit` events that people should see, oldest first. Blocks on the disk.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn recent(&self, limit: usize) -> Result<Vec<EventRecord>, JournalError> {
-        let db = self.reader()?;
-        let sql =
-            "SELECT coalesce(min(seq), 1) FROM (SELECT seq FROM events ORDER BY seq DESC LIMIT ?1)";
-        let first: i64 = db
-            .query_row(sql, params![limit as i64], |row| row.get(0))
-            .map_err(|source| self.wrap(source))?;
-        read_events(&db, &self.path, first.max(1) as u64 - 1, limit)
-    }
-
->>>>>>> gate
     /// The state as the journal has it: what a failed commit falls back to.
     ///
     /// # Errors

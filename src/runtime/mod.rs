@@ -110,11 +110,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         environment,
     });
     let ledger = Arc::new(ledger::CountingLedger::new(inbox.clone()));
-    let lookup = |name: &str| {
-        let found = world.environment.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.clone())
-    };
-    let gateway = Gateway::new(&world.config, &lookup, ledger)?;
+    let gateway = Gateway::new(&world.config, &world.environment, ledger)?;
     if world.gateway.set(gateway).is_err() {
         anyhow::bail!("the gateway was set twice");
     }
