@@ -115,7 +115,7 @@ impl House<'_> {
 
     fn check_file(&self, file: &str, scan: &Scan, longest: usize, out: &mut Vec<String>) {
         let home = module_of(file);
-        let test_file = file.ends_with("/tests.rs") || file.contains("/tests/");
+        let test_file = file.ends_with("tests.rs") || file.contains("/tests/");
         let root = home.is_empty();
         let row = self.row(&home.join("/"));
         if !root && row.is_none() {

@@ -173,7 +173,9 @@ impl Scanner<'_> {
             return;
         }
         match self.text(open + 1) {
-            "path" if self.text(open + 2) == "=" => self.out.tricks.push((self.line(), "#[path]")),
+            "path" if self.text(open + 2) == "=" && !self.in_test() => {
+                self.out.tricks.push((self.line(), "#[path]"));
+            }
             "cfg" => {
                 let inside = self.tokens[start..].iter().take_while(|token| token.text != "]");
                 let words: Vec<&str> = inside.map(|token| token.text.as_str()).collect();
