@@ -3,7 +3,7 @@
 use super::state::{Agent, Attempt, State, Swarm};
 use crate::model::{
     AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, ExplainedSignal, Explanation,
-    ItemCounts, ItemState, Signal, Source, Stamp, SwarmId, SwarmInfo, SwarmResults,
+    ItemCounts, ItemState, Outcome, Signal, Source, Stamp, SwarmId, SwarmInfo, SwarmResults,
 };
 
 /// What this build enforces of a scope.
@@ -126,9 +126,9 @@ pub fn swarm_results(state: &State, id: &SwarmId, now: Stamp) -> Option<SwarmRes
 fn rank(result: &AgentResult) -> u8 {
     match &result.result {
         Some(result) => match result.outcome {
-            crate::model::Outcome::Failed | crate::model::Outcome::Lost => 0,
-            crate::model::Outcome::Stopped => 1,
-            crate::model::Outcome::Done => 3,
+            Outcome::Failed | Outcome::Lost => 0,
+            Outcome::Stopped => 1,
+            Outcome::Done => 3,
         },
         None => 2,
     }

@@ -17,7 +17,9 @@ use crate::{
     core::{Input, KeeperNews},
     gateway::{Caller, Serving},
     model::{AttemptId, AttemptResult, Exit, Outcome},
-    protocol::keeper::{ExitRecord, Fact, FactKind, FromKeeper, ScreenDump, ToKeeper, VERSION},
+    protocol::keeper::{
+        ExitRecord, Fact, FactKind, FromKeeper, KeeperGauge, ScreenDump, ToKeeper, VERSION,
+    },
     term::recording::Recording,
 };
 use std::{collections::HashMap, fs, net::TcpListener, os::unix::net::UnixListener, path::PathBuf};
@@ -374,9 +376,9 @@ impl Keeping {
         self.journal_end(n.unwrap_or(0), Some(exit), result).await;
     }
 
-    fn watcher_gauge(&self, record: &ExitRecord) -> crate::protocol::keeper::KeeperGauge {
+    fn watcher_gauge(&self, record: &ExitRecord) -> KeeperGauge {
         let last = record.screen.lines.iter().rev().find(|line| !line.trim().is_empty());
-        crate::protocol::keeper::KeeperGauge {
+        KeeperGauge {
             last_line: last.map(|line| line.trim().to_owned()).unwrap_or_default(),
             ..Default::default()
         }
