@@ -77,11 +77,12 @@ pub struct Json {
 }
 
 /// A path for a headless core, told apart from a command that was put in its place.
-fn serve_path(text: &str) -> Result<PathBuf, String> {
+pub fn serve_path(text: &str) -> Result<PathBuf, String> {
     if text.contains('/') || text.ends_with(".sock") {
         return Ok(PathBuf::from(text));
     }
-    Err("a socket's path contains a / or ends in .sock, and --socket takes no command (to talk \
-         to a core on another socket use -S PATH)"
-        .to_owned())
+    Err(format!(
+        "--socket takes no command, and {text:?} is no socket's path (one contains a / or ends in \
+         .sock); to talk to a core on another socket use -S PATH"
+    ))
 }

@@ -15,6 +15,7 @@ use crate::{
     client::{Client, Target},
     config::Instance,
     model::{AdapterShare, SwarmResults, SwarmSpec},
+    tui::TuiOptions,
 };
 use clap::Args;
 use std::{
@@ -66,7 +67,9 @@ impl Demo {
             return finish(context, &results, Report::Json);
         }
         if context.term.stdin && context.term.stdout {
-            return open::open(context, target.clone()).await;
+            let title = "rehearsal".to_owned();
+            let options = TuiOptions { title, ..TuiOptions::default() };
+            return open::open(context, target, options).await;
         }
         context.line(format!("{id}: {} agents rehearse on simulated models", self.agents))?;
         let mut progress = Progress::new(false);

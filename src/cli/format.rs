@@ -198,7 +198,7 @@ mod tests {
         table.row([cell("漢字"), cell("$1"), cell("a long line that does not fit")]);
         table.row([cell("ab"), cell("$10.00"), cell("")]);
         let text = table.render(false, Some(30));
-        assert_eq!(text, "NAME    COST  LAST LINE\n漢字      $1  a long line th…\nab    $10.00\n");
+        assert_eq!(text, "NAME    COST  LAST LINE\n漢字      $1  a long line tha…\nab    $10.00\n");
     }
 
     #[test]

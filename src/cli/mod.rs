@@ -27,7 +27,7 @@ mod swarm;
 #[cfg(test)]
 mod tests;
 
-use crate::config::Instance;
+use crate::{config::Instance, tui::TuiOptions};
 use args::{Cli, Command};
 use clap::Parser;
 use context::{Context, Terminal};
@@ -90,6 +90,9 @@ fn run_with(args: Vec<OsString>, context: &mut Context<'_>) -> Next {
             Err(failure) => Next::Exit(report(failure, context).into()),
         };
     }
+    if let Err(failure) = no_command_after_socket(&args) {
+        return Next::Exit(report(failure, context).into());
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return Next::Exit(usage(&error, context).into()),
@@ -97,6 +100,17 @@ fn run_with(args: Vec<OsString>, context: &mut Context<'_>) -> Next {
     match dispatch(cli, context) {
         Ok(next) => next,
         Err(failure) => Next::Exit(report(failure, context).into()),
+    }
+}
+
+/// Before clap, which would stumble over the word after a command that it took for a path.
+fn no_command_after_socket(args: &[OsString]) -> Result<(), Failure> {
+    let Some([_, next]) = args.windows(2).find(|pair| pair[0] == "--socket") else { return Ok(()) };
+    match next.to_str().filter(|word| !word.starts_with('-')).map(args::serve_path) {
+        Some(Err(message)) if args.get(1).is_some_and(|first| first == "--socket") => {
+            Err(Failure::usage(message))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -129,7 +143,7 @@ async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
     match command {
         None => {
             let target = context.target()?;
-            open::open(context, target).await
+            open::open(context, &target, TuiOptions::default()).await
         }
         Some(Command::Demo(demo)) => demo.run(context).await,
         Some(Command::Swarm(command)) => command.run(context).await,

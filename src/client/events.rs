@@ -88,7 +88,7 @@ impl Client {
 
     /// A subscription that outlives the core, see [`Feed`].
     pub fn feed(&self, query: EventsQuery) -> Feed {
-        Feed { client: self.clone(), query, events: None, lost: None }
+        Feed { client: self.clone(), query, events: None, lost: None, barren: 0 }
     }
 }
 
@@ -134,8 +134,12 @@ pub struct Feed {
     query: EventsQuery,
     events: Option<Events>,
     lost: Option<Instant>,
+    /// Connections in a row that broke before a message came.
+    barren: u32,
 }
 
+/// So many of them, and the feed gives up: whoever answers there has nothing to say.
+const MOST_BARREN: u32 = 20;
 /// How long a feed looks for a core before it gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -153,23 +157,31 @@ impl Feed {
             }
             Ok(None) if !self.query.follow => Ok(None),
             // A core that leaves in good order closes its streams, too.
-            Ok(None) | Err(ClientError::Lost(_)) => {
+            end @ (Ok(None) | Err(ClientError::Lost(_))) => {
                 self.events = None;
                 self.lost = Some(Instant::now());
-                Ok(Some(FeedItem::Lost))
+                self.barren += 1;
+                if self.barren <= MOST_BARREN {
+                    return Ok(Some(FeedItem::Lost));
+                }
+                end.and(Err(ClientError::Lost("it ends every stream at once".to_owned())))
             }
             Err(error) => Err(error),
         }
     }
 
     fn note(&mut self, message: &ServerMessage) {
+        self.barren = 0;
         if let ServerMessage::Event(record) = message {
             self.query.since = Some(record.seq);
         }
     }
 
     async fn reconnect(&mut self) -> Result<FeedItem> {
-        let mut pause = Duration::from_millis(20);
+        let mut pause = Duration::from_millis(20) * 2u32.pow(self.barren.min(5));
+        if self.barren > 1 {
+            sleep(pause).await;
+        }
         loop {
             match self.client.subscribe(&self.subscription()).await {
                 Ok(events) => {

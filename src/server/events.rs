@@ -103,9 +103,12 @@ pub async fn open(
     Ok(match upgrade {
         Ok(upgrade) => upgrade.on_upgrade(async move |socket| {
             let _present = present;
+            let (mut producer, mut sending) =
+                (std::pin::pin!(producer), std::pin::pin!(send(socket, messages)));
             tokio::select! {
-                () = producer => {}
-                () = send(socket, messages) => {}
+                // What it left in the queue still goes out, and then the close.
+                () = &mut producer => sending.await,
+                () = &mut sending => {}
             }
         }),
         Err(_) => {
