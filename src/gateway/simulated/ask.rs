@@ -240,7 +240,8 @@ mod tests {
                     {"type": "custom", "name": "exec", "format": {}},
                     {"type": "function", "name": "wait", "parameters": {"type": "object"}}]}]}]}),
         );
-        let seen: Vec<_> = ask.tools.iter().map(|tool| (tool.name.as_str(), tool.freeform)).collect();
+        let seen: Vec<_> =
+            ask.tools.iter().map(|tool| (tool.name.as_str(), tool.freeform)).collect();
         assert_eq!(seen, [("exec", true), ("wait", false)]);
     }
 }
