@@ -1,7 +1,7 @@
 //! The embedded agent, and with `--ignored` the real ones of `$DASH_TEST_AGENTS` (a
 //! directory with `node_modules/.bin`), against the simulated provider of a real gateway.
 
-#![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use dash::config::Config;
 use dash::gateway::{
