@@ -5,7 +5,7 @@
 use super::{
     args::Json,
     context::Context,
-    failure::{Done, Failure},
+    failure::{Code, Done, Failure},
     gone::Process,
     open,
     progress::Progress,
@@ -64,7 +64,7 @@ impl Demo {
         let id = swarm.id.as_str();
         if self.json.json {
             let results = watch(&client, id, &mut Progress::new(false), &mut io::sink()).await?;
-            return finish(context, &results, Report::Json);
+            return rehearsed(finish(context, &results, Report::Json));
         }
         if context.term.stdin && context.term.stdout {
             let title = "rehearsal".to_owned();
@@ -75,7 +75,7 @@ impl Demo {
         let mut progress = Progress::new(false);
         let results = watch(&client, id, &mut progress, &mut *context.out).await?;
         context.line("")?;
-        finish(context, &results, Report::Table)
+        rehearsed(finish(context, &results, Report::Table))
     }
 
     fn spec(&self, work: &Path) -> SwarmSpec {
@@ -89,6 +89,11 @@ impl Demo {
             ..SwarmSpec::default()
         }
     }
+}
+
+/// The scenario has failures in it, to show them: a rehearsal that came to its end went well.
+fn rehearsed(done: Done) -> Done {
+    done.map(|code| if code == Code::SomeFailed { Code::Ok } else { code })
 }
 
 async fn watch(

@@ -8,6 +8,7 @@ mod attempt;
 mod check;
 mod clock;
 mod doctor;
+mod failpoint;
 mod gauges;
 mod handle;
 mod history;

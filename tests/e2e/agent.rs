@@ -42,7 +42,7 @@ fn a_status_sequence_is_a_signal() {
         "--",
         "sh",
         "-c",
-        "printf '\\033]7501;state=waiting;kind=permission;message=may I\\033\\\\'; read x",
+        "printf '\\033]7501;state=blocked:kind=permission:msg=may I\\033\\\\'; read x",
     ]);
     let agent = world.only_agent(&id);
     let why = crate::wait::eventually("the sequence among the signals", || {
@@ -50,7 +50,13 @@ fn a_status_sequence_is_a_signal() {
         let signals = why["signals"].as_array().unwrap();
         signals.iter().any(|signal| signal["source"] == "osc7501").then_some(why)
     });
-    assert_eq!(why["agent"], agent.as_str());
+    assert_eq!((&why["agent"], &why["state"]), (&agent.as_str().into(), &"waiting".into()));
+    let row = world.agent(&agent);
+    assert_eq!(
+        (&row["state"], &row["reason"]),
+        (&"waiting".into(), &"permission".into()),
+        "{row:#}"
+    );
 }
 
 #[test]

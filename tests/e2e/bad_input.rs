@@ -109,7 +109,11 @@ fn a_launch_that_fails_says_at_which_step_and_leaves_the_others_alone() {
         assert_eq!(code, 3, "{program}");
         let results = world.json(&["swarm", "results", &id]);
         let row = &results["results"][0];
-        assert_eq!((&row["outcome"], &row["stop_reason"]), (&"failed".into(), &"launch".into()));
+        assert_eq!(
+            (&row["outcome"], &row["stop_reason"]),
+            (&"failed".into(), &"launch".into()),
+            "{program}: {row:#}"
+        );
         let error = row["error"].as_str().unwrap();
         assert!(error.contains(word) && !error.is_empty(), "{program}: {row:#}");
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     tools::count,
-    wait::{LIMIT, eventually},
+    wait::{LIMIT, eventually, exit_within},
     world::{World, heavy},
 };
 use rustix::process::Signal;
@@ -48,7 +48,8 @@ fn assert_every_byte_once(world: &World, writer: Writer) {
 }
 
 fn events(world: &World) -> Vec<String> {
-    world.ok(&["events", "--since", "0", "--json"]).text().lines().map(str::to_owned).collect()
+    let all = ["events", "--since", "0", "--filter", "level=debug", "--json"];
+    world.ok(&all).text().lines().map(str::to_owned).collect()
 }
 
 /// Waits until some core answers, without starting one.
@@ -188,4 +189,34 @@ fn keeper_and_core_killed_together() {
     eventually("no orphan", || {
         world.processes().iter().all(|proc| !proc.command.contains("sleep 603")).then_some(())
     });
+}
+
+/// A core that dies between what it journaled and what it does about it leaves an intent,
+/// and whoever comes next carries it out, once.
+#[test]
+fn what_was_decided_and_not_done_is_done_once() {
+    for point in [
+        "after-commit-before-effects",
+        "after-spec-before-keeper",
+        "after-keeper-spawn-before-hello",
+    ] {
+        let world = World::new();
+        let socket = world.socket.display().to_string();
+        let mut command = world.command(&["--socket", &socket]);
+        command.env("DASH_FAILPOINT", point);
+        let mut core = world.headless_as(command);
+        // Its answer comes from the next core, or is an error: the first dies over it.
+        let script = world.script("once", "echo run >> runs");
+        let made = world.dash(&["swarm", "create", "--agents", "3", "--", &script]);
+        let status = exit_within(&mut core, LIMIT).expect("the core's end");
+        assert_eq!(status.code(), None, "{point}: {made:?}\n{}", world.headless_log());
+        assert_eq!(world.dash(&["swarm", "wait", "sw-1"]).code, 0, "{point}");
+        let rows = world.agents();
+        assert_eq!(rows.len(), 3, "{point}: {rows:#?}");
+        for row in rows {
+            assert_eq!((&row["state"], &row["attempt"]), (&"done".into(), &1.into()), "{row:#}");
+        }
+        let runs = fs::read_to_string(world.work.join("runs")).unwrap();
+        assert_eq!(runs.lines().count(), 3, "{point}: launched more than once");
+    }
 }

@@ -75,6 +75,8 @@ fn the_palette_finds_actions_and_help_shows_the_keys() {
     });
     assert!(help.contains('j') && help.contains('q'), "{help}");
     tui.send(ESCAPE);
+    // Sent together, they would be Alt-q.
+    tui.wait_for("no help", |screen| !screen.contains("closes"));
     tui.send("q");
     assert_eq!(tui.wait_exit(), 0);
 }
