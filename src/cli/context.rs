@@ -72,7 +72,8 @@ impl Context<'_> {
         Ok(Client::connect(&self.target()?).await?)
     }
 
-    /// A client of a core that runs; exit code 7 without one.
+    /// A client of a core that runs, for what would make no sense of a new one; exit code 7
+    /// without one.
     pub async fn running(&self) -> Result<Client, Failure> {
         let target = self.target()?.never_start();
         Client::connect(&target).await.map_err(|error| {

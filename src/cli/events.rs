@@ -33,7 +33,7 @@ pub struct EventsArgs {
 impl EventsArgs {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
         let query = self.query()?;
-        let client = if self.follow { context.client().await? } else { context.running().await? };
+        let client = context.client().await?;
         let mut feed = client.feed(query);
         while let Some(item) = feed.next().await? {
             match item {

@@ -50,7 +50,7 @@ impl ItemCommand {
 
 impl Add {
     async fn run(self, context: &mut Context<'_>) -> Done {
-        let client = context.running().await?;
+        let client = context.client().await?;
         let mut added = Vec::new();
         for text in self.text {
             let item = client.add_item(&self.swarm, text).await?;
@@ -68,7 +68,7 @@ impl Add {
 
 impl List {
     async fn run(self, context: &mut Context<'_>) -> Done {
-        let items = context.running().await?.items(&self.swarm).await?;
+        let items = context.client().await?.items(&self.swarm).await?;
         if self.json.json {
             context.json(&items)?;
             return Ok(Code::Ok);

@@ -4,7 +4,7 @@
 use super::state::{Agent, Attempt, Phase, Retry, State, Swarm, Worktree};
 use crate::model::{
     AgentId, AgentState, AttemptId, Event, EventRecord, ItemState, Outcome, Stamp, SwarmId,
-    SwarmState,
+    SwarmSpec, SwarmState,
 };
 
 /// Applies one committed event. Events come in the order of `seq`.
@@ -162,13 +162,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
     }
 }
 
-fn new_swarm(
-    id: SwarmId,
-    name: String,
-    spec: crate::model::SwarmSpec,
-    queue: bool,
-    at: Stamp,
-) -> Swarm {
+fn new_swarm(id: SwarmId, name: String, spec: SwarmSpec, queue: bool, at: Stamp) -> Swarm {
     Swarm {
         id,
         name,

@@ -3,13 +3,14 @@
 use super::state::{Agent, Attempt, State, Swarm};
 use crate::model::{
     AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, ExplainedSignal, Explanation,
-    ItemCounts, ItemState, Signal, Source, Stamp, SwarmId, SwarmInfo, SwarmResults,
+    ItemCounts, ItemState, Outcome, Signal, Source, Stamp, SwarmId, SwarmInfo, SwarmResults,
 };
 
 /// What this build enforces of a scope.
 const SCOPE: &str = "none";
 
-/// The row of one agent; `last_line` and `bytes` are gauges, which the runtime fills in.
+/// The row of one agent; while it runs `last_line` and `bytes` are gauges, which the runtime
+/// fills in.
 pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
     let agent = state.agents.get(id)?;
     let attempt = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
@@ -43,9 +44,17 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         scope: SCOPE.to_owned(),
         cwd: agent.worktree.as_ref().map_or(&agent.cwd, |tree| &tree.path).clone(),
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
-        last_line: String::new(),
+        last_line: attempt.and_then(last_words).unwrap_or_default(),
         bytes: attempt.map_or(0, |attempt| attempt.fact_offset),
     })
+}
+
+/// What an attempt that is over leaves to be seen in one line.
+fn last_words(attempt: &Attempt) -> Option<String> {
+    let result = attempt.result.as_ref()?;
+    let words = if result.error.is_empty() { &result.text } else { &result.error };
+    let line = words.lines().rev().find(|line| !line.trim().is_empty())?;
+    Some(line.trim().chars().take(200).collect())
 }
 
 fn model_of(agent: &Agent) -> String {
@@ -126,9 +135,9 @@ pub fn swarm_results(state: &State, id: &SwarmId, now: Stamp) -> Option<SwarmRes
 fn rank(result: &AgentResult) -> u8 {
     match &result.result {
         Some(result) => match result.outcome {
-            crate::model::Outcome::Failed | crate::model::Outcome::Lost => 0,
-            crate::model::Outcome::Stopped => 1,
-            crate::model::Outcome::Done => 3,
+            Outcome::Failed | Outcome::Lost => 0,
+            Outcome::Stopped => 1,
+            Outcome::Done => 3,
         },
         None => 2,
     }

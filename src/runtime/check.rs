@@ -4,7 +4,7 @@
 use super::{worktree, world::Shared};
 use crate::{
     agents::Adapter,
-    model::{AgentSpec, Refusal, RefusalCode, Strategy, SwarmSpec},
+    model::{AdapterShare, AgentSpec, Refusal, RefusalCode, Strategy, SwarmSpec},
 };
 use std::{path::Path, sync::Arc};
 
@@ -97,7 +97,7 @@ pub async fn agent(world: &Shared, spec: &mut AgentSpec) -> Result<Crew, Refusal
         ..SwarmSpec::default()
     };
     if let Some(adapter) = &spec.adapter {
-        let share = crate::model::AdapterShare { adapter: adapter.clone(), count: None };
+        let share = AdapterShare { adapter: adapter.clone(), count: None };
         alone.adapters.push(share);
     }
     swarm(world, &mut alone).await

@@ -12,6 +12,7 @@ use super::{
     world::{Order, Shared, leaving},
 };
 use crate::{
+    config::Instance,
     core::{self, Input, Reply, State},
     model::{
         AgentId, AgentInfo, AgentSpec, AttemptId, Command, EventRecord, Explanation, Item, Refusal,
@@ -66,7 +67,7 @@ impl Handle {
         self.journal_full.load(Ordering::Relaxed)
     }
 
-    pub fn instance(&self) -> &crate::config::Instance {
+    pub fn instance(&self) -> &Instance {
         &self.world.instance
     }
 

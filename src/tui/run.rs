@@ -10,9 +10,9 @@ use super::{
 };
 use crate::model::{Level, Stamp};
 use crossterm::event::Event;
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{Stream, StreamExt};
 use ratatui::Frame;
-use std::{io, time::Duration};
+use std::{future::poll_fn, io, task::Poll, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 /// Shortest time from frame to frame.
@@ -35,6 +35,12 @@ pub enum Signal {
     Quit,
     Suspend,
     Continue,
+}
+
+/// What the stream has right now. Asked with this task's own waker: an event stream keeps
+/// the waker it was last polled with, and one that wakes nobody would leave the loop asleep.
+async fn ready<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
+    poll_fn(|context| Poll::Ready(stream.poll_next_unpin(context))).await
 }
 
 /// Runs the screen until it is left, or the terminal is gone.
@@ -87,10 +93,10 @@ pub async fn drive(
             }
         }
         for _ in 0..BATCH {
-            match events.next().now_or_never() {
-                Some(Some(event)) => app.event(event?),
-                Some(None) => return Ok(()),
-                None => break,
+            match ready(&mut events).await {
+                Poll::Ready(Some(event)) => app.event(event?),
+                Poll::Ready(None) => return Ok(()),
+                Poll::Pending => break,
             }
         }
         for _ in 0..BATCH {

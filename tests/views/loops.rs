@@ -11,6 +11,10 @@ use dash::{
 use futures_util::stream;
 use ratatui::{Frame, Terminal, backend::TestBackend};
 use std::io;
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
 use tokio::sync::mpsc;
 
 const SIZE: (u16, u16) = (100, 30);
@@ -40,10 +44,28 @@ impl Canvas for Film {
     }
 }
 
-fn source<T>(receiver: mpsc::Receiver<T>) -> impl futures_util::Stream<Item = T> + Unpin {
-    Box::pin(stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|item| (item, receiver))
-    }))
+/// Like the terminal's own event stream: it keeps the waker of the first poll that found
+/// nothing, until something comes. A loop that polls with another task's waker sleeps on.
+struct Source<T> {
+    receiver: mpsc::Receiver<T>,
+    waker: Option<Waker>,
+}
+
+impl<T> stream::Stream for Source<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let waker = self.waker.get_or_insert_with(|| context.waker().clone()).clone();
+        let polled = self.receiver.poll_recv(&mut Context::from_waker(&waker));
+        if polled.is_ready() {
+            self.waker = None;
+        }
+        polled
+    }
+}
+
+fn source<T>(receiver: mpsc::Receiver<T>) -> Source<T> {
+    Source { receiver, waker: None }
 }
 
 struct Stage {
@@ -75,7 +97,7 @@ impl Stage {
 /// Plays a scene against the running loop; both must end.
 fn play<F: Future<Output = ()>>(scene: impl FnOnce(Stage) -> F) -> (App, u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(async {
+    let play = async {
         let (link, end) = link();
         let (events, event_queue) = mpsc::channel(64);
         let (signals, signal_queue) = mpsc::channel(8);
@@ -84,16 +106,20 @@ fn play<F: Future<Output = ()>>(scene: impl FnOnce(Stage) -> F) -> (App, u32) {
         let mut film = Film { terminal, frames: sender, stops: 0 };
         let mut app = app(0, SIZE);
         let clock = || -> Stamp { world::NOW };
-        let looped =
-            drive(&mut app, &mut film, source(event_queue), source(signal_queue), link, clock);
+        // A task of its own: only its own wakers may move it.
+        let looped = tokio::task::spawn_local(async move {
+            let (events, signals) = (source(event_queue), source(signal_queue));
+            drive(&mut app, &mut film, events, signals, link, clock).await.unwrap();
+            (app, film.stops)
+        });
         let stage = Stage { events, signals, end, frames };
         let both = async {
-            let (result, ()) = tokio::join!(looped, scene(stage));
-            result.unwrap();
+            scene(stage).await;
+            looped.await.unwrap()
         };
-        tokio::time::timeout(std::time::Duration::from_secs(20), both).await.unwrap();
-        (app, film.stops)
-    })
+        tokio::time::timeout(std::time::Duration::from_secs(20), both).await.unwrap()
+    };
+    runtime.block_on(tokio::task::LocalSet::new().run_until(play))
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct Explain {
 
 impl Explain {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let explanation = context.running().await?.explain(&self.agent).await?;
+        let explanation = context.client().await?.explain(&self.agent).await?;
         if self.json.json {
             context.json(&explanation)?;
             return Ok(Code::Ok);

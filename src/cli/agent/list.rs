@@ -20,7 +20,7 @@ pub struct List {
 
 impl List {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let agents = context.running().await?.agents(self.swarm.as_deref()).await?;
+        let agents = context.client().await?.agents(self.swarm.as_deref()).await?;
         if self.json.json {
             context.json(&agents)?;
             return Ok(Code::Ok);

@@ -32,7 +32,7 @@ pub struct Log {
 
 impl Log {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let client = context.running().await?;
+        let client = context.client().await?;
         // Bytes already written: a log that broke off is asked for anew, and continued.
         let mut written: u64 = 0;
         let mut failures = 0;

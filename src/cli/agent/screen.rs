@@ -24,7 +24,7 @@ pub struct Screen {
 
 impl Screen {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let screen = context.running().await?.screen(&self.agent, self.attempt).await?;
+        let screen = context.client().await?.screen(&self.agent, self.attempt).await?;
         if self.json.json {
             context.json(&screen)?;
         } else if self.ansi {

@@ -27,7 +27,7 @@ pub struct Send {
 impl Send {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
         let body = self.body()?;
-        context.running().await?.send_input(&self.agent, &body).await?;
+        context.client().await?.send_input(&self.agent, &body).await?;
         Ok(Code::Ok)
     }
 

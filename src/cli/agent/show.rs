@@ -19,7 +19,7 @@ pub struct Show {
 
 impl Show {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let agent = context.running().await?.agent(&self.agent).await?;
+        let agent = context.client().await?.agent(&self.agent).await?;
         if self.json.json {
             context.json(&agent)?;
         } else {

@@ -29,7 +29,7 @@ pub struct Retry {
 
 impl Stop {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let client = context.running().await?;
+        let client = context.client().await?;
         let mut stopped = Vec::new();
         for name in &self.agents {
             let agent = client.stop_agent(name).await?;
@@ -47,7 +47,7 @@ impl Stop {
 
 impl Retry {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let agent = context.running().await?.retry_agent(&self.agent, self.model).await?;
+        let agent = context.client().await?.retry_agent(&self.agent, self.model).await?;
         if self.json.json {
             context.json(&agent)?;
         } else {

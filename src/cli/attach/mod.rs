@@ -46,7 +46,7 @@ impl Attach {
                 format!("`dash agent screen {0}` and `dash agent log {0}` need none", self.agent),
             ));
         }
-        let client = context.running().await?;
+        let client = context.client().await?;
         let (cols, rows) = terminal::size();
         let attachment = client.attach(&self.agent, cols, rows, self.read_only).await?;
         let (reader, writer) = attachment.split();

@@ -18,7 +18,7 @@ pub struct List {
 
 impl List {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let swarms = context.running().await?.swarms().await?;
+        let swarms = context.client().await?.swarms().await?;
         if self.json.json {
             context.json(&swarms)?;
             return Ok(Code::Ok);

@@ -23,7 +23,7 @@ pub struct Results {
 
 impl Results {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let results = sorted(context.running().await?.results(&self.swarm).await?);
+        let results = sorted(context.client().await?.results(&self.swarm).await?);
         if self.json.json {
             context.json(&results)?;
         } else if self.markdown {

@@ -29,7 +29,7 @@ struct Whole<'a> {
 
 impl Show {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let client = context.running().await?;
+        let client = context.client().await?;
         let swarm = client.swarm(&self.swarm).await?;
         let agents = client.agents(Some(swarm.id.as_str())).await?;
         if self.json.json {

@@ -53,7 +53,7 @@ impl Which {
 
 impl Stop {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let client = context.running().await?;
+        let client = context.client().await?;
         let mut stopped = Vec::new();
         for name in self.which.names(&client, false).await? {
             let swarm = client.stop_swarm(&name).await?;
@@ -73,7 +73,7 @@ impl Stop {
 
 impl Remove {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let client = context.running().await?;
+        let client = context.client().await?;
         let names = self.which.names(&client, true).await?;
         for name in &names {
             client.remove_swarm(name).await?;

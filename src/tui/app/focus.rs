@@ -2,8 +2,8 @@
 
 use super::App;
 use crate::model::{AgentId, Level};
-use crate::store::Row;
-use crate::term::keys;
+use crate::store::{Row, need};
+use crate::term::{Screen, keys};
 use crate::tui::{
     actions::{Action, Place},
     encode,
@@ -50,11 +50,8 @@ impl App {
         if self.ui.grid.hold.is_empty() {
             self.ui.grid.hold =
                 self.rows().iter().filter_map(Row::agent).map(|a| a.id.clone()).collect();
-            self.held_needs = self
-                .store
-                .agents()
-                .map(|agent| (agent.id.clone(), crate::store::need(agent.state)))
-                .collect();
+            self.held_needs =
+                self.store.agents().map(|agent| (agent.id.clone(), need(agent.state))).collect();
         }
         self.ui.cursor = Some(agent);
     }
@@ -109,8 +106,7 @@ impl App {
             FocusMode::Typing if key == prefix => focus.mode = FocusMode::Prefix,
             FocusMode::Typing => match focus.stage {
                 Stage::Attaching | Stage::Live => {
-                    let application =
-                        focus.screen.as_ref().is_some_and(crate::term::Screen::application_cursor);
+                    let application = focus.screen.as_ref().is_some_and(Screen::application_cursor);
                     let bytes = encode::key(event, application);
                     self.send(bytes);
                 }
@@ -152,7 +148,7 @@ impl App {
         let Some(focus) = &self.ui.focus else { return };
         if matches!(focus.stage, Stage::Attaching | Stage::Live) {
             let screen = focus.screen.as_ref();
-            let bracketed = screen.is_some_and(crate::term::Screen::bracketed_paste);
+            let bracketed = screen.is_some_and(Screen::bracketed_paste);
             self.send(keys::paste(text, bracketed));
         }
     }

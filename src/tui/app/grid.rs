@@ -1,8 +1,8 @@
 //! Moving through the grid, and what can be done to its rows.
 
 use super::App;
-use crate::model::{AgentId, AgentState, Level};
-use crate::store::{Filter, Row, need, rows};
+use crate::model::{AgentId, AgentInfo, AgentState, Level};
+use crate::store::{Column, Filter, Row, need, rows};
 use crate::tui::{
     actions::Action,
     key::Key,
@@ -152,7 +152,7 @@ impl App {
         self.release();
     }
 
-    pub(super) fn cursor_agent(&self) -> Option<&crate::model::AgentInfo> {
+    pub(super) fn cursor_agent(&self) -> Option<&AgentInfo> {
         let id = match &self.ui.focus {
             Some(focus) => Some(&focus.agent),
             None => self.ui.cursor.as_ref(),
@@ -308,10 +308,8 @@ impl App {
                 }
             },
         };
-        let changed = |agent: &crate::model::AgentInfo| match self.held_needs.get(&agent.id) {
-            Some(then) => {
-                self.ui.grid.sort == crate::store::Column::Need && *then != need(agent.state)
-            }
+        let changed = |agent: &AgentInfo| match self.held_needs.get(&agent.id) {
+            Some(then) => self.ui.grid.sort == Column::Need && *then != need(agent.state),
             None => true,
         };
         let moved = if held {
