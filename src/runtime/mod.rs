@@ -8,6 +8,7 @@ mod attempt;
 mod check;
 mod clock;
 mod doctor;
+mod environment;
 mod gauges;
 mod handle;
 mod history;
