@@ -1,6 +1,8 @@
 //! The embedded agent, and with `--ignored` the real ones of `$DASH_TEST_AGENTS` (a
 //! directory with `node_modules/.bin`), against the simulated provider of a real gateway.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use dash::config::Config;
 use dash::gateway::{
     Call, CallReport, Caller, Gateway, Ledger, Reservation, ReserveFuture, Serving, Traffic,

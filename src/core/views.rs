@@ -9,7 +9,8 @@ use crate::model::{
 /// What this build enforces of a scope.
 const SCOPE: &str = "none";
 
-/// The row of one agent; `last_line` and `bytes` are gauges, which the runtime fills in.
+/// The row of one agent; while it runs `last_line` and `bytes` are gauges, which the runtime
+/// fills in.
 pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
     let agent = state.agents.get(id)?;
     let attempt = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
@@ -43,9 +44,17 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         scope: SCOPE.to_owned(),
         cwd: agent.worktree.as_ref().map_or(&agent.cwd, |tree| &tree.path).clone(),
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
-        last_line: String::new(),
+        last_line: attempt.and_then(last_words).unwrap_or_default(),
         bytes: attempt.map_or(0, |attempt| attempt.fact_offset),
     })
+}
+
+/// What an attempt that is over leaves to be seen in one line.
+fn last_words(attempt: &Attempt) -> Option<String> {
+    let result = attempt.result.as_ref()?;
+    let words = if result.error.is_empty() { &result.text } else { &result.error };
+    let line = words.lines().rev().find(|line| !line.trim().is_empty())?;
+    Some(line.trim().chars().take(200).collect())
 }
 
 fn model_of(agent: &Agent) -> String {

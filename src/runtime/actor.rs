@@ -10,6 +10,7 @@
 
 use super::{
     clock,
+    gauges::Gauges,
     history::history_rows,
     journal::{Journal, JournalError, SNAPSHOT_EVERY},
 };
@@ -70,6 +71,7 @@ pub struct Actor {
     pub commits: broadcast::Sender<Arc<Commit>>,
     pub effects: mpsc::Sender<Effect>,
     pub journal_full: Arc<AtomicBool>,
+    pub gauges: Gauges,
     timers: BTreeMap<(Stamp, u64), Timer>,
     timers_made: u64,
     snapshot_at: u64,
@@ -85,6 +87,7 @@ impl Actor {
         commits: broadcast::Sender<Arc<Commit>>,
         effects: mpsc::Sender<Effect>,
         journal_full: Arc<AtomicBool>,
+        gauges: Gauges,
     ) -> Self {
         Self {
             snapshot_at: state.seq,
@@ -94,6 +97,7 @@ impl Actor {
             commits,
             effects,
             journal_full,
+            gauges,
             timers: BTreeMap::new(),
             timers_made: 0,
             held: Vec::new(),
@@ -289,6 +293,7 @@ impl Actor {
         }
         update.swarms = swarms.iter().filter_map(|id| swarm_info(&self.state, id)).collect();
         update.agents = agents.iter().filter_map(|id| agent_info(&self.state, id)).collect();
+        update.agents.iter_mut().for_each(|info| self.gauges.fill(info));
         // Without a subscriber there is nobody to tell.
         let _ = self.commits.send(Arc::new(Commit { events, update }));
     }

@@ -369,19 +369,10 @@ impl Keeping {
             Some(error) => outcome::failed_launch(error),
             None => self.watcher.finish(exit, &record.screen),
         };
-        let mut gauge = self.watcher_gauge(&record);
-        gauge.bytes = record.bytes;
+        let gauge = KeeperGauge { bytes: record.bytes, ..KeeperGauge::default() };
         self.world.gauges.set(&self.plan.attempt.agent, &self.id, gauge);
         outcome::inspect(&self.world, &self.plan, &mut result).await;
         self.journal_end(n.unwrap_or(0), Some(exit), result).await;
-    }
-
-    fn watcher_gauge(&self, record: &ExitRecord) -> KeeperGauge {
-        let last = record.screen.lines.iter().rev().find(|line| !line.trim().is_empty());
-        KeeperGauge {
-            last_line: last.map(|line| line.trim().to_owned()).unwrap_or_default(),
-            ..Default::default()
-        }
     }
 
     async fn lost(&mut self) {

@@ -82,8 +82,10 @@ impl Gauges {
         if let Some(entry) = table.latest.get(&info.id)
             && Some(&entry.attempt) == info.attempt_id.as_ref()
         {
-            info.last_line.clone_from(&entry.gauge.last_line);
             info.bytes = info.bytes.max(entry.gauge.bytes);
+            if !info.state.is_final() {
+                info.last_line.clone_from(&entry.gauge.last_line);
+            }
             if info.progress.is_none() && info.pid.is_some() {
                 info.progress = entry.gauge.progress;
             }

@@ -126,6 +126,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         commits.clone(),
         effects.clone(),
         journal_full.clone(),
+        gauges.clone(),
     );
     let actor = tokio::spawn(actor.run(messages));
     tokio::spawn(gauges.run());

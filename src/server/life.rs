@@ -36,6 +36,8 @@ use tokio::{
 
 /// A client that asked to stop the agents waits no longer than this for them.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
+/// Longer than this only another core holds the instance's lock.
+const LOCK_WITHIN: Duration = Duration::from_millis(300);
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
@@ -79,7 +81,13 @@ fn take_lock(instance: &Instance) -> anyhow::Result<File> {
         .write(true)
         .open(path)
         .with_context(|| format!("opening {}", path.display()))?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+    // A keeper that looks whether a core lives holds it for a moment.
+    let until = Instant::now() + LOCK_WITHIN;
+    while flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+            continue;
+        }
         let mut pid = String::new();
         // Only for the message.
         let _ = lock.read_to_string(&mut pid);

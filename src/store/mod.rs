@@ -101,9 +101,12 @@ impl Store {
     fn gauge(&mut self, gauge: Gauge) {
         self.progress_seen |= gauge.progress.is_some();
         if let Some(agent) = self.agents.get_mut(&gauge.agent) {
-            agent.last_line = gauge.last_line;
             agent.bytes = gauge.bytes;
-            agent.progress = gauge.progress;
+            // A late gauge does not take back the last words of an agent that is over.
+            if !agent.state.is_final() {
+                agent.last_line = gauge.last_line;
+                agent.progress = gauge.progress;
+            }
         }
     }
 

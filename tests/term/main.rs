@@ -3,6 +3,8 @@
 //! tmux runs as a private server with an own socket. Without tmux the test says that it
 //! skips, and fails on that where `CI` is set.
 
+#![allow(clippy::unwrap_used)]
+
 use dash::term::{Cell, Color, Screen};
 use std::fs;
 use std::path::Path;

@@ -8,6 +8,7 @@
 mod keys;
 mod loops;
 mod picture;
+mod portrait;
 mod shots;
 mod speed;
 mod world;

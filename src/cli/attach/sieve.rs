@@ -128,7 +128,7 @@ fn csi(sequence: &[u8], out: &mut Vec<u8>) {
     }
     let modes: Vec<&[u8]> = body[1..].split(|&byte| byte == b';').collect();
     let screen = |mode: &&[u8]| matches!(*mode, b"47" | b"1047" | b"1048" | b"1049");
-    if !modes.iter().any(|mode| screen(mode)) {
+    if !modes.iter().any(screen) {
         out.extend_from_slice(sequence);
         return;
     }

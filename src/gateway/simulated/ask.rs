@@ -55,7 +55,14 @@ impl Ask {
             }
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let tools = json["tools"].as_array().into_iter().flatten().filter_map(tool).collect();
+        let mut tools = Vec::new();
+        offered(&json["tools"], &mut tools);
+        // Codex brings its tools with the conversation instead.
+        for item in json["input"].as_array().into_iter().flatten() {
+            if item["type"] == "additional_tools" {
+                offered(&item["tools"], &mut tools);
+            }
+        }
         Ok(Self {
             wire,
             stream: json["stream"].as_bool().unwrap_or(false),
@@ -129,6 +136,17 @@ fn prompt(content: &Value) -> Option<String> {
     let texts: Vec<String> =
         blocks.iter().filter_map(|block| block["text"].as_str()).filter_map(said).collect();
     (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
+/// The tools of a list, and those of the namespaces in it.
+fn offered(list: &Value, tools: &mut Vec<Tool>) {
+    for value in list.as_array().into_iter().flatten() {
+        if value["type"] == "namespace" {
+            offered(&value["tools"], tools);
+        } else {
+            tools.extend(tool(value));
+        }
+    }
 }
 
 fn tool(value: &Value) -> Option<Tool> {
@@ -208,7 +226,22 @@ mod tests {
             {"type": "function_call"}, {"type": "function_call_output"},
         ]});
         let ask = read(Wire::Responses, &responses);
+        assert!(ask.tools.is_empty());
         assert_eq!((ask.task.as_str(), ask.turn, ask.cwd.as_deref()), ("do it", 2, Some("/w")));
         assert_eq!(read(Wire::Responses, &json!({"input": "hi"})).task, "hi");
+    }
+
+    #[test]
+    fn finds_tools_that_come_with_the_conversation() {
+        let ask = read(
+            Wire::Responses,
+            &json!({"input": [{"type": "additional_tools", "role": "developer", "tools": [
+                {"type": "namespace", "name": "functions", "tools": [
+                    {"type": "custom", "name": "exec", "format": {}},
+                    {"type": "function", "name": "wait", "parameters": {"type": "object"}}]}]}]}),
+        );
+        let seen: Vec<_> =
+            ask.tools.iter().map(|tool| (tool.name.as_str(), tool.freeform)).collect();
+        assert_eq!(seen, [("exec", true), ("wait", false)]);
     }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::model::AgentInfo;
 use crate::store::Store;
-use crate::term::{Cell, Color as TermColor};
+use crate::term::{Cell, Color as TermColor, Screen};
 use crate::tui::{
     focus::{Focus, FocusMode, Stage},
     theme::Theme,
@@ -181,9 +181,10 @@ fn screen(focus: &Focus, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Opti
         return None;
     };
     let (columns, rows) = screen.size();
-    for row in 0..rows.min(area.height) {
+    let first = first_row(screen, area.height);
+    for row in 0..(rows - first).min(area.height) {
         for column in 0..columns.min(area.width) {
-            let cell = screen.cell(row, column);
+            let cell = screen.cell(first + row, column);
             if cell.continuation {
                 continue;
             }
@@ -198,8 +199,20 @@ fn screen(focus: &Focus, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Opti
     }
     let (row, column) = screen.cursor();
     let shown = screen.cursor_visible() && screen.scrollback() == 0;
-    let inside = row < area.height && column < area.width;
-    (shown && inside).then(|| Position::new(area.x + column, area.y + row))
+    let inside = row >= first && row - first < area.height && column < area.width;
+    (shown && inside).then(|| Position::new(area.x + column, area.y + row - first))
+}
+
+/// The first row shown of a screen that is higher than its place, as one that has ended or
+/// belongs to another viewer's window may be: what was written last is in view.
+fn first_row(screen: &Screen, height: u16) -> u16 {
+    let rows = screen.size().1;
+    if rows <= height {
+        return 0;
+    }
+    let written = (0..rows).rev().find(|row| !screen.row_text(*row).is_empty()).unwrap_or(0);
+    let last = written.max(screen.cursor().0).min(rows - 1);
+    (last + 1).saturating_sub(height)
 }
 
 fn put(cell: &Cell, cut: bool, theme: &Theme, target: &mut ratatui::buffer::Cell) {
@@ -235,4 +248,19 @@ fn color(color: TermColor, theme: &Theme) -> Option<Color> {
         TermColor::Rgb(r, g, b) => Color::Rgb(r, g, b),
     };
     theme.depth.map(color)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_screen_too_high_is_in_view() {
+        let mut screen = Screen::new(20, 10, 0);
+        screen.process(b"one\r\ntwo");
+        assert_eq!(first_row(&screen, 4), 0);
+        screen.process(b"\r\n3\r\n4\r\n5\r\n6");
+        assert_eq!(first_row(&screen, 4), 2);
+        assert_eq!(first_row(&screen, 10), 0);
+    }
 }

@@ -1,0 +1,121 @@
+//! How a run ends: state, outcome, stop reason, exit, and what `swarm wait` says of it.
+
+use crate::{
+    stage::{results, stage, turn},
+    wait::eventually,
+    world::World,
+};
+use serde_json::{Value, json};
+use std::fs;
+
+/// Runs one agent to its end: its result, its row and the exit code of the wait.
+fn run(world: &World, adapter: &str, task: &str) -> (Value, Value, i32) {
+    let (id, code) = world.create_and_wait(&["--agent", adapter, "--agents", "1", "--task", task]);
+    let agent = world.agent(&world.only_agent(&id));
+    (results(world, &id).remove(0), agent, code)
+}
+
+#[test]
+fn a_task_that_is_done() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    for adapter in ["claude", "codex", "mini"] {
+        let task = format!("write {adapter}.txt: by {adapter}");
+        let (result, agent, code) = run(&world, adapter, &task);
+        assert_eq!(code, 0, "{adapter}: {result:#}");
+        let written = fs::read_to_string(world.work.join(format!("{adapter}.txt"))).unwrap();
+        assert_eq!(written.trim_end(), format!("by {adapter}"));
+        assert_eq!(result["outcome"], "done", "{result:#}");
+        assert_eq!(result["stop_reason"], "finished");
+        assert_eq!(result["text"], format!("Done: {adapter}.txt is written."));
+        assert_eq!(result["error"], "");
+        assert_eq!((&result["exit"], &agent["exit"]), (&json!(0), &json!(0)));
+        assert_eq!((&agent["state"], &agent["reason"]), (&json!("done"), &json!("")), "{agent:#}");
+        assert_eq!((&agent["items_done"], &agent["items_failed"]), (&json!(1), &json!(0)));
+        assert_eq!(agent["provider"], "simulated");
+        assert_eq!(agent["scope"], "none");
+    }
+}
+
+#[test]
+fn a_task_that_fails() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    for adapter in ["claude", "codex", "mini"] {
+        let (result, agent, code) = run(&world, adapter, "go wrong");
+        assert_eq!(code, 3, "{adapter}: {result:#}");
+        assert_eq!(result["outcome"], "failed", "{result:#}");
+        assert_eq!(result["stop_reason"], "error", "{result:#}");
+        assert_eq!(result["exit"], 1, "{result:#}");
+        let error = result["error"].as_str().unwrap();
+        assert!(error.contains("simulated: the task cannot be done"), "{adapter}: {error}");
+        assert!(!error.trim_start().starts_with('{'), "{adapter}: {error}");
+        assert_eq!((&agent["state"], &agent["reason"]), (&json!("failed"), &json!("error")));
+        // What was spent before the failure is counted all the same.
+        assert_eq!(agent["tokens"]["input"], 700, "{adapter}: {agent:#}");
+    }
+}
+
+#[test]
+fn a_task_that_is_refused_for_money() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    for adapter in ["claude", "codex", "mini"] {
+        let (result, agent, code) = run(&world, adapter, "refuse me");
+        assert_eq!(code, 4, "{adapter}: {result:#}");
+        assert_eq!(result["outcome"], "failed", "{result:#}");
+        assert_eq!(result["stop_reason"], "budget", "{result:#}");
+        assert_eq!(result["exit"], 1, "{result:#}");
+        assert!(result["error"].as_str().unwrap().contains("no credit left"), "{result:#}");
+        assert_eq!((&agent["state"], &agent["reason"]), (&json!("failed"), &json!("budget")));
+        let total: u64 =
+            agent["tokens"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+        assert_eq!((total, &agent["cost_micros"]), (0, &json!(0)), "{agent:#}");
+    }
+}
+
+#[test]
+fn a_refusal_counts_before_a_failure() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    let items = world.write("items", "refuse me\ngo wrong\nwrite ok.txt: fine\n");
+    let items = items.display().to_string();
+    let (id, code) = world.create_and_wait(&[
+        "--agent",
+        "claude:1,codex:1,mini:1",
+        "--items",
+        &items,
+        "--task",
+        "{item}",
+    ]);
+    let rows = results(&world, &id);
+    assert_eq!(code, 4, "{rows:#?}");
+    let ended: Vec<_> = rows.iter().map(|row| row["outcome"].as_str().unwrap()).collect();
+    assert_eq!(ended, ["failed", "failed", "done"]);
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_tool_leaves_no_process() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    for adapter in ["claude", "codex", "mini"] {
+        let task = "run: touch started; setsid -f sleep 611; sleep 612";
+        let id = world.create(&["--agent", adapter, "--agents", "1", "--task", task]);
+        let agent = world.only_agent(&id);
+        eventually("both sleeps", || {
+            let all = world.processes();
+            let sleeps = all.iter().filter(|proc| proc.command.starts_with("sleep 61"));
+            (sleeps.count() == 2).then_some(())
+        });
+        world.ok(&["agent", "stop", &agent]);
+        let row = world.until_state(&agent, &["stopped"]);
+        assert_eq!(row["pid"], Value::Null, "{row:#}");
+        let left: Vec<_> =
+            world.processes().into_iter().filter(|proc| proc.is_of_an_attempt()).collect();
+        assert!(left.is_empty(), "{adapter} left {left:#?}");
+        let result = results(&world, &id).remove(0);
+        assert_eq!(result["outcome"], "stopped", "{result:#}");
+        assert_eq!(result["stop_reason"], "stopped");
+        fs::remove_file(world.work.join("started")).unwrap();
+    }
+}

@@ -1,0 +1,31 @@
+//! The real agent CLIs through the real binary: `claude` and `codex` as `package.json`
+//! beside this file pins them (`npm ci --prefix tests/agents`), and `mini`, against the
+//! `simulated` provider. Core, keepers and gateway are the ones a user has.
+//!
+//! What is asserted was measured with those versions; a number that only another version
+//! gives belongs into AGENT_FACTS first. Without the CLIs a test says so and passes; with
+//! `DASH_TEST_REQUIRE` set, as in `.ci/run`, it fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+// The harness of `tests/e2e`, of which these tests use a part.
+#[allow(dead_code)]
+#[path = "../e2e/procs.rs"]
+mod procs;
+#[allow(dead_code)]
+#[path = "../e2e/tools.rs"]
+mod tools;
+#[allow(dead_code)]
+#[path = "../e2e/wait.rs"]
+mod wait;
+#[allow(dead_code)]
+#[path = "../e2e/world.rs"]
+mod world;
+
+mod stage;
+
+mod choice;
+mod ends;
+mod recordings;
+mod restart;
+mod usage;
+mod worktrees;

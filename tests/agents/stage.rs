@@ -1,0 +1,88 @@
+//! A world with the pinned CLIs first on PATH, and the scenario of these tests.
+
+use crate::{tools, world::World};
+use serde_json::Value;
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Every call has a usage of its own, so that a sum tells which calls were counted.
+const SCENARIO: &str = r#"
+name = "real agents"
+
+[[rule]]
+when = { task = "refuse me" }
+reply = { error = 402, message = "simulated: no credit left" }
+
+[[rule]]
+when = { task = "go wrong", turn = 1, tools = true }
+reply = { say = "I will try.", shell = "echo 'it fails' >&2; exit 3", usage = { input = 700, output = 7 } }
+
+[[rule]]
+when = { task = "go wrong" }
+reply = { error = 400, message = "simulated: the task cannot be done" }
+
+[[rule]]
+when = { task = "write {file}: {content}", turn = 1, tools = true }
+reply = { say = "I will write {file}.", write = { path = "{file}", content = "{content}" }, usage = { input = 1000, output = 50, cache_read = 200 } }
+
+[[rule]]
+when = { task = "write {file}: {content}", turn = "2+" }
+reply = { say = "Done: {file} is written.", usage = { input = 3000, output = 9, cache_read = 400 } }
+
+[[rule]]
+when = { task = "take your time", turn = 1, tools = true }
+reply = { say = "One word after the other, slowly, so that there is a middle to be hit in.", shell = "echo step > slow.txt", delay_ms = 700, chunk_ms = 150, usage = { input = 500, output = 5 } }
+
+[[rule]]
+when = { task = "take your time", turn = "2+" }
+reply = { say = "Done: it took its time.", delay_ms = 1500, chunk_ms = 150, usage = { input = 600, output = 6 } }
+
+[[rule]]
+when = { task = "run: {command}", turn = 1, tools = true }
+reply = { say = "I will run it.", shell = "{=command}" }
+
+[[rule]]
+reply = { say = "Nothing to do.", usage = { input = 10, output = 1 } }
+"#;
+
+/// Real agents are heavy (200 MB and two cores for a second each): one test at a time.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn bin() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/node_modules/.bin")
+}
+
+/// A world for these tests; none, said aloud, where the CLIs are not installed.
+pub fn stage() -> Option<World> {
+    for name in ["claude", "codex"] {
+        if !bin().join(name).exists() {
+            let why = format!("{name} is not there: npm ci --prefix tests/agents");
+            tools::missing(&why);
+            return None;
+        }
+    }
+    let world = World::new();
+    let path = format!("{}:{}", bin().display(), env::var("PATH").unwrap_or_default());
+    let scenario = world.path().join("scenario.toml");
+    std::fs::write(&scenario, SCENARIO).unwrap();
+    let scenario = scenario.display().to_string();
+    Some(world.with("PATH", &path).with("DASH_SCENARIO", &scenario))
+}
+
+/// The results of a swarm, as rows.
+pub fn results(world: &World, swarm: &str) -> Vec<Value> {
+    world.json(&["swarm", "results", swarm])["results"].as_array().cloned().unwrap()
+}
+
+/// All events of a kind of one agent.
+pub fn events(world: &World, agent: &str, kind: &str) -> Vec<Value> {
+    let all = world.ok(&["events", "--since", "0", "--json"]).text();
+    let events = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    events.filter(|event| event["agent"] == agent && event["kind"] == kind).collect()
+}
