@@ -190,7 +190,7 @@ impl AgentLine<'_> {
     fn model(&self, width: usize, pen: &mut Pen) {
         let simulated = self.mixed && self.agent.provider == "simulated";
         let room = if simulated { width.saturating_sub(4) } else { width };
-        pen.column(&self.agent.model, room, self.theme.muted);
+        pen.column(words::model(&self.agent.model), room, self.theme.muted);
         if simulated {
             pen.column(" sim", width - room, self.theme.notice);
         }

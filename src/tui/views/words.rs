@@ -82,6 +82,11 @@ pub fn bar(percent: u8, width: usize, unicode: bool) -> (String, String) {
     (on.repeat(full), off.repeat(width - full))
 }
 
+/// A model's name as it fits a column: the maker's own name goes without saying.
+pub fn model(name: &str) -> &str {
+    name.strip_prefix("claude-").unwrap_or(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
