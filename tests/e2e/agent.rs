@@ -71,7 +71,12 @@ fn attach_puts_this_terminal_into_the_agents() {
     tui.wait_for_text("42");
     // The agent's own keys work: an interrupt reaches it, not the client.
     tui.send("sleep 100\r");
+    let sleeps = || world.processes().iter().any(|proc| proc.command == "sleep 100");
+    crate::wait::eventually("the tool in front", || sleeps().then_some(()));
     tui.send("\x03");
+    // An interrupt throws away what was typed and not yet read: so, one after the other.
+    crate::wait::eventually("its end", || (!sleeps()).then_some(()));
+    tui.wait_for_text("^C");
     tui.send("echo after$((1+1))\r");
     tui.wait_for_text("after2");
     tui.send("\x02d");
@@ -151,4 +156,30 @@ fn agents_have_the_users_limit_of_open_files() {
         (world.run(command, b"", crate::wait::LIMIT).code == 0).then_some(())
     });
     assert_eq!(limit().trim(), "321");
+}
+
+#[test]
+fn of_two_attached_clients_the_one_that_types_decides_the_size() {
+    let world = World::new();
+    let id = world.create(&["--agents", "1", "--", "sh"]);
+    let agent = world.only_agent(&id);
+    world.until_state(&agent, &["working", "idle", "waiting"]);
+    let small = Tui::start(&world, &["attach", &agent], 70, 20);
+    small.send("PS1='ready> '; stty size; echo a$((1+1))\r");
+    small.wait_for_text("20 70");
+    let big = Tui::start(&world, &["attach", &agent], 100, 30);
+    // What is there is drawn for the newcomer.
+    big.wait_for_text("a2");
+    big.send("stty size; echo b$((1+1))\r");
+    for client in [&big, &small] {
+        client.wait_for_text("30 100");
+        client.wait_for_text("b2");
+    }
+    small.send("clear; stty size; echo c$((1+1))\r");
+    for client in [&big, &small] {
+        client.wait_for_text("c2");
+        client.wait_for_text("20 70");
+    }
+    small.send("exit\r");
+    assert_eq!((small.wait_exit(), big.wait_exit()), (0, 0));
 }

@@ -143,7 +143,15 @@ fn heavy_a_core_that_was_frozen_goes_on() {
 
 #[test]
 fn a_killed_keeper_marks_its_agent_lost_and_leaves_no_orphan() {
-    let world = World::new();
+    a_killed_keeper(&World::new());
+}
+
+#[test]
+fn a_killed_keeper_leaves_no_orphan_without_namespaces_either() {
+    a_killed_keeper(&World::new().with("DASH_NO_PIDNS", "1"));
+}
+
+fn a_killed_keeper(world: &World) {
     let id =
         world.create(&["--agents", "3", "--", "sh", "-c", "sleep 601 & setsid -f sleep 602; wait"]);
     let agents = world.agents_of(&id);
@@ -172,8 +180,40 @@ fn a_killed_keeper_marks_its_agent_lost_and_leaves_no_orphan() {
 }
 
 #[test]
-fn keeper_and_core_killed_together() {
+fn a_frozen_keeper_is_not_lost_and_stalls_nobody() {
     let world = World::new();
+    let id = world.create(&["--agents", "2", "--", "sh", "-c", "read x; echo got $x"]);
+    let agents = world.agents_of(&id);
+    for agent in &agents {
+        world.until_state(agent, &["working", "idle"]);
+    }
+    let attempt = world.agent(&agents[0])["attempt_id"].as_str().unwrap().to_owned();
+    let keepers = world.keepers();
+    let keeper = keepers.iter().find(|proc| proc.command.contains(&attempt)).expect("its keeper");
+    keeper.signal(Signal::STOP);
+    // The next core meets it frozen.
+    world.kill_core();
+    world.ok(&["agent", "send", &agents[1], "word"]);
+    world.until_state(&agents[1], &["done"]);
+    let row = world.agent(&agents[0]);
+    assert!(matches!(row["state"].as_str(), Some("working" | "idle")), "{row:#}");
+    keeper.signal(Signal::CONT);
+    world.ok(&["agent", "send", &agents[0], "word"]);
+    assert_eq!(world.dash(&["swarm", "wait", &id]).code, 0);
+    assert!(world.raw_log(&agents[0]).ends_with(b"got word\r\n"));
+}
+
+#[test]
+fn keeper_and_core_killed_together() {
+    both_killed(&World::new());
+}
+
+#[test]
+fn keeper_and_core_killed_together_without_namespaces() {
+    both_killed(&World::new().with("DASH_NO_PIDNS", "1"));
+}
+
+fn both_killed(world: &World) {
     let id = world.create(&["--agents", "2", "--", "sleep", "603"]);
     let agents = world.agents_of(&id);
     for agent in &agents {
