@@ -154,6 +154,7 @@ fn result_of(state: &State, attempt: &Attempt, now: Stamp) -> Option<AgentResult
         name: agent.name.clone(),
         adapter: agent.adapter.clone(),
         model: model_of(agent),
+        provider: agent.provider.clone(),
         item: item_text(state, attempt),
         index: attempt.index,
         attempt: attempt.number,

@@ -191,6 +191,9 @@ pub struct AgentResult {
     pub name: String,
     pub adapter: String,
     pub model: String,
+    /// As in [`AgentInfo`](super::AgentInfo): `simulated` where no real provider answered.
+    #[serde(default)]
+    pub provider: String,
     pub item: Option<String>,
     pub index: u32,
     pub attempt: u32,

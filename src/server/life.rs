@@ -101,9 +101,9 @@ fn take_lock(instance: &Instance) -> anyhow::Result<File> {
 }
 
 fn log_to(instance: &Instance, foreground: bool) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("DASH_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("dash=info,warn"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let level = std::env::var("DASH_LOG").ok().and_then(|level| level.parse().ok());
+    let level = level.unwrap_or(tracing::level_filters::LevelFilter::INFO);
+    let logs = tracing_subscriber::fmt().with_max_level(level).with_target(false);
     // A second core in the same process exists only in tests: the first one's logs do.
     let _ = if foreground {
         let colours =
