@@ -78,7 +78,12 @@ fn every_list_and_row_is_readable_and_json() {
         (&["agent", "show", first], false, &["swarm", "attempt", "usage"], &["id", "exit"]),
         (&["agent", "explain", first], false, &[first], &["agent", "state", "signals"]),
         (&["agent", "screen", first], false, &["at "], &["cols", "rows", "lines", "ansi"]),
-        (&["item", "list", s], true, &["good", "bad"], &["swarm", "index", "text", "state"]),
+        (
+            &["item", "list", "--swarm", s],
+            true,
+            &["good", "bad"],
+            &["swarm", "index", "text", "state"],
+        ),
         (&["health"], false, &["pid"], &["version", "pid", "socket", "uptime_ms"]),
         (&["core", "status"], false, &["core", "socket", "state"], &["pid", "epoch", "running"]),
         (&["doctor"], false, &["scope"], &["adapters", "scope"]),

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
-    fs,
+    fs::{self, DirBuilder},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -24,12 +25,15 @@ fn dash(text: &str, args: &[&str]) -> (Output, String) {
     let dir = home.path().join("dash");
     fs::create_dir(&dir).unwrap();
     fs::write(dir.join("config.toml"), text).unwrap();
+    let run = home.path().join("run");
+    DirBuilder::new().mode(0o700).create(&run).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_dash"))
         .args(args)
         .env_clear()
         .env("HOME", home.path())
         .env("XDG_CONFIG_HOME", home.path())
-        .env("XDG_RUNTIME_DIR", home.path())
+        .env("XDG_RUNTIME_DIR", &run)
+        .env("XDG_STATE_HOME", home.path())
         .output()
         .unwrap();
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
