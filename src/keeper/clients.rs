@@ -286,6 +286,15 @@ impl Keeper {
         conn.bytes(&screen);
     }
 
+    /// Viewers that had to do with a glimpse get the exact screen.
+    pub fn correct(&mut self) {
+        for conn in &mut self.conns {
+            if let Role::Viewer(viewer) = &mut conn.role {
+                viewer.stale = true;
+            }
+        }
+    }
+
     /// Takes leave of connections that are over; a core that said nothing is missed.
     pub fn bury(&mut self) {
         let at = Instant::now();

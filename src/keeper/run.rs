@@ -106,7 +106,9 @@ impl Keeper {
                 self.hear(index, &mut buf);
             }
             self.retry_disk(at);
-            self.output.tape.follow(at);
+            if self.output.tape.follow(at) {
+                self.correct();
+            }
             if let Some(state) = self.states.take(at) {
                 self.fact(state);
             }

@@ -1,6 +1,6 @@
 //! A launch: from a planned attempt to a running keeper with its first connection.
 
-use super::{worktree, world::Shared};
+use super::{environment, worktree, world::Shared};
 use crate::{
     agents::LaunchRequest,
     config::Instance,
@@ -120,6 +120,7 @@ fn start_keeper(world: &Shared, plan: &Plan) -> anyhow::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair().context("making the keeper's connection")?;
     let mut keeper = Command::new(&world.dash);
     keeper.arg("__keeper").arg(&dir).stdin(Stdio::from(OwnedFd::from(theirs)));
+    keeper.env_clear().envs(environment::for_keepers(world));
     let log = fs::File::options().create(true).append(true).open(dir.join("keeper.log"))?;
     keeper.stdout(Stdio::null()).stderr(log).current_dir("/");
     // Reaped by `reap`; a keeper outlives the core, so nobody waits for it here.
@@ -153,7 +154,7 @@ fn keeper_spec(
         command: &command,
         token,
         path: path.as_deref().unwrap_or("/usr/local/bin:/usr/bin:/bin"),
-        environment: &world.environment,
+        environment: &environment::for_adapters(world),
         agent_socket: &agent_socket,
         dash: &world.dash,
         session: None,

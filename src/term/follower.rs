@@ -11,14 +11,18 @@
 //! A change of screen or size is a barrier up to which the screen is made exact first; a
 //! full reset needs nothing of what came before; a saved cursor must lie in the suffix.
 //!
+//! While output floods on, a try that falls too far behind is given up for one nearer to the
+//! end; [`Follower::glimpse`] then shows what the last bytes draw over the last exact screen.
+//!
 //! A row's mark that it goes on in the next one is the one thing that may be stale after a
 //! skip, where a row was overwritten without being erased: it changes no cell. And
 //! after a skip the few rows of scrollback kept in memory may have a gap; the recording
 //! has none.
 
 use super::modes::{Effect, Modes};
+use super::scanner::{Scanner, Seen};
 use super::screen::{Past, Screen};
-use super::token::{Sink, Span, Tokenizer};
+use super::token::{Both, Sink, Span, Tokenizer};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -33,6 +37,9 @@ const SUFFIX: u64 = 64 << 10;
 const PIECE: usize = 16 << 10;
 /// Bytes parsed between two comparisons.
 const COMPARE_EVERY: u64 = 32 << 10;
+/// Bytes that a glimpse draws, and the most it may have to.
+const GLIMPSE: u64 = 64 << 10;
+const GLIMPSE_MOST: u64 = 1 << 20;
 /// At most one checkpoint in so many bytes.
 const SPACING: u64 = 16 << 10;
 /// When there are so many checkpoints, every second of the older half goes.
@@ -58,6 +65,8 @@ pub struct Follower {
     checkpoints: VecDeque<Checkpoint>,
     /// No skipping before this offset.
     draw_until: u64,
+    /// How much was recorded when that was decided.
+    draw_since: u64,
     suffix: u64,
     attempt: Option<Box<Attempt>>,
     buf: Vec<u8>,
@@ -93,6 +102,8 @@ struct Attempt {
     at: u64,
     compare_at: u64,
     stop: u64,
+    /// How much was recorded when it began.
+    since: u64,
 }
 
 struct Track {
@@ -120,6 +131,7 @@ impl Follower {
             },
             checkpoints: VecDeque::new(),
             draw_until: 0,
+            draw_since: 0,
             suffix: SUFFIX,
             attempt: None,
             buf: Vec::new(),
@@ -130,12 +142,22 @@ impl Follower {
     /// After `bytes` were recorded at `offset`, in order and without gaps (what is known
     /// already is ignored). Costs no more than a look at the control sequences.
     pub fn wrote(&mut self, offset: u64, bytes: &[u8]) {
+        self.note(offset, bytes, &mut Nobody);
+    }
+
+    /// As [`Self::wrote`], and in the same pass the scanner sees what `bytes` completed.
+    pub fn wrote_seen(&mut self, offset: u64, bytes: &[u8], scanner: &mut Scanner) -> Vec<Seen> {
+        self.note(offset, bytes, scanner.sink());
+        scanner.taken()
+    }
+
+    fn note(&mut self, offset: u64, bytes: &[u8], other: &mut impl Sink) {
         let known = self.tokens.pos().saturating_sub(offset).min(bytes.len() as u64);
         for piece in bytes[known as usize..].chunks(PIECE) {
             let cut = memchr::memrchr(b'\n', piece).map_or(0, |n| n + 1);
-            self.tokens.feed(&piece[..cut], &mut self.track);
+            self.tokens.feed(&piece[..cut], &mut Both(&mut self.track, other));
             self.checkpoint();
-            self.tokens.feed(&piece[cut..], &mut self.track);
+            self.tokens.feed(&piece[cut..], &mut Both(&mut self.track, other));
             self.checkpoint();
         }
     }
@@ -200,6 +222,7 @@ impl Follower {
                 self.buf = Vec::new();
                 return Ok(CaughtUp::Exact);
             }
+            self.give_up();
             if self.attempt.is_none() {
                 self.consider();
             }
@@ -214,6 +237,54 @@ impl Follower {
                 }
                 return Ok(caught_up);
             }
+        }
+    }
+
+    /// What the last bytes draw over the last exact screen: near enough to look at while the
+    /// exact one takes too long. Places that they do not touch may be old.
+    pub fn glimpse(&mut self, file: &File) -> io::Result<Screen> {
+        let end = self.tokens.pos();
+        let latest = end.saturating_sub(GLIMPSE);
+        let near = self.checkpoints.iter().rev().find(|c| c.offset <= latest);
+        let (mut at, mut screen) = match near {
+            Some(near) => (near.offset, self.screen.over(&near.modes, near.offset)),
+            None => (self.drawn, self.screen.copy()),
+        };
+        if end - at > GLIMPSE_MOST {
+            return Ok(screen);
+        }
+        for n in 0..=self.track.barriers.len() {
+            let resize = self.track.barriers.get(n).filter(|b| matches!(b.kind, Kind::Resize(..)));
+            let stop = match (resize, n == self.track.barriers.len()) {
+                (Some(resize), _) => resize.start,
+                (None, true) => end,
+                (None, false) => continue,
+            };
+            while at < stop {
+                let len = self.read(file, at, stop)?;
+                screen.process(&self.buf[..len]);
+                at += len as u64;
+            }
+            if let Some(Barrier { kind: Kind::Resize(cols, rows), .. }) = self.track.barriers.get(n)
+            {
+                screen.resize(*cols, *rows);
+            }
+        }
+        Ok(screen)
+    }
+
+    /// Drops a try, or the drawing of all, that output has left far behind.
+    fn give_up(&mut self) {
+        let end = self.tokens.pos();
+        let left = |since: u64, work: u64| end - since > 2 * work.max(SKIP_OVER);
+        if self.attempt.as_ref().is_some_and(|a| left(a.since, a.stop - a.from)) {
+            self.attempt = None;
+            self.suffix = SUFFIX;
+        }
+        let rest = self.draw_until.saturating_sub(self.drawn);
+        if rest > SKIP_OVER && left(self.draw_since, rest) {
+            self.draw_until = self.drawn;
+            self.suffix = SUFFIX;
         }
     }
 
@@ -280,10 +351,12 @@ impl Follower {
                     at: offset,
                     compare_at: offset + COMPARE_EVERY,
                     stop,
+                    since: self.tokens.pos(),
                 }));
             }
             _ => {
                 self.draw_until = stop;
+                self.draw_since = self.tokens.pos();
                 self.suffix = SUFFIX;
             }
         }
@@ -394,6 +467,18 @@ impl Track {
         }
         self.barriers.push_back(Barrier { start: at.start, end: at.end, kind });
     }
+}
+
+/// Receives nothing.
+struct Nobody;
+
+impl Sink for Nobody {
+    fn text(&mut self, _: &[u8]) {}
+    fn control(&mut self, _: u8) {}
+    fn esc(&mut self, _: &[u8], _: u8, _: Span) {}
+    fn csi(&mut self, _: &[u8], _: u8, _: Span) {}
+    fn osc(&mut self, _: &[u8], _: bool, _: bool) {}
+    fn dcs(&mut self, _: &[u8], _: bool) {}
 }
 
 impl Sink for Track {

@@ -265,16 +265,15 @@ impl Modes {
         let mut plain = raw.len() < 64;
         let mut parts = raw.split(|b| *b == b';');
         while let Some(part) = parts.next() {
-            let mut subs = part.split(|b| *b == b':').map(|d| number(d).unwrap_or(0));
-            let code = subs.next().unwrap_or(0);
-            let with_subs = part.contains(&b':');
+            let (code, with_subs) = code(part);
+            let subs = || part.split(|b| *b == b':').skip(1).map(|d| number(d).unwrap_or(0));
             plain &= !with_subs;
             match code {
                 0 => *pen = Pen::default(),
                 1 => (pen.bold, pen.dim) = (true, false),
                 2 => (pen.bold, pen.dim) = (false, true),
                 3 => pen.italic = true,
-                4 => pen.underline = !with_subs || subs.next() != Some(0),
+                4 => pen.underline = !with_subs || subs().next() != Some(0),
                 7 => pen.inverse = true,
                 21 => {
                     pen.underline = true;
@@ -292,7 +291,7 @@ impl Modes {
                 100..=107 => pen.bg = Color::Indexed((code - 92) as u8),
                 38 | 48 | 58 => {
                     let color = if with_subs {
-                        let list: Vec<u16> = subs.take(6).collect();
+                        let list: Vec<u16> = subs().take(6).collect();
                         sub_color(&list)
                     } else {
                         let mut next = || parts.next().map(|d| number(d).unwrap_or(0));
@@ -362,6 +361,18 @@ impl Modes {
         out.push(if self.shifted { '\x0e' } else { '\x0f' });
         out
     }
+}
+
+/// The number before the first colon, 0 for none, and whether there is a colon.
+fn code(part: &[u8]) -> (u16, bool) {
+    let mut code = 0u16;
+    for &byte in part {
+        if byte == b':' {
+            return (code, true);
+        }
+        code = code.saturating_mul(10).saturating_add(u16::from(byte.wrapping_sub(b'0')));
+    }
+    (code, false)
 }
 
 /// Digits and separators only: no private marker, no intermediate.

@@ -68,7 +68,7 @@ pub struct Scanner {
     core: Core,
 }
 
-struct Core {
+pub(super) struct Core {
     cols: u16,
     rows: u16,
     dark: bool,
@@ -96,6 +96,16 @@ impl Scanner {
     /// All that `bytes` completed, in order.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Seen> {
         self.tokens.feed(bytes, &mut self.core);
+        std::mem::take(&mut self.core.out)
+    }
+
+    /// For a tokenizer that others share; [`Self::taken`] then has what it saw. Not to be
+    /// mixed with [`Self::feed`].
+    pub(super) fn sink(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    pub(super) fn taken(&mut self) -> Vec<Seen> {
         std::mem::take(&mut self.core.out)
     }
 

@@ -42,6 +42,41 @@ pub trait Sink {
     fn dcs(&mut self, payload: &[u8], truncated: bool);
 }
 
+/// Two receivers of the same tokens, so that the bytes are looked at once.
+pub struct Both<'a, A, B>(pub &'a mut A, pub &'a mut B);
+
+impl<A: Sink, B: Sink> Sink for Both<'_, A, B> {
+    fn text(&mut self, bytes: &[u8]) {
+        self.0.text(bytes);
+        self.1.text(bytes);
+    }
+
+    fn control(&mut self, byte: u8) {
+        self.0.control(byte);
+        self.1.control(byte);
+    }
+
+    fn esc(&mut self, intermediates: &[u8], last: u8, at: Span) {
+        self.0.esc(intermediates, last, at);
+        self.1.esc(intermediates, last, at);
+    }
+
+    fn csi(&mut self, params: &[u8], last: u8, at: Span) {
+        self.0.csi(params, last, at);
+        self.1.csi(params, last, at);
+    }
+
+    fn osc(&mut self, payload: &[u8], bel: bool, truncated: bool) {
+        self.0.osc(payload, bel, truncated);
+        self.1.osc(payload, bel, truncated);
+    }
+
+    fn dcs(&mut self, payload: &[u8], truncated: bool) {
+        self.0.dcs(payload, truncated);
+        self.1.dcs(payload, truncated);
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Ground,
@@ -289,12 +324,17 @@ pub fn params(bytes: &[u8]) -> impl Iterator<Item = Option<u16>> + '_ {
 
 /// A decimal number, stopping at 65535; `None` for no digits or anything else in it.
 pub fn number(digits: &[u8]) -> Option<u16> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() {
         return None;
     }
-    let value = digits
-        .iter()
-        .fold(0u32, |sum, b| (sum * 10 + u32::from(b - b'0')).min(u32::from(u16::MAX)));
+    let mut value = 0u32;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = (value * 10 + u32::from(digit)).min(u32::from(u16::MAX));
+    }
     u16::try_from(value).ok()
 }
 

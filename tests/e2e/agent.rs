@@ -122,3 +122,27 @@ fn a_cleared_environment_still_gives_an_agent_what_it_needs() {
     assert_eq!(value("OPENAI_BASE_URL"), format!("{}/v1", value("ANTHROPIC_BASE_URL")));
     assert_eq!(value("ANTHROPIC_API_KEY"), value("DASH_TOKEN"));
 }
+
+#[test]
+fn agents_have_the_users_limit_of_open_files() {
+    let world = World::new();
+    // Below what the core raises its own to; also after a core that a keeper started.
+    let mut first = std::process::Command::new("sh");
+    let line = "ulimit -Sn 321; exec \"$0\" swarm create --agents 1 -- sleep 604";
+    first.args(["-c", line, env!("CARGO_BIN_EXE_dash")]);
+    first.env_clear().envs(world.environment()).current_dir(&world.work);
+    assert_eq!(world.run(first, b"", crate::wait::LIMIT).code, 0);
+    let limit = || {
+        let (id, code) = world.create_and_wait(&["--agents", "1", "--", "sh", "-c", "ulimit -Sn"]);
+        assert_eq!(code, 0);
+        String::from_utf8(world.raw_log(&world.only_agent(&id))).unwrap()
+    };
+    assert_eq!(limit().trim(), "321");
+    world.kill_core();
+    crate::wait::eventually("a core that a keeper started", || {
+        let mut command = world.command(&["health"]);
+        command.env("DASH_AGENT", "ag-01");
+        (world.run(command, b"", crate::wait::LIMIT).code == 0).then_some(())
+    });
+    assert_eq!(limit().trim(), "321");
+}
