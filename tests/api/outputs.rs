@@ -14,6 +14,9 @@ fn world() -> (World, String) {
     (world, swarm)
 }
 
+/// Command, whether it answers with a list, words of the readable form, keys of JSON.
+type Row<'a> = (&'a [&'a str], bool, &'a [&'a str], &'a [&'a str]);
+
 fn keys(value: &Value, keys: &[&str], what: &str) {
     for key in keys {
         assert!(value.get(key).is_some(), "{what} has no {key}: {value:#}");
@@ -25,8 +28,7 @@ fn every_list_and_row_is_readable_and_json() {
     let (world, swarm) = world();
     let agents = world.agents_of(&swarm);
     let (first, s) = (agents[0].as_str(), swarm.as_str());
-    // Command, whether it answers with a list, words of the readable form, keys of JSON.
-    let table: &[(&[&str], bool, &[&str], &[&str])] = &[
+    let table: &[Row<'_>] = &[
         (
             &["swarm", "list"],
             true,
