@@ -97,6 +97,24 @@ pub fn is_merged(dir: &Path, branch: &str) -> Vec<String> {
     git(dir, &["merge-base", "--is-ancestor", &format!("refs/heads/{branch}"), "HEAD"])
 }
 
+/// In the worktree: prints ignored files, which no commit holds, NUL between them.
+pub fn ignored(worktree: &Path) -> Vec<String> {
+    git(worktree, &["ls-files", "-z", "--others", "--ignored", "--exclude-standard"])
+}
+
+/// In the worktree: prints every commit that its HEAD has stood at.
+pub fn stations(worktree: &Path) -> Vec<String> {
+    git(worktree, &["reflog", "show", "--format=%H", "HEAD"])
+}
+
+/// Prints one of `commits` that no branch, tag or remote reaches; nothing if all are safe.
+pub fn unreachable(dir: &Path, commits: &[&str]) -> Vec<String> {
+    let mut args = vec!["rev-list", "--max-count=1"];
+    args.extend(commits);
+    args.extend(["--not", "--branches", "--tags", "--remotes"]);
+    git(dir, &args)
+}
+
 /// Removes a worktree; fails if anything in it is not committed.
 pub fn remove(dir: &Path, worktree: &Path) -> Vec<String> {
     git(dir, &["worktree", "remove", "--", &path(worktree)])

@@ -11,7 +11,7 @@ use crate::{
     },
     protocol::{
         keeper::ScreenDump,
-        rest::{Change, DoctorReport, InputBody, NewItem, Shutdown},
+        rest::{Change, DoctorReport, InputBody, NewItem, Removed, Shutdown},
     },
 };
 
@@ -54,7 +54,7 @@ impl Client {
         self.patch(&swarm_path(swarm), &change).await
     }
 
-    pub async fn remove_swarm(&self, swarm: &str) -> Result<()> {
+    pub async fn remove_swarm(&self, swarm: &str) -> Result<Removed> {
         self.delete(&swarm_path(swarm)).await
     }
 

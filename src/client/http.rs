@@ -105,8 +105,8 @@ impl Client {
         json(self.request(Method::PATCH, path, Some(encode(body)?)).await?).await
     }
 
-    pub async fn delete(&self, path: &str) -> Result<()> {
-        self.request(Method::DELETE, path, None).await.map(drop)
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        json(self.request(Method::DELETE, path, None).await?).await
     }
 
     /// A request whose answer is read piece by piece.

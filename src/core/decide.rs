@@ -100,11 +100,10 @@ pub enum Effect {
         at: Stamp,
         timer: Timer,
     },
-    /// Recordings and clean, merged worktrees of removed attempts.
+    /// Recordings of removed attempts.
     Forget {
         agents: Vec<AgentId>,
         attempts: Vec<AttemptId>,
-        worktrees: Vec<super::state::Worktree>,
     },
 }
 

@@ -260,14 +260,11 @@ fn remove(state: &State, swarm: &Swarm) -> Result<Decision, Refusal> {
             .hinted(format!("dash swarm stop {}", swarm.name)));
     }
     let of_swarm = state.attempts.values().filter(|attempt| attempt.swarm == swarm.id);
-    let worktrees =
-        swarm.agents.iter().filter_map(|id| state.agents.get(id)?.worktree.clone()).collect();
     Ok(Decision {
         events: vec![Draft::swarm(&swarm.id, Event::SwarmRemoved)],
         effects: vec![Effect::Forget {
             agents: swarm.agents.clone(),
             attempts: of_swarm.map(|attempt| attempt.id.clone()).collect(),
-            worktrees,
         }],
         reply: Some(Reply::Done),
     })

@@ -5,7 +5,7 @@
 //! GET  /v1/doctor                                 DoctorReport
 //! POST /v1/shutdown                               Shutdown → 202
 //! GET  /v1/swarms            POST (SwarmSpec) → 201 SwarmInfo
-//! GET  /v1/swarms/{id}       PATCH (Change)   DELETE → 204    ?wait=SECONDS on GET: until it is over
+//! GET  /v1/swarms/{id}       PATCH (Change)   DELETE → Removed    ?wait=SECONDS on GET: until it is over
 //! GET  /v1/swarms/{id}/results                    SwarmResults
 //! GET  /v1/agents?swarm=     POST (AgentSpec) → 201 AgentInfo
 //! GET  /v1/agents/{id}       PATCH (Change)                   ?wait=SECONDS on GET: until it is over
@@ -110,6 +110,19 @@ pub struct InputBody {
     /// Key names such as `C-c`, `Up`, `F5`, `Escape`.
     pub keys: Vec<String>,
     pub enter: bool,
+}
+
+/// `DELETE` of a swarm: the worktrees that were not deleted, since they hold work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    pub kept: Vec<KeptWorktree>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptWorktree {
+    pub path: PathBuf,
+    pub branch: String,
+    pub why: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use super::{
     journal::Journal,
     launch::new_token,
     log::{LogFormat, LogStream},
-    outcome,
+    outcome, worktree,
     world::{Order, Shared, leaving},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     },
     protocol::{
         keeper::ScreenDump,
-        rest::{DoctorReport, InputBody, Size, Ticket},
+        rest::{DoctorReport, InputBody, Removed, Size, Ticket},
         stream::{Gauge, Snapshot},
     },
     term::keys,
@@ -211,6 +211,26 @@ impl Handle {
     /// When the request is refused.
     pub async fn change(&self, command: Command) -> Result<(), Refusal> {
         self.request(command, Vec::new()).await.map(|_| ())
+    }
+
+    /// Forgets a swarm that is over. Worktrees that hold work stay, and are named.
+    ///
+    /// # Errors
+    /// When the request is refused.
+    pub async fn remove_swarm(&self, swarm: SwarmId) -> Result<Removed, Refusal> {
+        let of = swarm.clone();
+        let trees = self.world.read(move |state| {
+            let agents = state.swarms.get(&of).into_iter().flat_map(|swarm| &swarm.agents);
+            let trees = agents.filter_map(|id| state.agents.get(id)?.worktree.clone());
+            trees.collect::<Vec<_>>()
+        });
+        let trees = trees.await?;
+        self.change(Command::RemoveSwarm { swarm }).await?;
+        let mut removed = Removed::default();
+        for tree in &trees {
+            removed.kept.extend(worktree::forget(tree).await);
+        }
+        Ok(removed)
     }
 
     /// The attempt `number` of an agent, or its latest.

@@ -29,6 +29,8 @@ pub use handle::{Handle, Subscription};
 pub use log::LogFormat;
 pub use world::AgentListener;
 
+pub use crate::sandbox::is_agent;
+
 use crate::{
     agents::Catalog,
     config::{Config, Instance},
@@ -177,7 +179,7 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                     }
                 });
             }
-            Effect::Forget { agents, attempts, worktrees } => {
+            Effect::Forget { agents, attempts } => {
                 world.gauges.forget(|agent| agents.contains(agent));
                 let world = world.clone();
                 tokio::spawn(async move {
@@ -186,9 +188,6 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                         if let Err(error) = tokio::fs::remove_dir_all(&dir).await {
                             tracing::warn!(%error, path = %dir.display(), "not removed");
                         }
-                    }
-                    for tree in &worktrees {
-                        worktree::forget(tree).await;
                     }
                 });
             }

@@ -6,6 +6,7 @@ use crate::{
     agents::worktree as git,
     core::Worktree,
     model::{FileChange, SwarmId},
+    protocol::rest::KeptWorktree,
 };
 use anyhow::{Context, bail};
 use std::{
@@ -113,27 +114,45 @@ pub async fn changes(plan: &Plan) -> Option<Vec<FileChange>> {
     Some(git::changes(diff, &git::parse_status(&status.stdout), count))
 }
 
-/// Removes worktree and branch where all work is committed and merged into the branch that
-/// the repository has checked out; keeps everything else and says so in the log.
-pub async fn forget(tree: &Worktree) {
+/// Removes worktree and branch where everything in them is committed and in the branch that
+/// the repository has checked out. Anything else is kept, and the answer says why.
+pub async fn forget(tree: &Worktree) -> Option<KeptWorktree> {
     let _turn = turn().lock().await;
-    // The repository itself: the worktree's own directory is about to go.
-    let Ok(common) = ask(&git::common_dir(&tree.path)).await else { return };
-    let repository = Path::new(&common).parent().unwrap_or(Path::new("/"));
-    let merged = match run(&git::is_merged(repository, &tree.branch)).await {
-        Ok(output) => output.status.success(),
-        Err(_) => false,
-    };
-    if !merged {
-        tracing::info!(branch = tree.branch, "kept: it holds work that is not merged");
-        return;
+    if !tree.path.exists() {
+        return None;
     }
-    if let Err(error) = ask(&git::remove(repository, &tree.path)).await {
-        tracing::info!(path = %tree.path.display(), %error, "kept: it holds uncommitted work");
-        return;
+    let why = match try_forget(tree).await {
+        Ok(None) => return None,
+        Ok(Some(why)) => why.to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    tracing::info!(path = %tree.path.display(), branch = tree.branch, why, "kept a worktree");
+    Some(KeptWorktree { path: tree.path.clone(), branch: tree.branch.clone(), why })
+}
+
+/// Why it has to be kept, if it has.
+async fn try_forget(tree: &Worktree) -> anyhow::Result<Option<&'static str>> {
+    // The repository itself: the worktree's own directory is about to go.
+    let common = ask(&git::common_dir(&tree.path)).await?;
+    let repository = Path::new(&common).parent().unwrap_or(Path::new("/"));
+    if !run(&git::is_merged(repository, &tree.branch)).await?.status.success() {
+        return Ok(Some("its branch is not merged"));
+    }
+    // Commits made on no branch at all are reached by nothing but this worktree's own log.
+    let stations = ask(&git::stations(&tree.path)).await?;
+    let stations: Vec<&str> = stations.lines().collect();
+    if !stations.is_empty() && !ask(&git::unreachable(repository, &stations)).await?.is_empty() {
+        return Ok(Some("it holds commits that no branch holds"));
+    }
+    if !ask(&git::ignored(&tree.path)).await?.is_empty() {
+        return Ok(Some("it holds ignored files"));
+    }
+    if !run(&git::remove(repository, &tree.path)).await?.status.success() {
+        return Ok(Some("it holds uncommitted work"));
     }
     if let Ok(tip) = ask(&git::tip(repository, &tree.branch)).await {
         // The branch may have moved on since: then git refuses, and that is right.
         let _ = run(&git::delete_branch(repository, &tree.branch, &tip)).await;
     }
+    Ok(None)
 }

@@ -22,6 +22,8 @@ use tokio::sync::{Notify, mpsc};
 pub enum Caller {
     Admin,
     Agent(AgentId),
+    /// An agent that came by the admin socket instead of its own.
+    Stranger,
 }
 
 /// What a client asked the core's life to do.
@@ -81,10 +83,16 @@ pub async fn rights(State(served): State<Served>, request: Request, next: Next) 
             let own = path.strip_prefix("/v1/agents/").is_some_and(|name| name == agent.as_str());
             request.method() == Method::GET && (own || path == "/v1/health")
         }
+        Caller::Stranger => false,
     };
     if allowed {
         return next.run(request).await;
     }
-    let why = "from inside an agent this build serves its own row and the core's health only";
+    let why = match &served.caller {
+        Caller::Stranger => "this socket is not for agents: use $DASH_SOCKET",
+        Caller::Admin | Caller::Agent(_) => {
+            "from inside an agent this build serves its own row and the core's health only"
+        }
+    };
     Refused(Refusal::new(RefusalCode::Forbidden, why)).into_response()
 }

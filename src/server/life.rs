@@ -39,6 +39,8 @@ use tokio::{
 const STOP_WITHIN: Duration = Duration::from_secs(60);
 /// Longer than this only another core holds the instance's lock.
 const LOCK_WITHIN: Duration = Duration::from_millis(300);
+/// Time for a second Ctrl-C.
+const AGAIN_WITHIN: Duration = Duration::from_secs(2);
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
@@ -193,6 +195,7 @@ async fn live(
         started: Instant::now(),
     };
     let admin = router(served.clone());
+    let stranger = router(Served { caller: Caller::Stranger, ..served.clone() });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // Job control is not for a core: a closed terminal leaves the agents running too.
@@ -201,7 +204,10 @@ async fn live(
     let leave = loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => serve(stream, admin.clone(), clients.clone()),
+                Ok((stream, _)) => {
+                    let router = if is_agent(&stream) { &stranger } else { &admin };
+                    serve(stream, router.clone(), clients.clone());
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     // Out of descriptors: give those that are open time to close.
@@ -215,7 +221,7 @@ async fn live(
             }
             wish = told.recv() => break wish.unwrap_or(Leave::Alone),
             _ = terminate.recv() => break Leave::Alone,
-            _ = interrupt.recv() => break Leave::Alone,
+            _ = interrupt.recv() => break once_more(&handle, &mut interrupt, foreground).await,
             _ = hangup.recv() => break Leave::Alone,
             () = idle(&handle, &clients, idle_exit), if !foreground => break Leave::Alone,
         }
@@ -225,15 +231,7 @@ async fn live(
     } else if handle.running() > 0 {
         tracing::info!(agents = handle.running(), "leaving; the agents run on");
     }
-    tokio::select! {
-        () = running.leave() => {}
-        _ = interrupt.recv() => {
-            tracing::warn!("interrupted again: stopping the agents");
-            if handle.change(Command::StopAll).await.is_ok() {
-                stop_agents(&handle, &mut interrupt).await;
-            }
-        }
-    }
+    running.leave().await;
     // Still under the lock: nobody else has bound it.
     if let Err(error) = fs::remove_file(&socket) {
         tracing::warn!(%error, "the socket stays behind");
@@ -264,6 +262,35 @@ async fn idle(handle: &Handle, clients: &Clients, after: Duration) {
             }
         }
     }
+}
+
+/// After a first Ctrl-C there is time for a second, which stops the agents too.
+async fn once_more(
+    handle: &Handle,
+    interrupt: &mut tokio::signal::unix::Signal,
+    foreground: bool,
+) -> Leave {
+    if !foreground || handle.running() == 0 {
+        return Leave::Alone;
+    }
+    let (agents, seconds) = (handle.running(), AGAIN_WITHIN.as_secs());
+    tracing::info!(agents, "leaving; Ctrl-C again within {seconds} s stops the agents too");
+    tokio::select! {
+        _ = interrupt.recv() => match handle.change(Command::StopAll).await {
+            Ok(()) => Leave::WithAgents,
+            Err(refusal) => {
+                tracing::error!(%refusal, "the agents run on");
+                Leave::Alone
+            }
+        },
+        () = tokio::time::sleep(AGAIN_WITHIN) => Leave::Alone,
+    }
+}
+
+/// Asked by the peer's pid as the kernel tells it: who cannot be resolved counts as one.
+fn is_agent(stream: &tokio::net::UnixStream) -> bool {
+    let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    pid.is_none_or(runtime::is_agent)
 }
 
 async fn stop_agents(handle: &Handle, interrupt: &mut tokio::signal::unix::Signal) {

@@ -9,7 +9,7 @@ use crate::{
         AgentState, Command, Item, Refusal, RefusalCode, SwarmId, SwarmInfo, SwarmResults,
         SwarmSpec,
     },
-    protocol::rest::{Change, NewItem},
+    protocol::rest::{Change, NewItem, Removed},
     runtime::Handle,
 };
 use axum::{
@@ -114,10 +114,12 @@ pub async fn change(
     Ok(Json(served.handle.swarm(&swarm).await?))
 }
 
-pub async fn remove(State(served): State<Served>, Path(name): Path<String>) -> Answer<StatusCode> {
+pub async fn remove(
+    State(served): State<Served>,
+    Path(name): Path<String>,
+) -> Answer<Json<Removed>> {
     let swarm = served.handle.swarm_id(&name).await?;
-    served.handle.change(Command::RemoveSwarm { swarm }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Json(served.handle.remove_swarm(swarm).await?))
 }
 
 pub async fn results(

@@ -5,7 +5,7 @@ use super::super::{
     context::Context,
     failure::{Code, Done, Failure},
 };
-use crate::client::Client;
+use crate::{client::Client, protocol::rest::KeptWorktree};
 use clap::Args;
 
 /// Which swarms: one or more by id or name, or all.
@@ -76,9 +76,12 @@ impl Remove {
         let client = context.client().await?;
         let names = self.which.names(&client, true).await?;
         for name in &names {
-            client.remove_swarm(name).await?;
+            let removed = client.remove_swarm(name).await?;
             if !self.json.json {
                 context.line(format!("{name} removed"))?;
+            }
+            for KeptWorktree { path, branch, why } in removed.kept {
+                context.note(format!("kept {} ({branch}): {why}", path.display()));
             }
         }
         if self.json.json {
