@@ -221,6 +221,50 @@ fn it_follows_while_the_file_grows() {
     assert_eq!(follower.screen().dump(), plain(&bytes, &[]).dump());
 }
 
+/// In pieces of 50 kB, with one step of following for each; the drawn file and the follower.
+fn followed(bytes: &[u8]) -> (File, Follower) {
+    let mut file = tempfile::tempfile().unwrap();
+    let mut follower = Follower::new(40, 10, 20);
+    for (n, chunk) in bytes.chunks(50_000).enumerate() {
+        file.write_all(chunk).unwrap();
+        follower.wrote((n * 50_000) as u64, chunk);
+        follower.catch_up(&file, NOW).unwrap();
+    }
+    (file, follower)
+}
+
+#[test]
+fn a_glimpse_shows_the_end_of_what_cannot_be_skipped() {
+    // The first line is never touched again, so the flood leaves the exact screen behind.
+    let mut bytes = b"kept\r\n".to_vec();
+    for n in 0..200_000 {
+        let _ = write!(bytes, "\x1b[5;1H\x1b[3{}m{n}\x1b[0m\r\n", n % 8);
+    }
+    let (file, mut follower) = followed(&bytes);
+    assert!(follower.behind() > 1_000_000, "{} bytes behind", follower.behind());
+    let exact = plain(&bytes, &[]).dump();
+    assert_eq!(follower.glimpse(&file).unwrap().dump(), exact);
+    while follower.catch_up(&file, NOW).unwrap() == CaughtUp::More {}
+    assert_eq!(follower.screen().dump(), exact);
+    assert_eq!(follower.glimpse(&file).unwrap().dump(), exact);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #[test]
+    fn following_a_flood_ends_exact(
+        seed in any::<u64>(),
+        mix in prop_oneof![Just([1, 1, 1, 1]), Just([0, 0, 40, 1]), Just([0, 0, 0, 1])],
+        len in 300_000usize..900_000,
+    ) {
+        let bytes = stream(seed, len, mix);
+        let (file, mut follower) = followed(&bytes);
+        follower.glimpse(&file).unwrap();
+        while follower.catch_up(&file, NOW).unwrap() == CaughtUp::More {}
+        prop_assert_eq!(follower.screen().dump(), plain(&bytes, &[]).dump());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]

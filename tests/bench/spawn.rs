@@ -7,31 +7,62 @@ use crate::{
     world::World,
 };
 use std::{
+    collections::HashSet,
+    ffi::OsString,
     fs,
+    path::Path,
     time::{Duration, Instant},
 };
 
-/// How many processes are `sleep SECONDS` right now. Only names are looked at until one
-/// fits: this runs while the clock does.
-fn sleepers(seconds: &str) -> usize {
-    let wanted = format!("sleep\0{seconds}\0");
-    let Ok(entries) = fs::read_dir("/proc") else { return 0 };
-    let is_one = |entry: &fs::DirEntry| {
-        let comm = fs::read(entry.path().join("comm")).unwrap_or_default();
-        comm == b"sleep\n"
-            && fs::read(entry.path().join("cmdline")).unwrap_or_default() == wanted.as_bytes()
-    };
-    let of_process =
-        |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit();
-    entries.flatten().filter(of_process).filter(|entry| is_one(entry)).count()
+/// Watches for processes that are `sleep SECONDS`. It runs while the clock does and takes
+/// CPU from what it measures, so it looks only at processes that are new and not yet
+/// counted, and rests three times as long as it looked.
+struct Sleepers {
+    wanted: String,
+    /// Running before the clock did.
+    old: HashSet<OsString>,
+    found: HashSet<OsString>,
 }
 
-fn until_sleeping(seconds: &str, count: usize) {
-    let begun = Instant::now();
-    while sleepers(seconds) < count {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{} of {count}", sleepers(seconds));
-        std::thread::park_timeout(Duration::from_millis(1));
+impl Sleepers {
+    fn new(seconds: &str) -> Self {
+        let old = processes().collect();
+        Self { wanted: format!("sleep\0{seconds}\0"), old, found: HashSet::new() }
     }
+
+    fn look(&mut self) {
+        for pid in processes() {
+            if self.old.contains(&pid) || self.found.contains(&pid) {
+                continue;
+            }
+            let of = |name: &str| fs::read(Path::new("/proc").join(&pid).join(name));
+            if of("comm").is_ok_and(|comm| comm == b"sleep\n")
+                && of("cmdline").is_ok_and(|line| line == self.wanted.as_bytes())
+            {
+                self.found.insert(pid);
+            }
+        }
+    }
+
+    fn until(&mut self, count: usize) {
+        let begun = Instant::now();
+        loop {
+            let look = Instant::now();
+            self.look();
+            if self.found.len() >= count {
+                return;
+            }
+            let many = self.found.len();
+            assert!(begun.elapsed() < Duration::from_secs(60), "{many} of {count}");
+            std::thread::park_timeout((look.elapsed() * 3).max(Duration::from_millis(1)));
+        }
+    }
+}
+
+fn processes() -> impl Iterator<Item = OsString> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    names.filter(|name| name.as_encoded_bytes()[0].is_ascii_digit())
 }
 
 pub fn measure(options: &Options, table: &mut Table) {
@@ -64,12 +95,13 @@ fn dash_once(count: usize, warm: bool, seconds: &str) -> Duration {
         world.ok(&["swarm", "list"]);
     }
     let number = count.to_string();
+    let mut sleepers = Sleepers::new(seconds);
     let begun = Instant::now();
     let mut command =
         world.command(&["swarm", "create", "--agents", &number, "--", "sleep", seconds]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    until_sleeping(seconds, count);
+    sleepers.until(count);
     let taken = begun.elapsed();
     drop(world);
     taken
@@ -85,8 +117,9 @@ fn tmux_once(count: usize, warm: bool, seconds: &str) -> Duration {
         args.extend([";", "new-window", "-d"].map(str::to_owned));
         args.extend(sleep.clone());
     }
+    let mut sleepers = Sleepers::new(seconds);
     let begun = Instant::now();
     tmux.run(&args);
-    until_sleeping(seconds, count);
+    sleepers.until(count);
     begun.elapsed()
 }
