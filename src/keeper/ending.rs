@@ -3,7 +3,7 @@
 
 use super::birth::put;
 use super::child::{Child, News};
-use super::conn::Role;
+use super::conn::{Conn, Role};
 use super::kill;
 use super::run::{Keeper, Phase, Stopping, now};
 use crate::model::Exit;
@@ -188,7 +188,10 @@ impl Keeper {
     /// True once nobody must be waited for.
     pub fn may_leave(&self, at: Instant) -> bool {
         let Phase::Leaving { fact, since } = self.phase else { return false };
-        let core_waits = self.core().is_some() && self.acked < fact && at < since + FAREWELL;
+        let known = self.core().is_some() && self.acked < fact;
+        // The core that launched us may not have come to its first word yet.
+        let may_be = |conn: &Conn| matches!(conn.role, Role::New { .. }) && !conn.dead;
+        let core_waits = at < since + FAREWELL && (known || self.conns.iter().any(may_be));
         let viewer_waits = at < since + LAST_BYTES
             && self
                 .conns
