@@ -82,8 +82,7 @@ pub struct Variables(BTreeMap<String, String>);
 impl Variables {
     /// The core's own, without keys and agents' variables.
     pub fn inherited(core: &[(String, String)]) -> Self {
-        let hidden = |name: &str| any(OWN, name) || any(KEYS, name);
-        Self(core.iter().filter(|(name, _)| !hidden(name)).cloned().collect())
+        Self(core.iter().filter(|(name, _)| !is_private_variable(name)).cloned().collect())
     }
 
     /// Only what [`KEPT`] and `keep` let through, and directories of the attempt's own.
@@ -147,6 +146,11 @@ impl Variables {
     pub fn into_list(self) -> Vec<(String, String)> {
         self.0.into_iter().collect()
     }
+}
+
+/// True for the variables of agents, providers and Dash itself, which no agent inherits.
+pub fn is_private_variable(name: &str) -> bool {
+    any(OWN, name) || any(KEYS, name)
 }
 
 fn any(patterns: &[&str], name: &str) -> bool {

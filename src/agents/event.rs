@@ -77,7 +77,7 @@ impl EventRule {
     }
 
     pub fn error(&self, event: &Value) -> Option<String> {
-        self.error.iter().find_map(|pointer| pointer.text(event))
+        self.error.iter().find_map(|pointer| pointer.text(event)).map(plain)
     }
 
     pub fn session(&self, event: &Value) -> Option<String> {
@@ -106,6 +106,16 @@ impl EventRule {
     }
 }
 
+/// Agents pass a provider's whole answer on as their error: its message says it all.
+fn plain(error: String) -> String {
+    let message = || {
+        let body: Value = serde_json::from_str(error.trim()).ok()?;
+        let message = body.pointer("/error/message").or_else(|| body.pointer("/message"))?;
+        message.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned)
+    };
+    message().unwrap_or(error)
+}
+
 impl Usage {
     fn new(part: &UsagePart) -> Result<Self, Wrong> {
         Ok(Self {
@@ -128,5 +138,22 @@ impl Usage {
         let [input, output, cache_read, cache_write] = parts.map(Option::unwrap_or_default);
         let cached = if self.input_includes_cache { cache_read + cache_write } else { 0 };
         Some(Tokens { input: input.saturating_sub(cached), output, cache_read, cache_write })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_answer_that_is_passed_on_the_message_counts() {
+        for (given, expected) in [
+            (r#"{"error":{"code":null,"message":"no such task"}}"#, "no such task"),
+            (r#"{"message":"short"}"#, "short"),
+            (r#"{"error":{"message":" "}}"#, r#"{"error":{"message":" "}}"#),
+            ("exit 3", "exit 3"),
+        ] {
+            assert_eq!(plain(given.to_owned()), expected);
+        }
     }
 }

@@ -7,8 +7,10 @@ use super::{
     format::duration,
     gone,
 };
+use crate::client::Client;
 use clap::{Args, Subcommand};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 #[derive(Debug, Subcommand)]
 pub enum CoreCommand {
@@ -67,8 +69,13 @@ impl Status {
     }
 }
 
-/// How long a core may take to stop its agents and leave.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a core may take to stop its agents and leave: what the core itself gives them,
+/// and a little.
+const PATIENCE: Duration = Duration::from_secs(65);
+/// A core that is busy with leaving may not answer any more.
+const ANSWER: Duration = Duration::from_millis(300);
+/// How often progress is told meanwhile.
+const TELL: Duration = Duration::from_secs(2);
 
 impl Stop {
     async fn run(self, context: &mut Context<'_>) -> Done {
@@ -76,15 +83,39 @@ impl Stop {
         let health = client.health().await?;
         let process = gone::Process::open(health.pid);
         client.shutdown(self.agents).await?;
-        if !process.wait(PATIENCE).await {
-            let message = format!("the core (pid {}) is still there after 30 s", health.pid);
-            return Err(Failure::error(message));
-        }
+        self.follow(context, &client, &process, health.pid).await?;
         let rest = match (self.agents, health.running) {
             (true, _) | (false, 0) => "",
             (false, _) => "; its agents go on",
         };
         context.line(format!("the core has left{rest}"))?;
         Ok(Code::Ok)
+    }
+
+    /// Waits for its end, and says now and then how many attempts it still waits for.
+    async fn follow(
+        &self,
+        context: &mut Context<'_>,
+        client: &Client,
+        process: &gone::Process,
+        pid: u32,
+    ) -> Result<(), Failure> {
+        let began = Instant::now();
+        while !process.wait(TELL).await {
+            let waited = began.elapsed();
+            if waited >= PATIENCE {
+                let seconds = waited.as_secs();
+                let message = format!("the core (pid {pid}) is still there after {seconds} s");
+                return Err(Failure::error(message)
+                    .hinted("it says why in its log; `dash core status` names the directory"));
+            }
+            // It may be too far gone to answer.
+            let left = match timeout(ANSWER, client.health()).await {
+                Ok(Ok(health)) if self.agents => format!(": {} attempts left", health.running),
+                Ok(Ok(_) | Err(_)) | Err(_) => String::new(),
+            };
+            context.note(format!("waiting for the core to leave{left}"));
+        }
+        Ok(())
     }
 }

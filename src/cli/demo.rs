@@ -5,7 +5,8 @@
 use super::{
     args::Json,
     context::Context,
-    failure::{Done, Failure},
+    failure::{Code, Done, Failure},
+    format,
     gone::Process,
     open,
     progress::Progress,
@@ -14,10 +15,11 @@ use super::{
 use crate::{
     client::{Client, Target},
     config::Instance,
-    model::{AdapterShare, SwarmResults, SwarmSpec},
+    model::{AdapterShare, SwarmSpec},
     tui::TuiOptions,
 };
 use clap::Args;
+use futures_util::future::select_all;
 use std::{
     fs::DirBuilder,
     io,
@@ -25,7 +27,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -38,52 +40,133 @@ pub struct Demo {
     json: Json,
 }
 
-/// How long core and agents may take to leave before they are made to.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long core and agents may take to leave: what a core gives its agents, and a little.
+const PATIENCE: Duration = Duration::from_secs(65);
+/// After so long a person is told what is waited for.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// The queue: files of a small project that does not exist.
+const ITEMS: [&str; 20] = [
+    "src/auth/mod.rs",
+    "src/auth/cookie.rs",
+    "src/auth/pass.rs",
+    "src/auth/scope.rs",
+    "src/auth/session.rs",
+    "src/auth/login.rs",
+    "src/auth/token.rs",
+    "src/auth/refresh.rs",
+    "src/auth/second.rs",
+    "src/auth/audit.rs",
+    "src/auth/oauth.rs",
+    "src/http/router.rs",
+    "src/http/limits.rs",
+    "src/http/headers.rs",
+    "src/http/errors.rs",
+    "src/store/users.rs",
+    "src/store/keys.rs",
+    "src/store/rows.rs",
+    "tests/login.rs",
+    "tests/token.rs",
+];
+const TASK: &str = "Refactor {item}: read it and its callers, keep the tests green, and report";
+/// Dealt out in turn; the simulated provider answers for all of them.
+const MODELS: [&str; 3] = ["claude-sonnet-4-5", "claude-opus-4-5", "claude-haiku-4-5"];
 
 impl Demo {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
+        // Before anything exists that a signal could leave behind.
+        let mut signals = Signals::watch()?;
         let home = Home::make()?;
         let target = home.target()?;
-        // From here on nothing returns before the house is empty again.
         let work = home.0.join("work");
-        let done = tokio::select! {
-            done = self.play(context, &target, &work) => done,
-            code = interrupted() => code,
+        // A start is never left half way: its core would be nobody's.
+        let done = match Client::connect(&target).await {
+            Ok(client) => tokio::select! {
+                done = self.play(context, &client, &target, &work) => done,
+                () = signals.next() => {
+                    Err(Failure::error("interrupted; the rehearsal is cleared away"))
+                }
+            },
+            Err(error) => Err(error.into()),
         };
-        let cleared = clear(&target, &home).await;
-        match (done, cleared) {
+        let cleared = clear(context, &target).await;
+        match (done, cleared.and_then(|()| home.remove())) {
             (Ok(_), Err(failure)) => Err(failure),
             (done, _) => done,
         }
     }
 
-    async fn play(&self, context: &mut Context<'_>, target: &Target, work: &Path) -> Done {
-        let client = Client::connect(target).await?;
+    async fn play(
+        &self,
+        context: &mut Context<'_>,
+        client: &Client,
+        target: &Target,
+        work: &Path,
+    ) -> Done {
         let swarm = client.create_swarm(&self.spec(work)).await?;
         let id = swarm.id.as_str();
         if self.json.json {
-            let results = watch(&client, id, &mut Progress::new(false), &mut io::sink()).await?;
-            return finish(context, &results, Report::Json);
+            let results =
+                until_over(client, id, &mut Progress::new(false), &mut io::sink()).await?;
+            finish(context, &results, Report::Json)?;
+            return Ok(Code::Ok);
         }
         if context.term.stdin && context.term.stdout {
-            let title = "rehearsal".to_owned();
-            let options = TuiOptions { title, ..TuiOptions::default() };
-            return open::open(context, target, options).await;
+            return self.screen(context, client, target, id).await;
         }
-        context.line(format!("{id}: {} agents rehearse on simulated models", self.agents))?;
+        let items = swarm.items.total;
+        context.line(format!(
+            "{} rehearses: {} agents, {items} items, simulated models (no money is spent)",
+            swarm.name, self.agents
+        ))?;
+        context.out.flush()?;
         let mut progress = Progress::new(false);
-        let results = watch(&client, id, &mut progress, &mut *context.out).await?;
+        let results = until_over(client, id, &mut progress, &mut *context.out).await?;
         context.line("")?;
-        finish(context, &results, Report::Table)
+        // A rehearsed failure is a rehearsal that went well.
+        finish(context, &results, Report::Table)?;
+        Ok(Code::Ok)
+    }
+
+    async fn screen(
+        &self,
+        context: &mut Context<'_>,
+        client: &Client,
+        target: &Target,
+        id: &str,
+    ) -> Done {
+        let options = TuiOptions { title: "rehearsal".to_owned(), ..TuiOptions::default() };
+        open::open(context, target, options).await?;
+        let swarm = client.swarm(id).await?;
+        let items = &swarm.items;
+        let line = if swarm.state.is_final() {
+            let took = swarm.ended_at.zip(swarm.started_at);
+            let took = took.map_or(String::new(), |(end, start)| {
+                format!(" in {}", format::duration(end.ms_since(start)))
+            });
+            format!(
+                "the rehearsal is over: {} of {} items done{took}, {} simulated",
+                items.done, items.total, swarm.cost_micros
+            )
+        } else {
+            format!(
+                "the rehearsal is stopped with {} of {} items done; nothing of it is left running",
+                items.done, items.total
+            )
+        };
+        context.line(line)?;
+        Ok(Code::Ok)
     }
 
     fn spec(&self, work: &Path) -> SwarmSpec {
         SwarmSpec {
-            name: "rehearsal".to_owned(),
-            task: "Rehearse part {index}: look around, write a note, report".to_owned(),
+            name: "refactor-auth".to_owned(),
+            task: TASK.to_owned(),
             agents: self.agents,
             adapters: vec![AdapterShare { adapter: "mini".to_owned(), count: Some(self.agents) }],
+            models: MODELS.map(str::to_owned).into(),
+            items: Some(items(self.agents)),
+            retries: 1,
             cwd: work.to_owned(),
             path: std::env::var("PATH").ok(),
             ..SwarmSpec::default()
@@ -91,50 +174,57 @@ impl Demo {
     }
 }
 
-async fn watch(
-    client: &Client,
-    swarm: &str,
-    progress: &mut Progress,
-    out: &mut dyn io::Write,
-) -> Result<SwarmResults, Failure> {
-    until_over(client, swarm, progress, out).await
+/// An item for each agent at least.
+fn items(agents: u32) -> Vec<String> {
+    let names = |round: usize| {
+        ITEMS.iter().map(move |item| match round {
+            0 => (*item).to_owned(),
+            n => format!("part{}/{item}", n + 1),
+        })
+    };
+    (0..).flat_map(names).take(ITEMS.len().max(agents as usize)).collect()
 }
 
-/// Resolves on Ctrl-C or SIGTERM, with the code that a shell expects less than the clean
-/// house it wants.
-async fn interrupted() -> Done {
-    let cannot = |error: io::Error| Failure::error(format!("cannot watch signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(cannot)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+/// What ends a rehearsal early. Once watched, none of them ends the process by itself.
+struct Signals(Vec<Signal>);
+
+impl Signals {
+    fn watch() -> Result<Self, Failure> {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let watched: io::Result<Vec<Signal>> = kinds.into_iter().map(signal).collect();
+        watched.map(Self).map_err(|error| Failure::error(format!("cannot watch signals: {error}")))
     }
-    Err(Failure::error("interrupted; the rehearsal was cleared away"))
+
+    async fn next(&mut self) {
+        let signals = self.0.iter_mut().map(|signal| Box::pin(signal.recv()));
+        select_all(signals).await;
+    }
 }
 
-/// Stops core and agents.
-async fn clear(target: &Target, home: &Home) -> Result<(), Failure> {
+/// Stops agents and core.
+async fn clear(context: &mut Context<'_>, target: &Target) -> Result<(), Failure> {
     let target = target.clone().never_start();
     // A core that never came up leaves nobody to stop.
     let Ok(client) = Client::connect(&target).await else { return Ok(()) };
     let Ok(health) = client.health().await else { return Ok(()) };
     let process = Process::open(health.pid);
     let asked = client.shutdown(true).await;
+    if asked.is_ok() && process.wait(SILENCE).await {
+        return Ok(());
+    }
+    context.note("stopping the agents of the rehearsal");
     if asked.is_err() || !process.wait(PATIENCE).await {
         process.kill();
         return Err(Failure::error(format!(
             "the rehearsal's core (pid {}) had to be killed; agents of it may be left ({})",
             health.pid,
-            home.0.display()
+            target.instance.state.display()
         )));
     }
     Ok(())
 }
 
-/// The demo's own directory, removed when dropped.
+/// The demo's own directory, removed at the end, and also when something fails.
 struct Home(PathBuf);
 
 impl Home {
@@ -153,6 +243,23 @@ impl Home {
             Failure::error(format!("{} cannot be made: {error}", dir.display()))
         })?;
         Ok(Self(dir))
+    }
+
+    /// Tries again for a while: a keeper may write its last words yet.
+    fn remove(self) -> Result<(), Failure> {
+        let mut tries = 0;
+        loop {
+            match std::fs::remove_dir_all(&self.0) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) if tries == 20 => {
+                    let dir = self.0.display();
+                    return Err(Failure::error(format!("{dir} stays behind: {error}")));
+                }
+                Ok(()) => return Ok(()),
+                Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            }
+            tries += 1;
+        }
     }
 
     fn target(&self) -> Result<Target, Failure> {

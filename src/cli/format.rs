@@ -100,18 +100,28 @@ pub fn fit(text: &str, width: usize) -> String {
 /// A table without rules: a heading, columns two blanks apart, figures to the right. The
 /// last column is cut at the terminal's edge.
 pub struct Table {
-    heads: Vec<(&'static str, bool)>,
+    heads: Vec<Head>,
     rows: Vec<Vec<(String, Style)>>,
 }
 
+struct Head {
+    text: &'static str,
+    /// A column of figures.
+    right: bool,
+    /// Left out where no row has anything in it.
+    optional: bool,
+}
+
 impl Table {
-    /// A head that begins with `>` stands over a column of figures.
+    /// A head that begins with `?` may be left out, one with `>` stands over figures, in
+    /// that order.
     pub fn new(heads: &[&'static str]) -> Self {
-        let heads = heads
-            .iter()
-            .map(|head| head.strip_prefix('>').map_or((*head, false), |rest| (rest, true)))
-            .collect();
-        Self { heads, rows: Vec::new() }
+        let head = |head: &&'static str| {
+            let (text, optional) = head.strip_prefix('?').map_or((*head, false), |h| (h, true));
+            let (text, right) = text.strip_prefix('>').map_or((text, false), |h| (h, true));
+            Head { text, right, optional }
+        };
+        Self { heads: heads.iter().map(head).collect(), rows: Vec::new() }
     }
 
     pub fn row<const N: usize>(&mut self, cells: [(String, Style); N]) {
@@ -119,17 +129,20 @@ impl Table {
     }
 
     pub fn render(&self, color: bool, width: Option<u16>) -> String {
-        let widths: Vec<usize> = (0..self.heads.len())
-            .map(|column| {
-                let cells = self.rows.iter().filter_map(|row| row.get(column));
-                cells.map(|(text, _)| text.width()).chain([self.heads[column].0.width()]).max()
-            })
-            .map(|most| most.unwrap_or(0))
+        let most = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|(text, _)| text.width()).max().unwrap_or(0)
+        };
+        // Columns that are shown, each with its width.
+        let columns: Vec<(usize, usize)> = (self.heads.iter().enumerate())
+            .map(|(column, head)| (column, head, most(column)))
+            .filter(|(_, head, most)| *most > 0 || !head.optional)
+            .map(|(column, head, most)| (column, most.max(head.text.width())))
             .collect();
-        let heads = self.heads.iter().map(|(head, _)| ((*head).to_owned(), BOLD)).collect();
+        let heads = self.heads.iter().map(|head| cell_in(head.text, BOLD)).collect();
         let mut out = String::new();
         for row in std::iter::once(&heads).chain(&self.rows) {
-            self.render_row(row, &widths, color, width, &mut out);
+            self.render_row(row, &columns, color, width, &mut out);
         }
         out
     }
@@ -137,35 +150,46 @@ impl Table {
     fn render_row(
         &self,
         row: &[(String, Style)],
-        widths: &[usize],
+        columns: &[(usize, usize)],
         color: bool,
         width: Option<u16>,
         out: &mut String,
     ) {
-        let last = row.len().saturating_sub(1);
+        let last = columns.last().map(|(column, _)| *column);
         let mut used = 0;
-        for (column, (text, style)) in row.iter().enumerate() {
-            let pad = widths[column].saturating_sub(text.width());
-            let right = self.heads[column].1;
+        for (column, wide) in columns {
+            let Some((text, style)) = row.get(*column) else { continue };
+            let pad = wide.saturating_sub(text.width());
+            let right = self.heads[*column].right;
             if right {
                 out.push_str(&" ".repeat(pad));
             }
+            let is_last = Some(*column) == last;
             let room = width.map(|width| usize::from(width).saturating_sub(used).max(8));
             let text = match room {
-                Some(room) if column == last => fit(text, room),
+                Some(room) if is_last => fit(text, room),
                 _ => text.clone(),
             };
             if !text.is_empty() {
                 out.push_str(&paint(color, *style, text));
             }
-            if column != last {
+            if !is_last {
                 out.push_str(&" ".repeat(if right { 2 } else { pad + 2 }));
             }
-            used += widths[column] + 2;
+            used += wide + 2;
         }
         out.truncate(out.trim_end_matches(' ').len());
         out.push('\n');
     }
+}
+
+fn cell_in(text: impl ToString, style: Style) -> (String, Style) {
+    (text.to_string(), style)
+}
+
+/// A name, for a column beside that of the id: empty where it says the same.
+pub fn name_beside(id: &str, name: &str) -> (String, Style) {
+    cell(if name == id { String::new() } else { one_line(name) })
 }
 
 /// A cell without a style of its own.
@@ -199,6 +223,15 @@ mod tests {
         table.row([cell("ab"), cell("$10.00"), cell("")]);
         let text = table.render(false, Some(30));
         assert_eq!(text, "NAME    COST  LAST LINE\n漢字      $1  a long line tha…\nab    $10.00\n");
+    }
+
+    #[test]
+    fn empty_columns_that_may_go_are_left_out() {
+        let mut table = Table::new(&["ID", "?NAME", "?>N", "LAST"]);
+        table.row([cell("a"), name_beside("a", "a"), cell(""), cell("x")]);
+        assert_eq!(table.render(false, None), "ID  LAST\na   x\n");
+        table.row([cell("b"), name_beside("b", "bee"), cell(""), cell("")]);
+        assert_eq!(table.render(false, None), "ID  NAME  LAST\na         x\nb   bee\n");
     }
 
     #[test]

@@ -39,8 +39,7 @@ impl Progress {
     pub fn agents(&mut self, agents: &[AgentInfo], swarm: &SwarmId, out: &mut dyn Write) {
         for agent in agents.iter().filter(|agent| agent.swarm == *swarm) {
             let before = self.told.insert(agent.id.clone(), agent.state);
-            let news = before != Some(agent.state)
-                && (agent.state.is_final() || agent.state == AgentState::Waiting);
+            let news = before != Some(agent.state) && is_news(agent.state);
             if news && !self.live {
                 let _ = writeln!(out, "{}", agent_line(agent));
             }
@@ -72,6 +71,15 @@ impl Progress {
     }
 }
 
+/// What a reader of lines wants to know: ends, and what may need somebody.
+fn is_news(state: AgentState) -> bool {
+    match state {
+        AgentState::Waiting | AgentState::Retrying | AgentState::Paused => true,
+        AgentState::Queued | AgentState::Starting | AgentState::Working | AgentState::Idle => false,
+        AgentState::Done | AgentState::Failed | AgentState::Stopped | AgentState::Lost => true,
+    }
+}
+
 fn line(swarm: &SwarmInfo, waited: Duration) -> String {
     let items = &swarm.items;
     let open = [AgentState::Working, AgentState::Waiting, AgentState::Retrying, AgentState::Queued]
@@ -93,15 +101,15 @@ fn line(swarm: &SwarmInfo, waited: Duration) -> String {
 }
 
 fn agent_line(agent: &AgentInfo) -> String {
-    let took = match (agent.started_at, agent.ended_at) {
-        (Some(start), Some(end)) => format!("  {}", duration(end.ms_since(start))),
-        _ => String::new(),
-    };
-    format!(
-        "{}  {}  {}{took}  {}",
-        agent.id,
-        format::one_line(&agent.name),
-        format::state_and_reason(agent.state, &agent.reason),
-        agent.cost_micros
-    )
+    let mut parts = vec![agent.id.to_string()];
+    if agent.name != agent.id.as_str() {
+        parts.push(format::one_line(&agent.name));
+    }
+    parts.push(format::state_and_reason(agent.state, &format::one_line(&agent.reason)));
+    parts.extend(agent.item.as_deref().map(|item| format::fit(&format::one_line(item), 40)));
+    if let (Some(start), Some(end)) = (agent.started_at, agent.ended_at) {
+        parts.push(duration(end.ms_since(start)));
+    }
+    parts.push(agent.cost_micros.to_string());
+    parts.join("  ")
 }

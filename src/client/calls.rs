@@ -42,7 +42,7 @@ impl Client {
     }
 
     pub async fn create_swarm(&self, spec: &SwarmSpec) -> Result<SwarmInfo> {
-        self.post("/v1/swarms", spec).await
+        self.make("/v1/swarms", spec).await
     }
 
     pub async fn swarm(&self, swarm: &str) -> Result<SwarmInfo> {

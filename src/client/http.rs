@@ -14,7 +14,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::sleep;
+
+/// Between two tries of a request whose answer was lost; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LAST_PAUSE: Duration = Duration::from_millis(800);
 
 /// A handle to one core. Cheap to clone; holds no connection.
 #[derive(Clone)]
@@ -65,6 +70,33 @@ impl Client {
         json(self.request(Method::POST, path, Some(encode(body)?)).await?).await
     }
 
+    /// A request that makes something, and makes it once: where the answer is lost it is sent
+    /// again under the same key, to the core's successor if need be.
+    pub(super) async fn make<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T> {
+        let mut random = [0u8; 16];
+        getrandom::fill(&mut random).map_err(|error| ClientError::Protocol(error.to_string()))?;
+        let key = format!("{:032x}", u128::from_le_bytes(random));
+        let body = encode(body)?;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let answer = match self.once(&Method::POST, path, Some(body.clone()), Some(&key)).await
+            {
+                Ok(answer) => json(answer).await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Err(ClientError::Lost(_)) if pause <= LAST_PAUSE => {}
+                answer => return answer,
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
     pub async fn patch<B: Serialize, T: DeserializeOwned>(
         &self,
         path: &str,
@@ -109,9 +141,9 @@ impl Client {
         body: Option<Bytes>,
     ) -> Result<Response<Incoming>> {
         let reads = method == Method::GET;
-        match self.once(&method, path, body.clone()).await {
+        match self.once(&method, path, body.clone(), None).await {
             // A core that leaves takes the connections of its backlog with it.
-            Err(ClientError::Lost(_)) if reads => self.once(&method, path, body).await,
+            Err(ClientError::Lost(_)) if reads => self.once(&method, path, body, None).await,
             answer => answer,
         }
     }
@@ -121,6 +153,7 @@ impl Client {
         method: &Method,
         path: &str,
         body: Option<Bytes>,
+        key: Option<&str>,
     ) -> Result<Response<Incoming>> {
         let stream = self.stream_to_core().await?;
         let lost = |error: hyper::Error| ClientError::Lost(error.to_string());
@@ -135,6 +168,9 @@ impl Client {
             .header(header::ACCEPT, "application/json");
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
         }
         let request = request
             .body(Full::new(body.unwrap_or_default()))

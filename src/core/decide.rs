@@ -330,7 +330,7 @@ fn ended(
         decision.events.push(Draft::attempt(attempt, Event::FactTaken { n, offset }));
     }
     match attempt.stop.as_deref() {
-        // An agent that finished well in the moment of a stop has finished.
+        // An agent that finished well in the moment of its timeout has finished.
         Some("timeout") if result.outcome != Outcome::Done => {
             result.outcome = Outcome::Failed;
             result.stop_reason = "timeout".to_owned();
@@ -338,7 +338,8 @@ fn ended(
                 result.error = "took longer than its --timeout".to_owned();
             }
         }
-        Some(why) if result.outcome != Outcome::Done => {
+        // Whoever asked for a stop reads `stopped`, also of one that tidied up and left with 0.
+        Some(why) if why != "timeout" => {
             result.outcome = Outcome::Stopped;
             result.stop_reason = "stopped".to_owned();
             result.error = why.to_owned();

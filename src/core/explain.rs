@@ -1,13 +1,21 @@
 //! Which signal decides a state.
 
 use super::state::Attempt;
-use crate::model::AgentState;
+use crate::model::{AgentState, Signal, Source};
 
-/// The state that an attempt's signals amount to: the word of the strongest source that
-/// has spoken. Before any signal the attempt is starting.
+/// The state that an attempt's signals amount to. Before any signal the attempt is starting.
 pub(super) fn state_by_signals(attempt: &Attempt) -> (AgentState, String) {
-    match attempt.signals.first() {
+    match attempt.signals.get(deciding(attempt.signals.iter().map(|(signal, _)| signal))) {
         Some((signal, _)) => (signal.state, signal.reason.clone()),
         None => (AgentState::Starting, String::new()),
     }
+}
+
+/// Which of the signals, strongest source first, decides: the strongest that has spoken. A
+/// call that the gateway holds goes before all but the process: whatever the agent believes
+/// that it does, it waits.
+pub(super) fn deciding<'a>(mut signals: impl Iterator<Item = &'a Signal>) -> usize {
+    let held =
+        |signal: &Signal| signal.source == Source::Gateway && signal.state == AgentState::Waiting;
+    signals.position(held).unwrap_or(0)
 }

@@ -59,6 +59,9 @@ fn find_agent<'a>(state: &'a State, id: &AgentId) -> Result<&'a Agent, Refusal> 
 }
 
 fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Decision {
+    if let Some(made) = made_before(state, &spec) {
+        return Decision { reply: Some(Reply::Swarm(made)), ..Decision::default() };
+    }
     let id = SwarmId::numbered(state.swarms_made + 1);
     let name = free_name(state, &spec, &id);
     let mut decision = Decision { reply: Some(Reply::Swarm(id.clone())), ..Decision::default() };
@@ -86,6 +89,14 @@ fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Decision
         decision.events.push(Draft::agent(&id, &agent, added));
     }
     decision
+}
+
+/// The swarm that this very request made already: its answer was lost. In the journal with
+/// the swarm, and so known to a core that comes after the one which was asked first.
+fn made_before(state: &State, spec: &SwarmSpec) -> Option<SwarmId> {
+    let key = spec.idempotency_key.as_ref()?;
+    let made = |swarm: &&Swarm| swarm.spec.idempotency_key.as_ref() == Some(key);
+    state.swarms.values().find(made).map(|swarm| swarm.id.clone())
 }
 
 /// The wished name, made from the task when there is none; a number follows where a swarm

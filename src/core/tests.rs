@@ -259,6 +259,18 @@ fn a_lost_keeper_is_lost_and_never_done() {
 }
 
 #[test]
+fn a_request_whose_answer_was_lost_makes_no_second_swarm() {
+    let mut bench = Bench::default();
+    let spec = SwarmSpec { idempotency_key: Some("k".to_owned()), ..spec() };
+    let first = bench.create(spec.clone(), 2);
+    let events = bench.journal.len();
+    assert_eq!(bench.create(spec.clone(), 2), first);
+    assert_eq!(bench.journal.len(), events);
+    let other = SwarmSpec { idempotency_key: Some("l".to_owned()), ..spec };
+    assert_ne!(bench.create(other, 2), first);
+}
+
+#[test]
 fn a_retry_by_hand_counts_an_item_once() {
     let mut bench = Bench::default();
     let id = bench.create(spec(), 1);

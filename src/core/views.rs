@@ -1,6 +1,9 @@
 //! The state as clients see it.
 
-use super::state::{Agent, Attempt, State, Swarm};
+use super::{
+    explain::deciding,
+    state::{Agent, Attempt, State, Swarm},
+};
 use crate::model::{
     AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, ExplainedSignal, Explanation,
     ItemCounts, ItemState, Outcome, Signal, Source, Stamp, SwarmId, SwarmInfo, SwarmResults,
@@ -151,6 +154,7 @@ fn result_of(state: &State, attempt: &Attempt, now: Stamp) -> Option<AgentResult
         name: agent.name.clone(),
         adapter: agent.adapter.clone(),
         model: model_of(agent),
+        provider: agent.provider.clone(),
         item: item_text(state, attempt),
         index: attempt.index,
         attempt: attempt.number,
@@ -193,8 +197,10 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
     }
     let by_signal = agent.state.is_final() || agent.current.is_some();
     let full = attempt.is_some_and(|attempt| attempt.disk_full);
-    if let Some(first) = signals.first_mut().filter(|_| by_signal && !full) {
-        first.decided = first.signal.state == agent.state || agent.state == AgentState::Stopped;
+    let ended = signals.first().is_some_and(|first| first.signal.source == Source::Process);
+    let at = if ended { 0 } else { deciding(signals.iter().map(|seen| &seen.signal)) };
+    if let Some(seen) = signals.get_mut(at).filter(|_| by_signal && !full) {
+        seen.decided = seen.signal.state == agent.state || agent.state == AgentState::Stopped;
     }
     Some(Explanation {
         agent: agent.id.clone(),

@@ -53,6 +53,8 @@ pub struct OverBudget {
 pub enum Traffic {
     /// A request arrived.
     Asked,
+    /// A request waits for a key that this core does not have.
+    Held,
     /// The first byte of the answer went out.
     Answering,
     /// No request is in flight any more.

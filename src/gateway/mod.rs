@@ -9,7 +9,9 @@
 //! What fails: a wrong token is 401 or 403; over budget 402; a provider that cannot be
 //! reached 502; a provider without its key 503; this gateway as its own provider 508; each
 //! in the shape of the dialect. A provider's own errors pass as they are, and an answer
-//! that is cut off is cut off for the agent too.
+//! that is cut off is cut off for the agent too. A provider that falls silent is waited for:
+//! agents give up on that late or never, so only an attempt's `--timeout` ends it. Where an
+//! earlier core had a key that this one lacks, calls wait for a core that has it.
 //!
 //! Without a provider for a dialect the [`simulated`] one answers.
 
@@ -30,7 +32,7 @@ pub use ledger::{
     Call, CallReport, Caller, Ledger, OverBudget, Reservation, ReserveFuture, Traffic,
 };
 pub use server::Serving;
-pub use upstream::BadProvider;
+pub use upstream::{BadProvider, Remembered};
 
 use crate::config::{Config, Dialect};
 use answer::Client;
@@ -103,13 +105,25 @@ impl Gateway {
         environment: &[(String, String)],
         ledger: Arc<dyn Ledger>,
     ) -> Result<Self, GatewayError> {
+        Self::after(config, environment, &[], ledger)
+    }
+
+    /// As [`new`](Self::new), for a core whose agents were started by one that had the
+    /// providers `before`: where a key of theirs is gone, calls are held, neither refused
+    /// nor answered by anybody else.
+    pub fn after(
+        config: &Config,
+        environment: &[(String, String)],
+        before: &[Remembered],
+        ledger: Arc<dyn Ledger>,
+    ) -> Result<Self, GatewayError> {
         let env = &|name: &str| {
             environment.iter().rev().find(|(known, _)| known == name).map(|(_, v)| v.clone())
         };
         Ok(Self(Arc::new(Inner {
             ledger,
             prices: Prices::built_in()?,
-            upstreams: upstream::all(config, env)?.into_iter().map(Arc::new).collect(),
+            upstreams: upstream::all(config, env, before)?.into_iter().map(Arc::new).collect(),
             always_simulated: config.simulated.always,
             simulated: Arc::new(Simulated::load(&config.simulated, env)?),
             client: Client::default(),
@@ -140,6 +154,11 @@ impl Gateway {
             format!("provider {} is not used: {first} answers its dialect", second.name)
         });
         missing.chain(shadowed).collect()
+    }
+
+    /// What a later core of the same agents must know; never a key.
+    pub fn remembered(&self) -> Vec<Remembered> {
+        self.0.upstreams.iter().filter_map(|upstream| upstream.remembered()).collect()
     }
 
     /// Date and source of the price table.

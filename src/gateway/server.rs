@@ -237,6 +237,19 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
         );
         return Err(refused(StatusCode::LOOP_DETECTED, message));
     }
+    if let Target::Real(upstream) = &target
+        && upstream.is_held()
+    {
+        flight.note(Traffic::Held);
+        if let Some(problem) = upstream.problem() {
+            tracing::warn!(attempt = %attempt.caller.attempt, "a model call is held: {problem}");
+        }
+        // Until the agent hangs up or this core leaves; then it asks the next one.
+        let (stop, open) = (attempt.stop.clone(), std::future::pending());
+        let held = call::begin(flight, None, stop, |_| None, open).await;
+        let message = "no key for this provider, and the core is leaving".to_owned();
+        return held.ok_or_else(|| refused(StatusCode::SERVICE_UNAVAILABLE, message));
+    }
     let bill = if wire.metered() {
         let call = Call {
             caller: attempt.caller.clone(),

@@ -5,6 +5,7 @@ use super::prices::Overrides;
 use crate::config::{Config, Dialect, Provider};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::Url;
+use serde::{Deserialize, Serialize};
 use std::{fmt, path::Path, process::Stdio, time::Duration};
 use tokio::sync::OnceCell;
 
@@ -24,6 +25,21 @@ pub struct Upstream {
     key: Key,
     /// Sent as `Authorization: Bearer`, whatever the dialect's habit.
     bearer: bool,
+    /// The variable that the key is taken from.
+    variable: Option<String>,
+    /// An earlier core had the key, this one does not: its calls wait for one that does.
+    held: bool,
+}
+
+/// A provider whose key came from the environment, for a later core that comes without:
+/// everything but the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remembered {
+    pub name: String,
+    pub dialect: Dialect,
+    pub base_url: String,
+    pub variable: String,
 }
 
 enum Key {
@@ -97,6 +113,8 @@ impl Upstream {
             base: parse_base(name, &provider.base_url)?,
             key,
             bearer: false,
+            variable: provider.key_env.clone(),
+            held: false,
         })
     }
 
@@ -131,8 +149,46 @@ impl Upstream {
             overrides: Overrides::default(),
             base: parse_base(name, url.as_deref().unwrap_or(default))?,
             bearer: found.as_ref().is_some_and(|(key, _)| *key == "ANTHROPIC_AUTH_TOKEN"),
+            variable: found.as_ref().map(|(key, _)| (*key).to_owned()),
+            held: false,
             key: found.map_or(Key::None, |(_, v)| Key::Known(Secret(v.trim().to_owned()))),
         }))
+    }
+
+    /// One that only an earlier core had the key of.
+    fn gone(known: &Remembered) -> Result<Self, BadProvider> {
+        let reason = format!(
+            "an earlier core had it from {}, this one was started without; its calls wait: \
+             `dash core stop`, then any command of dash where the variable is set",
+            known.variable
+        );
+        Ok(Self {
+            name: known.name.clone(),
+            dialect: known.dialect,
+            overrides: Overrides::default(),
+            base: parse_base(&known.name, &known.base_url)?,
+            key: Key::Missing(reason),
+            bearer: false,
+            variable: Some(known.variable.clone()),
+            held: true,
+        })
+    }
+
+    /// What a later core is to know; none where the key does not come from a variable.
+    pub fn remembered(&self) -> Option<Remembered> {
+        let had = matches!(self.key, Key::Known(_)) || self.held;
+        let variable = self.variable.clone().filter(|_| had)?;
+        let mut base = self.base.clone();
+        // They would be keys, too. These fail only where there is no host.
+        let _ = base.set_username("");
+        let _ = base.set_password(None);
+        let (name, dialect) = (self.name.clone(), self.dialect);
+        Some(Remembered { name, dialect, base_url: base.into(), variable })
+    }
+
+    /// Its calls are neither answered nor refused.
+    pub fn is_held(&self) -> bool {
+        self.held
     }
 
     /// The address for a path that starts with `/v1`.
@@ -204,8 +260,13 @@ impl Upstream {
     }
 }
 
-/// All real providers: those of the configuration by name, then those of the environment.
-pub fn all(config: &Config, env: Env<'_>) -> Result<Vec<Upstream>, BadProvider> {
+/// All real providers: those of the configuration by name, then those of the environment,
+/// then those of `before` for a dialect whose key is gone.
+pub fn all(
+    config: &Config,
+    env: Env<'_>,
+    before: &[Remembered],
+) -> Result<Vec<Upstream>, BadProvider> {
     let mut found = Vec::new();
     for (name, provider) in &config.providers {
         found.push(Upstream::configured(name, provider, env)?);
@@ -215,7 +276,19 @@ pub fn all(config: &Config, env: Env<'_>) -> Result<Vec<Upstream>, BadProvider> 
         if found.iter().any(|upstream| upstream.dialect == dialect) {
             continue;
         }
-        found.extend(Upstream::from_env(dialect, env)?);
+        let keyed = Upstream::from_env(dialect, env)?;
+        // An address alone, where there was a key: that is what a keeper passes on.
+        let keyless = |upstream: &Upstream| matches!(upstream.key, Key::None);
+        match before.iter().find(|known| known.dialect == dialect) {
+            Some(known) if keyed.as_ref().is_none_or(keyless) => {
+                found.push(Upstream::gone(known)?);
+            }
+            Some(_) | None => found.extend(keyed),
+        }
+    }
+    for upstream in &mut found {
+        let missing = matches!(upstream.key, Key::Missing(_));
+        upstream.held |= missing && before.iter().any(|known| known.name == upstream.name);
     }
     Ok(found)
 }

@@ -17,6 +17,7 @@ use crate::protocol::keeper::{FactKind, KeeperId, KeeperSpec, VERSION};
 use anyhow::{Context, bail};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -25,8 +26,10 @@ use std::path::Path;
 use std::time::Instant;
 
 /// An error here means that nothing was started and nothing can be told but by exit code.
-pub fn birth(dir: &Path) -> anyhow::Result<Keeper> {
+/// None: the attempt has, or had, another keeper.
+pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
     let dir = fs::canonicalize(dir).context("finding the attempt's directory")?;
+    let Some(lock) = claim(&dir)? else { return Ok(None) };
     let text = fs::read(dir.join("spec.json")).context("reading spec.json")?;
     let mut spec: KeeperSpec = serde_json::from_slice(&text).context("parsing spec.json")?;
     drop(text);
@@ -58,9 +61,13 @@ pub fn birth(dir: &Path) -> anyhow::Result<Keeper> {
     revive.disarm();
     let shell = is_shell(&spec.argv);
     let attempt = spec.attempt.clone();
+    let own = format!("DASH_SOCKET={}", spec.agent_socket.display());
+    let marks = [format!("DASH_ATTEMPT={attempt}"), own];
     let mut keeper = Keeper {
         dir,
+        _lock: lock,
         attempt,
+        marks,
         shell,
         paths: vec![spec.keeper_socket.clone(), spec.agent_socket.clone()],
         size: (spec.cols.max(1), spec.rows.max(1)),
@@ -87,7 +94,23 @@ pub fn birth(dir: &Path) -> anyhow::Result<Keeper> {
         keeper.conns.push(Conn::new(stream, Role::New { until: None }));
     }
     keeper.start_agent(&spec);
-    Ok(keeper)
+    Ok(Some(keeper))
+}
+
+/// The attempt is launched once, however many keepers were started for it by cores that
+/// died before they saw one. The lock is the process's: no descendant inherits it, and it
+/// ends with us. Cores look who holds it and never take it.
+fn claim(dir: &Path) -> anyhow::Result<Option<fs::File>> {
+    let path = dir.join("keeper.lock");
+    let mut open = fs::OpenOptions::new();
+    let lock = open.write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let lock = lock.with_context(|| format!("opening {}", path.display()))?;
+    match rustix::fs::fcntl_lock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) if dir.join("keeper.json").exists() => Ok(None),
+        Ok(()) => Ok(Some(lock)),
+        Err(Errno::AGAIN | Errno::ACCESS) => Ok(None),
+        Err(error) => Err(error).context("locking keeper.lock"),
+    }
 }
 
 impl Keeper {

@@ -130,14 +130,14 @@ impl Keeper {
         let Some(child) = &self.child else { return };
         child.kill();
         if child.is_plain() {
-            kill::sweep(self.attempt.as_str(), child.agent());
+            kill::sweep(&self.marks, child.agent());
         }
     }
 
     /// How many were left to kill. With an init it is enough to wait for its end.
     fn hunt(&mut self) -> usize {
         match &self.child {
-            Some(child) if child.is_plain() => kill::sweep(self.attempt.as_str(), child.agent()),
+            Some(child) if child.is_plain() => kill::sweep(&self.marks, child.agent()),
             Some(_) | None => 0,
         }
     }

@@ -1,7 +1,7 @@
 //! Killing what an attempt left where there is no pid namespace: the keeper is subreaper,
 //! so all that descends from the agent descends from the keeper, whatever it did to its
-//! sessions and parents. What slipped away carries `DASH_ATTEMPT` in its environment or
-//! the agent's session.
+//! sessions and parents. What slipped away carries `DASH_ATTEMPT` and `DASH_SOCKET` in
+//! its environment or the agent's session.
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::{HashMap, HashSet};
@@ -13,8 +13,9 @@ struct Process {
     zombie: bool,
 }
 
-/// Kills all that is left of the attempt; returns how many were alive.
-pub fn sweep(attempt: &str, agent: Option<Pid>) -> usize {
+/// Kills all that is left of the attempt; returns how many were alive. `marks`: what its
+/// processes have in their environment; an attempt of another instance may have its name.
+pub fn sweep(marks: &[String; 2], agent: Option<Pid>) -> usize {
     let me = std::process::id() as i32;
     let all = processes();
     let mut family = HashSet::from([me]);
@@ -32,14 +33,11 @@ pub fn sweep(attempt: &str, agent: Option<Pid>) -> usize {
         }
     }
     let session = agent.map(|pid| pid.as_raw_nonzero().get());
-    let mark = format!("DASH_ATTEMPT={attempt}");
     let mut alive = 0;
     for (pid, process) in &all {
         let ours = *pid != me
             && !process.zombie
-            && (family.contains(pid)
-                || session == Some(process.session)
-                || carries(*pid, mark.as_bytes()));
+            && (family.contains(pid) || session == Some(process.session) || carries(*pid, marks));
         if ours && let Some(pid) = Pid::from_raw(*pid) {
             alive += 1;
             let _ = kill_process(pid, Signal::KILL);
@@ -65,7 +63,8 @@ fn processes() -> HashMap<i32, Process> {
         .collect()
 }
 
-fn carries(pid: i32, mark: &[u8]) -> bool {
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environ| environ.split(|&byte| byte == 0).any(|entry| entry == mark))
+fn carries(pid: i32, marks: &[String; 2]) -> bool {
+    let Ok(environ) = fs::read(format!("/proc/{pid}/environ")) else { return false };
+    let has = |mark: &String| environ.split(|&byte| byte == 0).any(|e| e == mark.as_bytes());
+    marks.iter().all(has)
 }

@@ -2,7 +2,8 @@
 //! records the raw output, keeps the screen, reaps the child, and outlives the core.
 //!
 //! One thread, one poll loop, no runtime; asleep when nothing happens. `DIR` holds
-//! `spec.json` (from the core), and by us `keeper.json` (who keeps it), `out.raw` (the exact
+//! `spec.json` (from the core), and by us `keeper.lock` (held while we live: an attempt has
+//! one keeper ever, and a second leaves without a word), `keeper.json` (who keeps it), `out.raw` (the exact
 //! output), `facts` (one JSON object a line, written before it is told) and at the end
 //! `exit.json` (synced before we leave).
 //!
@@ -36,7 +37,8 @@ use std::process::ExitCode;
 /// sockets cannot be had: the exit code and standard error tell the core.
 pub fn main(dir: &Path) -> ExitCode {
     match birth::birth(dir) {
-        Ok(keeper) => keeper.run(),
+        Ok(Some(keeper)) => keeper.run(),
+        Ok(None) => ExitCode::SUCCESS,
         Err(error) => {
             let _ =
                 writeln!(std::io::stderr().lock(), "dash: keeper of {}: {error:#}", dir.display());

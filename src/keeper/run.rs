@@ -13,7 +13,7 @@ use super::status::States;
 use crate::model::{AttemptId, Exit, Stamp};
 use crate::protocol::keeper::{FactKind, ScreenDump};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::fs;
+use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -22,7 +22,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 pub struct Keeper {
     pub dir: PathBuf,
+    /// Of the attempt; held for our life.
+    pub _lock: File,
     pub attempt: AttemptId,
+    /// What the attempt's processes have in their environment, and nobody else's.
+    pub marks: [String; 2],
     /// The agent is an interactive shell.
     pub shell: bool,
     /// Removed when we leave.

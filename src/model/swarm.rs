@@ -45,6 +45,10 @@ pub struct SwarmSpec {
     pub read: Vec<String>,
     pub net: Vec<String>,
     pub allow: Vec<String>,
+    /// Names this request (`Idempotency-Key`): asked again, it makes nothing and is answered
+    /// with the swarm that the first one made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
 }
 
 /// `claude:3` of `--agent claude:3,mini:2`.
@@ -191,6 +195,9 @@ pub struct AgentResult {
     pub name: String,
     pub adapter: String,
     pub model: String,
+    /// As in [`AgentInfo`](super::AgentInfo): `simulated` where no real provider answered.
+    #[serde(default)]
+    pub provider: String,
     pub item: Option<String>,
     pub index: u32,
     pub attempt: u32,

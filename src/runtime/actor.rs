@@ -4,12 +4,13 @@
 //!
 //! Backpressure: inputs wait in a bounded queue, so a slow disk slows those who feed the
 //! core. Subscribers read a broadcast; one that lags sees that it does and goes on from the
-//! journal. When the journal cannot be written the state falls back to what the journal
+//! journal. When the disk under the journal is all but full, requests that begin something
+//! are refused (503). When the journal cannot be written the state falls back to what the journal
 //! holds, requests are refused (503), and what keepers told is kept and tried again each
 //! second: nothing is lost, reads still work.
 
 use super::{
-    clock,
+    clock, failpoint,
     gauges::Gauges,
     history::history_rows,
     journal::{Journal, JournalError, SNAPSHOT_EVERY},
@@ -19,7 +20,7 @@ use crate::{
         Draft, Effect, Input, Limits, Reply, State, Timer, agent_info, apply, decide, settle,
         swarm_info,
     },
-    model::{AgentId, Event, EventRecord, Refusal, RefusalCode, Stamp, SwarmId},
+    model::{AgentId, Command, Event, EventRecord, Refusal, RefusalCode, Stamp, SwarmId},
     protocol::stream::Update,
 };
 use std::{
@@ -187,7 +188,7 @@ impl Actor {
         let mut again = Vec::new();
         for (input, done) in batch {
             let is_request = matches!(input, Input::Request { .. });
-            if is_request && self.journal_full.load(Ordering::Relaxed) {
+            if begins_something(&input) && self.is_full() {
                 refuse_full(done);
                 continue;
             }
@@ -224,7 +225,12 @@ impl Actor {
             }
             self.tell(before, events);
         }
-        self.journal_full.store(false, Ordering::Relaxed);
+        if self.journal_full.load(Ordering::Relaxed) {
+            self.is_full();
+        }
+        if effects.iter().any(|effect| matches!(effect, Effect::Launch { .. })) {
+            failpoint::reached("after-commit-before-effects");
+        }
         for (done, answer) in answers {
             if let Some(done) = done {
                 let _ = done.send(answer);
@@ -238,6 +244,12 @@ impl Actor {
             }
         }
         Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        let full = !self.held.is_empty() || self.journal.is_low();
+        self.journal_full.store(full, Ordering::Relaxed);
+        full
     }
 
     fn enact(&mut self, drafts: Vec<Draft>, now: Stamp, events: &mut Vec<EventRecord>) {
@@ -296,6 +308,21 @@ impl Actor {
         update.agents.iter_mut().for_each(|info| self.gauges.fill(info));
         // Without a subscriber there is nobody to tell.
         let _ = self.commits.send(Arc::new(Commit { events, update }));
+    }
+}
+
+/// Beside what only ends or clears away, which a full disk must not keep anybody from.
+fn begins_something(input: &Input) -> bool {
+    let Input::Request { command, .. } = input else { return false };
+    match command {
+        Command::CreateSwarm { .. }
+        | Command::SpawnAgent { .. }
+        | Command::AddItem { .. }
+        | Command::RetryAgent { .. } => true,
+        Command::StopSwarm { .. }
+        | Command::StopAgent { .. }
+        | Command::RemoveSwarm { .. }
+        | Command::StopAll => false,
     }
 }
 

@@ -6,8 +6,13 @@ use crate::{
     model::AttemptId,
     protocol::keeper::{ExitRecord, Fact, FactKind, KeeperId},
 };
-use rustix::process::{Pid, Signal, kill_process};
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use rustix::process::{Flock, FlockType, Pid, Signal, fcntl_getlk, kill_process};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 use tokio::net::UnixStream;
 
 /// One keeper that never answers must not stall the others.
@@ -28,7 +33,13 @@ pub enum Found {
 /// The keeper of `attempt`, if there ever was one.
 pub async fn find_keeper(world: &Shared, attempt: &AttemptId) -> Found {
     let dir = world.instance.attempt_dir(attempt);
-    let keeper = keeper_id(&dir);
+    let deadline = Instant::now() + CONNECT;
+    let mut keeper = keeper_id(&dir);
+    // One that an earlier core started, and that is not yet where it says who it is.
+    while keeper.is_none() && is_being_born(&dir) && Instant::now() < deadline {
+        tokio::time::sleep(RETRY).await;
+        keeper = keeper_id(&dir);
+    }
     if let Some(id) = &keeper
         && is_alive(id)
     {
@@ -50,6 +61,15 @@ pub async fn find_keeper(world: &Shared, attempt: &AttemptId) -> Found {
         return Found::Ended(Box::new(record), launch_error(&dir));
     }
     if keeper.is_some() { Found::Gone } else { Found::Never }
+}
+
+/// A keeper holds the attempt's lock. Looking takes nothing: a keeper that starts in this
+/// moment must find it free.
+fn is_being_born(dir: &Path) -> bool {
+    let Ok(lock) = fs::File::options().write(true).open(dir.join("keeper.lock")) else {
+        return false;
+    };
+    matches!(fcntl_getlk(&lock, &Flock::from(FlockType::WriteLock)), Ok(Some(_)))
 }
 
 fn keeper_id(dir: &Path) -> Option<KeeperId> {

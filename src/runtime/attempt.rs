@@ -58,6 +58,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         watcher: adapter.watcher(),
         reads_output: adapter.reads_output(),
         read_to: 0,
+        rereads: false,
         orders,
         served: None,
         serving: None,
@@ -69,8 +70,12 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         quiet: false,
     };
     let first = match adopt::find_keeper(world, id).await {
-        adopt::Found::Alive(stream) => Some(stream),
+        adopt::Found::Alive(stream) => {
+            keeping.rereads = true;
+            Some(stream)
+        }
         adopt::Found::Ended(record, error) => {
+            keeping.rereads = true;
             keeping.launch_error = error;
             return keeping.end(None, *record).await;
         }
@@ -106,6 +111,9 @@ struct Keeping {
     reads_output: bool,
     /// Bytes of the recording the watcher has seen.
     read_to: u64,
+    /// An earlier core has seen part of the recording: of what is read first only where it
+    /// ends is told, since what lies before was told then.
+    rereads: bool,
     orders: mpsc::Receiver<Order>,
     /// The attempt's gateway port; closed when this is dropped.
     served: Option<Serving>,
@@ -355,7 +363,7 @@ impl Keeping {
                 Err(_) => break,
             }
         }
-        seen
+        if std::mem::take(&mut self.rereads) { last_words(seen) } else { seen }
     }
 
     /// The agent is gone: judge, check, count files, and have it journaled.
@@ -399,5 +407,48 @@ impl Keeping {
         {
             tracing::error!(attempt = %self.id, %refusal, "its end could not be journaled");
         }
+    }
+}
+
+/// The last signal of each source and the last session, in their order.
+fn last_words(seen: Vec<Observation>) -> Vec<Observation> {
+    let mut last: Vec<Observation> = Vec::new();
+    for observation in seen.into_iter().rev() {
+        let later = last.iter().any(|later| match (&observation, later) {
+            (Observation::Signal(one), Observation::Signal(other)) => one.source == other.source,
+            (Observation::Session(_), Observation::Session(_)) => true,
+            (Observation::Signal(_), Observation::Session(_))
+            | (Observation::Session(_), Observation::Signal(_)) => false,
+        });
+        if !later {
+            last.push(observation);
+        }
+    }
+    last.reverse();
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AgentState, Signal, Source};
+
+    fn says(source: Source, reason: &str) -> Observation {
+        let (state, reason, detail) = (AgentState::Working, reason.to_owned(), String::new());
+        Observation::Signal(Signal { source, state, reason, detail, progress: None })
+    }
+
+    #[test]
+    fn of_what_is_read_again_only_the_end_is_told() {
+        let seen = vec![
+            says(Source::Output, ""),
+            Observation::Session("one".to_owned()),
+            says(Source::Output, "api retry"),
+            says(Source::Terminal, ""),
+            Observation::Session("two".to_owned()),
+            says(Source::Output, ""),
+        ];
+        let told = last_words(seen.clone());
+        assert_eq!(told, seen[3..].to_vec());
     }
 }

@@ -4,13 +4,20 @@
 //! state every [`SNAPSHOT_EVERY`] events, `history` one summary row for each finished
 //! attempt and swarm. Commits are durable against the death of the core
 //! (synchronous NORMAL). A commit that fails leaves the file as it was.
+//!
+//! Recordings and journal mostly share a disk, so the one that fills it is an agent: blocks
+//! for [`RESERVE`] bytes of the write-ahead log are taken in advance, and what happens then
+//! can still be written while [`Journal::is_low`] keeps new work away.
 
 use crate::{
     core::{State, apply},
     model::EventRecord,
 };
 use rusqlite::{Connection, OptionalExtension, params};
+use rustix::fs::{FallocateFlags, fallocate};
 use std::{
+    fs::File,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
@@ -21,6 +28,14 @@ use tokio::sync::oneshot;
 pub const SNAPSHOT_EVERY: u64 = 10_000;
 /// Commits that may wait for the writer; the actor waits for each, so few are enough.
 const QUEUE: usize = 64;
+
+/// Pages in the write-ahead log that make SQLite move them into the file: 2 MB.
+const CHECKPOINT: u32 = 500;
+/// Blocks taken in advance for the write-ahead log, in bytes: one of full length, and half
+/// as much again for when the disk is too full to move it.
+const RESERVE: u64 = 3 << 20;
+/// With less than this left on the disk, in bytes, nothing new is begun.
+const LOW: u64 = 256 << 10;
 
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -76,6 +91,7 @@ impl Journal {
         let wrap = |source| JournalError::Sqlite { path: path.to_owned(), source };
         let db = Connection::open(path).map_err(wrap)?;
         prepare(&db).map_err(wrap)?;
+        reserve(path);
         let state = load(&db, path)?;
         let (writer, commits) = sync_channel(QUEUE);
         let name = path.to_owned();
@@ -119,6 +135,12 @@ impl Journal {
         load(&self.reader()?, &self.path)
     }
 
+    /// True when the disk under the journal is all but full.
+    pub fn is_low(&self) -> bool {
+        let at = self.path.parent().unwrap_or(&self.path);
+        rustix::fs::statvfs(at).is_ok_and(|disk| disk.f_bavail * disk.f_frsize < LOW)
+    }
+
     fn reader(&self) -> Result<Connection, JournalError> {
         Connection::open_with_flags(&self.path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
             .map_err(|source| self.wrap(source))
@@ -132,6 +154,7 @@ impl Journal {
 fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
+    db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
     db.execute_batch(
         "CREATE TABLE IF NOT EXISTS events (
             seq INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL,
@@ -143,6 +166,20 @@ fn prepare(db: &Connection) -> rusqlite::Result<()> {
             failure TEXT NOT NULL, duration_ms INTEGER NOT NULL, tokens INTEGER NOT NULL,
             cost_micros INTEGER NOT NULL, retries INTEGER NOT NULL, ended_at TEXT NOT NULL);",
     )
+}
+
+/// Takes the blocks of [`RESERVE`]. SQLite writes over its log from the start again and
+/// never shortens it while it is open, and it holds no lock on this file that closing it
+/// could lose. Where a file system cannot, or has no room, there is just no reserve.
+fn reserve(journal: &Path) {
+    let mut name = journal.as_os_str().to_owned();
+    name.push("-wal");
+    let open = File::options().write(true).create(true).truncate(false).mode(0o600).open(name);
+    if let Ok(log) = open
+        && let Err(error) = fallocate(&log, FallocateFlags::KEEP_SIZE, 0, RESERVE)
+    {
+        tracing::debug!(%error, "no reserve for the journal");
+    }
 }
 
 fn load(db: &Connection, path: &Path) -> Result<State, JournalError> {

@@ -1,6 +1,6 @@
 //! A launch: from a planned attempt to a running keeper with its first connection.
 
-use super::{worktree, world::Shared};
+use super::{environment, failpoint, worktree, world::Shared};
 use crate::{
     agents::LaunchRequest,
     config::Instance,
@@ -111,20 +111,23 @@ fn start_keeper(world: &Shared, plan: &Plan) -> anyhow::Result<UnixStream> {
         .mode(0o700)
         .create(&private)
         .with_context(|| format!("making {}", private.display()))?;
-    let token = new_token()?;
-    write_private(&token_file(&world.instance, id), token.as_bytes())?;
+    let token = token(&token_file(&world.instance, id))?;
     let spec = keeper_spec(world, plan, &private, &token)?;
     let body = serde_json::to_vec(&spec)?;
     write_private(&dir.join("spec.json"), &body)?;
+    failpoint::reached("after-spec-before-keeper");
 
     let (ours, theirs) = UnixStream::pair().context("making the keeper's connection")?;
     let mut keeper = Command::new(&world.dash);
     keeper.arg("__keeper").arg(&dir).stdin(Stdio::from(OwnedFd::from(theirs)));
+    keeper.env_clear().envs(environment::for_keepers(world));
     let log = fs::File::options().create(true).append(true).open(dir.join("keeper.log"))?;
     keeper.stdout(Stdio::null()).stderr(log).current_dir("/");
+    keeper.env_remove(failpoint::VARIABLE);
     // Reaped by `reap`; a keeper outlives the core, so nobody waits for it here.
     let child = keeper.spawn().with_context(|| format!("starting {}", world.dash.display()))?;
     super::reap::remember(child);
+    failpoint::reached("after-keeper-spawn-before-hello");
     Ok(ours)
 }
 
@@ -153,7 +156,7 @@ fn keeper_spec(
         command: &command,
         token,
         path: path.as_deref().unwrap_or("/usr/local/bin:/usr/bin:/bin"),
-        environment: &world.environment,
+        environment: &environment::for_adapters(world),
         agent_socket: &agent_socket,
         dash: &world.dash,
         session: None,
@@ -176,16 +179,34 @@ fn keeper_spec(
     })
 }
 
-/// Both hold the attempt's token.
+/// The attempt's token: the one that an earlier core made, since a keeper which that core
+/// started, and which is not up yet, gives it to the agent.
+fn token(path: &Path) -> anyhow::Result<String> {
+    if let Ok(token) = fs::read_to_string(path)
+        && token.len() == TOKEN
+    {
+        return Ok(token);
+    }
+    let token = new_token()?;
+    write_private(path, token.as_bytes())?;
+    Ok(token)
+}
+
+/// Both hold the attempt's token. Whole or not at all: a keeper may be reading.
 fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let open = fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(path);
+    let part = path.with_extension("part");
+    let open = fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(&part);
     let write = open.and_then(|mut file| file.write_all(content));
-    write.with_context(|| format!("writing {}", path.display()))
+    let named = write.and_then(|()| fs::rename(&part, path));
+    named.with_context(|| format!("writing {}", path.display()))
 }
 
 fn lookup(environment: &[(String, String)], name: &str) -> Option<String> {
     environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
 }
+
+/// Characters of a token.
+const TOKEN: usize = 64;
 
 /// 32 random bytes in hex.
 ///

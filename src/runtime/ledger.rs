@@ -51,15 +51,16 @@ impl Ledger for CountingLedger {
     }
 
     fn traffic(&self, caller: &Caller, traffic: Traffic) {
-        let detail = match traffic {
-            Traffic::Asked => "a model call is in flight",
+        let (state, reason, detail) = match traffic {
+            Traffic::Asked => (AgentState::Working, "", "a model call is in flight"),
+            Traffic::Held => (AgentState::Waiting, "key missing", "a model call is held"),
             // Between calls the agent runs a tool or thinks for itself: it works on.
             Traffic::Answering | Traffic::Quiet => return,
         };
         let signal = Signal {
             source: Source::Gateway,
-            state: AgentState::Working,
-            reason: String::new(),
+            state,
+            reason: reason.to_owned(),
             detail: detail.to_owned(),
             progress: None,
         };

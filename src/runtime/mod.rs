@@ -8,6 +8,8 @@ mod attempt;
 mod check;
 mod clock;
 mod doctor;
+mod environment;
+mod failpoint;
 mod gauges;
 mod handle;
 mod history;
@@ -17,6 +19,7 @@ mod ledger;
 mod link;
 mod log;
 mod outcome;
+mod providers;
 mod reap;
 mod worktree;
 mod world;
@@ -110,7 +113,16 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         environment,
     });
     let ledger = Arc::new(ledger::CountingLedger::new(inbox.clone()));
-    let gateway = Gateway::new(&world.config, &world.environment, ledger)?;
+    let works = state.swarms.values().any(|swarm| !swarm.state.is_final());
+    let before = if works { providers::read(&world.instance) } else { Vec::new() };
+    let gateway = Gateway::after(&world.config, &world.environment, &before, ledger)?;
+    for problem in gateway.problems() {
+        tracing::warn!("{problem}");
+    }
+    if let Err(error) = providers::write(&world.instance, &gateway.remembered()) {
+        // A full disk must not keep agents from being adopted.
+        tracing::warn!(%error, "a later core will not know this one's providers");
+    }
     if world.gateway.set(gateway).is_err() {
         anyhow::bail!("the gateway was set twice");
     }

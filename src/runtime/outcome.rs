@@ -1,7 +1,7 @@
 //! What an attempt left behind: its exit record, the files it changed, and whether the
 //! swarm's check holds.
 
-use super::{launch::Plan, worktree, world::Shared};
+use super::{environment, launch::Plan, worktree, world::Shared};
 use crate::{
     config::Instance,
     model::{AttemptId, AttemptResult, Exit, Outcome},
@@ -47,8 +47,7 @@ pub async fn inspect(world: &Shared, plan: &Plan, result: &mut AttemptResult) {
     let mut command = Command::new("sh");
     command.arg("-c").arg(check).current_dir(plan.workplace());
     command.env_clear().stdin(Stdio::null()).kill_on_drop(true);
-    let passed = world.environment.iter().filter(|(name, _)| !is_secret(name));
-    command.envs(passed.map(|(name, value)| (name, value)));
+    command.envs(environment::for_checks(world).map(|(name, value)| (name, value)));
     if let Some(path) = &plan.spec.path {
         command.env("PATH", path);
     }
@@ -65,9 +64,4 @@ pub async fn inspect(world: &Shared, plan: &Plan, result: &mut AttemptResult) {
     result.outcome = Outcome::Failed;
     result.stop_reason = "check".to_owned();
     result.error = failed;
-}
-
-/// Keys stay in the core, whatever runs on an agent's behalf.
-fn is_secret(name: &str) -> bool {
-    name.ends_with("_API_KEY") || name.ends_with("_TOKEN") || name.starts_with("DASH_")
 }

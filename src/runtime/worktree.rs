@@ -28,7 +28,7 @@ fn turn() -> &'static Mutex<()> {
 async fn run(argv: &[String]) -> anyhow::Result<Output> {
     let (program, args) = argv.split_first().context("an empty git command")?;
     let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(args).envs(git::ENVIRONMENT).stdin(Stdio::null()).kill_on_drop(true);
     // A repository is named by its directory alone, whatever the core was started in.
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         command.env_remove(name);

@@ -205,7 +205,7 @@ fn interpreter(program: &Path) -> Option<String> {
 
 fn is_text(program: &Path) -> bool {
     let head = head(program);
-    !head.is_empty() && !head.contains(&0)
+    !head.is_empty() && !head.contains(&0) && !head.starts_with(b"\x7fELF")
 }
 
 /// Returns only when it failed.

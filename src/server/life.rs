@@ -20,6 +20,7 @@ use axum::Router;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use rustix::fs::{FlockOperation, flock};
 use std::{
+    ffi::OsString,
     fs::{self, File},
     io::{Read, Seek, Write},
     os::unix::fs::PermissionsExt,
@@ -58,14 +59,14 @@ pub fn run(instance: Instance, options: Options) -> anyhow::Result<ExitCode> {
     instance.prepare()?;
     let lock = take_lock(&instance)?;
     log_to(&instance, options.foreground)?;
-    raise_open_files();
+    let users_limit = raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(16)
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let code = runtime.block_on(live(instance, options));
+    let code = runtime.block_on(live(instance, options, environment(users_limit)));
     // Blocking threads may still read a slow disk: nobody waits for them any more.
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(lock);
@@ -100,9 +101,9 @@ fn take_lock(instance: &Instance) -> anyhow::Result<File> {
 }
 
 fn log_to(instance: &Instance, foreground: bool) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("DASH_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("dash=info,warn"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let level = std::env::var("DASH_LOG").ok().and_then(|level| level.parse().ok());
+    let level = level.unwrap_or(tracing::level_filters::LevelFilter::INFO);
+    let logs = tracing_subscriber::fmt().with_max_level(level).with_target(false);
     // A second core in the same process exists only in tests: the first one's logs do.
     let _ = if foreground {
         let colours =
@@ -117,13 +118,32 @@ fn log_to(instance: &Instance, foreground: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn raise_open_files() {
+/// Raises the limit to what is allowed; what it was before.
+fn raise_open_files() -> Option<u64> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
+    let before = limit.current;
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
+    before
+}
+
+/// The core's own environment, with the user's limit of open files: keepers give it back to
+/// agents. A core that a keeper revived finds it there, its own having been raised.
+fn environment(users_limit: Option<u64>) -> Vec<(String, String)> {
+    // One that is no text is of no use to an adapter.
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let mut variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).collect();
+    if let Some(limit) = users_limit
+        && !variables.iter().any(|(name, _)| name == "DASH_NOFILE")
+    {
+        variables.push(("DASH_NOFILE".to_owned(), limit.to_string()));
+    }
+    variables
 }
 
 fn bind(instance: &Instance) -> anyhow::Result<UnixListener> {
@@ -144,14 +164,18 @@ fn bind(instance: &Instance) -> anyhow::Result<UnixListener> {
     Ok(UnixListener::from_std(listener)?)
 }
 
-async fn live(instance: Instance, options: Options) -> anyhow::Result<ExitCode> {
+async fn live(
+    instance: Instance,
+    options: Options,
+    environment: Vec<(String, String)>,
+) -> anyhow::Result<ExitCode> {
     let Options { config, adapters, foreground } = options;
     let idle_exit = Duration::from_secs(config.core.idle_exit_seconds);
     let socket = instance.socket.clone();
     let mut running = runtime::start(runtime::Options {
         config,
         adapters,
-        environment: std::env::vars().collect(),
+        environment,
         dash: std::env::current_exe().context("finding this executable")?,
         instance: instance.clone(),
     })

@@ -15,7 +15,7 @@ use crate::{
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
 };
 use serde::Deserialize;
 use std::time::Duration;
@@ -40,10 +40,22 @@ pub async fn list(State(served): State<Served>) -> Answer<Json<Vec<SwarmInfo>>> 
     Ok(Json(served.handle.swarms().await?))
 }
 
+/// Longest `Idempotency-Key`.
+const MAX_KEY: usize = 200;
+
 pub async fn create(
     State(served): State<Served>,
-    Body(spec): Body<SwarmSpec>,
+    headers: HeaderMap,
+    Body(mut spec): Body<SwarmSpec>,
 ) -> Answer<(StatusCode, Json<SwarmInfo>)> {
+    if let Some(key) = headers.get("idempotency-key") {
+        let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
+        let bad = || {
+            let why = format!("Idempotency-Key is 1 to {MAX_KEY} visible ASCII characters");
+            Refused(Refusal::new(RefusalCode::Invalid, why))
+        };
+        spec.idempotency_key = Some(key.ok_or_else(bad)?.to_owned());
+    }
     Ok((StatusCode::CREATED, Json(served.handle.create_swarm(spec).await?)))
 }
 

@@ -34,7 +34,7 @@ fn heavy_the_calls_of_a_dead_core_are_only_delayed() {
             signals.iter().any(|signal| signal["source"] == "gateway").then_some(())
         });
     }
-    // Twice: once somewhere in the first answer, once later.
+    // Somewhere in the first answer, then soon after. No more: codex asks twice again.
     for _ in 0..2 {
         world.kill_core();
         until_adopted(&world);
@@ -45,6 +45,8 @@ fn heavy_the_calls_of_a_dead_core_are_only_delayed() {
         assert_eq!(row["outcome"], "done", "{row:#}");
         assert_eq!((&row["attempt"], &row["exit"]), (&json!(1), &json!(0)), "{row:#}");
         assert_eq!(row["text"], "Done: it took its time.");
+        let left = std::fs::read_to_string(world.work.join(format!("slow.{agent}")));
+        assert_eq!(left.unwrap_or_default(), "step\n", "{row:#}");
         // Nothing is told again when the recording is read from its start once more.
         let told = signals(&world, agent);
         let mut output: Vec<_> = told.iter().filter(|s| s["source"] == "output").collect();

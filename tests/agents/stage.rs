@@ -34,7 +34,7 @@ reply = { say = "Done: {file} is written.", usage = { input = 3000, output = 9, 
 
 [[rule]]
 when = { task = "take your time", turn = 1, tools = true }
-reply = { say = "One word after the other, slowly, so that there is a middle to be hit in.", shell = "echo step > slow.txt", delay_ms = 700, chunk_ms = 150, usage = { input = 500, output = 5 } }
+reply = { say = "One word after the other, slowly, so that there is a middle to be hit in.", shell = "echo step > slow.{agent}", delay_ms = 700, chunk_ms = 150, usage = { input = 500, output = 5 } }
 
 [[rule]]
 when = { task = "take your time", turn = "2+" }
@@ -82,7 +82,7 @@ pub fn results(world: &World, swarm: &str) -> Vec<Value> {
 
 /// All events of a kind of one agent.
 pub fn events(world: &World, agent: &str, kind: &str) -> Vec<Value> {
-    let all = world.ok(&["events", "--since", "0", "--json"]).text();
+    let all = world.ok(&["events", "--since", "0", "--filter", "level=debug", "--json"]).text();
     let events = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     events.filter(|event| event["agent"] == agent && event["kind"] == kind).collect()
 }

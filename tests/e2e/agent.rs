@@ -42,7 +42,7 @@ fn a_status_sequence_is_a_signal() {
         "--",
         "sh",
         "-c",
-        "printf '\\033]7501;state=waiting;kind=permission;message=may I\\033\\\\'; read x",
+        "printf '\\033]7501;state=blocked:kind=permission:msg=may I\\033\\\\'; read x",
     ]);
     let agent = world.only_agent(&id);
     let why = crate::wait::eventually("the sequence among the signals", || {
@@ -50,7 +50,13 @@ fn a_status_sequence_is_a_signal() {
         let signals = why["signals"].as_array().unwrap();
         signals.iter().any(|signal| signal["source"] == "osc7501").then_some(why)
     });
-    assert_eq!(why["agent"], agent.as_str());
+    assert_eq!((&why["agent"], &why["state"]), (&agent.as_str().into(), &"waiting".into()));
+    let row = world.agent(&agent);
+    assert_eq!(
+        (&row["state"], &row["reason"]),
+        (&"waiting".into(), &"permission".into()),
+        "{row:#}"
+    );
 }
 
 #[test]
@@ -65,7 +71,12 @@ fn attach_puts_this_terminal_into_the_agents() {
     tui.wait_for_text("42");
     // The agent's own keys work: an interrupt reaches it, not the client.
     tui.send("sleep 100\r");
+    let sleeps = || world.processes().iter().any(|proc| proc.command == "sleep 100");
+    crate::wait::eventually("the tool in front", || sleeps().then_some(()));
     tui.send("\x03");
+    // An interrupt throws away what was typed and not yet read: so, one after the other.
+    crate::wait::eventually("its end", || (!sleeps()).then_some(()));
+    tui.wait_for_text("^C");
     tui.send("echo after$((1+1))\r");
     tui.wait_for_text("after2");
     tui.send("\x02d");
@@ -121,4 +132,54 @@ fn a_cleared_environment_still_gives_an_agent_what_it_needs() {
     assert!(value("ANTHROPIC_BASE_URL").starts_with("http://127.0.0.1:"));
     assert_eq!(value("OPENAI_BASE_URL"), format!("{}/v1", value("ANTHROPIC_BASE_URL")));
     assert_eq!(value("ANTHROPIC_API_KEY"), value("DASH_TOKEN"));
+}
+
+#[test]
+fn agents_have_the_users_limit_of_open_files() {
+    let world = World::new();
+    // Below what the core raises its own to; also after a core that a keeper started.
+    let mut first = std::process::Command::new("sh");
+    let line = "ulimit -Sn 321; exec \"$0\" swarm create --agents 1 -- sleep 604";
+    first.args(["-c", line, env!("CARGO_BIN_EXE_dash")]);
+    first.env_clear().envs(world.environment()).current_dir(&world.work);
+    assert_eq!(world.run(first, b"", crate::wait::LIMIT).code, 0);
+    let limit = || {
+        let (id, code) = world.create_and_wait(&["--agents", "1", "--", "sh", "-c", "ulimit -Sn"]);
+        assert_eq!(code, 0);
+        String::from_utf8(world.raw_log(&world.only_agent(&id))).unwrap()
+    };
+    assert_eq!(limit().trim(), "321");
+    world.kill_core();
+    crate::wait::eventually("a core that a keeper started", || {
+        let mut command = world.command(&["health"]);
+        command.env("DASH_AGENT", "ag-01");
+        (world.run(command, b"", crate::wait::LIMIT).code == 0).then_some(())
+    });
+    assert_eq!(limit().trim(), "321");
+}
+
+#[test]
+fn of_two_attached_clients_the_one_that_types_decides_the_size() {
+    let world = World::new();
+    let id = world.create(&["--agents", "1", "--", "sh"]);
+    let agent = world.only_agent(&id);
+    world.until_state(&agent, &["working", "idle", "waiting"]);
+    let small = Tui::start(&world, &["attach", &agent], 70, 20);
+    small.send("PS1='ready> '; stty size; echo a$((1+1))\r");
+    small.wait_for_text("20 70");
+    let big = Tui::start(&world, &["attach", &agent], 100, 30);
+    // What is there is drawn for the newcomer.
+    big.wait_for_text("a2");
+    big.send("stty size; echo b$((1+1))\r");
+    for client in [&big, &small] {
+        client.wait_for_text("30 100");
+        client.wait_for_text("b2");
+    }
+    small.send("clear; stty size; echo c$((1+1))\r");
+    for client in [&big, &small] {
+        client.wait_for_text("c2");
+        client.wait_for_text("20 70");
+    }
+    small.send("exit\r");
+    assert_eq!((small.wait_exit(), big.wait_exit()), (0, 0));
 }

@@ -74,7 +74,7 @@ fn events_are_numbered_without_gaps_and_follow_is_a_stream() {
     let world = World::new();
     let (_, code) = world.create_and_wait(&["--agents", "3", "--", "true"]);
     assert_eq!(code, 0);
-    let output = world.ok(&["events", "--since", "0", "--json"]);
+    let output = world.ok(&["events", "--since", "0", "--filter", "level=debug", "--json"]);
     let events: Vec<serde_json::Value> =
         output.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let seqs: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
@@ -82,7 +82,8 @@ fn events_are_numbered_without_gaps_and_follow_is_a_stream() {
     let kinds = |kind: &str| events.iter().filter(|event| event["kind"] == kind).count();
     assert_eq!((kinds("swarm_created"), kinds("attempt_ended"), kinds("swarm_ended")), (1, 3, 1));
 
-    let mut command = world.command(&["events", "--follow", "--since", "0", "--json"]);
+    let mut command =
+        world.command(&["events", "--follow", "--since", "0", "--filter", "level=debug", "--json"]);
     let mut child = command
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::piped())

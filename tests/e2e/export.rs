@@ -28,7 +28,11 @@ fn the_journal_opens_in_sqlite3() {
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("ok"), "{output:?}");
     let rows: usize = lines.next().unwrap().parse().unwrap();
-    let events = world.ok(&["events", "--since", "0", "--json"]).text().lines().count();
+    let events = world
+        .ok(&["events", "--since", "0", "--filter", "level=debug", "--json"])
+        .text()
+        .lines()
+        .count();
     assert_eq!(rows, events);
     // And while the core is gone without a word.
     world.kill_core();

@@ -2,7 +2,7 @@
 
 use crate::{
     tools::count,
-    wait::{LIMIT, eventually},
+    wait::{LIMIT, eventually, exit_within},
     world::{World, heavy},
 };
 use rustix::process::Signal;
@@ -48,7 +48,8 @@ fn assert_every_byte_once(world: &World, writer: Writer) {
 }
 
 fn events(world: &World) -> Vec<String> {
-    world.ok(&["events", "--since", "0", "--json"]).text().lines().map(str::to_owned).collect()
+    let all = ["events", "--since", "0", "--filter", "level=debug", "--json"];
+    world.ok(&all).text().lines().map(str::to_owned).collect()
 }
 
 /// Waits until some core answers, without starting one.
@@ -142,7 +143,15 @@ fn heavy_a_core_that_was_frozen_goes_on() {
 
 #[test]
 fn a_killed_keeper_marks_its_agent_lost_and_leaves_no_orphan() {
-    let world = World::new();
+    a_killed_keeper(&World::new());
+}
+
+#[test]
+fn a_killed_keeper_leaves_no_orphan_without_namespaces_either() {
+    a_killed_keeper(&World::new().with("DASH_NO_PIDNS", "1"));
+}
+
+fn a_killed_keeper(world: &World) {
     let id =
         world.create(&["--agents", "3", "--", "sh", "-c", "sleep 601 & setsid -f sleep 602; wait"]);
     let agents = world.agents_of(&id);
@@ -171,8 +180,40 @@ fn a_killed_keeper_marks_its_agent_lost_and_leaves_no_orphan() {
 }
 
 #[test]
-fn keeper_and_core_killed_together() {
+fn a_frozen_keeper_is_not_lost_and_stalls_nobody() {
     let world = World::new();
+    let id = world.create(&["--agents", "2", "--", "sh", "-c", "read x; echo got $x"]);
+    let agents = world.agents_of(&id);
+    for agent in &agents {
+        world.until_state(agent, &["working", "idle"]);
+    }
+    let attempt = world.agent(&agents[0])["attempt_id"].as_str().unwrap().to_owned();
+    let keepers = world.keepers();
+    let keeper = keepers.iter().find(|proc| proc.command.contains(&attempt)).expect("its keeper");
+    keeper.signal(Signal::STOP);
+    // The next core meets it frozen.
+    world.kill_core();
+    world.ok(&["agent", "send", &agents[1], "word"]);
+    world.until_state(&agents[1], &["done"]);
+    let row = world.agent(&agents[0]);
+    assert!(matches!(row["state"].as_str(), Some("working" | "idle")), "{row:#}");
+    keeper.signal(Signal::CONT);
+    world.ok(&["agent", "send", &agents[0], "word"]);
+    assert_eq!(world.dash(&["swarm", "wait", &id]).code, 0);
+    assert!(world.raw_log(&agents[0]).ends_with(b"got word\r\n"));
+}
+
+#[test]
+fn keeper_and_core_killed_together() {
+    both_killed(&World::new());
+}
+
+#[test]
+fn keeper_and_core_killed_together_without_namespaces() {
+    both_killed(&World::new().with("DASH_NO_PIDNS", "1"));
+}
+
+fn both_killed(world: &World) {
     let id = world.create(&["--agents", "2", "--", "sleep", "603"]);
     let agents = world.agents_of(&id);
     for agent in &agents {
@@ -188,4 +229,34 @@ fn keeper_and_core_killed_together() {
     eventually("no orphan", || {
         world.processes().iter().all(|proc| !proc.command.contains("sleep 603")).then_some(())
     });
+}
+
+/// A core that dies between what it journaled and what it does about it leaves an intent,
+/// and whoever comes next carries it out, once.
+#[test]
+fn what_was_decided_and_not_done_is_done_once() {
+    for point in [
+        "after-commit-before-effects",
+        "after-spec-before-keeper",
+        "after-keeper-spawn-before-hello",
+    ] {
+        let world = World::new();
+        let socket = world.socket.display().to_string();
+        let mut command = world.command(&["--socket", &socket]);
+        command.env("DASH_FAILPOINT", point);
+        let mut core = world.headless_as(command);
+        // Its answer comes from the next core, or is an error: the first dies over it.
+        let script = world.script("once", "echo run >> runs");
+        let made = world.dash(&["swarm", "create", "--agents", "3", "--", &script]);
+        let status = exit_within(&mut core, LIMIT).expect("the core's end");
+        assert_eq!(status.code(), None, "{point}: {made:?}\n{}", world.headless_log());
+        assert_eq!(world.dash(&["swarm", "wait", "sw-1"]).code, 0, "{point}");
+        let rows = world.agents();
+        assert_eq!(rows.len(), 3, "{point}: {rows:#?}");
+        for row in rows {
+            assert_eq!((&row["state"], &row["attempt"]), (&"done".into(), &1.into()), "{row:#}");
+        }
+        let runs = fs::read_to_string(world.work.join("runs")).unwrap();
+        assert_eq!(runs.lines().count(), 3, "{point}: launched more than once");
+    }
 }

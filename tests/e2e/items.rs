@@ -84,8 +84,8 @@ fn items_can_be_added_while_it_runs() {
     let id = world.create(&["--agents", "1", "--items", "list", "--", &script, "{item}"]);
     let agent = world.only_agent(&id);
     world.until_state(&agent, &["working", "idle", "waiting"]);
-    world.ok(&["item", "add", &id, "last"]);
-    let items = world.json(&["item", "list", &id]);
+    world.ok(&["item", "add", "--swarm", &id, "last"]);
+    let items = world.json(&["item", "list", "--swarm", &id]);
     assert_eq!(items.as_array().map(Vec::len), Some(2), "{items}");
     world.ok(&["agent", "send", &agent, "go on"]);
     assert_eq!(world.dash(&["swarm", "wait", &id]).code, 0);

@@ -20,6 +20,7 @@ mod disk;
 mod export;
 mod faults;
 mod items;
+mod keys;
 mod odd_output;
 mod results;
 mod screen;

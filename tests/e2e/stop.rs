@@ -24,8 +24,11 @@ fn assert_stop_leaves_nothing(stop: impl Fn(&World, &str, &str)) {
     if !tools::have("setsid") {
         return;
     }
-    for (name, tree) in TREES {
+    let plain = [false, true];
+    for ((name, tree), plain) in TREES.iter().flat_map(|tree| plain.map(|plain| (tree, plain))) {
         let world = World::new();
+        // Where there are no namespaces, descendants are hunted for.
+        let world = if plain { world.with("DASH_NO_PIDNS", "1") } else { world };
         let swarm = world.create(&["--agents", "1", "--", "sh", "-c", tree]);
         let agent = world.only_agent(&swarm);
         world.until_shown(&agent, "ready");

@@ -113,14 +113,20 @@ fn at_most_so_many_at_once() {
     let world = World::new();
     let script = world.script(
         "one",
-        "mkdir running.$1; ls -d running.* | wc -l >> counts; read x < gate; rmdir running.$1",
+        "mkdir running.$1; ls -d running.* | wc -l >> counts
+        mkfifo gate.$1; read x < gate.$1; rm gate.$1; rmdir running.$1",
     );
-    let made = std::process::Command::new("mkfifo").arg(world.work.join("gate")).status();
-    assert!(made.unwrap().success());
     let id = world.create(&["--agents", "4", "--max", "2", "--", &script, "{index}"]);
-    for _ in 0..4 {
-        // Opening blocks until an agent reads: one line, one agent goes on.
-        std::fs::write(world.work.join("gate"), "go\n").unwrap();
+    let mut passed = std::collections::BTreeSet::new();
+    while passed.len() < 4 {
+        let gate = crate::wait::eventually("an agent that waits", || {
+            let names = std::fs::read_dir(&world.work).unwrap();
+            let mut gates = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            gates.find(|name| name.starts_with("gate.") && !passed.contains(name))
+        });
+        // Opening blocks until its agent reads.
+        std::fs::write(world.work.join(&gate), "go\n").unwrap();
+        passed.insert(gate);
     }
     assert_eq!(world.dash(&["swarm", "wait", &id]).code, 0);
     let counts = std::fs::read_to_string(world.work.join("counts")).unwrap();

@@ -30,13 +30,19 @@ pub struct World {
 }
 
 /// What a command left.
-#[derive(Debug)]
 pub struct Output {
     pub code: i32,
     pub stdout: Vec<u8>,
     pub stderr: String,
     /// For messages of failing tests.
     pub line: String,
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { code, stderr, line, .. } = self;
+        write!(f, "exit {code}: {line}\n{}\n{stderr}", self.text())
+    }
 }
 
 impl Output {
@@ -274,7 +280,10 @@ impl World {
     /// A core in the foreground, as `dash --socket` starts it; ready once this returns.
     pub fn headless(&self) -> Child {
         let socket = self.socket.display().to_string();
-        let mut command = self.command(&["--socket", &socket]);
+        self.headless_as(self.command(&["--socket", &socket]))
+    }
+
+    pub fn headless_as(&self, mut command: Command) -> Child {
         let log = fs::File::create(self.path().join("headless.log")).unwrap();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let pid = i64::from(child.id());

@@ -366,3 +366,43 @@ fn questions_to_the_terminal_are_answered_and_states_become_facts() {
     core.say(&ToKeeper::Stop { grace_ms: 1000 });
     core.exited();
 }
+
+#[test]
+fn an_attempt_has_one_keeper_ever() {
+    both("echo run >> runs; read x", |world| {
+        let (mut first, mut core) = world.start();
+        core.started();
+        // While the first lives, and after it: the second leaves, and touches nothing.
+        let (mut second, _theirs) = world.keep();
+        second.wait();
+        core.say(&ToKeeper::Stop { grace_ms: 0 });
+        core.exited();
+        first.wait();
+        let (mut third, _theirs) = world.keep();
+        third.wait();
+        assert_eq!(lines(&world.path("runs")), 1);
+    });
+}
+
+/// Without a namespace processes are found by what their environment says, and attempts of
+/// two instances have the same names.
+#[test]
+fn an_end_harms_no_other_instance() {
+    let mut one = World::sh("exit 0");
+    let mut other = World::sh("read x; exit 3");
+    for world in [&mut one, &mut other] {
+        world.plain = true;
+        world.spec.attempt = dash::model::AttemptId::new("ag-01-1");
+        let socket = world.spec.agent_socket.display().to_string();
+        world.spec.env.push(("DASH_ATTEMPT".into(), "ag-01-1".into()));
+        world.spec.env.push(("DASH_SOCKET".into(), socket));
+    }
+    let (mut keeper, mut bystander) = other.start();
+    bystander.started();
+    let (mut gone, mut core) = one.start();
+    assert_eq!(core.exited().code, Some(0));
+    gone.wait();
+    bystander.input(b"go\n");
+    assert_eq!(bystander.exited().code, Some(3));
+    keeper.wait();
+}

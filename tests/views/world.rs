@@ -88,7 +88,7 @@ pub fn agent(n: u64, swarm: u64) -> AgentInfo {
         reason: reason(n).into(),
         pid: (!queued && !over).then_some(4_000 + n as u32),
         exit: over.then_some(i32::from(state == AgentState::Failed)),
-        progress: (n % 3 == 0 && !queued).then_some(((n * 37) % 100) as u8),
+        progress: (n.is_multiple_of(3) && !queued).then_some(((n * 37) % 100) as u8),
         tokens: Tokens { input: tokens * 4 / 5, output: tokens / 5, ..Tokens::default() },
         cost_micros: Micros((tokens * 9 / 2) as i64),
         started_at: (!queued).then(|| back(20 + (n * 13) % 400)),
@@ -198,7 +198,7 @@ fn events(agents: u64) -> Vec<EventRecord> {
 
 /// A world of that many agents; above 100 in two swarms.
 pub fn snapshot(agents: u64) -> ServerMessage {
-    let second = |n: u64| agents > 100 && n % 3 == 0;
+    let second = |n: u64| agents > 100 && n.is_multiple_of(3);
     let list: Vec<AgentInfo> =
         (1..=agents).map(|n| agent(n, if second(n) { 2 } else { 1 })).collect();
     let of = |id: u64| -> Vec<AgentInfo> {

@@ -4,7 +4,7 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{self, Table, cell, count, one_line, state_and_reason, state_style},
+    format::{self, Table, cell, count, name_beside, one_line, state_and_reason, state_style},
 };
 use crate::model::AgentInfo;
 use clap::Args;
@@ -38,25 +38,24 @@ impl List {
 pub fn agent_table(agents: &[AgentInfo]) -> Table {
     let mut table = Table::new(&[
         "ID",
-        "NAME",
+        "?NAME",
         "STATE",
         "AGENT",
-        "MODEL",
-        "ITEM",
+        "?MODEL",
+        "?ITEM",
         ">TOKENS",
         ">COST",
         "SCOPE",
         "LAST LINE",
     ]);
     for agent in agents {
-        let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { one_line(text) };
         table.row([
             cell(&agent.id),
-            cell(one_line(&agent.name)),
+            name_beside(agent.id.as_str(), &agent.name),
             (state_and_reason(agent.state, &one_line(&agent.reason)), state_style(agent.state)),
             cell(&agent.adapter),
-            cell(dash(&agent.model)),
-            cell(format::fit(&dash(agent.item.as_deref().unwrap_or("")), 28)),
+            cell(one_line(&agent.model)),
+            cell(format::fit(&one_line(agent.item.as_deref().unwrap_or("")), 28)),
             cell(count(agent.tokens.total())),
             cell(agent.cost_micros),
             cell(&agent.scope),

@@ -28,14 +28,20 @@ impl Screen {
         if self.json.json {
             context.json(&screen)?;
         } else if self.ansi {
-            for row in &screen.ansi {
+            for row in &screen.ansi[..used(&screen.ansi)] {
                 context.line(format!("{row}\x1b[m"))?;
             }
         } else {
-            for row in &screen.lines {
+            for row in &screen.lines[..used(&screen.lines)] {
                 context.line(harmless(row))?;
             }
         }
         Ok(Code::Ok)
     }
+}
+
+/// Rows up to the last with anything in it: what is below them is the height of a window that nobody
+/// looks at.
+fn used(lines: &[String]) -> usize {
+    lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1)
 }

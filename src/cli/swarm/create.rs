@@ -46,7 +46,7 @@ pub struct Create {
     /// A shell command that must succeed after an agent did
     #[arg(long, value_name = "CMD")]
     pub check: Option<String>,
-    /// For each attempt: 90s, 10m, 1h30m
+    /// For each attempt: 90s, 10m, 1h30m; nothing else ends a wait for a silent model
     #[arg(long, value_name = "T", value_parser = duration::parse)]
     pub timeout: Option<u64>,
     /// Further attempts after a failed one

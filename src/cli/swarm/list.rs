@@ -4,7 +4,7 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{Table, cell, one_line, swarm_style, tokens},
+    format::{Table, cell, name_beside, one_line, swarm_style, tokens},
 };
 use crate::model::SwarmInfo;
 use anstyle::Style;
@@ -28,7 +28,7 @@ impl List {
             return Ok(Code::Ok);
         }
         let mut table = Table::new(&[
-            "ID", "NAME", "STATE", ">AGENTS", ">DONE", ">FAILED", "TOKENS", ">COST", "TASK",
+            "ID", "?NAME", "STATE", ">AGENTS", ">DONE", ">FAILED", "TOKENS", ">COST", "TASK",
         ]);
         for swarm in &swarms {
             table.row(row(swarm));
@@ -42,7 +42,7 @@ impl List {
 fn row(swarm: &SwarmInfo) -> [(String, Style); 9] {
     [
         cell(&swarm.id),
-        cell(one_line(&swarm.name)),
+        name_beside(swarm.id.as_str(), &swarm.name),
         (swarm.state.to_string(), swarm_style(swarm.state)),
         cell(swarm.agents.total),
         cell(format!("{}/{}", swarm.items.done, swarm.items.total)),

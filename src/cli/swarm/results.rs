@@ -4,7 +4,7 @@ use super::super::{
     args::Json,
     context::{Context, paint},
     failure::{Code, Done},
-    format::{self, BOLD, Table, cell, duration, fg, one_line, state_style},
+    format::{self, BOLD, Table, cell, duration, fg, name_beside, one_line, state_style},
 };
 use crate::model::{AgentResult, Outcome, SwarmResults};
 use anstyle::AnsiColor;
@@ -69,6 +69,19 @@ pub fn code(results: &SwarmResults) -> Code {
         .fold(Code::Ok, Code::worse)
 }
 
+/// What stands behind a sum that nobody pays.
+fn simulated(results: &SwarmResults) -> &'static str {
+    let named = |simulated: bool| {
+        let mut providers = results.results.iter().map(|row| row.provider.as_str());
+        providers.any(|name| !name.is_empty() && (name == "simulated") == simulated)
+    };
+    match (named(true), named(false)) {
+        (true, false) => " simulated",
+        (true, true) => " partly simulated",
+        (false, _) => "",
+    }
+}
+
 pub fn table(results: &SwarmResults, color: bool, width: Option<u16>) -> String {
     let bad = if results.failed > 0 { fg(AnsiColor::Red).bold() } else { BOLD };
     let mut text = paint(color, bad, format!("{} failed", results.failed));
@@ -77,32 +90,37 @@ pub fn table(results: &SwarmResults, color: bool, width: Option<u16>) -> String 
         text.push_str(&format!(", {} open", results.open));
     }
     let swarm = &results.swarm;
-    text.push_str(&format!("  {}  {}", swarm.cost_micros, format::tokens(&swarm.tokens)));
+    let cost = format!("{}{}", swarm.cost_micros, simulated(results));
+    text.push_str(&format!("  {cost}  {}", format::tokens(&swarm.tokens)));
     if let (Some(start), Some(end)) = (swarm.started_at, swarm.ended_at) {
         text.push_str(&format!("  {}", duration(end.ms_since(start))));
     }
     text.push_str("\n\n");
     let mut table = Table::new(&[
-        "AGENT", "NAME", "OUTCOME", "WHY", ">TIME", ">COST", ">FILES", "ITEM", "RESULT",
+        "AGENT", "?NAME", "OUTCOME", "?WHY", ">TIME", ">COST", "?>FILES", "?ITEM", "RESULT",
     ]);
     for row in &results.results {
         let (outcome, why, words) = match &row.result {
             Some(result) => {
                 let words = if result.error.is_empty() { &result.text } else { &result.error };
-                (result.outcome.word().to_owned(), result.stop_reason.clone(), one_line(words))
+                let why = match result.outcome {
+                    Outcome::Done => "",
+                    Outcome::Failed | Outcome::Lost | Outcome::Stopped => &result.stop_reason,
+                };
+                (result.outcome.word().to_owned(), one_line(why), one_line(words))
             }
             None => (row.state.to_string(), String::new(), String::new()),
         };
         let files = row.result.as_ref().and_then(|result| result.files.as_ref());
         table.row([
             cell(&row.agent),
-            cell(one_line(&row.name)),
+            name_beside(row.agent.as_str(), &row.name),
             (outcome, state_style(row.state)),
             cell(why),
             cell(duration(row.duration_ms)),
             cell(row.cost_micros),
-            cell(files.map_or("-".to_owned(), |files| files.len().to_string())),
-            cell(format::fit(&one_line(row.item.as_deref().unwrap_or("-")), 32)),
+            cell(files.map_or(String::new(), |files| files.len().to_string())),
+            cell(format::fit(&one_line(row.item.as_deref().unwrap_or("")), 32)),
             cell(words),
         ]);
     }
@@ -112,7 +130,7 @@ pub fn table(results: &SwarmResults, color: bool, width: Option<u16>) -> String 
 fn markdown(results: &SwarmResults) -> String {
     let swarm = &results.swarm;
     let mut text = format!(
-        "# {}: {} failed, {} done, {} open\n\n{}\n\nUsage: {}, {}\n",
+        "# {}: {} failed, {} done, {} open\n\n{}\n\nUsage: {}, {}{}\n",
         swarm.name,
         results.failed,
         results.done,
@@ -120,6 +138,7 @@ fn markdown(results: &SwarmResults) -> String {
         format::harmless(&swarm.task),
         format::tokens(&swarm.tokens),
         swarm.cost_micros,
+        simulated(results),
     );
     for row in &results.results {
         let outcome =

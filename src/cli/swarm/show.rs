@@ -39,7 +39,9 @@ impl Show {
         let state = context.paint(swarm_style(swarm.state), swarm.state);
         let reason = if swarm.reason.is_empty() { "" } else { ": " };
         context.line(format!("{}  {}  {state}{reason}{}", swarm.id, swarm.name, swarm.reason))?;
-        context.line(format!("task    {}", harmless(&swarm.task)))?;
+        if !swarm.task.is_empty() {
+            context.line(format!("task    {}", harmless(&swarm.task)))?;
+        }
         let counts: Vec<String> =
             swarm.agents.by_state.iter().map(|(state, n)| format!("{n} {state}")).collect();
         context.line(format!("agents  {} ({})", swarm.agents.total, counts.join(", ")))?;

@@ -49,9 +49,9 @@ impl Ask {
     ) -> Result<Self, String> {
         let json: Value = serde_json::from_slice(body).map_err(|e| e.to_string())?;
         let (task, answers) = match wire {
-            Wire::Responses => conversation(&json["input"])?,
+            Wire::Responses => conversation(&json["input"], Answers::Items)?,
             Wire::Messages | Wire::Chat | Wire::CountTokens | Wire::Models(_) => {
-                conversation(&json["messages"])?
+                conversation(&json["messages"], Answers::Messages)?
             }
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -87,31 +87,53 @@ impl Ask {
     }
 }
 
+/// How a dialect shows that the model called tools.
+#[derive(Clone, Copy, PartialEq)]
+enum Answers {
+    /// An assistant's message holds its calls: each message is an answer.
+    Messages,
+    /// Calls are items of their own. A message without one was the last answer, or was cut
+    /// off: neither counts.
+    Items,
+}
+
 /// The last prompt, and how many answers followed it.
-fn conversation(list: &Value) -> Result<(String, u32), String> {
+fn conversation(list: &Value, shape: Answers) -> Result<(String, u32), String> {
     if let Some(text) = list.as_str() {
         return Ok((text.to_owned(), 0));
     }
     let list = list.as_array().ok_or("it has no messages")?;
     let mut answers = 0;
+    let mut cut_off = false;
     for message in list.iter().rev() {
+        if message["role"] == "user" && is_cut_note(&message["content"]) {
+            cut_off = true;
+            continue;
+        }
         if message["role"] == "user"
             && let Some(prompt) = prompt(&message["content"])
         {
             return Ok((prompt, answers));
         }
-        // A response's calls are items of their own; an answer of mere text is a message.
-        let kind = message["type"].as_str().unwrap_or("message");
-        let called = matches!(kind, "function_call" | "custom_tool_call" | "local_shell_call");
-        let answered = message["role"] == "assistant" && list_has_calls_inside(list);
-        answers += u32::from(called || answered);
+        answers += u32::from(match shape {
+            Answers::Items => {
+                let kind = message["type"].as_str().unwrap_or_default();
+                matches!(kind, "function_call" | "custom_tool_call" | "local_shell_call")
+            }
+            // What was cut off is asked for again.
+            Answers::Messages => message["role"] == "assistant" && !std::mem::take(&mut cut_off),
+        });
     }
     Ok((String::new(), answers))
 }
 
-/// True for the dialects in which an assistant's message holds its tool calls.
-fn list_has_calls_inside(list: &[Value]) -> bool {
-    !list.iter().any(|item| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call")))
+/// Claude's words to a model whose answer broke off.
+fn is_cut_note(content: &Value) -> bool {
+    let note = |text: &Value| {
+        text.as_str().is_some_and(|text| text.starts_with("Your response above was cut off"))
+    };
+    let mut blocks = content.as_array().into_iter().flatten();
+    note(content) || blocks.any(|block| note(&block["text"]))
 }
 
 /// What a user's message says, without the notes that agents slip in.
@@ -229,6 +251,24 @@ mod tests {
         assert!(ask.tools.is_empty());
         assert_eq!((ask.task.as_str(), ask.turn, ask.cwd.as_deref()), ("do it", 2, Some("/w")));
         assert_eq!(read(Wire::Responses, &json!({"input": "hi"})).task, "hi");
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_off_does_not_count() {
+        let messages = json!({"messages": [
+            {"role": "user", "content": "do it"},
+            {"role": "assistant", "content": [{"type": "text", "text": "I will"}]},
+            {"role": "user", "content": [
+                {"type": "text", "text": "Your response above was cut off mid-stream. Resume"}]},
+        ]});
+        let ask = read(Wire::Messages, &messages);
+        assert_eq!((ask.task.as_str(), ask.turn), ("do it", 1));
+
+        let responses = json!({"input": [
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "do it"}]},
+            {"type": "message", "role": "assistant", "content": []},
+        ]});
+        assert_eq!(read(Wire::Responses, &responses).turn, 1);
     }
 
     #[test]

@@ -1,0 +1,17 @@
+//! What clients see of a core: every command's two outputs, and a core that dies under its
+//! clients. With the real binary, as a model uses it; the worlds are those of `tests/e2e`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+#[allow(dead_code)]
+#[path = "../e2e/procs.rs"]
+mod procs;
+#[allow(dead_code)]
+#[path = "../e2e/wait.rs"]
+mod wait;
+#[allow(dead_code)]
+#[path = "../e2e/world.rs"]
+mod world;
+
+mod death;
+mod once;
+mod outputs;

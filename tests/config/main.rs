@@ -1,0 +1,86 @@
+//! `config.toml`, a case a file: `cases/valid` must be taken, `cases/invalid` refused with
+//! what stands after `#:` in its first line; so does `dash config check` with its exit code.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    fs::{self, DirBuilder},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+fn cases(kind: &str) -> Vec<(PathBuf, String)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/cases").join(kind);
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files.into_iter().map(|file| (file.clone(), fs::read_to_string(&file).unwrap())).collect()
+}
+
+/// `dash config ARGS` with `text` as the configuration in force; its directory's name is
+/// taken out of what it says.
+fn dash(text: &str, args: &[&str]) -> (Output, String) {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("dash");
+    fs::create_dir(&dir).unwrap();
+    fs::write(dir.join("config.toml"), text).unwrap();
+    let run = home.path().join("run");
+    DirBuilder::new().mode(0o700).create(&run).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_dash"))
+        .args(args)
+        .env_clear()
+        .env("HOME", home.path())
+        .env("XDG_CONFIG_HOME", home.path())
+        .env("XDG_RUNTIME_DIR", &run)
+        .env("XDG_STATE_HOME", home.path())
+        .output()
+        .unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    let err = err.replace(&format!("{}/", dir.display()), "");
+    (output, err)
+}
+
+#[test]
+fn valid_files_are_taken_and_shown_as_they_are() {
+    for (file, text) in cases("valid") {
+        let (output, err) = dash(&text, &["config", "check"]);
+        assert_eq!(output.status.code(), Some(0), "{}: {err}", file.display());
+        let (output, err) = dash(&text, &["config", "show"]);
+        assert_eq!(output.status.code(), Some(0), "{}: {err}", file.display());
+        // What is shown is a configuration again, and the same one.
+        let shown = String::from_utf8(output.stdout).unwrap();
+        let (again, err) = dash(&shown, &["config", "show"]);
+        assert_eq!(again.status.code(), Some(0), "{err}\n{shown}");
+        let body = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(body(&String::from_utf8(again.stdout).unwrap()), body(&shown));
+    }
+}
+
+#[test]
+fn invalid_files_are_refused_with_place_key_and_the_nearest_right_thing() {
+    let mut wrong = Vec::new();
+    for (file, text) in cases("invalid") {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let first = text.lines().next().unwrap();
+        let wanted = first.strip_prefix("#: ").expect("what it is refused with");
+        for command in ["check", "show"] {
+            let (output, err) = dash(&text, &["config", command]);
+            let code = output.status.code();
+            let one_line = err.trim_end().lines().count() == 1;
+            let said = err.strip_prefix("dash: ").unwrap_or(&err);
+            if code != Some(1) || !said.starts_with(wanted) || !one_line {
+                wrong.push(format!("{name}: {code:?} {err}    wanted {wanted}"));
+            }
+            assert!(output.stdout.is_empty(), "{name}");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_starts_on_a_broken_configuration() {
+    let (output, err) = dash("[core]\ncolz = 3\n", &["swarm", "list"]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(err.contains("config.toml:2:1: core.colz"), "{err}");
+}
