@@ -41,16 +41,15 @@ impl Watched {
         Self { output, parser: vt100::Parser::new(size(ROWS), size(COLS), 0), frames: 0 }
     }
 
-    /// When the screen first shows `text`, by the clock of the drain.
-    fn until(&mut self, text: &str, limit: Duration) -> Option<u64> {
-        let deadline = Instant::now() + limit;
-        loop {
+    /// Waits until the screen shows `text`; says what it shows instead.
+    fn until(&mut self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while !self.parser.screen().contents().contains(text) {
             let left = deadline.saturating_duration_since(Instant::now());
-            let (at, bytes) = self.output.recv_timeout(left).ok()?;
+            let Ok((_, bytes)) = self.output.recv_timeout(left) else {
+                panic!("no {text:?} in\n{}", self.parser.screen().contents());
+            };
             self.parser.process(&bytes);
-            if self.parser.screen().contents().contains(text) {
-                return Some(at);
-            }
         }
     }
 
@@ -116,12 +115,12 @@ fn frames(table: &mut Table) {
     let agent = world.only_agent(&id);
     let (mut client, output) = Pty::queued(env!("CARGO_BIN_EXE_dash"), &[], &world.environment());
     let mut watched = Watched::new(output);
-    watched.until("busy", Duration::from_secs(30)).expect("the grid");
+    watched.until("working");
     // Filter down to the one agent, then Enter: its terminal in focus.
     client.send(format!("/{agent}\r").as_bytes());
-    watched.until(&agent, Duration::from_secs(30)).expect("the agent's row");
+    watched.until(&agent);
     client.send(b"\r");
-    watched.until("C-b", Duration::from_secs(30)).expect("the focus");
+    watched.until("attempt 1");
     client.send(b"go\r");
     let ours = lags(&mut watched, &report);
     drop(client);
