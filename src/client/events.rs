@@ -189,7 +189,11 @@ impl Feed {
                     self.lost = None;
                     return Ok(FeedItem::Back);
                 }
-                // The first connection is not a loss: say at once why it fails.
+                // A core that was there and broke off in the middle is a loss, too.
+                Err(ClientError::Lost(_)) if self.lost.is_none() => {
+                    self.lost = Some(Instant::now());
+                }
+                // A first connection that nobody takes is none: say at once why it fails.
                 Err(error) => match self.lost {
                     Some(since) if error.is_gone() && since.elapsed() < PATIENCE => {}
                     _ => return Err(error),

@@ -62,8 +62,21 @@ impl Client {
         self.get("/v1/health").await
     }
 
+    /// Reads; asked again of the successor where a core dies in the middle of its answer.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        json(self.request(Method::GET, path, None).await?).await
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let answer = match self.request(Method::GET, path, None).await {
+                Ok(answer) => json(answer).await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Err(ClientError::Lost(_)) if pause <= LAST_PAUSE => {}
+                answer => return answer,
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
     }
 
     pub async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T> {

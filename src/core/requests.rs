@@ -139,6 +139,11 @@ fn new_item(swarm: &SwarmId, index: u32, text: String) -> Item {
 /// A swarm of one, or one more agent with an item of its own in an existing swarm.
 fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<Decision, Refusal> {
     let id = AgentId::numbered(state.agents_made + 1);
+    let name = if spec.name.is_empty() { id.to_string() } else { spec.name.clone() };
+    if state.agents.values().any(|agent| agent.name == name) {
+        let why = format!("an agent is called {name:?} already");
+        return Err(Refusal::new(RefusalCode::Conflict, why).hinted("choose another --name"));
+    }
     let Some(swarm) = &spec.swarm else {
         let alone = SwarmSpec {
             name: spec.name,
@@ -153,6 +158,11 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
             ..SwarmSpec::default()
         };
         let mut decision = create(state, alone, crew);
+        for draft in &mut decision.events {
+            if let Event::AgentAdded { name: added, .. } = &mut draft.event {
+                added.clone_from(&name);
+            }
+        }
         decision.reply = Some(Reply::Agent(id));
         return Ok(decision);
     };
@@ -165,7 +175,7 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
     decision.events.push(Draft::swarm(&swarm.id, Event::ItemAdded { item }));
     for (adapter, model) in crew.iter().take(1) {
         let added = Event::AgentAdded {
-            name: id.to_string(),
+            name: name.clone(),
             parent: None,
             adapter: adapter.clone(),
             model: model.clone(),

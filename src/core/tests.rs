@@ -271,6 +271,20 @@ fn a_request_whose_answer_was_lost_makes_no_second_swarm() {
 }
 
 #[test]
+fn a_spawned_agent_has_the_name_it_was_given_and_nobody_else() {
+    let mut bench = Bench::default();
+    let spawn = || Command::SpawnAgent {
+        spec: Box::new(AgentSpec { name: "scout".to_owned(), ..Default::default() }),
+    };
+    let crew = vec![("command".to_owned(), String::new())];
+    let made = bench.feed(Input::Request { command: spawn(), crew: crew.clone() }).unwrap();
+    assert_eq!(made, Some(Reply::Agent("ag-01".into())));
+    assert_eq!(bench.agent("ag-01").name, "scout");
+    let again = bench.feed(Input::Request { command: spawn(), crew });
+    assert_eq!(again.unwrap_err().code, RefusalCode::Conflict);
+}
+
+#[test]
 fn a_retry_by_hand_counts_an_item_once() {
     let mut bench = Bench::default();
     let id = bench.create(spec(), 1);

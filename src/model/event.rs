@@ -209,7 +209,7 @@ impl Event {
             }
             Self::RetryPlanned { number, .. } => format!("attempt {number} follows"),
             Self::ItemEnded { index, done: true } => format!("item {index} done"),
-            Self::ItemEnded { index, done: false } => format!("item {index} failed"),
+            Self::ItemEnded { index, done: false } => format!("item {index} not done"),
             Self::DiskFull => "disk full: held until there is room".to_owned(),
             Self::DiskBack => "disk has room again".to_owned(),
             Self::RecordingCut { from, to } => format!("recording cut: bytes {from} to {to}"),

@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::net::UnixStream;
 
-/// One keeper that never answers must not stall the others.
+/// Longest pause between two tries, and longest wait for a keeper that is being born.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Between two tries to reach a keeper that is just starting.
 const RETRY: Duration = Duration::from_millis(20);
@@ -44,17 +44,15 @@ pub async fn find_keeper(world: &Shared, attempt: &AttemptId) -> Found {
         && is_alive(id)
     {
         let socket = world.instance.keeper_socket(attempt);
-        let reach = async {
-            loop {
-                match UnixStream::connect(&socket).await {
-                    Ok(stream) => return Some(stream),
-                    Err(_) if is_alive(id) => tokio::time::sleep(RETRY).await,
-                    Err(_) => return None,
-                }
+        // For as long as it lives: one that is slow or stopped is not gone.
+        let mut pause = RETRY;
+        loop {
+            match UnixStream::connect(&socket).await {
+                Ok(stream) => return Found::Alive(stream),
+                Err(_) if is_alive(id) => tokio::time::sleep(pause).await,
+                Err(_) => break,
             }
-        };
-        if let Ok(Some(stream)) = tokio::time::timeout(CONNECT, reach).await {
-            return Found::Alive(stream);
+            pause = (pause * 2).min(CONNECT);
         }
     }
     if let Some(record) = super::outcome::exit_record(&world.instance, attempt) {
@@ -130,6 +128,15 @@ fn marked(marks: &[String; 2]) -> Vec<Pid> {
     })
     .filter_map(Pid::from_raw)
     .collect()
+}
+
+/// Ends a keeper that hangs, and with it all of its attempt.
+pub fn kill_keeper(world: &Shared, attempt: &AttemptId) {
+    let id = keeper_id(&world.instance.attempt_dir(attempt)).filter(is_alive);
+    if let Some(pid) = id.and_then(|id| i32::try_from(id.pid).ok()).and_then(Pid::from_raw) {
+        // It may have ended by itself.
+        let _ = kill_process(pid, Signal::KILL);
+    }
 }
 
 /// Stops keepers that no intent in the journal accounts for.

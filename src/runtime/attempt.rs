@@ -5,6 +5,8 @@
 //! agent ended (then `exit.json` says how), it may be alive (then it is asked again), or
 //! it is gone: then the attempt is lost.
 
+mod ending;
+
 use super::{
     adopt,
     launch::{self, Plan, token_file},
@@ -13,20 +15,23 @@ use super::{
     world::{AgentListener, ORDERS, Order, Shared},
 };
 use crate::{
-    agents::{Observation, Watcher},
+    agents::Watcher,
     core::{Input, KeeperNews},
     gateway::{Caller, Serving},
-    model::{AttemptId, AttemptResult, Exit, Outcome},
-    protocol::keeper::{
-        ExitRecord, Fact, FactKind, FromKeeper, KeeperGauge, ScreenDump, ToKeeper, VERSION,
-    },
-    term::recording::Recording,
+    model::AttemptId,
+    protocol::keeper::{Fact, FactKind, FromKeeper, ScreenDump, ToKeeper, VERSION},
 };
-use std::{collections::HashMap, fs, net::TcpListener, os::unix::net::UnixListener, path::PathBuf};
+use std::{
+    collections::HashMap, fs, net::TcpListener, os::unix::net::UnixListener, time::Duration,
+};
 use tokio::{
     net::UnixStream,
     sync::{mpsc, oneshot},
+    time::Instant,
 };
+
+/// A keeper that has not ended its agent so long after the grace hangs.
+const STUCK: Duration = Duration::from_secs(5);
 
 /// Takes care of `id` until it has ended: launches it, or adopts its keeper.
 pub fn spawn(world: &Shared, id: AttemptId) {
@@ -68,19 +73,21 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         fact_n: plan.attempt.fact_n,
         plan: plan.clone(),
         quiet: false,
+        kill_at: None,
     };
-    let first = match adopt::find_keeper(world, id).await {
-        adopt::Found::Alive(stream) => {
+    let first = match keeping.find().await {
+        None => return,
+        Some(adopt::Found::Alive(stream)) => {
             keeping.rereads = true;
             Some(stream)
         }
-        adopt::Found::Ended(record, error) => {
+        Some(adopt::Found::Ended(record, error)) => {
             keeping.rereads = true;
             keeping.launch_error = error;
             return keeping.end(None, *record).await;
         }
-        adopt::Found::Gone => return keeping.lost().await,
-        adopt::Found::Never => match launch::launch(world, &mut plan).await {
+        Some(adopt::Found::Gone) => return keeping.lost().await,
+        Some(adopt::Found::Never) => match launch::launch(world, &mut plan).await {
             Ok(stream) => to_tokio(stream),
             Err(error) => return give_up(world, id, format!("{error:#}")).await,
         },
@@ -92,6 +99,13 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
 fn to_tokio(stream: std::os::unix::net::UnixStream) -> Option<UnixStream> {
     stream.set_nonblocking(true).ok()?;
     UnixStream::from_std(stream).ok()
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Ends an attempt that could not be launched.
@@ -126,6 +140,8 @@ struct Keeping {
     fact_n: u64,
     /// Goodbye was said: nothing more is told.
     quiet: bool,
+    /// A stop was asked for: a keeper that has not carried it out by then is stuck.
+    kill_at: Option<Instant>,
 }
 
 /// Why a connection is over.
@@ -147,16 +163,55 @@ impl Keeping {
             super::reap::collect();
             match over {
                 Over::Ended | Over::Left => return,
-                Over::Broken => match adopt::find_keeper(&self.world, &self.id).await {
-                    adopt::Found::Alive(stream) => next = Some(stream),
-                    adopt::Found::Ended(record, error) => {
+                Over::Broken => match self.find().await {
+                    None => return,
+                    Some(adopt::Found::Alive(stream)) => next = Some(stream),
+                    Some(adopt::Found::Ended(record, error)) => {
                         self.launch_error = error;
                         return self.end(None, *record).await;
                     }
-                    adopt::Found::Gone | adopt::Found::Never => return self.lost().await,
+                    Some(adopt::Found::Gone | adopt::Found::Never) => return self.lost().await,
                 },
             }
         }
+    }
+
+    /// Looks for the keeper for as long as one lives; none when the core leaves meanwhile.
+    async fn find(&mut self) -> Option<adopt::Found> {
+        let (world, id) = (self.world.clone(), self.id.clone());
+        let search = adopt::find_keeper(&world, &id);
+        tokio::pin!(search);
+        loop {
+            tokio::select! {
+                found = &mut search => return Some(found),
+                order = self.orders.recv() => match order? {
+                    Order::Stop => self.expect_end(),
+                    Order::Goodbye(done) => {
+                        self.quiet = true;
+                        let _ = done.send(());
+                        return None;
+                    }
+                    // Whoever asks learns by the silence that it cannot be had now.
+                    Order::Input(_)
+                    | Order::Resize { .. }
+                    | Order::Ticket { .. }
+                    | Order::Screen(_) => {}
+                },
+                () = until(self.kill_at) => self.kill_keeper(),
+            }
+        }
+    }
+
+    fn expect_end(&mut self) {
+        let grace = Duration::from_millis(self.world.config.core.stop_grace_ms);
+        self.kill_at.get_or_insert_with(|| Instant::now() + grace + STUCK);
+    }
+
+    /// The init of its namespace dies with it, and all of the attempt with that.
+    fn kill_keeper(&mut self) {
+        self.kill_at = None;
+        tracing::warn!(attempt = %self.id, "its keeper does not stop it: killed");
+        adopt::kill_keeper(&self.world, &self.id);
     }
 
     async fn talk(&mut self, stream: UnixStream) -> Over {
@@ -186,6 +241,7 @@ impl Keeping {
                         return over;
                     }
                 }
+                () = until(self.kill_at) => self.kill_keeper(),
             }
         }
     }
@@ -193,6 +249,7 @@ impl Keeping {
     async fn carry(&mut self, order: Order, writer: &mut LinkWriter) -> Option<Over> {
         let sent = match order {
             Order::Stop => {
+                self.expect_end();
                 let grace_ms = self.world.config.core.stop_grace_ms;
                 writer.control(&ToKeeper::Stop { grace_ms }).await
             }
@@ -322,133 +379,5 @@ impl Keeping {
         }
         self.fact_n = n;
         writer.control(&ToKeeper::Ack { n }).await.is_err().then_some(Over::Broken)
-    }
-
-    async fn observe(&self, seen: Vec<Observation>) {
-        for observation in seen {
-            let attempt = self.id.clone();
-            self.world
-                .tell(match observation {
-                    Observation::Signal(signal) => Input::Signal { attempt, signal },
-                    Observation::Session(session) => Input::Session { attempt, session },
-                })
-                .await;
-        }
-    }
-
-    /// Feeds the watcher the recording up to `end`.
-    async fn read_output(&mut self, end: u64) -> Vec<Observation> {
-        const PIECE: u64 = 256 << 10;
-        let dir: PathBuf = self.world.instance.attempt_dir(&self.id);
-        let mut seen = Vec::new();
-        while self.read_to < end {
-            let (dir, from) = (dir.clone(), self.read_to);
-            let len = (end - from).min(PIECE);
-            let read = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<u8>> {
-                let mut bytes = vec![0; len as usize];
-                let n = Recording::open(&dir)?.read_at(from, &mut bytes)?;
-                bytes.truncate(n);
-                Ok(bytes)
-            });
-            match read.await {
-                Ok(Ok(bytes)) if !bytes.is_empty() => {
-                    self.read_to += bytes.len() as u64;
-                    seen.extend(self.watcher.output(&bytes));
-                }
-                Ok(Ok(_)) => break,
-                Ok(Err(error)) => {
-                    tracing::warn!(attempt = %self.id, %error, "its recording does not read");
-                    break;
-                }
-                Err(_) => break,
-            }
-        }
-        if std::mem::take(&mut self.rereads) { last_words(seen) } else { seen }
-    }
-
-    /// The agent is gone: judge, check, count files, and have it journaled.
-    async fn end(&mut self, n: Option<u64>, record: ExitRecord) {
-        if self.reads_output {
-            let seen = self.read_output(record.bytes).await;
-            self.observe(seen).await;
-        }
-        let exit = record.exit;
-        let mut result = match self.launch_error.take() {
-            Some(error) => outcome::failed_launch(error),
-            None => self.watcher.finish(exit, &record.screen),
-        };
-        let gauge = KeeperGauge { bytes: record.bytes, ..KeeperGauge::default() };
-        self.world.gauges.set(&self.plan.attempt.agent, &self.id, gauge);
-        outcome::inspect(&self.world, &self.plan, &mut result).await;
-        self.journal_end(n.unwrap_or(0), Some(exit), result).await;
-    }
-
-    async fn lost(&mut self) {
-        adopt::kill_leftovers(&self.world, &self.id);
-        let mut result = AttemptResult {
-            outcome: Outcome::Lost,
-            stop_reason: "lost".to_owned(),
-            text: String::new(),
-            error: "its keeper vanished; what it did until then is in its log".to_owned(),
-            files: None,
-            reported: None,
-            session: None,
-        };
-        outcome::inspect(&self.world, &self.plan, &mut result).await;
-        self.journal_end(0, None, result).await;
-    }
-
-    async fn journal_end(&mut self, n: u64, exit: Option<Exit>, result: AttemptResult) {
-        self.served = None;
-        let attempt = self.id.clone();
-        let ended = Input::Ended { attempt, n, exit, result: Box::new(result) };
-        if let Err(refusal) = self.world.feed(ended).await
-            && !self.quiet
-        {
-            tracing::error!(attempt = %self.id, %refusal, "its end could not be journaled");
-        }
-    }
-}
-
-/// The last signal of each source and the last session, in their order.
-fn last_words(seen: Vec<Observation>) -> Vec<Observation> {
-    let mut last: Vec<Observation> = Vec::new();
-    for observation in seen.into_iter().rev() {
-        let later = last.iter().any(|later| match (&observation, later) {
-            (Observation::Signal(one), Observation::Signal(other)) => one.source == other.source,
-            (Observation::Session(_), Observation::Session(_)) => true,
-            (Observation::Signal(_), Observation::Session(_))
-            | (Observation::Session(_), Observation::Signal(_)) => false,
-        });
-        if !later {
-            last.push(observation);
-        }
-    }
-    last.reverse();
-    last
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{AgentState, Signal, Source};
-
-    fn says(source: Source, reason: &str) -> Observation {
-        let (state, reason, detail) = (AgentState::Working, reason.to_owned(), String::new());
-        Observation::Signal(Signal { source, state, reason, detail, progress: None })
-    }
-
-    #[test]
-    fn of_what_is_read_again_only_the_end_is_told() {
-        let seen = vec![
-            says(Source::Output, ""),
-            Observation::Session("one".to_owned()),
-            says(Source::Output, "api retry"),
-            says(Source::Terminal, ""),
-            Observation::Session("two".to_owned()),
-            says(Source::Output, ""),
-        ];
-        let told = last_words(seen.clone());
-        assert_eq!(told, seen[3..].to_vec());
     }
 }

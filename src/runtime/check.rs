@@ -150,6 +150,10 @@ fn name(name: &str) -> Result<(), Refusal> {
         let why = format!("the name {name:?} is not one: letters, digits, - _ . and at most 64");
         return Err(invalid(why));
     }
+    let digits = |rest: &str| !rest.is_empty() && rest.starts_with(|c: char| c.is_ascii_digit());
+    if ["sw-", "ag-"].iter().any(|prefix| name.strip_prefix(prefix).is_some_and(digits)) {
+        return Err(invalid(format!("the name {name:?} looks like an id")).hinted("choose another"));
+    }
     Ok(())
 }
 

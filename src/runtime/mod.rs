@@ -53,6 +53,8 @@ use world::{Order, Shared, World};
 const EFFECTS: usize = 4096;
 /// Launches under way at once.
 const LAUNCHES: usize = 4;
+/// A journal that takes longer to write its first event is full.
+const START: Duration = Duration::from_secs(1);
 /// Agents' own sockets that may wait to be served.
 const LISTENERS: usize = 2048;
 /// A keeper that takes longer to hear goodbye is left to find out by itself.
@@ -146,7 +148,11 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     tokio::spawn(gauges.run());
     tokio::spawn(run_effects(world.clone(), todo));
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    world.feed(Input::Start { epoch, pid: std::process::id(), version }).await?;
+    let begun = world.feed(Input::Start { epoch, pid: std::process::id(), version });
+    // With a full disk it is journaled once there is room: reads are served meanwhile.
+    if let Ok(begun) = tokio::time::timeout(START, begun).await {
+        begun?;
+    }
     for attempt in live {
         attempt::spawn(&world, attempt);
     }

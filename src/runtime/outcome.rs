@@ -1,7 +1,7 @@
 //! What an attempt left behind: its exit record, the files it changed, and whether the
 //! swarm's check holds.
 
-use super::{environment, launch::Plan, worktree, world::Shared};
+use super::{adopt, environment, launch::Plan, worktree, world::Shared};
 use crate::{
     config::Instance,
     model::{AttemptId, AttemptResult, Exit, Outcome},
@@ -51,16 +51,24 @@ pub async fn inspect(world: &Shared, plan: &Plan, result: &mut AttemptResult) {
     if let Some(path) = &plan.spec.path {
         command.env("PATH", path);
     }
-    let failed = match tokio::time::timeout(CHECK_TIMEOUT, command.output()).await {
-        Ok(Ok(output)) if output.status.success() => return,
+    // By these it is found with all that it started, like the agent itself.
+    command.env("DASH_ATTEMPT", plan.attempt.id.as_str());
+    command.env("DASH_SOCKET", world.instance.agent_socket(&plan.attempt.id));
+    let limit = plan.spec.timeout_ms.map_or(CHECK_TIMEOUT, Duration::from_millis);
+    let limit = limit.min(CHECK_TIMEOUT);
+    let failed = match tokio::time::timeout(limit, command.output()).await {
+        Ok(Ok(output)) if output.status.success() => {
+            return adopt::kill_leftovers(world, &plan.attempt.id);
+        }
         Ok(Ok(output)) => {
             let text = [output.stdout, output.stderr].concat();
             let tail = text.get(text.len().saturating_sub(CHECK_TAIL)..).unwrap_or_default();
-            format!("{} said {}: {}", check, output.status, String::from_utf8_lossy(tail).trim())
+            format!("{check}: {}: {}", output.status, String::from_utf8_lossy(tail).trim())
         }
         Ok(Err(error)) => format!("{check} could not be run: {error}"),
-        Err(_) => format!("{check} took longer than {} s", CHECK_TIMEOUT.as_secs()),
+        Err(_) => format!("{check} took longer than {} s", limit.as_secs()),
     };
+    adopt::kill_leftovers(world, &plan.attempt.id);
     result.outcome = Outcome::Failed;
     result.stop_reason = "check".to_owned();
     result.error = failed;

@@ -2,7 +2,7 @@
 
 use super::{
     identity::Served,
-    problem::{Answer, Body, Query, Refused},
+    problem::{Answer, Body, Query},
     swarms::{OfSwarm, Wait, wait_for},
 };
 use crate::{
@@ -73,7 +73,7 @@ pub async fn change(
         Change { .. } => {
             let why = "an agent's changes are {\"state\": \"stopped\"}, {\"state\": \"queued\"} \
                        and {\"size\": {\"cols\": …, \"rows\": …}}";
-            return Err(Refused(Refusal::new(RefusalCode::Invalid, why)));
+            return Err(Refusal::new(RefusalCode::Invalid, why).into());
         }
     };
     served.handle.change(command).await?;

@@ -134,9 +134,8 @@ fn level(word: Option<&str>) -> Result<Level, Refused> {
         Some("error") => Level::Error,
         Some(other) => {
             let why = format!("no level is called {other:?}");
-            return Err(Refused(
-                Refusal::new(RefusalCode::Invalid, why).hinted("debug, info, warn or error"),
-            ));
+            let refusal = Refusal::new(RefusalCode::Invalid, why);
+            return Err(refusal.hinted("debug, info, warn or error").into());
         }
     })
 }

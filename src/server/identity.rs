@@ -94,5 +94,5 @@ pub async fn rights(State(served): State<Served>, request: Request, next: Next) 
             "from inside an agent this build serves its own row and the core's health only"
         }
     };
-    Refused(Refusal::new(RefusalCode::Forbidden, why)).into_response()
+    Refused::from(Refusal::new(RefusalCode::Forbidden, why)).into_response()
 }

@@ -6,30 +6,30 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{
-        FromRequest, FromRequestParts, Request,
-        rejection::{JsonRejection, QueryRejection},
-    },
+    extract::{FromRequest, FromRequestParts, Request, rejection::QueryRejection},
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE, header::RETRY_AFTER, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::de::DeserializeOwned;
 
-/// A refusal on its way to a client.
-pub struct Refused(pub Refusal);
+/// A refusal on its way to a client. Its code gives the status, unless HTTP has a better
+/// word for it.
+pub struct Refused(pub Refusal, pub Option<StatusCode>);
 
 pub type Answer<T> = Result<T, Refused>;
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self(refusal)
+        Self(refusal, None)
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let problem = Problem::from(self.0);
-        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut problem = Problem::from(self.0);
+        let by_code = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let status = self.1.unwrap_or(by_code);
+        problem.status = status.as_u16();
         let busy = problem.code == RefusalCode::JournalFull;
         let mut response = (status, Json(problem)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
@@ -41,8 +41,10 @@ impl IntoResponse for Refused {
     }
 }
 
-fn invalid(message: String) -> Refused {
-    Refused(Refusal::new(RefusalCode::Invalid, message))
+fn invalid(message: String, status: StatusCode) -> Refused {
+    // A body that parses and does not fit is as invalid as one that does not parse.
+    let status = (status != StatusCode::UNPROCESSABLE_ENTITY).then_some(status);
+    Refused(Refusal::new(RefusalCode::Invalid, message), status)
 }
 
 /// A JSON body whose errors are problem documents.
@@ -54,8 +56,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
         match Json::<T>::from_request(request, state).await {
             Ok(Json(body)) => Ok(Self(body)),
-            Err(JsonRejection::JsonDataError(error)) => Err(invalid(error.body_text())),
-            Err(error) => Err(invalid(error.body_text())),
+            Err(error) => Err(invalid(error.body_text(), error.status())),
         }
     }
 }
@@ -69,12 +70,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
         let query: Result<axum::extract::Query<T>, QueryRejection> =
             axum::extract::Query::from_request_parts(parts, state).await;
-        query.map(|query| Self(query.0)).map_err(|error| invalid(error.body_text()))
+        query.map(|query| Self(query.0)).map_err(|error| invalid(error.body_text(), error.status()))
     }
 }
 
 /// What no route answers.
 pub async fn no_route(request: Request) -> Refused {
     let what = format!("no {} {}", request.method(), request.uri().path());
-    Refused(Refusal::new(RefusalCode::NotFound, what))
+    Refusal::new(RefusalCode::NotFound, what).into()
+}
+
+/// What a route does not do.
+pub async fn no_method(request: Request) -> Refused {
+    let what = format!("{} is not for {}", request.method(), request.uri().path());
+    let refusal = Refusal::new(RefusalCode::Invalid, what);
+    Refused(refusal, Some(StatusCode::METHOD_NOT_ALLOWED))
 }

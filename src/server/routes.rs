@@ -4,7 +4,7 @@ use super::{
     agents, events,
     identity::{Leave, Served, rights},
     log,
-    problem::{Answer, Body, no_route},
+    problem::{Answer, Body, no_method, no_route},
     pty, swarms,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/agents/{id}/pty", get(pty::open))
         .route("/v1/events", get(events::open))
         .fallback(no_route)
-        .method_not_allowed_fallback(no_route)
+        .method_not_allowed_fallback(no_method)
         .layer(middleware::from_fn_with_state(served.clone(), rights))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(served)

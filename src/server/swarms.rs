@@ -52,7 +52,7 @@ pub async fn create(
         let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
         let bad = || {
             let why = format!("Idempotency-Key is 1 to {MAX_KEY} visible ASCII characters");
-            Refused(Refusal::new(RefusalCode::Invalid, why))
+            Refused::from(Refusal::new(RefusalCode::Invalid, why))
         };
         spec.idempotency_key = Some(key.ok_or_else(bad)?.to_owned());
     }
@@ -108,7 +108,7 @@ pub async fn change(
         }
         Change { .. } => {
             let why = "a swarm's only change in this build is {\"state\": \"stopped\"}";
-            return Err(Refused(Refusal::new(RefusalCode::Invalid, why)));
+            return Err(Refusal::new(RefusalCode::Invalid, why).into());
         }
     }
     Ok(Json(served.handle.swarm(&swarm).await?))
@@ -136,7 +136,7 @@ pub async fn items(
 ) -> Answer<Json<Vec<Item>>> {
     let Some(name) = query.swarm else {
         let why = "which swarm's items? Say ?swarm=ID";
-        return Err(Refused(Refusal::new(RefusalCode::Invalid, why)));
+        return Err(Refusal::new(RefusalCode::Invalid, why).into());
     };
     let id = served.handle.swarm_id(&name).await?;
     Ok(Json(served.handle.items(&id).await?))

@@ -1,0 +1,181 @@
+//! How an attempt comes to its end: its last output, the verdict, files and check.
+
+use super::{
+    super::{adopt, outcome, world::Order},
+    Keeping,
+};
+use crate::{
+    agents::Observation,
+    core::Input,
+    model::{AttemptResult, Exit, Outcome},
+    protocol::keeper::{ExitRecord, KeeperGauge},
+    term::recording::Recording,
+};
+use std::path::PathBuf;
+
+impl Keeping {
+    pub(super) async fn observe(&self, seen: Vec<Observation>) {
+        for observation in seen {
+            let attempt = self.id.clone();
+            self.world
+                .tell(match observation {
+                    Observation::Signal(signal) => Input::Signal { attempt, signal },
+                    Observation::Session(session) => Input::Session { attempt, session },
+                })
+                .await;
+        }
+    }
+
+    /// Feeds the watcher the recording up to `end`.
+    pub(super) async fn read_output(&mut self, end: u64) -> Vec<Observation> {
+        const PIECE: u64 = 256 << 10;
+        let dir: PathBuf = self.world.instance.attempt_dir(&self.id);
+        let mut seen = Vec::new();
+        while self.read_to < end {
+            let (dir, from) = (dir.clone(), self.read_to);
+            let len = (end - from).min(PIECE);
+            let read = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<u8>> {
+                let mut bytes = vec![0; len as usize];
+                let n = Recording::open(&dir)?.read_at(from, &mut bytes)?;
+                bytes.truncate(n);
+                Ok(bytes)
+            });
+            match read.await {
+                Ok(Ok(bytes)) if !bytes.is_empty() => {
+                    self.read_to += bytes.len() as u64;
+                    seen.extend(self.watcher.output(&bytes));
+                }
+                Ok(Ok(_)) => break,
+                Ok(Err(error)) => {
+                    tracing::warn!(attempt = %self.id, %error, "its recording does not read");
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        if std::mem::take(&mut self.rereads) { last_words(seen) } else { seen }
+    }
+
+    /// The agent is gone: judge, check, count files, and have it journaled.
+    pub(super) async fn end(&mut self, n: Option<u64>, record: ExitRecord) {
+        if self.reads_output {
+            let seen = self.read_output(record.bytes).await;
+            self.observe(seen).await;
+        }
+        let exit = record.exit;
+        let mut result = match self.launch_error.take() {
+            Some(error) => outcome::failed_launch(error),
+            None => self.watcher.finish(exit, &record.screen),
+        };
+        let gauge = KeeperGauge { bytes: record.bytes, ..KeeperGauge::default() };
+        self.world.gauges.set(&self.plan.attempt.agent, &self.id, gauge);
+        if self.inspect(&mut result).await {
+            self.journal_end(n.unwrap_or(0), Some(exit), result).await;
+        }
+    }
+
+    pub(super) async fn lost(&mut self) {
+        adopt::kill_leftovers(&self.world, &self.id);
+        let mut result = AttemptResult {
+            outcome: Outcome::Lost,
+            stop_reason: "lost".to_owned(),
+            text: String::new(),
+            error: "its keeper vanished; what it did until then is in its log".to_owned(),
+            files: None,
+            reported: None,
+            session: None,
+        };
+        if self.inspect(&mut result).await {
+            self.journal_end(0, None, result).await;
+        }
+    }
+
+    /// Files and check; a stop ends a check that runs. False when the core leaves: then the
+    /// next one inspects again.
+    async fn inspect(&mut self, result: &mut AttemptResult) -> bool {
+        let stop = async {
+            loop {
+                match self.orders.recv().await {
+                    Some(Order::Stop) => return true,
+                    Some(Order::Goodbye(done)) => {
+                        let _ = done.send(());
+                        return false;
+                    }
+                    None => return false,
+                    // There is no terminal any more.
+                    Some(
+                        Order::Input(_)
+                        | Order::Resize { .. }
+                        | Order::Ticket { .. }
+                        | Order::Screen(_),
+                    ) => {}
+                }
+            }
+        };
+        let stopped = tokio::select! {
+            () = outcome::inspect(&self.world, &self.plan, result) => return true,
+            stopped = stop => stopped,
+        };
+        adopt::kill_leftovers(&self.world, &self.id);
+        self.quiet = !stopped;
+        if stopped {
+            result.outcome = Outcome::Stopped;
+            result.stop_reason = "stopped".to_owned();
+        }
+        stopped
+    }
+
+    async fn journal_end(&mut self, n: u64, exit: Option<Exit>, result: AttemptResult) {
+        self.served = None;
+        let attempt = self.id.clone();
+        let ended = Input::Ended { attempt, n, exit, result: Box::new(result) };
+        if let Err(refusal) = self.world.feed(ended).await
+            && !self.quiet
+        {
+            tracing::error!(attempt = %self.id, %refusal, "its end could not be journaled");
+        }
+    }
+}
+
+/// The last signal of each source and the last session, in their order.
+fn last_words(seen: Vec<Observation>) -> Vec<Observation> {
+    let mut last: Vec<Observation> = Vec::new();
+    for observation in seen.into_iter().rev() {
+        let later = last.iter().any(|later| match (&observation, later) {
+            (Observation::Signal(one), Observation::Signal(other)) => one.source == other.source,
+            (Observation::Session(_), Observation::Session(_)) => true,
+            (Observation::Signal(_), Observation::Session(_))
+            | (Observation::Session(_), Observation::Signal(_)) => false,
+        });
+        if !later {
+            last.push(observation);
+        }
+    }
+    last.reverse();
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AgentState, Signal, Source};
+
+    fn says(source: Source, reason: &str) -> Observation {
+        let (state, reason, detail) = (AgentState::Working, reason.to_owned(), String::new());
+        Observation::Signal(Signal { source, state, reason, detail, progress: None })
+    }
+
+    #[test]
+    fn of_what_is_read_again_only_the_end_is_told() {
+        let seen = vec![
+            says(Source::Output, ""),
+            Observation::Session("one".to_owned()),
+            says(Source::Output, "api retry"),
+            says(Source::Terminal, ""),
+            Observation::Session("two".to_owned()),
+            says(Source::Output, ""),
+        ];
+        let told = last_words(seen.clone());
+        assert_eq!(told, seen[3..].to_vec());
+    }
+}
