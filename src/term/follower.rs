@@ -19,7 +19,9 @@
 //! after a skip the few rows of scrollback kept in memory may have a gap; the recording
 //! has none.
 
-use super::modes::{Effect, Modes};
+mod track;
+
+use super::modes::Modes;
 use super::scanner::{Scanner, Seen};
 use super::screen::{Past, Screen};
 use super::token::{Both, Sink, Span, Tokenizer};
@@ -28,6 +30,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
+use track::{Barrier, Kind, Track};
 
 /// With more than this behind, in bytes, skipping is tried.
 const SKIP_OVER: u64 = 256 << 10;
@@ -44,8 +47,6 @@ const GLIMPSE_MOST: u64 = 1 << 20;
 const SPACING: u64 = 16 << 10;
 /// When there are so many checkpoints, every second of the older half goes.
 const CHECKPOINTS: usize = 128;
-/// Beyond so many barriers the rest of the backlog is parsed without skipping.
-const BARRIERS: usize = 1024;
 
 /// How far [`Follower::catch_up`] came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,20 +80,6 @@ struct Checkpoint {
     modes: Modes,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Barrier {
-    start: u64,
-    end: u64,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Switch,
-    Save,
-    Resize(u16, u16),
-}
-
 /// Two pasts, one suffix.
 struct Attempt {
     low: Screen,
@@ -106,15 +93,6 @@ struct Attempt {
     since: u64,
 }
 
-struct Track {
-    modes: Modes,
-    rows: u16,
-    barriers: VecDeque<Barrier>,
-    reset: Option<u64>,
-    /// Barriers were dropped: no skipping before this offset.
-    blind_until: u64,
-}
-
 impl Follower {
     /// `scrollback` in rows kept in memory.
     pub fn new(cols: u16, rows: u16, scrollback: usize) -> Self {
@@ -122,13 +100,7 @@ impl Follower {
             screen: Screen::new(cols, rows, scrollback),
             drawn: 0,
             tokens: Tokenizer::default(),
-            track: Track {
-                modes: Modes::default(),
-                rows: rows.max(1),
-                barriers: VecDeque::new(),
-                reset: None,
-                blind_until: 0,
-            },
+            track: Track::new(rows.max(1)),
             checkpoints: VecDeque::new(),
             draw_until: 0,
             draw_since: 0,
@@ -437,38 +409,6 @@ impl Follower {
     }
 }
 
-impl Track {
-    fn effect(&mut self, effect: Effect, at: Span) {
-        let kind = match effect {
-            Effect::None => return,
-            Effect::Reset => {
-                // Sizes still matter, the rest is over.
-                self.barriers.retain(|b| matches!(b.kind, Kind::Resize(..)));
-                self.blind_until = 0;
-                self.reset = Some(at.start);
-                return;
-            }
-            Effect::Save => {
-                // Only the last saved cursor counts.
-                if self.barriers.back().is_some_and(|b| b.kind == Kind::Save) {
-                    self.barriers.pop_back();
-                }
-                Kind::Save
-            }
-            Effect::Switch => Kind::Switch,
-        };
-        if self.barriers.len() >= BARRIERS {
-            self.barriers.retain(|b| matches!(b.kind, Kind::Resize(..)));
-            self.blind_until = at.end;
-        }
-        if self.blind_until > 0 && self.barriers.len() >= BARRIERS / 2 {
-            self.blind_until = at.end;
-            return;
-        }
-        self.barriers.push_back(Barrier { start: at.start, end: at.end, kind });
-    }
-}
-
 /// Receives nothing.
 struct Nobody;
 
@@ -478,32 +418,6 @@ impl Sink for Nobody {
     fn esc(&mut self, _: &[u8], _: u8, _: Span) {}
     fn csi(&mut self, _: &[u8], _: u8, _: Span) {}
     fn osc(&mut self, _: &[u8], _: bool, _: bool) {}
-    fn dcs(&mut self, _: &[u8], _: bool) {}
-}
-
-impl Sink for Track {
-    fn text(&mut self, _: &[u8]) {}
-
-    fn control(&mut self, byte: u8) {
-        self.modes.control(byte);
-    }
-
-    fn esc(&mut self, intermediates: &[u8], last: u8, at: Span) {
-        let effect = self.modes.esc(intermediates, last);
-        self.effect(effect, at);
-    }
-
-    fn csi(&mut self, raw: &[u8], last: u8, at: Span) {
-        let effect = self.modes.csi(raw, last, self.rows);
-        self.effect(effect, at);
-    }
-
-    fn osc(&mut self, payload: &[u8], _: bool, truncated: bool) {
-        if !truncated {
-            self.modes.osc(payload);
-        }
-    }
-
     fn dcs(&mut self, _: &[u8], _: bool) {}
 }
 

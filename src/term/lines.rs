@@ -42,12 +42,24 @@ pub fn last_line<'a>(lines: impl DoubleEndedIterator<Item = &'a str>, width: usi
 fn tame(c: char) -> Option<char> {
     match c {
         '\t' | '\n' | '\r' => Some(' '),
-        // Marks and overrides of direction could make a line read as another one.
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
-        '\u{feff}' => None,
-        c if c.is_control() => None,
+        c if is_hidden(c) => None,
         c => Some(c),
     }
+}
+
+/// Nothing to see, but it could command a terminal (C0 and C1 controls), or make a line read
+/// as another one (marks and overrides of direction, a byte order mark).
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }
 
 #[cfg(test)]
@@ -57,6 +69,7 @@ mod tests {
     #[test]
     fn control_characters_go() {
         assert_eq!(clean("a\x1b[31mb\x07\tc\u{202e}d", 99), "a[31mb cd");
+        assert_eq!(clean("a\u{9b}m\u{2066}b\u{2069}\u{200f}\u{61c}c", 99), "ambc");
         assert_eq!(clean("abcdef", 3), "abc");
     }
 

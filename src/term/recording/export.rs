@@ -1,6 +1,7 @@
 //! A recording as raw bytes, as text, as an asciicast.
 
 use super::{Chunk, Cut, EntryKind, Recording};
+use crate::term::lines::is_hidden;
 use crate::term::token::{Sink, Span, Tokenizer, open_char};
 use serde_json::json;
 use std::io::{self, Write};
@@ -21,8 +22,10 @@ pub fn write_raw(recording: &Recording, offset: u64, out: &mut impl Write) -> io
     Ok(())
 }
 
-/// The text from `offset` on, fit for a search: no control sequences, no carriage returns
-/// (a line redrawn in place becomes several), a line break where the cursor jumped.
+/// The text from `offset` on, fit for a search and for any terminal: UTF-8 (what is not
+/// becomes U+FFFD), no control characters but tab and line break, no marks of direction, no
+/// carriage returns (a line redrawn in place becomes several), a line break where the cursor
+/// jumped.
 pub fn write_text(recording: &Recording, offset: u64, out: &mut impl Write) -> io::Result<()> {
     let mut tokens = Tokenizer::default();
     let mut plain = Plain::default();
@@ -31,6 +34,7 @@ pub fn write_text(recording: &Recording, offset: u64, out: &mut impl Write) -> i
             Chunk::Bytes { bytes, .. } => tokens.feed(&bytes, &mut plain),
             Chunk::Cut(cut) => {
                 tokens = Tokenizer::default();
+                plain.settle();
                 plain.line_break();
                 plain.text(cut_text(cut).as_bytes());
                 plain.line_break();
@@ -39,6 +43,7 @@ pub fn write_text(recording: &Recording, offset: u64, out: &mut impl Write) -> i
         out.write_all(&plain.out)?;
         plain.out.clear();
     }
+    plain.settle();
     plain.line_break();
     out.write_all(&plain.out)
 }
@@ -50,6 +55,9 @@ struct Plain {
     open: bool,
     /// A carriage return came: what follows, if not a line break, overwrites the line.
     carriage: bool,
+    /// The beginning of a character whose end is not there yet; at most 3 bytes. It is held
+    /// back because bytes let through one by one could join to a control character.
+    partial: Vec<u8>,
 }
 
 impl Plain {
@@ -59,11 +67,54 @@ impl Plain {
             self.open = false;
         }
     }
+
+    fn put(&mut self, c: char) {
+        if is_hidden(c) {
+            return;
+        }
+        if std::mem::take(&mut self.carriage) {
+            self.line_break();
+        }
+        self.out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        self.open = true;
+    }
+
+    /// A byte of a character beyond ASCII.
+    fn high(&mut self, byte: u8) {
+        self.partial.push(byte);
+        while !self.partial.is_empty() {
+            match std::str::from_utf8(&self.partial) {
+                Ok(whole) => {
+                    let c = whole.chars().next();
+                    self.partial.clear();
+                    c.into_iter().for_each(|c| self.put(c));
+                }
+                Err(e) => {
+                    let Some(wrong) = e.error_len() else { return };
+                    self.partial.drain(..wrong);
+                    self.put(char::REPLACEMENT_CHARACTER);
+                }
+            }
+        }
+    }
+
+    /// An unfinished character ends here.
+    fn settle(&mut self) {
+        if !self.partial.is_empty() {
+            self.partial.clear();
+            self.put(char::REPLACEMENT_CHARACTER);
+        }
+    }
 }
 
 impl Sink for Plain {
     fn text(&mut self, bytes: &[u8]) {
         for &byte in bytes {
+            if byte >= 0x80 {
+                self.high(byte);
+                continue;
+            }
+            self.settle();
             match byte {
                 b'\n' => {
                     self.out.push(b'\n');
@@ -71,7 +122,7 @@ impl Sink for Plain {
                     self.carriage = false;
                 }
                 b'\r' => self.carriage = true,
-                b'\t' | 0x20..=0x7e | 0x80.. => {
+                b'\t' | 0x20..=0x7e => {
                     if std::mem::take(&mut self.carriage) {
                         self.line_break();
                     }
@@ -83,11 +134,16 @@ impl Sink for Plain {
         }
     }
 
-    fn control(&mut self, _: u8) {}
+    fn control(&mut self, _: u8) {
+        self.settle();
+    }
 
-    fn esc(&mut self, _: &[u8], _: u8, _: Span) {}
+    fn esc(&mut self, _: &[u8], _: u8, _: Span) {
+        self.settle();
+    }
 
     fn csi(&mut self, _: &[u8], last: u8, _: Span) {
+        self.settle();
         match last {
             b'H' | b'f' | b'd' | b'A' | b'B' | b'E' | b'F' => self.line_break(),
             b'C' | b'G' if self.open => self.out.push(b' '),
@@ -95,9 +151,13 @@ impl Sink for Plain {
         }
     }
 
-    fn osc(&mut self, _: &[u8], _: bool, _: bool) {}
+    fn osc(&mut self, _: &[u8], _: bool, _: bool) {
+        self.settle();
+    }
 
-    fn dcs(&mut self, _: &[u8], _: bool) {}
+    fn dcs(&mut self, _: &[u8], _: bool) {
+        self.settle();
+    }
 }
 
 /// Asciicast version 3: a header, then one event a line. What is not UTF-8 is replaced;

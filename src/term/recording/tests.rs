@@ -121,6 +121,30 @@ fn text_can_be_searched() {
     assert_eq!(text(&recording), "bold line\n10%\n20%\ndone\nthere gap é\n");
 }
 
+/// Controls that hide in UTF-8, marks of direction, and bytes that would become one of them
+/// once what stands between them is gone.
+#[test]
+fn text_commands_no_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut recorder = Recorder::open(dir.path(), 1 << 30).unwrap();
+    let bytes = [
+        "a\u{9b}31mb\u{85}\u{80}\u{9f}\u{7f}c\u{a0}d\r\n".as_bytes(),
+        "\u{202a}e\u{202e}f\u{2066}g\u{2069}\u{200e}h\u{200f}\u{61c}\u{feff}i\r\n".as_bytes(),
+        b"\xc2\x1b[m\x9bj\xe2\x80\x00\xaek\xc2\xc2\x9b\x9bl\xff\n\xe2\x80\x1b]0;t\x07\xae\n",
+        "日本 naïve 👍🏽 e\u{301} \u{200d}é".as_bytes(),
+    ]
+    .concat();
+    for piece in bytes.chunks(1) {
+        recorder.write(piece, at(0)).unwrap();
+    }
+    recorder.write(b"\xc2", at(1)).unwrap();
+    let recording = Recording::open(dir.path()).unwrap();
+    assert_eq!(
+        text(&recording),
+        "a31mbc\u{a0}d\nefghi\n��j��k��l�\n��\n日本 naïve 👍🏽 e\u{301} \u{200d}é�\n"
+    );
+}
+
 #[test]
 fn a_cast_has_relative_times_and_whole_characters() {
     let dir = tempfile::tempdir().unwrap();
