@@ -23,6 +23,7 @@ use crate::{
         rest::{DoctorReport, InputBody, Removed, Size, Ticket},
         stream::{Gauge, Snapshot},
     },
+    sandbox,
     term::keys,
 };
 use std::{
@@ -69,6 +70,11 @@ impl Handle {
 
     pub fn instance(&self) -> &Instance {
         &self.world.instance
+    }
+
+    /// True if process `pid` belongs to an agent of any core, or cannot be resolved.
+    pub fn is_agent(&self, pid: i32) -> bool {
+        sandbox::is_agent(pid)
     }
 
     /// Attempts with a keeper, or about to have one.

@@ -29,8 +29,6 @@ pub use handle::{Handle, Subscription};
 pub use log::LogFormat;
 pub use world::AgentListener;
 
-pub use crate::sandbox::is_agent;
-
 use crate::{
     agents::Catalog,
     config::{Config, Instance},

@@ -205,7 +205,7 @@ async fn live(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let router = if is_agent(&stream) { &stranger } else { &admin };
+                    let router = if is_agent(&handle, &stream) { &stranger } else { &admin };
                     serve(stream, router.clone(), clients.clone());
                 }
                 Err(error) => {
@@ -288,9 +288,9 @@ async fn once_more(
 }
 
 /// Asked by the peer's pid as the kernel tells it: who cannot be resolved counts as one.
-fn is_agent(stream: &tokio::net::UnixStream) -> bool {
+fn is_agent(handle: &Handle, stream: &tokio::net::UnixStream) -> bool {
     let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    pid.is_none_or(runtime::is_agent)
+    pid.is_none_or(|pid| handle.is_agent(pid))
 }
 
 async fn stop_agents(handle: &Handle, interrupt: &mut tokio::signal::unix::Signal) {
