@@ -16,7 +16,6 @@ use std::path::PathBuf;
 #[command(
     name = "dash",
     version,
-    disable_help_subcommand = true,
     subcommand_value_name = "COMMAND",
     after_help = "Exit codes: 0 all done, 1 error, 2 usage, 3 some agents failed, 4 budget \
                   exhausted, 5 timed out, 6 denied, 7 no core."
