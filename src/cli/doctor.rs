@@ -6,7 +6,10 @@ use super::{
     failure::{Code, Done},
     format::{Table, cell, fg, one_line},
 };
-use crate::protocol::rest::CheckStatus;
+use crate::{
+    config::{Config, Dirs},
+    protocol::rest::{CheckStatus, DoctorCheck, DoctorReport},
+};
 use anstyle::AnsiColor;
 use clap::Args;
 
@@ -16,9 +19,27 @@ pub struct Doctor {
     json: Json,
 }
 
+/// The report of a machine on which no core can start.
+fn broken(name: &str, detail: String) -> DoctorReport {
+    let check = DoctorCheck {
+        name: name.to_owned(),
+        status: CheckStatus::Fail,
+        detail,
+        remedy: "mend it; until then no core starts".to_owned(),
+    };
+    DoctorReport { checks: vec![check], adapters: Vec::new(), scope: "none".to_owned() }
+}
+
 impl Doctor {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let report = context.client().await?.doctor().await?;
+        let report = match Dirs::from_env().map_err(|error| error.to_string()) {
+            Ok(dirs) => match Config::load(&dirs) {
+                Ok(_) => context.client().await?.doctor().await?,
+                // No core starts with it: this is the diagnosis.
+                Err(error) => broken("configuration", error.to_string()),
+            },
+            Err(error) => broken("directories", error),
+        };
         let failed = report.checks.iter().any(|check| check.status == CheckStatus::Fail);
         let code = if failed { Code::Error } else { Code::Ok };
         if self.json.json {

@@ -84,3 +84,11 @@ fn nothing_starts_on_a_broken_configuration() {
     assert_ne!(output.status.code(), Some(0));
     assert!(err.contains("config.toml:2:1: core.colz"), "{err}");
 }
+
+#[test]
+fn the_doctor_names_a_broken_configuration() {
+    let (output, err) = dash("[core]\ncolz = 3\n", &["doctor"]);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("fail") && said.contains("core.colz"), "{said}");
+}
