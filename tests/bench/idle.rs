@@ -149,14 +149,17 @@ pub fn measure(options: &Options, table: &mut Table) {
     if tmux::available() {
         let world = World::new();
         let tmux = Tmux::start(&world);
-        let mut args = Vec::new();
-        for _ in 0..options.agents {
-            args.extend(
-                ["new-window", "-d", "-t", "base", "sleep", "100000", ";"].map(str::to_owned),
-            );
+        // A command line of its protocol holds 16 KB at most.
+        let mut left = options.agents;
+        while left > 0 {
+            let now = left.min(50);
+            let window = ["new-window", "-d", "-t", "base", "sleep", "100000", ";"];
+            let mut args: Vec<String> =
+                std::iter::repeat_n(window, now).flatten().map(str::to_owned).collect();
+            args.pop();
+            tmux.run(&args);
+            left -= now;
         }
-        args.pop();
-        tmux.run(&args);
         within(Duration::from_secs(3), || None::<()>);
         let cost = cost_of(&[tmux.server_pid()]);
         cells[1] = Sample::one(cost.cpu);
