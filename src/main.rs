@@ -20,6 +20,7 @@ fn main() -> ExitCode {
             Some(dir) => keeper::main(Path::new(dir)),
             None => ExitCode::from(2),
         },
+        Some((first, _)) if first == "__nursery" => keeper::nursery::main(),
         Some((first, _)) if first == "__mini" => mini::main(),
         _ => match cli::run() {
             Next::Exit(code) => code,

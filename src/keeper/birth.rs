@@ -19,8 +19,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Instant;
@@ -29,7 +28,7 @@ use std::time::Instant;
 /// None: the attempt has, or had, another keeper.
 pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
     let dir = fs::canonicalize(dir).context("finding the attempt's directory")?;
-    let Some(lock) = claim(&dir)? else { return Ok(None) };
+    let Some(place) = claim(&dir)? else { return Ok(None) };
     let text = fs::read(dir.join("spec.json")).context("reading spec.json")?;
     let mut spec: KeeperSpec = serde_json::from_slice(&text).context("parsing spec.json")?;
     drop(text);
@@ -44,7 +43,7 @@ pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
     let core = first_connection()?;
     rustix::process::chdir("/")?;
     let _ = rustix::thread::set_name(c"dash-keeper");
-    put(&dir, "keeper.json", &serde_json::to_vec(&identity()?)?, false)?;
+    place.write_all_at(&serde_json::to_vec(&identity()?)?, 0).context("writing keeper.json")?;
 
     let facts = FactLog::open(&dir).context("opening the facts")?;
     let tape = Tape::open(&dir, spec.cols.max(1), spec.rows.max(1), spec.recording_cap)
@@ -65,7 +64,7 @@ pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
     let marks = [format!("DASH_ATTEMPT={attempt}"), own];
     let mut keeper = Keeper {
         dir,
-        _lock: lock,
+        _lock: place,
         attempt,
         marks,
         shell,
@@ -97,19 +96,19 @@ pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
     Ok(Some(keeper))
 }
 
-/// The attempt is launched once, however many keepers were started for it by cores that
-/// died before they saw one. The lock is the process's: no descendant inherits it, and it
-/// ends with us. Cores look who holds it and never take it.
+/// `keeper.json`, locked and empty. The attempt is launched once, however many keepers were
+/// started for it by cores that died before they saw one: who finds an identity there
+/// leaves. The lock is the process's: no descendant inherits it, and it ends with us. Cores
+/// look who holds it and never take it.
 fn claim(dir: &Path) -> anyhow::Result<Option<fs::File>> {
-    let path = dir.join("keeper.lock");
+    let path = dir.join("keeper.json");
     let mut open = fs::OpenOptions::new();
-    let lock = open.write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let lock = lock.with_context(|| format!("opening {}", path.display()))?;
-    match rustix::fs::fcntl_lock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) if dir.join("keeper.json").exists() => Ok(None),
-        Ok(()) => Ok(Some(lock)),
+    let place = open.write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let place = place.with_context(|| format!("opening {}", path.display()))?;
+    match rustix::fs::fcntl_lock(&place, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok((place.metadata()?.len() == 0).then_some(place)),
         Err(Errno::AGAIN | Errno::ACCESS) => Ok(None),
-        Err(error) => Err(error).context("locking keeper.lock"),
+        Err(error) => Err(error).context("locking keeper.json"),
     }
 }
 
@@ -155,23 +154,6 @@ fn identity() -> anyhow::Result<KeeperId> {
         .context("reading our start time")?;
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").context("reading boot_id")?;
     Ok(KeeperId { pid: std::process::id(), start_ticks, boot: boot.trim().to_owned() })
-}
-
-/// A whole file or none; on the disk for good if `sync`, once its directory is too.
-pub fn put(dir: &Path, name: &str, content: &[u8], sync: bool) -> anyhow::Result<()> {
-    let tmp = dir.join(format!("{name}.tmp"));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&tmp)
-        .with_context(|| format!("writing {}", tmp.display()))?;
-    file.write_all(content)?;
-    if sync {
-        file.sync_all()?;
-    }
-    fs::rename(&tmp, dir.join(name)).with_context(|| format!("writing {name}"))
 }
 
 /// An interactive shell ignores SIGTERM and leaves on SIGHUP.

@@ -2,7 +2,7 @@
 //! it reaps.
 
 use crate::model::Exit;
-use crate::sandbox::Report;
+use crate::sandbox::{Report, Started};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process};
@@ -10,9 +10,9 @@ use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 
 pub struct Child {
-    shim: Option<Pid>,
+    /// The init of the agent's namespace, or the agent itself where there is none.
+    first: Option<Pid>,
     status: Option<OwnedFd>,
-    init: Option<Pid>,
     agent: Option<Pid>,
     /// No namespace: what the agent leaves must be hunted for.
     plain: bool,
@@ -29,13 +29,16 @@ pub enum News {
 }
 
 impl Child {
-    pub fn new(shim: u32, status: OwnedFd) -> Self {
+    pub fn new(started: Started, status: OwnedFd) -> Self {
+        let (first, plain) = match started {
+            Started::Init(pid) => (pid, false),
+            Started::Plain(pid) => (pid, true),
+        };
         Self {
-            shim: Pid::from_raw(shim as i32),
+            first: Some(first),
             status: Some(status),
-            init: None,
             agent: None,
-            plain: false,
+            plain,
             running: false,
             failed: false,
             exit: None,
@@ -45,9 +48,8 @@ impl Child {
     /// One that was never started.
     pub fn never(exit: Exit) -> Self {
         Self {
-            shim: None,
+            first: None,
             status: None,
-            init: None,
             agent: None,
             plain: false,
             running: false,
@@ -79,9 +81,9 @@ impl Child {
         self.plain
     }
 
-    /// The init (and with it everything) and the shim are gone.
+    /// The init, and with it everything, is gone; without one, the agent.
     pub fn is_gone(&self) -> bool {
-        self.init.is_none() && self.shim.is_none()
+        self.first.is_none()
     }
 
     /// Reads the reports that have come.
@@ -121,8 +123,6 @@ impl Child {
 
     fn take(&mut self, report: Report, sender: Option<Pid>, news: &mut Vec<News>) {
         match report {
-            Report::Init => self.init = sender,
-            Report::Plain { .. } => self.plain = true,
             Report::Exec => self.agent = sender,
             Report::Running => self.started(news),
             Report::Failed { step, message, code } => self.fail(step, message, code, news),
@@ -165,25 +165,25 @@ impl Child {
     }
 
     fn reaped(&mut self, pid: Pid, status: WaitStatus, news: &mut Vec<News>) {
+        if self.first != Some(pid) {
+            return;
+        }
+        self.first = None;
         let exit = Exit { code: status.exit_status(), signal: status.terminating_signal() };
-        if self.init == Some(pid) {
-            self.init = None;
-            // Killed before it could report: so was the agent.
+        if self.plain {
+            self.ended(exit);
+        } else if self.agent.is_some() || exit.signal.is_some() {
+            // The init was killed before it could report: so was the agent.
             self.ended(Exit { code: None, signal: Some(libc::SIGKILL) });
-        } else if self.shim == Some(pid) {
-            self.shim = None;
-            if self.plain {
-                self.ended(exit);
-            } else if self.init.is_none() && self.exit.is_none() {
-                let message = format!("the shim ended before it started anything: {exit}");
-                self.fail("shim".to_owned(), message, 126, news);
-            }
+        } else if self.exit.is_none() {
+            let message = format!("the shim ended before it started anything: {exit}");
+            self.fail("shim".to_owned(), message, 126, news);
         }
     }
 
     /// SIGKILL to all that one signal reaches.
     pub fn kill(&self) {
-        for pid in [self.init, self.shim].into_iter().flatten() {
+        if let Some(pid) = self.first {
             let _ = kill_process(pid, Signal::KILL);
         }
     }

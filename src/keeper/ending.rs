@@ -1,7 +1,6 @@
 //! Stopping the agent, and the end: everything of it gone, everything it printed on the
 //! disk, the record of its exit synced, the core and the viewers told; then we leave.
 
-use super::birth::put;
 use super::child::{Child, News};
 use super::conn::{Conn, Role};
 use super::kill;
@@ -9,7 +8,9 @@ use super::run::{Keeper, Phase, Stopping, now};
 use crate::model::Exit;
 use crate::protocol::keeper::{ExitRecord, FactKind, FromKeeper, ScreenDump};
 use rustix::process::{Signal, kill_process, kill_process_group};
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 /// Between two hunts for descendants.
@@ -179,10 +180,15 @@ impl Keeper {
         self.phase = Phase::Leaving { fact, since: at };
     }
 
-    fn put_exit(&self, record: &ExitRecord) -> anyhow::Result<()> {
-        put(&self.dir, "exit.json", &serde_json::to_vec(record)?, true)?;
-        File::open(&self.dir)?.sync_all()?;
-        Ok(())
+    /// Under its name once it is whole and on the disk.
+    fn put_exit(&self, record: &ExitRecord) -> io::Result<()> {
+        let (part, whole) = (self.dir.join("exit.json.tmp"), self.dir.join("exit.json"));
+        let mut open = OpenOptions::new();
+        let mut file = open.write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        file.write_all(&serde_json::to_vec(record)?)?;
+        file.sync_all()?;
+        fs::rename(&part, &whole)?;
+        File::open(&self.dir)?.sync_all()
     }
 
     /// True once nobody must be waited for.

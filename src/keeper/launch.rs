@@ -1,15 +1,13 @@
-//! From the specification to the shim: marks replaced, files written, shim spawned.
+//! From the specification to the shim: marks replaced, files written, shim forked.
 
 use super::child::Child;
 use crate::protocol::keeper::{GATEWAY_MARK, KeeperSpec, LaunchFile};
-use crate::sandbox::Plan;
+use crate::sandbox::{self, Plan};
 use rustix::fd::BorrowedFd;
-use rustix::fs::MemfdFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::process::{Command, Stdio};
 
 /// Soft limit of open files that agents get where the core does not say what the user had.
 const NOFILE: u64 = 1024;
@@ -60,23 +58,11 @@ pub fn spawn(spec: &KeeperSpec, tty: BorrowedFd<'_>) -> io::Result<Child> {
         nofile: number("DASH_NOFILE").unwrap_or(NOFILE),
         namespaces: std::env::var_os("DASH_NO_PIDNS").is_none(),
     };
-    let mut file = File::from(rustix::fs::memfd_create("dash-plan", MemfdFlags::CLOEXEC)?);
-    file.write_all(&serde_json::to_vec(&plan)?)?;
-    file.rewind()?;
     let (ours, theirs) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     rustix::net::sockopt::set_socket_passcred(&ours, true)?;
-    let shim = Command::new("/proc/self/exe")
-        .arg("__exec")
-        .arg(spec.attempt.as_str())
-        .env_clear()
-        .env("DASH_ATTEMPT", spec.attempt.as_str())
-        .current_dir("/")
-        .stdin(Stdio::from(file))
-        .stdout(Stdio::from(theirs))
-        .stderr(Stdio::from(tty.try_clone_to_owned()?))
-        .spawn()?;
-    Ok(Child::new(shim.id(), ours))
+    let started = sandbox::start(&plan, spec.attempt.as_str(), tty, theirs)?;
+    Ok(Child::new(started, ours))
 }
 
 fn number(key: &str) -> Option<u64> {

@@ -24,6 +24,13 @@ pub struct Seen {
     pub terminate: bool,
 }
 
+/// Children that end are collected by the kernel.
+#[allow(unsafe_code)]
+pub fn ignore_children() {
+    // SAFETY: no handler is installed, only a disposition.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+}
+
 impl Signals {
     #[allow(unsafe_code)]
     pub fn take() -> io::Result<Self> {

@@ -30,6 +30,10 @@ pub const GATEWAY_MARK: &str = "@DASH_GATEWAY@";
 pub struct KeeperSpec {
     pub version: u32,
     pub attempt: AttemptId,
+    /// What the attempt shows the gateway and its own socket: kept here so that a later core
+    /// knows it. `env` and `files` hold it where the agent reads it.
+    #[serde(default)]
+    pub token: String,
     /// Program and arguments of the agent; the program is looked up in `env`'s PATH.
     pub argv: Vec<String>,
     /// The whole environment of the agent.

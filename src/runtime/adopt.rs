@@ -61,10 +61,10 @@ pub async fn find_keeper(world: &Shared, attempt: &AttemptId) -> Found {
     if keeper.is_some() { Found::Gone } else { Found::Never }
 }
 
-/// A keeper holds the attempt's lock. Looking takes nothing: a keeper that starts in this
+/// A keeper that lives holds a lock on its file. Looking takes nothing: a keeper that starts in this
 /// moment must find it free.
 fn is_being_born(dir: &Path) -> bool {
-    let Ok(lock) = fs::File::options().write(true).open(dir.join("keeper.lock")) else {
+    let Ok(lock) = fs::File::options().write(true).open(dir.join("keeper.json")) else {
         return false;
     };
     matches!(fcntl_getlk(&lock, &Flock::from(FlockType::WriteLock)), Ok(Some(_)))

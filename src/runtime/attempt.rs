@@ -9,7 +9,7 @@ mod ending;
 
 use super::{
     adopt,
-    launch::{self, Plan, token_file},
+    launch::{self, Plan},
     link::{self, LinkReader, LinkWriter},
     outcome,
     world::{AgentListener, ORDERS, Order, Shared},
@@ -21,9 +21,7 @@ use crate::{
     model::AttemptId,
     protocol::keeper::{Fact, FactKind, FromKeeper, ScreenDump, ToKeeper, VERSION},
 };
-use std::{
-    collections::HashMap, fs, net::TcpListener, os::unix::net::UnixListener, time::Duration,
-};
+use std::{collections::HashMap, net::TcpListener, os::unix::net::UnixListener, time::Duration};
 use tokio::{
     net::UnixStream,
     sync::{mpsc, oneshot},
@@ -160,7 +158,6 @@ impl Keeping {
                 Some(stream) => self.talk(stream).await,
                 None => Over::Broken,
             };
-            super::reap::collect();
             match over {
                 Over::Ended | Over::Left => return,
                 Over::Broken => match self.find().await {
@@ -317,7 +314,7 @@ impl Keeping {
             tracing::error!(attempt = %self.id, "its keeper handed over no listeners");
             return;
         };
-        let Ok(token) = fs::read_to_string(token_file(&self.world.instance, &self.id)) else {
+        let Some(token) = launch::token_of(&self.world.instance, &self.id) else {
             tracing::error!(attempt = %self.id, "its token is gone: its calls stay unanswered");
             return;
         };

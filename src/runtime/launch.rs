@@ -12,15 +12,11 @@ use anyhow::{Context, bail};
 use std::{
     fs,
     io::Write,
-    os::{
-        fd::OwnedFd,
-        unix::{
-            fs::{DirBuilderExt, OpenOptionsExt},
-            net::UnixStream,
-        },
+    os::unix::{
+        fs::{DirBuilderExt, OpenOptionsExt},
+        net::UnixStream,
     },
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 /// All of the state that a launch, a watch or an end needs.
@@ -75,9 +71,15 @@ impl Plan {
     }
 }
 
-/// The attempt's token, kept in its private directory so that a later core knows it.
-pub fn token_file(instance: &Instance, attempt: &AttemptId) -> PathBuf {
-    instance.attempt_dir(attempt).join("token")
+/// The attempt's token, as the specification of its keeper has it: so a later core knows it.
+pub fn token_of(instance: &Instance, attempt: &AttemptId) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Spec {
+        token: String,
+    }
+    let text = fs::read(instance.attempt_dir(attempt).join("spec.json")).ok()?;
+    let spec: Spec = serde_json::from_slice(&text).ok()?;
+    Some(spec.token).filter(|token| token.len() == TOKEN)
 }
 
 /// Launches `plan` and returns the core's end of the keeper's first connection.
@@ -105,28 +107,20 @@ pub async fn launch(world: &Shared, plan: &mut Plan) -> anyhow::Result<UnixStrea
 fn start_keeper(world: &Shared, plan: &Plan) -> anyhow::Result<UnixStream> {
     let id = &plan.attempt.id;
     let dir = world.instance.attempt_dir(id);
+    make_private(&dir)?;
+    // The one that an earlier core made: a keeper which that core started, and which is not
+    // up yet, gives it to the agent.
+    let token = token_of(&world.instance, id).map_or_else(new_token, Ok)?;
     let private = dir.join("private");
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&private)
-        .with_context(|| format!("making {}", private.display()))?;
-    let token = token(&token_file(&world.instance, id))?;
     let spec = keeper_spec(world, plan, &private, &token)?;
-    let body = serde_json::to_vec(&spec)?;
-    write_private(&dir.join("spec.json"), &body)?;
+    if mentions(&spec, &private) {
+        make_private(&private)?;
+    }
+    write_private(&dir.join("spec.json"), &serde_json::to_vec(&spec)?)?;
     failpoint::reached("after-spec-before-keeper");
 
     let (ours, theirs) = UnixStream::pair().context("making the keeper's connection")?;
-    let mut keeper = Command::new(&world.dash);
-    keeper.arg("__keeper").arg(&dir).stdin(Stdio::from(OwnedFd::from(theirs)));
-    keeper.env_clear().envs(environment::for_keepers(world));
-    let log = fs::File::options().create(true).append(true).open(dir.join("keeper.log"))?;
-    keeper.stdout(Stdio::null()).stderr(log).current_dir("/");
-    keeper.env_remove(failpoint::VARIABLE);
-    // Reaped by `reap`; a keeper outlives the core, so nobody waits for it here.
-    let child = keeper.spawn().with_context(|| format!("starting {}", world.dash.display()))?;
-    super::reap::remember(child);
+    world.nursery.start_keeper(world, &dir, &theirs)?;
     failpoint::reached("after-keeper-spawn-before-hello");
     Ok(ours)
 }
@@ -165,6 +159,7 @@ fn keeper_spec(
     Ok(KeeperSpec {
         version: VERSION,
         attempt: id.clone(),
+        token: token.to_owned(),
         argv: launch.argv,
         env: launch.env,
         cwd: plan.workplace().to_owned(),
@@ -179,20 +174,19 @@ fn keeper_spec(
     })
 }
 
-/// The attempt's token: the one that an earlier core made, since a keeper which that core
-/// started, and which is not up yet, gives it to the agent.
-fn token(path: &Path) -> anyhow::Result<String> {
-    if let Ok(token) = fs::read_to_string(path)
-        && token.len() == TOKEN
-    {
-        return Ok(token);
-    }
-    let token = new_token()?;
-    write_private(path, token.as_bytes())?;
-    Ok(token)
+fn make_private(dir: &Path) -> anyhow::Result<()> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("making {}", dir.display()))
 }
 
-/// Both hold the attempt's token. Whole or not at all: a keeper may be reading.
+/// True if the agent is told of its own directory: a plain command is not, and needs none.
+fn mentions(spec: &KeeperSpec, private: &Path) -> bool {
+    let private = private.to_string_lossy();
+    let told = spec.argv.iter().chain(spec.env.iter().map(|(_, value)| value));
+    told.into_iter().any(|text| text.contains(&*private)) || !spec.files.is_empty()
+}
+
+/// It holds the attempt's token. Whole or not at all: a keeper may be reading.
 fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let part = path.with_extension("part");
     let open = fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(&part);

@@ -18,9 +18,9 @@ mod launch;
 mod ledger;
 mod link;
 mod log;
+mod nursery;
 mod outcome;
 mod providers;
-mod reap;
 mod worktree;
 mod world;
 
@@ -111,6 +111,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         agent_listeners: listeners,
         keepers: Mutex::new(HashMap::new()),
         launches: Semaphore::new(LAUNCHES),
+        nursery: nursery::Nursery::default(),
         config,
         environment,
     });

@@ -1,6 +1,6 @@
 //! What every part of the runtime shares: paths, configuration, the way to the actor.
 
-use super::{actor::Message, gauges::Gauges};
+use super::{actor::Message, gauges::Gauges, nursery::Nursery};
 use crate::{
     agents::Catalog,
     config::{Config, Instance},
@@ -62,6 +62,7 @@ pub struct World {
     pub keepers: Mutex<HashMap<AttemptId, mpsc::Sender<Order>>>,
     /// Launches under way at once: more would only contend for the same cores.
     pub launches: Semaphore,
+    pub nursery: Nursery,
 }
 
 impl World {

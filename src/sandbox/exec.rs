@@ -1,92 +1,108 @@
-//! `dash __exec`: the shim between a keeper and its agent. Single-threaded, launched by
-//! posix_spawn, so that a keeper or core of any size pays nothing for a fork.
+//! The shim between a keeper and its agent: a fork of the keeper, which is small and has one
+//! thread, so that a launch costs no second exec of this program. It is called
+//! `dash __exec ATTEMPT` wherever processes are listed.
 //!
-//! Descriptors: 0 the [`Plan`], 1 the status channel (a packet socket whose other end the
-//! keeper alone holds), 2 the terminal. What happens:
+//! 1. It is the init of a new pid and mount namespace (with a user namespace, identity map,
+//!    where it is not privileged), whose parent-death signal follows the keeper's life. It
+//!    mounts its own /proc and says whether all is ready; the keeper waits for that.
+//! 2. Where any of that is refused, a plain fork becomes the agent itself, and the keeper, as
+//!    subreaper, answers for the descendants.
 //!
-//! 1. It clones the init of a new pid and mount namespace (with a user namespace, identity
-//!    map, where it is not privileged) as a child *of the keeper*, so that the init's
-//!    parent-death signal follows the keeper's life. The init mounts its own /proc and says
-//!    whether all is ready; then the shim leaves.
-//! 2. Where any of that is refused, nothing of the shim has changed: it becomes the agent
-//!    itself, and the keeper, as subreaper, answers for the descendants.
+//! What it reports goes over the status channel, a packet socket whose other end the keeper
+//! alone holds.
 //!
 //! `dash __exec detach PROGRAM ARGS…` starts a program that is nobody's descendant.
 
-use super::launch::{self, Failure};
-use super::plan::{Plan, Report};
-use super::{init, launch::Channel, steps};
-use rustix::fd::OwnedFd;
+use super::launch::{self, Channel};
+use super::plan::Plan;
+use super::{init, steps, title};
+use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::process::{Pid, WaitOptions, waitpid};
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
-/// `args`: what follows `__exec`.
-pub fn main(args: &[OsString]) -> ExitCode {
-    if args.first().is_some_and(|arg| arg == "detach") {
-        return detach(&args[1..]);
+/// What was started.
+pub enum Started {
+    /// The init of a new pid namespace: all die with it, it dies with the keeper.
+    Init(Pid),
+    /// There are no namespaces to be had; this process becomes the agent.
+    Plain(Pid),
+}
+
+/// Forks the shim of `attempt`. The calling process has one thread.
+///
+/// # Errors
+/// When nothing could be forked.
+pub fn start(
+    plan: &Plan,
+    attempt: &str,
+    tty: BorrowedFd<'_>,
+    status: OwnedFd,
+) -> io::Result<Started> {
+    // Above the three streams, which the agent's take the place of.
+    let channel = Channel::new(fcntl_dupfd_cloexec(&status, 3)?);
+    let tty = fcntl_dupfd_cloexec(tty, 3)?;
+    drop(status);
+    if plan.namespaces
+        && let Some(init) = contain(plan, attempt, &channel, &tty)?
+    {
+        return Ok(Started::Init(init));
     }
-    match shim() {
-        Ok(code) => code,
-        // Nobody listens on the channel: only the terminal is left to say it.
-        Err(error) => {
-            use io::Write;
-            let _ = writeln!(io::stderr().lock(), "dash: starting the agent: {error}");
-            ExitCode::from(126)
+    match init::raw_clone(libc::SIGCHLD)? {
+        Some(agent) => Ok(Started::Plain(agent)),
+        None => {
+            become_shim(attempt, &mut [channel.as_raw_fd(), tty.as_raw_fd()]);
+            launch::die_with_the_keeper(&channel);
+            launch::become_agent(plan, &channel, &tty, None)
         }
     }
 }
 
-fn shim() -> io::Result<ExitCode> {
-    let channel = Channel::new(fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?);
-    let tty = fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)?;
-    let plan = match read_plan() {
-        Ok(plan) => plan,
-        Err(error) => {
-            channel.send(&Failure::new("plan", error).report());
-            return Ok(ExitCode::from(126));
-        }
-    };
-    let why = if plan.namespaces {
-        match contain(&plan, &channel, &tty) {
-            Ok(()) => return Ok(ExitCode::SUCCESS),
-            Err(why) => why,
-        }
-    } else {
-        "switched off".to_owned()
-    };
-    channel.send(&Report::Plain { why });
-    launch::die_with_the_keeper(&channel);
-    launch::become_agent(&plan, &channel, &tty, None)
-}
-
-fn read_plan() -> io::Result<Plan> {
-    let mut text = Vec::new();
-    io::stdin().lock().read_to_end(&mut text)?;
-    Ok(serde_json::from_slice(&text)?)
-}
-
-/// Starts the init; an error says why there can be none.
-fn contain(plan: &Plan, channel: &Channel, tty: &OwnedFd) -> Result<(), String> {
+/// Starts the init; none where there can be none.
+fn contain(
+    plan: &Plan,
+    attempt: &str,
+    channel: &Channel,
+    tty: &OwnedFd,
+) -> io::Result<Option<Pid>> {
     let ids = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let mut user = false;
     loop {
-        let (ready, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-            .map_err(|error| format!("pipe: {error}"))?;
+        let (ready, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         match init::clone_init(user) {
             Ok(None) => {
-                drop(ready);
+                become_shim(attempt, &mut [channel.as_raw_fd(), tty.as_raw_fd(), tell.as_raw_fd()]);
                 init::run(plan, channel, tty, tell, user.then_some(ids))
             }
-            Ok(Some(_)) => {
+            Ok(Some(pid)) => {
                 drop(tell);
-                return init::await_ready(&ready);
+                if init::is_ready(&ready) {
+                    return Ok(Some(pid));
+                }
+                let _ = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()));
+                return Ok(None);
             }
             Err(Errno::PERM) if !user => user = true,
-            Err(error) => return Err(format!("clone: {error}")),
+            Err(_) => return Ok(None),
         }
+    }
+}
+
+/// From a copy of the keeper to a process of its own: nothing stays open but `keep` (and
+/// the three streams), above all not the keeper's end of the terminal and its sockets.
+fn become_shim(attempt: &str, keep: &mut [RawFd]) {
+    steps::close_all_but(keep);
+    title::set(&[b"dash", b"__exec", attempt.as_bytes()]);
+}
+
+/// `args`: what follows `__exec`.
+pub fn main(args: &[OsString]) -> ExitCode {
+    match args.split_first() {
+        Some((first, rest)) if first == "detach" => detach(rest),
+        Some(_) | None => ExitCode::from(2),
     }
 }
 

@@ -13,12 +13,12 @@ use rustix::mount::{MountFlags, MountPropagationFlags};
 use rustix::process::{Pid, WaitOptions};
 use std::io;
 
-/// Written to the shim when all is ready; anything else is the reason why not.
+/// Written to the keeper when all is ready; an end without it says that it cannot be.
 const READY: u8 = b'+';
 
-/// Clones the init as a sibling of this process. None in the init itself.
+/// Clones the init. None in the init itself.
 pub fn clone_init(user: bool) -> Result<Option<Pid>, Errno> {
-    let mut flags = libc::CLONE_PARENT | libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::SIGCHLD;
+    let mut flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::SIGCHLD;
     if user {
         flags |= libc::CLONE_NEWUSER;
     }
@@ -38,23 +38,11 @@ pub fn raw_clone(flags: libc::c_int) -> Result<Option<Pid>, Errno> {
     Ok(Pid::from_raw(pid as libc::pid_t))
 }
 
-/// The shim's side: waits until the init is ready or gave up.
-pub fn await_ready(ready: &OwnedFd) -> Result<(), String> {
-    let mut said = [0; 256];
-    let mut len = 0;
-    while len < said.len() {
-        match rustix::io::read(ready, &mut said[len..]) {
-            Ok(0) => break,
-            Ok(n) => len += n,
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(format!("waiting for the init: {error}")),
-        }
-    }
-    match said[..len].split_first() {
-        Some((&READY, _)) => Ok(()),
-        Some(_) => Err(String::from_utf8_lossy(&said[..len]).into_owned()),
-        None => Err("the init died at once".to_owned()),
-    }
+/// The keeper's side: waits until the init is ready or gave up.
+pub fn is_ready(ready: &OwnedFd) -> bool {
+    let mut said = [0];
+    let read = rustix::io::retry_on_intr(|| rustix::io::read(ready, &mut said));
+    matches!(read, Ok(1)) && said[0] == READY
 }
 
 /// The init's whole life.
@@ -65,13 +53,11 @@ pub fn run(
     tell: OwnedFd,
     user: Option<(u32, u32)>,
 ) -> ! {
-    if let Err((step, error)) = prepare(user) {
-        let _ = rustix::io::write(&tell, format!("{step}: {error}").as_bytes());
+    if prepare(user).is_err() {
         std::process::exit(1);
     }
     launch::die_with_the_keeper(channel);
     let _ = rustix::thread::set_name(c"dash-init");
-    channel.send(&Report::Init);
     let _ = rustix::io::write(&tell, &[READY]);
     drop(tell);
     std::process::exit(match supervise(plan, channel, tty) {
@@ -83,26 +69,17 @@ pub fn run(
     })
 }
 
-fn prepare(user: Option<(u32, u32)>) -> Result<(), (&'static str, io::Error)> {
+fn prepare(user: Option<(u32, u32)>) -> io::Result<()> {
     if let Some(ids) = user {
-        map_users(ids).map_err(|error| ("mapping the user", error))?;
+        map_users(ids)?;
     }
-    rustix::mount::mount_change(
-        "/",
-        MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM,
-    )
-    .map_err(|error| ("making mounts our own", error.into()))?;
-    rustix::mount::mount(
-        "proc",
-        "/proc",
-        "proc",
-        MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
-        None::<&std::ffi::CStr>,
-    )
-    .map_err(|error| ("mounting /proc", error.into()))
+    let own = MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM;
+    rustix::mount::mount_change("/", own)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    Ok(rustix::mount::mount("proc", "/proc", "proc", flags, None::<&std::ffi::CStr>)?)
 }
 
-/// Everybody keeps the number they had. The ids are the shim's: in the new namespace they
+/// Everybody keeps the number they had. The ids are the keeper's: in the new namespace they
 /// read as the overflow ids until this is done.
 fn map_users((uid, gid): (u32, u32)) -> io::Result<()> {
     std::fs::write("/proc/self/setgroups", "deny")?;

@@ -4,7 +4,7 @@
 use super::plan::{Plan, Report};
 use super::steps;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::net::{SendFlags, send};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::ffi::{CString, OsStr};
@@ -21,6 +21,10 @@ pub struct Channel(OwnedFd);
 impl Channel {
     pub fn new(fd: OwnedFd) -> Self {
         Self(fd)
+    }
+
+    pub fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 
     /// A keeper that is gone hears nothing; its death kills us anyway.

@@ -1,10 +1,10 @@
-//! What a keeper tells the shim, and what the shim tells the keeper.
+//! What a keeper gives the shim, and what the shim tells the keeper.
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// All that the shim needs; JSON on its standard input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// All that the shim needs.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Program and arguments; the program is looked up in the PATH of `env`.
     pub argv: Vec<String>,
@@ -19,15 +19,11 @@ pub struct Plan {
     pub namespaces: bool,
 }
 
-/// One message from the shim, the init or the agent's process just before its exec. Each is
+/// One message from the init, or from the agent's process just before its exec. Each is
 /// one packet; who sent it is read from the credentials that the kernel adds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
 pub enum Report {
-    /// The sender is the init of a new pid namespace: all die with it, it dies with the keeper.
-    Init,
-    /// There are no namespaces to be had; the sender becomes the agent.
-    Plain { why: String },
     /// The sender is about to become the agent.
     Exec,
     /// The exec succeeded (without namespaces the end of the channel says so).

@@ -4,7 +4,7 @@
 
 use super::launch::Failure;
 use super::plan::Plan;
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
@@ -66,28 +66,52 @@ fn directory(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
 /// Nothing but the three streams reaches the agent, whoever left a descriptor open.
 #[allow(unsafe_code)]
 fn descriptors(_: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: it marks descriptors close-on-exec and closes none.
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            3 as libc::c_uint,
-            libc::c_uint::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
-    if done == 0 {
+    if close_range(3, RawFd::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_uint) {
         return Ok(());
     }
     // Older kernels: one by one.
-    for entry in std::fs::read_dir("/proc/self/fd")?.flatten() {
-        if let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok())
-            && fd > 2
-        {
-            // SAFETY: a flag of a descriptor of this process; a closed one gives EBADF.
-            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
-        }
+    for fd in open_descriptors()? {
+        // SAFETY: a flag of a descriptor of this process; a closed one gives EBADF.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
     Ok(())
+}
+
+/// Closes all but the three streams.
+pub fn close_others() {
+    close_all_but(&mut []);
+}
+
+/// Closes all but the three streams and `keep`: nobody in this process uses the others.
+#[allow(unsafe_code)]
+pub fn close_all_but(keep: &mut [RawFd]) {
+    keep.sort_unstable();
+    let ends = keep.iter().copied().chain([RawFd::MAX]);
+    let begins = std::iter::once(3).chain(keep.iter().map(|fd| fd + 1));
+    let done = begins.zip(ends).all(|(begin, end)| begin >= end || close_range(begin, end - 1, 0));
+    if done {
+        return;
+    }
+    for fd in open_descriptors().unwrap_or_default() {
+        if !keep.contains(&fd) {
+            // SAFETY: as said above; a closed one gives EBADF.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+/// Descriptors `first` to `last` closed, or marked as `flags` say; false where the kernel
+/// (before 5.11) cannot.
+#[allow(unsafe_code)]
+fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) -> bool {
+    // SAFETY: plain numbers; the caller answers for the descriptors.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) == 0 }
+}
+
+fn open_descriptors() -> io::Result<Vec<RawFd>> {
+    let entries = std::fs::read_dir("/proc/self/fd")?.flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(numbers.filter(|fd| *fd > 2).collect())
 }
 
 fn signals(_: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {

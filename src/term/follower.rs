@@ -5,8 +5,11 @@
 //! a suffix of the backlog is drawn on two screens of opposite pasts (cells that differ
 //! everywhere, the cursor at the first and at the last place), both with the modes that a
 //! tracker collected over what was skipped. Once cells, attributes, pen and cursor
-//! of both are the same, what was skipped cannot matter, and one of them is the screen. If
-//! they never become the same, a suffix four times as long is tried, at last all of it.
+//! of both are the same, what was skipped cannot matter, and one of them is the screen. Cells
+//! that nothing touched since the screen was exact are known all the while, and so is the
+//! cursor where it could be followed ([`touched`]). If the two never become the same, a
+//! stretch in which much was touched is drawn first, then a suffix four times as long is
+//! tried, at last all of it.
 //!
 //! A change of screen or size is a barrier up to which the screen is made exact first; a
 //! full reset needs nothing of what came before; a saved cursor must lie in the suffix.
@@ -19,6 +22,7 @@
 //! after a skip the few rows of scrollback kept in memory may have a gap; the recording
 //! has none.
 
+mod touched;
 mod track;
 
 use super::modes::Modes;
@@ -30,12 +34,16 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
+pub(super) use touched::Known;
+use touched::Place;
 use track::{Barrier, Kind, Track};
 
 /// With more than this behind, in bytes, skipping is tried.
 const SKIP_OVER: u64 = 256 << 10;
 /// First and shortest suffix.
 const SUFFIX: u64 = 64 << 10;
+/// Longest stretch that is drawn before a longer suffix is tried.
+const STRETCH_MOST: u64 = 1 << 20;
 /// Read and parsed in pieces of this size; the budget is looked at after each.
 const PIECE: usize = 16 << 10;
 /// Bytes parsed between two comparisons.
@@ -68,6 +76,8 @@ pub struct Follower {
     draw_until: u64,
     /// How much was recorded when that was decided.
     draw_since: u64,
+    /// A stretch that is drawn up to here, whatever comes in the meantime.
+    stretch_until: u64,
     suffix: u64,
     attempt: Option<Box<Attempt>>,
     buf: Vec<u8>,
@@ -78,6 +88,8 @@ pub struct Follower {
 struct Checkpoint {
     offset: u64,
     modes: Modes,
+    /// Of the cursor, if it is known.
+    place: Option<Place>,
 }
 
 /// Two pasts, one suffix.
@@ -104,6 +116,7 @@ impl Follower {
             checkpoints: VecDeque::new(),
             draw_until: 0,
             draw_since: 0,
+            stretch_until: 0,
             suffix: SUFFIX,
             attempt: None,
             buf: Vec::new(),
@@ -125,12 +138,29 @@ impl Follower {
 
     fn note(&mut self, offset: u64, bytes: &[u8], other: &mut impl Sink) {
         let known = self.tokens.pos().saturating_sub(offset).min(bytes.len() as u64);
+        if self.behind() == 0 {
+            self.begin();
+        }
         for piece in bytes[known as usize..].chunks(PIECE) {
-            let cut = memchr::memrchr(b'\n', piece).map_or(0, |n| n + 1);
+            // Behind a line, or else before a sequence, a checkpoint is worth most.
+            let line = memchr::memrchr(b'\n', piece).map(|n| n + 1);
+            let cut = line.or_else(|| memchr::memrchr(0x1b, piece)).unwrap_or(0);
             self.tokens.feed(&piece[..cut], &mut Both(&mut self.track, other));
             self.checkpoint();
             self.tokens.feed(&piece[cut..], &mut Both(&mut self.track, other));
             self.checkpoint();
+        }
+    }
+
+    /// The screen is exact: what is touched from now on counts.
+    fn begin(&mut self) {
+        let Track { touched, modes, .. } = &mut self.track;
+        match self.tokens.is_safe() {
+            true => {
+                let (pos, screen) = (self.tokens.pos(), &self.screen);
+                touched.begin(pos, screen.size(), screen.place(), modes);
+            }
+            false => touched.stop(),
         }
     }
 
@@ -147,7 +177,8 @@ impl Follower {
                 n > CHECKPOINTS / 2 || n % 2 == 0
             });
         }
-        self.checkpoints.push_back(Checkpoint { offset, modes: self.track.modes.clone() });
+        let (modes, place) = (self.track.modes.clone(), self.track.touched.checkpoint(offset));
+        self.checkpoints.push_back(Checkpoint { offset, modes, place });
     }
 
     /// The window has this size from here on.
@@ -156,6 +187,7 @@ impl Follower {
         let at = self.tokens.pos();
         self.track.rows = rows;
         self.track.modes.resized();
+        self.track.touched.stop();
         if self.drawn == at {
             self.screen.resize(cols, rows);
             return;
@@ -254,7 +286,7 @@ impl Follower {
             self.suffix = SUFFIX;
         }
         let rest = self.draw_until.saturating_sub(self.drawn);
-        if rest > SKIP_OVER && left(self.draw_since, rest) {
+        if self.drawn >= self.stretch_until && rest > SKIP_OVER && left(self.draw_since, rest) {
             self.draw_until = self.drawn;
             self.suffix = SUFFIX;
         }
@@ -274,6 +306,7 @@ impl Follower {
         while self.checkpoints.front().is_some_and(|c| c.offset <= self.drawn) {
             self.checkpoints.pop_front();
         }
+        self.track.touched.drawn(self.drawn);
         if self.track.reset.is_some_and(|at| at <= self.drawn) {
             self.track.reset = None;
         }
@@ -311,14 +344,24 @@ impl Follower {
             self.draw_until = stop;
             return;
         }
+        if self.suffix > SUFFIX
+            && let Some(next) = self.track.touched.next().filter(|next| *next <= stop)
+            && next - drawn <= STRETCH_MOST
+        {
+            (self.draw_until, self.stretch_until) = (next, next);
+            self.suffix = SUFFIX;
+            return;
+        }
         let latest = latest.min(stop - self.suffix.min(stop));
         let from = self.checkpoints.iter().rev().find(|c| c.offset <= latest);
         match from {
             Some(from) if from.offset > drawn + SUFFIX => {
                 let offset = from.offset;
+                let known = from.place.and_then(|place| self.track.touched.known(place));
+                let guess = |past| self.screen.guess(&from.modes, past, offset, known.as_ref());
                 self.attempt = Some(Box::new(Attempt {
-                    low: self.screen.guess(&from.modes, Past::Low, offset),
-                    high: Some(self.screen.guess(&from.modes, Past::High, offset)),
+                    low: guess(Past::Low),
+                    high: Some(guess(Past::High)),
                     from: offset,
                     at: offset,
                     compare_at: offset + COMPARE_EVERY,

@@ -149,8 +149,51 @@ fn odd(dice: &mut Dice, out: &mut Vec<u8>) {
     }
 }
 
+/// Changes here and there of a screen that mostly stays, from wherever the cursor is.
+fn still(dice: &mut Dice, out: &mut Vec<u8>) {
+    let pieces: &[&str] = &[
+        "\x1b7",
+        "\x1b8",
+        "\x1b[s",
+        "\x1b[u",
+        "\x1b[K",
+        "\x1b[1K",
+        "\x1b[3X",
+        "\x1b[2@",
+        "\x1b[2P",
+        "\x1b[4b",
+        "\t",
+        "\x08",
+        "\r",
+        "日本",
+        "é",
+        "▌",
+        "\x1b(0lqk\x1b(B",
+        "\x1b[33m",
+        "\x1b[0m",
+        "\x1b[?25l",
+        "\x1b[6n",
+        "\x1b[2A",
+        "\x1b[B",
+        "\x1b[3C",
+        "\x1b[5D",
+        "\x1b[E",
+        "\x1b[F",
+        "\x1b[12G",
+        "\x1b[4d",
+        "\x1b]0;t\x07",
+        "\x1b[?7l",
+        "\x1b[?7h",
+    ];
+    let _ = write!(out, "\x1b[{};{}H", 1 + dice.roll(4), 1 + dice.roll(42));
+    for _ in 0..1 + dice.roll(5) {
+        out.extend_from_slice(pieces[dice.roll(pieces.len() as u64) as usize].as_bytes());
+        let _ = write!(out, "{}", dice.roll(1000));
+    }
+}
+
 /// `mix` says how likely each kind is.
-fn stream(seed: u64, len: usize, mix: [u64; 4]) -> Vec<u8> {
+fn stream(seed: u64, len: usize, mix: [u64; 5]) -> Vec<u8> {
     let mut dice = Dice(seed | 1);
     let mut out = Vec::with_capacity(len + 4096);
     while out.len() < len {
@@ -164,7 +207,8 @@ fn stream(seed: u64, len: usize, mix: [u64; 4]) -> Vec<u8> {
             0 => lines(&mut dice, false, &mut out),
             1 => lines(&mut dice, true, &mut out),
             2 => frame(&mut dice, &mut out),
-            _ => odd(&mut dice, &mut out),
+            3 => odd(&mut dice, &mut out),
+            _ => still(&mut dice, &mut out),
         }
     }
     out
@@ -173,7 +217,7 @@ fn stream(seed: u64, len: usize, mix: [u64; 4]) -> Vec<u8> {
 #[test]
 fn lines_and_frames_are_skipped_and_exact() {
     for (name, mix) in
-        [("plain", [1, 0, 0, 0]), ("coloured", [0, 1, 0, 0]), ("frames", [0, 0, 1, 0])]
+        [("plain", [1, 0, 0, 0, 0]), ("coloured", [0, 1, 0, 0, 0]), ("frames", [0, 0, 1, 0, 0])]
     {
         let stream = stream(7, 1_500_000, mix);
         let skipped = check(&stream, &[]);
@@ -182,32 +226,53 @@ fn lines_and_frames_are_skipped_and_exact() {
 }
 
 #[test]
+fn what_nothing_touched_is_taken_over() {
+    for flood in [
+        // One line of it changes.
+        "\x1b[5;1H{n}",
+        "\x1b[5;10H{n} ███▌\x1b[K",
+        "\x1b[31m\r\x1b[2K\x1b[1A\x1b[2K{n}\r\n{n}",
+        "\x1b7\x1b[2;38H{n}\x1b8",
+        "\x1b[9;35H日本語{n}\x1b[7;3H",
+        "\x1b[3;7H\x1b[4X{n}\x1b[3;1H\x1b[2C-\x1b[5b",
+        "\x1b[8;1H\x1b[J{n}\tx\x08y",
+    ] {
+        let mut stream = "kept 日本 too\r\n\x1b[44m   \x1b[0m 語語\r\n\r\n\r\nlast".to_owned();
+        for n in 0..60_000 {
+            stream += &flood.replace("{n}", &n.to_string());
+        }
+        let skipped = check(stream.as_bytes(), &[]);
+        assert!(skipped > 250_000, "{flood:?}: only {skipped} bytes skipped");
+    }
+}
+
+#[test]
 fn a_screen_that_keeps_old_cells_is_drawn_whole() {
-    // The first line is never touched again: no suffix can know it.
+    // The first line is never touched again, but lines are moved: no suffix can know it.
     let mut stream = b"kept\r\n".to_vec();
     for n in 0..60_000 {
-        let _ = write!(stream, "\x1b[5;1H{n}");
+        let _ = write!(stream, "\x1b[5;1H\x1b[M{n}");
     }
     assert_eq!(check(&stream, &[]), 0);
 }
 
 #[test]
 fn barriers_do_not_stop_the_skipping() {
-    let mut bytes = stream(3, 500_000, [0, 1, 0, 0]);
+    let mut bytes = stream(3, 500_000, [0, 1, 0, 0, 0]);
     bytes.extend_from_slice(b"\x1b[3;5H\x1b[31m\x1b[?1049h");
-    bytes.extend(stream(4, 600_000, [0, 0, 1, 0]));
+    bytes.extend(stream(4, 600_000, [0, 0, 1, 0, 0]));
     bytes.extend_from_slice(b"\x1b7");
-    bytes.extend(stream(5, 500_000, [0, 0, 1, 0]));
+    bytes.extend(stream(5, 500_000, [0, 0, 1, 0, 0]));
     let skipped = check(&bytes, &[(300_000, 33, 8), (1_300_000, 50, 12)]);
     assert!(skipped > 700_000, "only {skipped} bytes skipped");
-    let mut reset = stream(6, 400_000, [0, 0, 0, 1]);
+    let mut reset = stream(6, 400_000, [0, 0, 0, 1, 0]);
     reset.extend_from_slice(b"\x1bcafter");
     assert!(check(&reset, &[(100, 33, 8)]) > 300_000);
 }
 
 #[test]
 fn it_follows_while_the_file_grows() {
-    let bytes = stream(11, 900_000, [2, 5, 2, 0]);
+    let bytes = stream(11, 900_000, [2, 5, 2, 0, 0]);
     let mut file = tempfile::tempfile().unwrap();
     let mut follower = Follower::new(40, 10, 20);
     for (n, chunk) in bytes.chunks(3000).enumerate() {
@@ -235,10 +300,11 @@ fn followed(bytes: &[u8]) -> (File, Follower) {
 
 #[test]
 fn a_glimpse_shows_the_end_of_what_cannot_be_skipped() {
-    // The first line is never touched again, so the flood leaves the exact screen behind.
+    // The first line is never touched again, and lines are moved: so the flood leaves the
+    // exact screen behind.
     let mut bytes = b"kept\r\n".to_vec();
     for n in 0..200_000 {
-        let _ = write!(bytes, "\x1b[5;1H\x1b[3{}m{n}\x1b[0m\r\n", n % 8);
+        let _ = write!(bytes, "\x1b[5;1H\x1b[M\x1b[3{}m{n}\x1b[0m\r\n", n % 8);
     }
     let (file, mut follower) = followed(&bytes);
     assert!(follower.behind() > 1_000_000, "{} bytes behind", follower.behind());
@@ -254,7 +320,7 @@ proptest! {
     #[test]
     fn following_a_flood_ends_exact(
         seed in any::<u64>(),
-        mix in prop_oneof![Just([1, 1, 1, 1]), Just([0, 0, 40, 1]), Just([0, 0, 0, 1])],
+        mix in prop_oneof![Just([1, 1, 1, 1, 0]), Just([0, 0, 40, 1, 0]), Just([0, 0, 0, 1, 0])],
         len in 300_000usize..900_000,
     ) {
         let bytes = stream(seed, len, mix);
@@ -271,8 +337,9 @@ proptest! {
     fn skipping_equals_drawing_everything(
         seed in any::<u64>(),
         mix in prop_oneof![
-            Just([1, 0, 0, 0]), Just([1, 4, 0, 0]), Just([0, 0, 1, 0]), Just([1, 1, 1, 1]),
-            Just([0, 0, 40, 1]), Just([40, 40, 0, 1]), Just([0, 0, 0, 1]),
+            Just([1, 0, 0, 0, 0]), Just([1, 4, 0, 0, 0]), Just([0, 0, 1, 0, 0]), Just([1, 1, 1, 1, 0]),
+            Just([0, 0, 40, 1, 0]), Just([40, 40, 0, 1, 0]), Just([0, 0, 0, 1, 0]),
+            Just([0, 0, 0, 0, 1]), Just([0, 0, 1, 0, 9]),
         ],
         len in 300_000usize..700_000,
         resizes in prop::collection::vec((0usize..700_000, 1u16..60, 1u16..15), 0..3),

@@ -5,6 +5,7 @@
 //! of it, whose payload it would keep without limit. No bytes and no size make it panic: a
 //! fault inside the emulator costs the picture, which the next redraw brings back.
 
+use super::follower::Known;
 use super::lines;
 use super::modes::{Modes, Pen};
 use super::token::Tokenizer;
@@ -298,12 +299,22 @@ impl Screen {
         }
     }
 
-    /// A copy whose active screen holds nothing that was known: other cells, another
-    /// cursor, and `modes` as they are where the output goes on. See [`super::Follower`].
-    pub(super) fn guess(&self, modes: &Modes, past: Past, pos: u64) -> Self {
+    /// Row and column of the cursor; the column is the number of columns where the next
+    /// character is to wrap.
+    pub(super) fn place(&self) -> (u16, u16) {
+        self.grid().cursor_position()
+    }
+
+    /// A copy whose active screen holds nothing that was known but `known`: other cells,
+    /// another cursor, and `modes` as they are where the output goes on. See
+    /// [`super::Follower`].
+    pub(super) fn guess(&self, modes: &Modes, past: Past, pos: u64, known: Option<&Known>) -> Self {
         let mut core = self.core.copy();
         core.modes = modes.clone();
-        core.fill(past);
+        match known {
+            Some(known) => core.fill_unknown(past, known),
+            None => core.fill(past),
+        }
         let mut tokens = Tokenizer::at(pos);
         tokens.set_shifted(modes.shifted);
         Self { core, tokens }

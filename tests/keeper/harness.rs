@@ -44,6 +44,7 @@ impl World {
         let spec = KeeperSpec {
             version: VERSION,
             attempt: AttemptId::new(format!("ag-01-{name}")),
+            token: String::new(),
             argv: argv.iter().map(|arg| (*arg).to_owned()).collect(),
             env: env.map(|(key, value)| (key.to_owned(), value)).to_vec(),
             cwd: dir.path().to_owned(),

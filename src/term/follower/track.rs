@@ -1,8 +1,10 @@
 //! What the follower remembers of bytes that are not drawn yet: the modes at their end, and
-//! the places that no skip may cross (barriers, a bounded list, in order of the recording).
+//! the places that no skip may cross (barriers, a bounded list, in order of the recording),
+//! and what of the screen may have changed.
 //!
 //! The follower owns it, feeds it each byte once, and drops the barriers that it has drawn.
 
+use super::touched::Touched;
 use crate::term::modes::{Effect, Modes};
 use crate::term::token::{Sink, Span};
 use std::collections::VecDeque;
@@ -31,6 +33,7 @@ pub struct Track {
     pub reset: Option<u64>,
     /// Barriers were dropped: no skipping before this offset.
     pub blind_until: u64,
+    pub touched: Touched,
 }
 
 impl Track {
@@ -41,6 +44,7 @@ impl Track {
             barriers: VecDeque::new(),
             reset: None,
             blind_until: 0,
+            touched: Touched::new(),
         }
     }
 
@@ -48,6 +52,7 @@ impl Track {
         let kind = match effect {
             Effect::None => return,
             Effect::Reset => {
+                self.touched.stop();
                 // Sizes still matter, the rest is over.
                 self.barriers.retain(|b| matches!(b.kind, Kind::Resize(..)));
                 self.blind_until = 0;
@@ -61,7 +66,10 @@ impl Track {
                 }
                 Kind::Save
             }
-            Effect::Switch => Kind::Switch,
+            Effect::Switch => {
+                self.touched.lose();
+                Kind::Switch
+            }
         };
         if self.barriers.len() >= BARRIERS {
             self.barriers.retain(|b| matches!(b.kind, Kind::Resize(..)));
@@ -76,7 +84,9 @@ impl Track {
 }
 
 impl Sink for Track {
-    fn text(&mut self, _: &[u8]) {}
+    fn text(&mut self, bytes: &[u8]) {
+        self.touched.text(bytes, &self.modes);
+    }
 
     fn control(&mut self, byte: u8) {
         self.modes.control(byte);
@@ -84,11 +94,13 @@ impl Sink for Track {
 
     fn esc(&mut self, intermediates: &[u8], last: u8, at: Span) {
         let effect = self.modes.esc(intermediates, last);
+        self.touched.esc(intermediates, last, &self.modes);
         self.effect(effect, at);
     }
 
     fn csi(&mut self, raw: &[u8], last: u8, at: Span) {
         let effect = self.modes.csi(raw, last, self.rows);
+        self.touched.csi(raw, last, &self.modes);
         self.effect(effect, at);
     }
 

@@ -1,6 +1,7 @@
 //! What receives the tokens of a screen and feeds the emulator, with what it lacks filled in.
 
 use super::Past;
+use crate::term::follower::Known;
 use crate::term::modes::{Effect, Modes, is_plain};
 use crate::term::token::{Sink, Span, open_char, params};
 use std::fmt::Write as _;
@@ -20,6 +21,16 @@ pub struct Core {
 
 /// Given to the emulator in pieces of about this many bytes.
 const PIECE: usize = 16 << 10;
+
+impl Past {
+    /// A character that no program prints.
+    fn mark(self) -> char {
+        match self {
+            Self::Low => '\u{10fffd}',
+            Self::High => '\u{10fffc}',
+        }
+    }
+}
 
 pub fn at_least_one(n: u16) -> NonZeroU16 {
     NonZeroU16::new(n).unwrap_or(NonZeroU16::MIN)
@@ -85,10 +96,7 @@ impl Core {
     /// of all that could have been there.
     pub fn fill(&mut self, past: Past) {
         let (cols, rows) = self.size();
-        let mark = match past {
-            Past::Low => '\u{10fffd}',
-            Past::High => '\u{10fffc}',
-        };
+        let mark = past.mark();
         let mut text = String::from("\x1b[r\x1b[?6l\x1b[0;3;7;38;2;1;2;3m\x1b[2J\x1b[H");
         let line: String = std::iter::repeat_n(mark, usize::from(cols)).collect();
         for row in 1..=rows {
@@ -111,6 +119,39 @@ impl Core {
                 self.push(place.as_bytes());
             }
         }
+        self.flush();
+    }
+
+    /// As [`Self::fill`], but for what is known.
+    pub fn fill_unknown(&mut self, past: Past, known: &Known) {
+        let mut text = String::from("\x1b[r\x1b[?6l\x1b[?7h\x1b[0;3;7;38;2;1;2;3m");
+        let screen = self.parser.screen();
+        let split = |row: usize, col: u16| {
+            screen.cell(row as u16, col).is_some_and(vt100::Cell::is_wide_continuation)
+        };
+        for (row, &(from, to)) in known.unknown.iter().enumerate().filter(|(_, s)| s.0 < s.1) {
+            // Half of a wide character that was written over takes the other half along.
+            let from = from - u16::from(split(row, from));
+            let to = to + u16::from(split(row, to));
+            let _ = write!(text, "\x1b[{};{}H", row + 1, from + 1);
+            text.extend(std::iter::repeat_n(past.mark(), usize::from(to - from)));
+        }
+        match (known.place.saved, past) {
+            (Some((row, col)), _) => {
+                let pen = self.modes.saved_pen.sgr();
+                let _ = write!(text, "{pen}\x1b[{};{}H\x1b7", row + 1, col + 1);
+            }
+            // A cursor restored without having been saved since is a difference, too.
+            (None, Past::High) => text.push_str("\x1b[H\x1b7"),
+            (None, Past::Low) => {}
+        }
+        self.parser.screen_mut().set_scrollback(0);
+        self.push(text.as_bytes());
+        let (_, rows) = self.size();
+        let modes = self.modes.bytes(rows);
+        self.push(&modes);
+        let (row, col) = known.place.cursor;
+        self.push(format!("\x1b[{};{}H", row + 1, col + 1).as_bytes());
         self.flush();
     }
 
