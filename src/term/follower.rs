@@ -101,6 +101,8 @@ struct Attempt {
     at: u64,
     compare_at: u64,
     stop: u64,
+    /// The cursor is saved on the way.
+    saves: bool,
     /// How much was recorded when it began.
     since: u64,
 }
@@ -366,6 +368,7 @@ impl Follower {
                     at: offset,
                     compare_at: offset + COMPARE_EVERY,
                     stop,
+                    saves: save.is_some_and(|save| save.start >= offset),
                     since: self.tokens.pos(),
                 }));
             }
@@ -433,7 +436,7 @@ impl Follower {
             high.process(bytes);
             if attempt.at >= attempt.compare_at || attempt.at == attempt.stop {
                 attempt.compare_at = attempt.at + COMPARE_EVERY;
-                if attempt.low.same(high) {
+                if attempt.low.same(high, attempt.saves) {
                     attempt.high = None;
                 }
             }

@@ -226,6 +226,14 @@ fn lines_and_frames_are_skipped_and_exact() {
 }
 
 #[test]
+fn a_cursor_saved_where_another_was_restored_is_not_known() {
+    let mut bytes = b"\x1b[3;5H\x1b7".to_vec();
+    bytes.extend(stream(15, 400_000, [40, 40, 0, 0, 0]));
+    bytes.extend_from_slice(b"\x1b8\x1b7\x1b[10;40H");
+    check(&bytes, &[]);
+}
+
+#[test]
 fn what_nothing_touched_is_taken_over() {
     for flood in [
         // One line of it changes.

@@ -346,8 +346,9 @@ impl Screen {
         Self::new(cols, rows, self.core.scrollback)
     }
 
-    /// Cells, attributes, pen, modes and cursor are the same, of the screen in use.
-    pub(super) fn same(&self, other: &Self) -> bool {
+    /// Cells, attributes, pen, modes and cursor are the same, of the screen in use; with
+    /// `saved` the saved cursor too.
+    pub(super) fn same(&self, other: &Self, saved: bool) -> bool {
         let (a, b) = (self.grid(), other.grid());
         let (cols, rows) = self.size();
         self.size() == other.size()
@@ -356,6 +357,7 @@ impl Screen {
             && self.core.modes == other.core.modes
             && a.attributes_formatted() == b.attributes_formatted()
             && (0..rows).rev().all(|row| (0..cols).all(|col| a.cell(row, col) == b.cell(row, col)))
+            && (!saved || self.core.saved() == other.core.saved())
     }
 }
 

@@ -175,6 +175,7 @@ impl Tokenizer {
                 let end = params + len;
                 let span = Span { start: self.start, end: base + end as u64 + 1 };
                 self.settle();
+                self.shifted &= !is_soft_reset(&bytes[params..end], bytes[end]);
                 sink.csi(&bytes[params..end], bytes[end], span);
                 return end + 1;
             }
@@ -241,6 +242,7 @@ impl Tokenizer {
                 self.state = State::Ground;
                 self.settle();
                 if !self.overflow {
+                    self.shifted &= !(self.buf.is_empty() && byte == b'c');
                     sink.esc(&self.buf, byte, span);
                 }
             }
@@ -269,6 +271,7 @@ impl Tokenizer {
                 self.state = State::Ground;
                 self.settle();
                 if !self.overflow {
+                    self.shifted &= !is_soft_reset(&self.buf, byte);
                     sink.csi(&self.buf, byte, span);
                 }
             }
@@ -311,6 +314,11 @@ impl Tokenizer {
         }
         i + n + 1
     }
+}
+
+/// DECSTR; like a full reset it shifts back in.
+fn is_soft_reset(params: &[u8], last: u8) -> bool {
+    last == b'p' && params.first() == Some(&b'!')
 }
 
 /// Decimal parameters of a sequence: `;` separates, an empty one is `None`, sub-parameters

@@ -83,6 +83,14 @@ impl Core {
         self.out.extend_from_slice(bytes);
     }
 
+    /// The saved cursor and its pen. Only restoring it shows it: of a copy.
+    pub fn saved(&self) -> ((u16, u16), String) {
+        let mut copy = self.copy();
+        copy.parser.process(b"\x1b8");
+        let screen = copy.parser.screen();
+        (screen.cursor_position(), screen.attributes_formatted())
+    }
+
     /// The cursor's place, with the wrap that is pending; the pen is lost.
     pub fn place_cursor(&self, out: &mut String) {
         let screen = self.parser.screen();
