@@ -18,7 +18,8 @@
 //! end; [`Follower::glimpse`] then shows what the last bytes draw over the last exact screen.
 //!
 //! A row's mark that it goes on in the next one is the one thing that may be stale after a
-//! skip, where a row was overwritten without being erased: it changes no cell. And
+//! skip, where a row was overwritten without being erased: it changes no cell before the
+//! window becomes narrower, which makes programs draw anew. And
 //! after a skip the few rows of scrollback kept in memory may have a gap; the recording
 //! has none.
 
