@@ -102,6 +102,7 @@ impl From<Refusal> for Failure {
             RefusalCode::NotFound
             | RefusalCode::Ambiguous
             | RefusalCode::Conflict
+            | RefusalCode::Gone
             | RefusalCode::JournalFull
             | RefusalCode::Internal => Code::Error,
         };

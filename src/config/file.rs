@@ -22,6 +22,8 @@ pub struct CoreConfig {
     pub idle_exit_seconds: u64,
     /// Cap of a recording, in MB; beyond it the oldest middle is cut.
     pub recording_mb: u64,
+    /// So many of the newest events stay in the journal, at least.
+    pub events_kept: u64,
     /// Size of a new agent's terminal.
     pub cols: u16,
     pub rows: u16,
@@ -31,7 +33,14 @@ pub struct CoreConfig {
 
 impl Default for CoreConfig {
     fn default() -> Self {
-        Self { idle_exit_seconds: 10, recording_mb: 1024, cols: 120, rows: 40, stop_grace_ms: 3000 }
+        Self {
+            idle_exit_seconds: 10,
+            recording_mb: 1024,
+            events_kept: 2_000_000,
+            cols: 120,
+            rows: 40,
+            stop_grace_ms: 3000,
+        }
     }
 }
 

@@ -11,6 +11,9 @@ use std::{
 };
 use toml::de::{DeTable, DeValue};
 
+/// What a start reads of the journal at most, twice.
+const LEAST_EVENTS: u64 = 20_000;
+
 /// Why a configuration file was refused; lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
@@ -91,6 +94,10 @@ impl Config {
         }
         if self.core.recording_mb == 0 {
             return wrong(&["core", "recording_mb"], "a recording needs at least 1 MB");
+        }
+        if self.core.events_kept < LEAST_EVENTS {
+            let message = "at least 20000 events are kept: a start reads the newest ones";
+            return wrong(&["core", "events_kept"], message);
         }
         for (name, provider) in &self.providers {
             provider.check().or_else(|(key, message)| wrong(&["providers", name, key], message))?;

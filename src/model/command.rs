@@ -49,6 +49,8 @@ pub enum RefusalCode {
     Ambiguous,
     /// The thing is in a state in which this cannot be done.
     Conflict,
+    /// It was there, and is no longer kept.
+    Gone,
     /// The caller has not the right.
     Forbidden,
     /// The journal cannot be written; try again later.

@@ -48,6 +48,7 @@ impl From<Refusal> for Problem {
             RefusalCode::Ambiguous => (409, "ambiguous name"),
             RefusalCode::Conflict => (409, "conflict"),
             RefusalCode::Forbidden => (403, "forbidden"),
+            RefusalCode::Gone => (410, "gone"),
             RefusalCode::JournalFull => (503, "journal full"),
             RefusalCode::Internal => (500, "internal error"),
         };

@@ -390,6 +390,25 @@ impl Handle {
         self.world.read(move |state| (state.seq, commits.subscribe())).await
     }
 
+    /// Fails where events after `since` are no longer kept.
+    ///
+    /// # Errors
+    /// When they are gone, or the journal cannot be read.
+    pub async fn still_has(&self, since: u64) -> Result<(), Refusal> {
+        let journal = self.journal.clone();
+        let oldest = tokio::task::spawn_blocking(move || journal.oldest()).await;
+        match oldest {
+            Ok(Ok(Some(oldest))) if since + 1 < oldest => {
+                let why = format!("events up to {} are no longer kept", oldest - 1);
+                Err(Refusal::new(RefusalCode::Gone, why)
+                    .hinted(format!("the oldest that can be had: --since {}", oldest - 1)))
+            }
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Refusal::new(RefusalCode::Internal, error.to_string())),
+            Err(error) => Err(Refusal::new(RefusalCode::Internal, error.to_string())),
+        }
+    }
+
     /// At most `limit` events after `since`, from the journal.
     ///
     /// # Errors

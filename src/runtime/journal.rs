@@ -2,7 +2,8 @@
 //!
 //! Format (`journal.db`): `events` holds one JSON record an event, `snapshots` the whole
 //! state every [`SNAPSHOT_EVERY`] events, `history` one summary row for each finished
-//! attempt and swarm. Commits are durable against the death of the core
+//! attempt and swarm. With each snapshot the events go that are older than the retention.
+//! Commits are durable against the death of the core
 //! (synchronous NORMAL). A commit that fails leaves the file as it was.
 //!
 //! Recordings and journal mostly share a disk, so the one that fills it is an agent: blocks
@@ -83,11 +84,11 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens or creates the journal and replays it.
+    /// Opens or creates the journal and replays it. `kept`: so many of the newest events stay.
     ///
     /// # Errors
     /// When the file cannot be opened, is no journal, or holds a record that does not read.
-    pub fn open(path: &Path) -> Result<(Self, State), JournalError> {
+    pub fn open(path: &Path, kept: u64) -> Result<(Self, State), JournalError> {
         let wrap = |source| JournalError::Sqlite { path: path.to_owned(), source };
         let db = Connection::open(path).map_err(wrap)?;
         prepare(&db).map_err(wrap)?;
@@ -97,7 +98,7 @@ impl Journal {
         let name = path.to_owned();
         let spawned = thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || write_all(db, &name, &commits));
+            .spawn(move || write_all(db, &name, &commits, kept.max(2 * SNAPSHOT_EVERY)));
         spawned.map_err(|_| JournalError::Gone)?;
         Ok((Self { path: path.to_owned(), writer }, state))
     }
@@ -125,6 +126,16 @@ impl Journal {
     pub fn read(&self, since: u64, limit: usize) -> Result<Vec<EventRecord>, JournalError> {
         let db = self.reader()?;
         read_events(&db, &self.path, since, limit)
+    }
+
+    /// The number of the oldest event that is kept; none before the first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn oldest(&self) -> Result<Option<u64>, JournalError> {
+        let oldest = "SELECT min(seq) FROM events";
+        let seq = self.reader()?.query_row(oldest, [], |row| row.get::<_, Option<i64>>(0));
+        seq.map(|seq| seq.map(|seq| seq as u64)).map_err(|source| self.wrap(source))
     }
 
     /// The state as the journal has it: what a failed commit falls back to.
@@ -232,14 +243,14 @@ fn read_events(
     Ok(records)
 }
 
-fn write_all(mut db: Connection, path: &Path, commits: &Receiver<Commit>) {
+fn write_all(mut db: Connection, path: &Path, commits: &Receiver<Commit>, kept: u64) {
     while let Ok(commit) = commits.recv() {
         let outcome = write(&mut db, &commit)
             .map_err(|source| JournalError::Sqlite { path: path.to_owned(), source });
         // A snapshot only saves time at the next start: failing to write one loses nothing.
         if outcome.is_ok()
             && let Some(state) = &commit.snapshot
-            && let Err(error) = write_snapshot(&mut db, state)
+            && let Err(error) = write_snapshot(&mut db, state, kept)
         {
             tracing::warn!(%error, "no snapshot could be written");
         }
@@ -293,7 +304,7 @@ fn write(db: &mut Connection, commit: &Commit) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-fn write_snapshot(db: &mut Connection, state: &State) -> rusqlite::Result<()> {
+fn write_snapshot(db: &mut Connection, state: &State, kept: u64) -> rusqlite::Result<()> {
     let body = serde_json::to_string(state)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     let transaction = db.transaction()?;
@@ -305,5 +316,38 @@ fn write_snapshot(db: &mut Connection, state: &State) -> rusqlite::Result<()> {
         "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT 2)",
         [],
     )?;
+    let gone = state.seq.saturating_sub(kept) as i64;
+    transaction.execute("DELETE FROM events WHERE seq <= ?1", params![gone])?;
     transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Event, Stamp};
+
+    fn started(seq: u64) -> EventRecord {
+        let event = Event::CoreStarted { epoch: seq, pid: 1, version: String::new() };
+        EventRecord { seq, time: Stamp(0), swarm: None, agent: None, attempt: None, event }
+    }
+
+    #[tokio::test]
+    async fn events_older_than_the_retention_go_with_a_snapshot() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let (journal, mut state) = Journal::open(&path, 0).unwrap();
+        assert_eq!(journal.oldest().unwrap(), None);
+        let all = 2 * SNAPSHOT_EVERY + 500;
+        let records: Vec<_> = (1..=all).map(started).collect();
+        records.iter().for_each(|record| apply(&mut state, record));
+        journal.commit(records, Vec::new(), None).await.unwrap();
+        assert_eq!(journal.oldest().unwrap(), Some(1));
+        journal.commit(Vec::new(), Vec::new(), Some(Box::new(state.clone()))).await.unwrap();
+        // The writer prunes before it takes the next commit.
+        journal.commit(Vec::new(), Vec::new(), None).await.unwrap();
+        assert_eq!(journal.oldest().unwrap(), Some(501));
+        drop(journal);
+        let (_, again) = Journal::open(&path, 0).unwrap();
+        assert_eq!(again, state);
+    }
 }

@@ -85,7 +85,8 @@ pub struct Runtime {
 pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     let Options { instance, config, environment, adapters, dash } = options;
     let path = instance.journal();
-    let (journal, state) = tokio::task::spawn_blocking(move || journal::Journal::open(&path))
+    let kept = config.core.events_kept;
+    let (journal, state) = tokio::task::spawn_blocking(move || journal::Journal::open(&path, kept))
         .await?
         .context("opening the journal")?;
     let catalog = Catalog::load(adapters.as_deref());

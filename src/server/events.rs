@@ -87,6 +87,9 @@ pub async fn open(
         },
         level: level(wish.level.as_deref())?,
     };
+    if let Some(since) = wish.since {
+        handle.still_has(since).await?;
+    }
     let (queue, messages) = mpsc::channel(QUEUE);
     let present = served.clients.enter();
     let producer = async move {
