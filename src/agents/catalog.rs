@@ -20,15 +20,18 @@ const LAST_RESORT: &str = "mini";
 pub struct Catalog {
     adapters: BTreeMap<String, Arc<Adapter>>,
     problems: Vec<String>,
+    /// What is wrong with a file that was to be the adapter of its name.
+    broken: BTreeMap<String, String>,
 }
 
 impl Catalog {
-    /// Never fails as a whole: what cannot be used is in [`Catalog::problems`], and a
-    /// built-in adapter stands until a good file takes its name.
+    /// Never fails as a whole: what cannot be used is in [`Catalog::problems`]. A file that
+    /// does not read takes the adapter of its name away, so that nobody runs another than the
+    /// one that was meant.
     pub fn load(user_dir: Option<&Path>) -> Self {
         let mut catalog = Self::default();
         for (_, text) in EMBEDDED {
-            catalog.add(BUILT_IN, text);
+            catalog.add(BUILT_IN, BUILT_IN, text);
         }
         if let Some(dir) = user_dir {
             catalog.add_directory(dir);
@@ -36,13 +39,19 @@ impl Catalog {
         catalog
     }
 
-    fn add(&mut self, source: &str, text: &str) {
+    fn add(&mut self, stem: &str, source: &str, text: &str) {
         match Adapter::parse(source, text) {
             Ok(adapter) => {
                 self.adapters.insert(adapter.name.clone(), Arc::new(adapter));
             }
-            Err(problem) => self.problems.push(problem),
+            Err(problem) => self.refuse(stem, problem),
         }
+    }
+
+    fn refuse(&mut self, stem: &str, problem: String) {
+        self.adapters.remove(stem);
+        self.broken.insert(stem.to_owned(), problem.clone());
+        self.problems.push(problem);
     }
 
     fn add_directory(&mut self, dir: &Path) {
@@ -58,20 +67,20 @@ impl Catalog {
         paths.sort();
         for path in paths {
             let source = path.display().to_string();
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
             match std::fs::read_to_string(&path) {
                 Ok(text) => {
-                    self.add(&source, &text);
-                    self.check_file_name(&path, &source);
+                    self.add(stem, &source, &text);
+                    self.check_file_name(stem, &source);
                 }
-                Err(error) => self.problems.push(format!("{source}: {error}")),
+                Err(error) => self.refuse(stem, format!("{source}: {error}")),
             }
         }
     }
 
     /// The name inside counts; one that differs from the file's is probably a copy whose
     /// name was forgotten.
-    fn check_file_name(&mut self, path: &Path, source: &str) {
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    fn check_file_name(&mut self, stem: &str, source: &str) {
         let said = self.adapters.values().find(|adapter| adapter.source() == source);
         if let Some(adapter) = said.filter(|adapter| adapter.name != stem) {
             let name = &adapter.name;
@@ -82,6 +91,11 @@ impl Catalog {
     /// What is wrong with files, one line each.
     pub fn problems(&self) -> &[String] {
         &self.problems
+    }
+
+    /// What is wrong with the file of this adapter.
+    pub fn broken(&self, name: &str) -> Option<&str> {
+        self.broken.get(name).map(String::as_str)
     }
 
     pub fn get(&self, name: &str) -> Option<&Arc<Adapter>> {

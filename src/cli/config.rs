@@ -5,7 +5,13 @@ use super::{
     context::Context,
     failure::{Code, Done, Failure},
 };
-use crate::config::{Config, Dirs};
+use crate::{
+    config::{Config, Dirs},
+    tui::{
+        keymap::Keymap,
+        theme::{Appearance, Depth, Themes},
+    },
+};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -55,16 +61,38 @@ impl Show {
     }
 }
 
+/// What is wrong with the keymap and the theme that a configuration names.
+fn of_the_screen(config: &Config, dirs: &Dirs) -> Vec<String> {
+    let mut problems = Vec::new();
+    let keymaps = dirs.config.join("keymaps");
+    if let Err(errors) = Keymap::load(&config.ui.keymap, Some(&keymaps)) {
+        problems.extend(errors.iter().map(ToString::to_string));
+    }
+    let themes = Themes {
+        directory: Some(dirs.config.join("themes")),
+        depth: Depth::True,
+        appearance: Appearance::Dark,
+    };
+    let (_, errors) = themes.load(&config.ui.theme);
+    problems.extend(errors.iter().map(ToString::to_string));
+    problems
+}
+
 impl Check {
     fn run(self, context: &mut Context<'_>) -> Done {
+        let dirs = Dirs::from_env()?;
         let path = match self.file {
             Some(file) if !file.exists() => {
                 return Err(Failure::error(format!("{}: no such file", file.display())));
             }
             Some(file) => file,
-            None => Config::path(&Dirs::from_env()?),
+            None => Config::path(&dirs),
         };
-        Config::load_file(&path)?;
+        let config = Config::load_file(&path)?;
+        let problems = of_the_screen(&config, &dirs);
+        if !problems.is_empty() {
+            return Err(Failure::error(problems.join("\n")));
+        }
         let note = if path.exists() { "is right" } else { "is not there: the defaults hold" };
         context.line(format!("{} {note}", path.display()))?;
         Ok(Code::Ok)

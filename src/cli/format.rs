@@ -97,8 +97,13 @@ pub fn fit(text: &str, width: usize) -> String {
     out
 }
 
-/// A table without rules: a heading, columns two blanks apart, figures to the right. The
-/// last column is cut at the terminal's edge.
+/// Least width of the last column, and of one that is cut so that a row fits.
+const LAST: usize = 16;
+const LEAST: usize = 8;
+
+/// A table without rules: a heading, columns two blanks apart, figures to the right. Where
+/// it is wider than the terminal, the widest columns of text are cut, and columns that may
+/// go are left out; the last one is cut at the terminal's edge.
 pub struct Table {
     heads: Vec<Head>,
     rows: Vec<Vec<(String, Style)>>,
@@ -139,12 +144,42 @@ impl Table {
             .filter(|(_, head, most)| *most > 0 || !head.optional)
             .map(|(column, head, most)| (column, most.max(head.text.width())))
             .collect();
+        let columns = self.fitting(columns, width);
         let heads = self.heads.iter().map(|head| cell_in(head.text, BOLD)).collect();
         let mut out = String::new();
         for row in std::iter::once(&heads).chain(&self.rows) {
             self.render_row(row, &columns, color, width, &mut out);
         }
         out
+    }
+
+    /// The columns as they fit into `width`.
+    fn fitting(&self, mut columns: Vec<(usize, usize)>, width: Option<u16>) -> Vec<(usize, usize)> {
+        let Some(width) = width.map(usize::from) else { return columns };
+        let over = |columns: &[(usize, usize)]| {
+            let Some(((_, last), others)) = columns.split_last() else { return 0 };
+            let others: usize = others.iter().map(|(_, wide)| wide + 2).sum();
+            (others + (*last).min(LAST)).saturating_sub(width)
+        };
+        loop {
+            let over = over(&columns);
+            if over == 0 {
+                return columns;
+            }
+            let cut = columns.len().saturating_sub(1);
+            let texts = columns[..cut].iter_mut().filter(|(column, wide)| {
+                *wide > LEAST.max(self.heads[*column].text.width()) && !self.heads[*column].right
+            });
+            if let Some((_, wide)) = texts.max_by_key(|(_, wide)| *wide) {
+                *wide -= 1;
+                continue;
+            }
+            let spare = columns[..cut].iter().rposition(|(column, _)| self.heads[*column].optional);
+            match spare {
+                Some(spare) => drop(columns.remove(spare)),
+                None => return columns,
+            }
+        }
     }
 
     fn render_row(
@@ -159,16 +194,17 @@ impl Table {
         let mut used = 0;
         for (column, wide) in columns {
             let Some((text, style)) = row.get(*column) else { continue };
+            let is_last = Some(*column) == last;
+            let text = if is_last { text.clone() } else { fit(text, *wide) };
             let pad = wide.saturating_sub(text.width());
             let right = self.heads[*column].right;
             if right {
                 out.push_str(&" ".repeat(pad));
             }
-            let is_last = Some(*column) == last;
             let room = width.map(|width| usize::from(width).saturating_sub(used).max(8));
             let text = match room {
-                Some(room) if is_last => fit(text, room),
-                _ => text.clone(),
+                Some(room) if is_last => fit(&text, room),
+                _ => text,
             };
             if !text.is_empty() {
                 out.push_str(&paint(color, *style, text));
@@ -223,6 +259,20 @@ mod tests {
         table.row([cell("ab"), cell("$10.00"), cell("")]);
         let text = table.render(false, Some(30));
         assert_eq!(text, "NAME    COST  LAST LINE\n漢字      $1  a long line tha…\nab    $10.00\n");
+    }
+
+    #[test]
+    fn a_table_too_wide_is_cut_where_it_is_widest() {
+        let mut table = Table::new(&["ID", "STATE", "?ITEM", ">COST", "LAST LINE"]);
+        let row = ["a", "lost: its keeper vanished", "src/a/long/name.rs", "$0.1234", "words"];
+        table.row(row.map(cell));
+        let text = table.render(false, Some(60));
+        assert_eq!(
+            text.lines().nth(1).unwrap(),
+            "a   lost: its keeper…  src/a/long/name.…  $0.1234  words"
+        );
+        let text = table.render(false, Some(30));
+        assert!(text.lines().all(|line| line.width() <= 40 && !line.contains("src")), "{text}");
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// Longest that one look may take which waits for an end, in seconds.
+const LOOK: u64 = 5;
+
 fn swarm_path(swarm: &str) -> String {
     format!("/v1/swarms/{}", escape(swarm))
 }
@@ -49,6 +52,11 @@ impl Client {
         self.get(&swarm_path(swarm)).await
     }
 
+    /// As it is once it is over, or after some seconds.
+    pub async fn swarm_over(&self, swarm: &str) -> Result<SwarmInfo> {
+        self.get(&format!("{}?wait={LOOK}", swarm_path(swarm))).await
+    }
+
     pub async fn stop_swarm(&self, swarm: &str) -> Result<SwarmInfo> {
         let change = Change { state: Some(AgentState::Stopped), ..Change::default() };
         self.patch(&swarm_path(swarm), &change).await
@@ -75,6 +83,11 @@ impl Client {
 
     pub async fn agent(&self, agent: &str) -> Result<AgentInfo> {
         self.get(&agent_path(agent)).await
+    }
+
+    /// As it is once it is over, or after some seconds.
+    pub async fn agent_over(&self, agent: &str) -> Result<AgentInfo> {
+        self.get(&format!("{}?wait={LOOK}", agent_path(agent))).await
     }
 
     pub async fn stop_agent(&self, agent: &str) -> Result<AgentInfo> {

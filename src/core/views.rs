@@ -6,7 +6,8 @@ use super::{
 };
 use crate::model::{
     AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, ExplainedSignal, Explanation,
-    ItemCounts, ItemState, Outcome, Signal, Source, Stamp, SwarmId, SwarmInfo, SwarmResults,
+    ItemCounts, ItemState, Micros, Outcome, Signal, Source, Stamp, SwarmId, SwarmInfo,
+    SwarmResults, Tokens,
 };
 
 /// What this build enforces of a scope.
@@ -111,17 +112,22 @@ pub fn swarm_results(state: &State, id: &SwarmId, now: Stamp) -> Option<SwarmRes
     let swarm = state.swarms.get(id)?;
     let info = swarm_info(state, id)?;
     let mut latest: Vec<Option<&Attempt>> = vec![None; swarm.items.len()];
+    let mut spent = vec![(Tokens::default(), Micros::default()); swarm.items.len()];
     for attempt in state.attempts.values().filter(|attempt| attempt.swarm == swarm.id) {
-        let Some(slot) = (attempt.index as usize).checked_sub(1).and_then(|i| latest.get_mut(i))
-        else {
-            continue;
-        };
+        let place = (attempt.index as usize).wrapping_sub(1);
+        let Some((slot, sum)) = latest.get_mut(place).zip(spent.get_mut(place)) else { continue };
+        sum.0 += attempt.tokens;
+        sum.1 += attempt.cost;
         if slot.is_none_or(|other| other.planned_at <= attempt.planned_at) {
             *slot = Some(attempt);
         }
     }
-    let mut results: Vec<AgentResult> =
-        latest.into_iter().flatten().filter_map(|attempt| result_of(state, attempt, now)).collect();
+    // By the latest attempt, but paid for all of them.
+    let mut results: Vec<AgentResult> = (latest.into_iter().zip(spent))
+        .filter_map(|(attempt, (tokens, cost_micros))| {
+            Some(AgentResult { tokens, cost_micros, ..result_of(state, attempt?, now)? })
+        })
+        .collect();
     results.sort_by_key(|result| (rank(result), result.index));
     let done = info.items.done;
     let failed = info.items.failed;
@@ -191,7 +197,13 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
         };
         signals.push(ExplainedSignal { signal, at, age_ms: now.ms_since(at), decided: false });
     }
-    for (signal, at) in attempt.iter().flat_map(|attempt| attempt.signals.iter()) {
+    // Of an agent that is over only what it said itself is of account: no call is in flight.
+    let over = agent.state.is_final();
+    let counts = |signal: &Signal| {
+        !over || matches!(signal.source, Source::Process | Source::Output | Source::Osc7501)
+    };
+    let said = attempt.iter().flat_map(|attempt| attempt.signals.iter());
+    for (signal, at) in said.filter(|(signal, _)| counts(signal)) {
         let age_ms = now.ms_since(*at);
         signals.push(ExplainedSignal { signal: signal.clone(), at: *at, age_ms, decided: false });
     }

@@ -51,7 +51,7 @@ pub fn spawn(world: &Shared, id: AttemptId) {
 async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
     let of = id.clone();
     let Ok(Some(mut plan)) = world.read(move |state| Plan::of(state, &of)).await else { return };
-    let Some(adapter) = world.catalog.get(&plan.adapter).cloned() else {
+    let Some(adapter) = world.catalog().get(&plan.adapter).cloned() else {
         let why = format!("no adapter is called {:?} any more", plan.adapter);
         return give_up(world, id, why).await;
     };

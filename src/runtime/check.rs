@@ -3,7 +3,7 @@
 
 use super::{worktree, world::Shared};
 use crate::{
-    agents::Adapter,
+    agents::{Adapter, Catalog},
     model::{AdapterShare, AgentSpec, Refusal, RefusalCode, Strategy, SwarmSpec},
 };
 use std::{path::Path, sync::Arc};
@@ -46,18 +46,21 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
     name(&spec.name)?;
     directory(&spec.cwd)?;
     let path = search_path(world, spec.path.as_deref());
+    let catalog = world.read_adapters().await;
     let mut adapters = Vec::new();
     if spec.adapters.is_empty() {
+        let order = &world.config.agents.order;
         let adapter = if spec.command.is_empty() {
-            world.catalog.choose(&world.config.agents.order, &path)
+            order.iter().try_for_each(|name| whole(&catalog, name))?;
+            catalog.choose(order, &path)
         } else {
-            known(world, "command")?
+            known(&catalog, "command")?
         };
         adapters.resize(count as usize, adapter);
     }
     let equal = spec.adapters.len() == 1;
     for share in &spec.adapters {
-        let adapter = known(world, &share.adapter)?;
+        let adapter = known(&catalog, &share.adapter)?;
         let n = share.count.unwrap_or(if equal { count } else { 1 });
         adapters.extend(std::iter::repeat_n(adapter, n as usize));
     }
@@ -173,15 +176,23 @@ fn search_path(world: &Shared, asked: Option<&str>) -> String {
     asked.map(str::to_owned).or_else(|| own.map(|(_, path)| path.clone())).unwrap_or_default()
 }
 
-fn known(world: &Shared, name: &str) -> Result<Arc<Adapter>, Refusal> {
-    if let Some(adapter) = world.catalog.get(name) {
+/// Refuses an adapter whose file does not read.
+fn whole(catalog: &Catalog, name: &str) -> Result<(), Refusal> {
+    match catalog.broken(name) {
+        Some(problem) => Err(invalid(problem).hinted("mend the file, or move it away")),
+        None => Ok(()),
+    }
+}
+
+fn known(catalog: &Catalog, name: &str) -> Result<Arc<Adapter>, Refusal> {
+    whole(catalog, name)?;
+    if let Some(adapter) = catalog.get(name) {
         return Ok(adapter.clone());
     }
-    let hint = match world.catalog.nearest(name) {
-        Some(nearest) => {
-            format!("did you mean {nearest}? There are: {}", world.catalog.names().join(", "))
-        }
-        None => format!("there are: {}", world.catalog.names().join(", ")),
+    let names = catalog.names().join(", ");
+    let hint = match catalog.nearest(name) {
+        Some(nearest) => format!("did you mean {nearest}? There are: {names}"),
+        None => format!("there are: {names}"),
     };
     Err(Refusal::new(RefusalCode::NotFound, format!("no adapter is called {name:?}")).hinted(hint))
 }

@@ -16,8 +16,9 @@ pub async fn report(world: &Shared) -> DoctorReport {
     let path = world.environment.iter().find(|(name, _)| name == "PATH");
     let path = path.map(|(_, path)| path.clone()).unwrap_or_default();
     let mut adapters = Vec::new();
-    for name in world.catalog.names() {
-        if let Some(adapter) = world.catalog.get(&name) {
+    let catalog = world.read_adapters().await;
+    for name in catalog.names() {
+        if let Some(adapter) = catalog.get(&name) {
             adapters.push(adapter_report(adapter, &path).await);
         }
     }
@@ -29,11 +30,11 @@ pub async fn report(world: &Shared) -> DoctorReport {
         scope(),
     ];
     checks.extend(providers(world));
-    checks.extend(world.catalog.problems().iter().map(|problem| DoctorCheck {
+    checks.extend(catalog.problems().iter().map(|problem| DoctorCheck {
         name: "adapter file".to_owned(),
         status: CheckStatus::Fail,
         detail: problem.clone(),
-        remedy: "mend the file; the built-in adapter of that name is used until then".to_owned(),
+        remedy: "mend the file, or move it away".to_owned(),
     }));
     DoctorReport { checks, adapters, scope: "none".to_owned() }
 }

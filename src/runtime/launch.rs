@@ -131,7 +131,8 @@ fn keeper_spec(
     private: &Path,
     token: &str,
 ) -> anyhow::Result<KeeperSpec> {
-    let Some(adapter) = world.catalog.get(&plan.adapter) else {
+    let catalog = world.catalog();
+    let Some(adapter) = catalog.get(&plan.adapter) else {
         bail!("no adapter is called {:?} any more", plan.adapter);
     };
     let id = &plan.attempt.id;

@@ -103,7 +103,8 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     let gauges = gauges::Gauges::new();
     let world: Shared = Arc::new(World {
         instance,
-        catalog,
+        adapters,
+        catalog: Mutex::new(Arc::new(catalog)),
         dash,
         epoch,
         gauges: gauges.clone(),

@@ -49,7 +49,10 @@ pub struct AgentListener {
 pub struct World {
     pub instance: Instance,
     pub config: Config,
-    pub catalog: Catalog,
+    /// The user's directory of adapters.
+    pub adapters: Option<PathBuf>,
+    /// As it was last read.
+    pub catalog: Mutex<Arc<Catalog>>,
     /// The core's own environment.
     pub environment: Vec<(String, String)>,
     pub dash: PathBuf,
@@ -69,6 +72,23 @@ impl World {
     pub fn keepers(&self) -> MutexGuard<'_, HashMap<AttemptId, mpsc::Sender<Order>>> {
         // The table is whole between any two operations on it.
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All adapters, as last read.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the adapters anew, so that a file that is new or mended counts at once.
+    pub async fn read_adapters(&self) -> Arc<Catalog> {
+        let dir = self.adapters.clone();
+        let read = tokio::task::spawn_blocking(move || Catalog::load(dir.as_deref())).await;
+        if let Ok(catalog) = read {
+            let catalog = Arc::new(catalog);
+            *self.catalog.lock().unwrap_or_else(PoisonError::into_inner) = catalog.clone();
+            return catalog;
+        }
+        self.catalog()
     }
 
     pub fn keeper(&self, attempt: &AttemptId) -> Option<mpsc::Sender<Order>> {

@@ -58,6 +58,18 @@ fn valid_files_are_taken_and_shown_as_they_are() {
 }
 
 #[test]
+fn a_keymap_or_theme_that_is_not_there_is_wrong_too() {
+    for (text, wanted) in [
+        ("[ui]\nkeymap = \"mine\"\n", "there is no such keymap"),
+        ("[ui]\ntheme = \"nope\"\n", "nope"),
+    ] {
+        let (output, err) = dash(text, &["config", "check"]);
+        assert_eq!(output.status.code(), Some(1), "{text}: {err}");
+        assert!(err.contains(wanted), "{text}: {err}");
+    }
+}
+
+#[test]
 fn invalid_files_are_refused_with_place_key_and_the_nearest_right_thing() {
     let mut wrong = Vec::new();
     for (file, text) in cases("invalid") {

@@ -40,7 +40,7 @@ pub fn agent_table(agents: &[AgentInfo]) -> Table {
         "ID",
         "?NAME",
         "STATE",
-        "AGENT",
+        "KIND",
         "?MODEL",
         "?ITEM",
         ">TOKENS",

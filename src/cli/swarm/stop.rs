@@ -4,6 +4,7 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done, Failure},
+    stopping::Stopping,
 };
 use crate::{client::Client, protocol::rest::KeptWorktree};
 use clap::Args;
@@ -24,6 +25,9 @@ pub struct Which {
 pub struct Stop {
     #[command(flatten)]
     which: Which,
+    /// Return at once; the agents are stopped all the same
+    #[arg(long)]
+    no_wait: bool,
     #[command(flatten)]
     json: Json,
 }
@@ -55,13 +59,23 @@ impl Stop {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
         let client = context.client().await?;
         let mut stopped = Vec::new();
+        // All are asked before any is waited for.
         for name in self.which.names(&client, false).await? {
-            let swarm = client.stop_swarm(&name).await?;
-            if !self.json.json {
-                context.line(format!("{} stops", swarm.id))?;
-            }
-            stopped.push(swarm);
+            let already = client.swarm(&name).await?.state.is_final();
+            stopped.push(Stopping { what: client.stop_swarm(&name).await?, already });
         }
+        for stopping in &mut stopped {
+            let id = stopping.what.id.clone();
+            if !self.no_wait {
+                let look = async || client.swarm_over(id.as_str()).await;
+                stopping.until_over(&id, |swarm| swarm.state.is_final(), look).await?;
+            }
+            if !self.json.json {
+                let state = stopping.what.state;
+                stopping.say(context, &id, state.is_final(), state)?;
+            }
+        }
+        let stopped: Vec<_> = stopped.into_iter().map(|stopping| stopping.what).collect();
         if self.json.json {
             context.json(&stopped)?;
         } else if stopped.is_empty() {

@@ -76,6 +76,11 @@ impl Keeping {
 
     pub(super) async fn lost(&mut self) {
         adopt::kill_leftovers(&self.world, &self.id);
+        // A keeper that leaves takes its sockets along; this one could not.
+        let instance = &self.world.instance;
+        for socket in [instance.keeper_socket(&self.id), instance.agent_socket(&self.id)] {
+            let _ = std::fs::remove_file(socket);
+        }
         let mut result = AttemptResult {
             outcome: Outcome::Lost,
             stop_reason: "lost".to_owned(),
