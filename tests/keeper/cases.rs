@@ -99,7 +99,7 @@ fn a_killed_keeper_leaves_nothing() {
     let world = World::sh(script);
     let (mut keeper, mut core) = world.start();
     let agent = core.started();
-    until("all run", || family(&world.spec.attempt).len() >= 5);
+    until("all run", || family(&world.spec.attempt).len() >= 4);
     let namespace = fs::read_link(format!("/proc/{agent}/ns/pid")).unwrap();
     assert_ne!(namespace, fs::read_link("/proc/self/ns/pid").unwrap());
     keeper.0.kill().unwrap();
