@@ -197,15 +197,14 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
         };
         signals.push(ExplainedSignal { signal, at, age_ms: now.ms_since(at), decided: false });
     }
-    // Of an agent that is over only what it said itself is of account: no call is in flight.
-    let over = agent.state.is_final();
-    let counts = |signal: &Signal| {
-        !over || matches!(signal.source, Source::Process | Source::Output | Source::Osc7501)
-    };
-    let said = attempt.iter().flat_map(|attempt| attempt.signals.iter());
-    for (signal, at) in said.filter(|(signal, _)| counts(signal)) {
-        let age_ms = now.ms_since(*at);
-        signals.push(ExplainedSignal { signal: signal.clone(), at: *at, age_ms, decided: false });
+    for (signal, at) in attempt.iter().flat_map(|attempt| attempt.signals.iter()) {
+        let (mut signal, age_ms) = (signal.clone(), now.ms_since(*at));
+        // What was seen from outside holds no longer: no call is in flight, nothing is shown.
+        let outside = !matches!(signal.source, Source::Process | Source::Output);
+        if agent.state.is_final() && outside && !signal.detail.is_empty() {
+            signal.detail = format!("until its end: {}", signal.detail);
+        }
+        signals.push(ExplainedSignal { signal, at: *at, age_ms, decided: false });
     }
     let by_signal = agent.state.is_final() || agent.current.is_some();
     let full = attempt.is_some_and(|attempt| attempt.disk_full);
