@@ -24,7 +24,7 @@ use crate::{
         stream::{Gauge, Snapshot},
     },
     sandbox,
-    term::keys,
+    term::{keys, last_screen},
 };
 use std::{
     sync::{
@@ -262,7 +262,8 @@ impl Handle {
         })
     }
 
-    /// The screen of an attempt: live from its keeper, else as it was at its end.
+    /// The screen of an attempt: live from its keeper, else as it was at its end, or as far
+    /// as it is recorded.
     ///
     /// # Errors
     /// When there is neither.
@@ -275,8 +276,13 @@ impl Handle {
                 return Ok(screen);
             }
         }
-        let record = outcome::exit_record(&self.world.instance, attempt);
-        record.map(|record| record.screen).ok_or_else(|| {
+        if let Some(record) = outcome::exit_record(&self.world.instance, attempt) {
+            return Ok(record.screen);
+        }
+        // Its keeper was killed: what it recorded until then is drawn.
+        let dir = self.world.instance.attempt_dir(attempt);
+        let drawn = tokio::task::spawn_blocking(move || last_screen(&dir)).await;
+        drawn.ok().and_then(Result::ok).ok_or_else(|| {
             Refusal::new(RefusalCode::Conflict, format!("attempt {attempt} has no screen"))
                 .hinted("its keeper does not answer; the log is still there")
         })

@@ -6,6 +6,7 @@
 //! - [`Follower`] keeps a [`Screen`] at the end of a recording that grows faster than any
 //!   emulator parses.
 //! - [`recording`] is the recording itself: `out.raw` and `out.idx`, and its exports.
+//! - [`last_screen`] draws a recording that no keeper shows any more.
 //! - [`keys`] turns key names into bytes, [`lines`] makes text fit for one line.
 
 mod follower;
@@ -13,10 +14,12 @@ pub mod keys;
 pub mod lines;
 mod modes;
 pub mod recording;
+mod replay;
 mod scanner;
 mod screen;
 mod token;
 
 pub use follower::{CaughtUp, Follower};
+pub use replay::last_screen;
 pub use scanner::{Scanner, Seen, Status, cursor_report};
 pub use screen::{Cell, Color, Screen};

@@ -152,8 +152,14 @@ fn a_killed_keeper_leaves_no_orphan_without_namespaces_either() {
 }
 
 fn a_killed_keeper(world: &World) {
-    let id =
-        world.create(&["--agents", "3", "--", "sh", "-c", "sleep 601 & setsid -f sleep 602; wait"]);
+    let id = world.create(&[
+        "--agents",
+        "3",
+        "--",
+        "sh",
+        "-c",
+        "echo here; sleep 601 & setsid -f sleep 602; wait",
+    ]);
     let agents = world.agents_of(&id);
     for agent in &agents {
         world.until_state(agent, &["working", "idle"]);
@@ -168,6 +174,8 @@ fn a_killed_keeper(world: &World) {
     keeper.signal(Signal::KILL);
     let row = world.until_state(&agents[1], &["lost"]);
     assert!(row["reason"].is_string(), "{row:#}");
+    // Its last screen is drawn from what was recorded.
+    assert!(world.ok(&["agent", "screen", &agents[1]]).text().contains("here"));
     eventually("no orphan of the lost agent", || {
         let all = world.processes();
         let orphans = all.iter().filter(|p| p.variable("DASH_ATTEMPT").as_ref() == Some(&attempt));
