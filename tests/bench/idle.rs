@@ -56,19 +56,24 @@ fn parts(pid: i32) -> BTreeMap<&'static str, f64> {
     sums
 }
 
-/// Clock ticks of CPU, and context switches, of all threads of a process.
-fn spent(pid: i32) -> (f64, f64, f64) {
+/// Clock ticks of CPU of a process.
+fn ticks(pid: i32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields: Vec<&str> =
         stat[stat.rfind(')').map_or(0, |at| at + 1)..].split_whitespace().collect();
     let tick = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
-    let (mut voluntary, mut forced) = (0.0, 0.0);
-    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-        let text = fs::read_to_string(task.path().join("status")).unwrap_or_default();
-        voluntary += field(&text, "voluntary_ctxt_switches:").max(0.0);
-        forced += field(&text, "nonvoluntary_ctxt_switches:").max(0.0);
-    }
-    (tick(11) + tick(12), voluntary, forced)
+    tick(11) + tick(12)
+}
+
+/// Voluntary context switches so far of each thread. One that ends takes its count along.
+fn switches(pid: i32) -> BTreeMap<String, f64> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let counts = tasks.filter_map(|task| {
+        let text = fs::read_to_string(task.path().join("status")).ok()?;
+        let count = field(&text, "voluntary_ctxt_switches:");
+        Some((task.path().display().to_string(), count)).filter(|_| count.is_finite())
+    });
+    counts.collect()
 }
 
 struct Cost {
@@ -78,19 +83,19 @@ struct Cost {
 }
 
 fn cost_of(pids: &[i32]) -> Cost {
-    let sum = || {
-        pids.iter()
-            .map(|pid| spent(*pid))
-            .fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    let look = || -> (f64, BTreeMap<String, f64>) {
+        let ticks = pids.iter().map(|pid| ticks(*pid)).sum();
+        (ticks, pids.iter().flat_map(|pid| switches(*pid)).collect())
     };
-    let before = sum();
+    let before = look();
     // The one place that lets time pass: idleness has no event.
     within(WATCHED, || None::<()>);
-    let after = sum();
+    let after = look();
+    let woken = |(task, count): (&String, &f64)| count - before.1.get(task).unwrap_or(&0.0);
     let seconds = WATCHED.as_secs_f64();
     Cost {
         cpu: (after.0 - before.0) / TICKS / seconds * 100.0,
-        wakeups_per_second: (after.1 - before.1) / seconds,
+        wakeups_per_second: after.1.iter().map(woken).sum::<f64>() / seconds,
     }
 }
 
