@@ -215,6 +215,12 @@ pub fn stray_head(worktree: &Path) -> Vec<String> {
     git(worktree, &args)
 }
 
+/// In the worktree: exit 0 if its own log of HEAD is there. Without it [`stations`] would
+/// print the branch's log.
+pub fn has_log(worktree: &Path) -> Vec<String> {
+    git(worktree, &["reflog", "exists", "HEAD"])
+}
+
 /// In the worktree: prints every commit that its HEAD has stood at.
 pub fn stations(worktree: &Path) -> Vec<String> {
     git(worktree, &["reflog", "show", "--format=%H", "HEAD"])

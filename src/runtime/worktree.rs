@@ -269,7 +269,7 @@ async fn try_forget(tree: &Worktree) -> anyhow::Result<Option<&'static str>> {
     // Commits made on no branch at all are reached by nothing but this worktree's own log.
     let stations = ask(&git::stations(&tree.path)).await?;
     let stations: Vec<&str> = stations.lines().collect();
-    if stations.is_empty() {
+    if stations.is_empty() || !run(&git::has_log(&tree.path)).await?.status.success() {
         return Ok(Some("its log is gone: it may hold commits that no branch holds"));
     }
     if !ask(&git::unreachable(repository, &stations)).await?.is_empty()

@@ -22,13 +22,13 @@ pub fn last_lines(recording: &Recording, end: u64, count: usize) -> io::Result<V
     let end = end.min(recording.len());
     let from = end.saturating_sub(WINDOW);
     let mut tokens = Tokenizer::default();
-    let mut page = Page { torn: from > 0, ..Page::default() };
+    let mut page = Page { torn: from > 0, late: from > 0, ..Page::default() };
     for chunk in recording.chunks_between(from, end) {
         match chunk? {
             Chunk::Bytes { bytes, .. } => tokens.feed(&bytes, &mut page),
             Chunk::Cut(_) => {
                 tokens = Tokenizer::default();
-                page = Page { torn: true, ..Page::default() };
+                page = Page { torn: true, late: true, ..Page::default() };
             }
         }
     }
@@ -42,6 +42,8 @@ struct Page {
     col: usize,
     /// The first row has lost its beginning.
     torn: bool,
+    /// Which of the two screens it began on is not known.
+    late: bool,
     alternate: bool,
     /// The beginning of a character.
     partial: Vec<u8>,
@@ -152,7 +154,7 @@ impl Page {
         if !modes.into_iter().any(other) {
             return;
         }
-        if !set && !self.alternate && self.torn {
+        if std::mem::take(&mut self.late) && !set {
             // It was entered before the part that is looked at.
             self.clear();
         }
