@@ -70,6 +70,18 @@ async fn answer(argv: &[String], variables: &[(String, String)]) -> anyhow::Resu
     Ok(output.stdout)
 }
 
+/// Variables that keep filters from running which an agent may have planted.
+async fn unfiltered(tree: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    // Git fails here where it has no filters to tell of.
+    Ok(git::unfiltered(&run(&git::filters(tree)).await?.stdout))
+}
+
+/// Removes a worktree in which git sees no work.
+async fn remove(repository: &Path, tree: &Path) -> anyhow::Result<()> {
+    let variables = unfiltered(tree).await?;
+    answer(&git::remove(repository, tree), &variables).await.map(|_| ())
+}
+
 /// A worktree seen as it is, whatever its index and the repository's settings say: through
 /// an index of our own beside it, which goes with this.
 struct View<'a> {
@@ -84,9 +96,7 @@ impl<'a> View<'a> {
         index.push(".index");
         let index = PathBuf::from(index);
         let mut variables = git::fresh(tree, &index).to_vec();
-        // Git fails here where it has no filters to tell of.
-        let filters = run(&git::filters(tree)).await?.stdout;
-        variables.extend(git::unfiltered(&filters));
+        variables.extend(unfiltered(tree).await?);
         let view = Self { tree, index, variables };
         // What a core that died left there.
         view.clear();
@@ -178,7 +188,7 @@ pub async fn make(world: &Shared, plan: &Plan) -> anyhow::Result<Worktree> {
     let wish = free_branch(&repository, &plan.swarm_name, agent).await?;
     // A core that died between making and journaling left this behind: nothing was in it.
     if path.exists() && fs::remove_dir(&path).is_err() {
-        ask(&git::remove(&repository, &path)).await.context("an older worktree is in the way")?;
+        remove(&repository, &path).await.context("an older worktree is in the way")?;
     }
     let mut last = String::new();
     for n in 1..=TRIES {
@@ -281,7 +291,7 @@ async fn try_forget(tree: &Worktree) -> anyhow::Result<Option<&'static str>> {
         return Ok(Some(why));
     }
     // This looks once more, by git's own lights.
-    if !run(&git::remove(repository, &tree.path)).await?.status.success() {
+    if remove(repository, &tree.path).await.is_err() {
         return Ok(Some("it holds uncommitted work"));
     }
     if let Ok(tip) = ask(&git::tip(repository, &tree.branch)).await {
