@@ -232,6 +232,11 @@ impl Adapter {
         }
     }
 
+    /// True if a task without a command is a shell's command line.
+    pub fn runs_task_in_shell(&self) -> bool {
+        self.run == Run::Command
+    }
+
     pub fn watcher(&self) -> Watcher {
         Watcher::new(Arc::clone(&self.watch))
     }

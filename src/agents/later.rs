@@ -3,7 +3,6 @@
 
 use super::{Adapter, LaunchRequest, Watcher};
 use crate::model::{AgentId, AttemptId, AttemptResult, Exit, Outcome, SwarmId, Tokens};
-use crate::protocol::keeper::ScreenDump;
 use std::path::Path;
 
 const OPENCODE: &str = r#"
@@ -115,7 +114,7 @@ fn adapter(text: &str) -> Adapter {
 fn judged(text: &str, output: &str, code: i32) -> AttemptResult {
     let mut watcher: Watcher = adapter(text).watcher();
     watcher.output(output.replace('\n', "\r\n").as_bytes());
-    watcher.finish(Exit { code: Some(code), signal: None }, &ScreenDump::default())
+    watcher.finish(Exit { code: Some(code), signal: None }, &[])
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub use adapter::Adapter;
 pub use catalog::Catalog;
 pub use environment::is_private_variable;
 pub use launch::{Launch, LaunchError, LaunchRequest};
-pub use watcher::{Observation, Watcher};
+pub use watcher::{LAST_LINES, Observation, Watcher};
 
 #[cfg(test)]
 mod later;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{AgentState, AttemptResult, Exit, Outcome, Signal, Source, Tokens},
-    protocol::keeper::{KeeperGauge, ScreenDump},
+    protocol::keeper::KeeperGauge,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use std::sync::Arc;
 const MAX_TEXT: usize = 64 << 10;
 /// Of an error, in bytes.
 const MAX_ERROR: usize = 4 << 10;
-/// Lines of the final screen that stand for an answer where the agent gives none.
-const SCREEN_LINES: usize = 40;
+/// Printed lines that stand for an answer where the agent gives none.
+pub const LAST_LINES: usize = 40;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Observation {
@@ -140,8 +140,9 @@ impl Watcher {
         seen
     }
 
-    /// The verdict. `files` is left to the caller, who knows the worktree.
-    pub fn finish(&mut self, exit: Exit, screen: &ScreenDump) -> AttemptResult {
+    /// The verdict. `shown` is what it showed last, by lines. `files` is left to the caller,
+    /// who knows the worktree.
+    pub fn finish(&mut self, exit: Exit, shown: &[String]) -> AttemptResult {
         let mut late = Vec::new();
         if let Some(line) = self.lines.rest() {
             self.line(&line, &mut late);
@@ -151,7 +152,7 @@ impl Watcher {
             Judge::Exit => by_exit(exit),
             Judge::Output => self.by_verdict(&rules, exit),
         };
-        let tail = tail(screen);
+        let tail = tail(shown);
         let text = match rules.judge {
             Judge::Output => std::mem::take(&mut self.text),
             Judge::Exit if self.text.is_empty() => tail.join("\n"),
@@ -350,9 +351,9 @@ fn on_screen(pattern: &Pattern, bottom: &[String]) -> bool {
 }
 
 /// The last lines with text, oldest first.
-fn tail(screen: &ScreenDump) -> Vec<String> {
-    let lines: Vec<&String> = screen.lines.iter().filter(|line| !line.trim().is_empty()).collect();
-    let skip = lines.len().saturating_sub(SCREEN_LINES);
+fn tail(shown: &[String]) -> Vec<String> {
+    let lines: Vec<&String> = shown.iter().filter(|line| !line.trim().is_empty()).collect();
+    let skip = lines.len().saturating_sub(LAST_LINES);
     lines.into_iter().skip(skip).map(|line| line.trim_end().to_owned()).collect()
 }
 

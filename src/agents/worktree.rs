@@ -2,14 +2,17 @@
 //!
 //! Pure: the caller runs git. Every command is a whole argument list, `git` first, given with
 //! the options that keep a repository's own settings from running programs, and run with
-//! [`ENVIRONMENT`]. What those options cannot switch off are a repository's own clean and
-//! smudge filters: on a tree that an agent may write, git belongs into the agent's sandbox.
+//! [`ENVIRONMENT`]. A repository's own clean filters are switched off by [`unfiltered`].
+//!
+//! What was changed is seen through an index of Dash's own, filled anew from HEAD
+//! ([`read_head`], run with [`fresh`]): in the worktree's own index anybody can mark a file
+//! as unchanged, skipped or fresh, and settings can hide files from `git status`.
 
 use crate::model::{AgentId, FileChange, SwarmId};
 use std::{collections::BTreeMap, path::Path};
 
 /// Before every subcommand: no monitor, no hooks, no pager, no signing, no prompt.
-const SAFE: [&str; 12] = [
+const SAFE: [&str; 30] = [
     "-c",
     "core.fsmonitor=false",
     "-c",
@@ -20,17 +23,86 @@ const SAFE: [&str; 12] = [
     "core.quotePath=false",
     "-c",
     "gc.auto=0",
+    // What makes git look away from changes.
+    "-c",
+    "core.untrackedCache=false",
+    "-c",
+    "core.ignoreStat=false",
+    "-c",
+    "core.checkStat=default",
+    "-c",
+    "core.trustctime=true",
+    "-c",
+    "core.fileMode=true",
+    "-c",
+    "core.symlinks=true",
+    "-c",
+    "core.splitIndex=false",
+    "-c",
+    "status.showUntrackedFiles=all",
+    // A worktree's log of where its HEAD stood is what tells of commits on no branch.
+    "-c",
+    "core.logAllRefUpdates=true",
     "--no-pager",
     "--no-optional-locks",
 ];
 
-/// Set for every git command: it must never wait for an answer.
-pub const ENVIRONMENT: [(&str, &str); 3] =
-    [("GIT_TERMINAL_PROMPT", "0"), ("LC_ALL", "C"), ("GIT_EDITOR", "true")];
+/// Set for every git command: it must never wait for an answer, nor take one commit for
+/// another.
+pub const ENVIRONMENT: [(&str, &str); 5] = [
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("LC_ALL", "C"),
+    ("GIT_EDITOR", "true"),
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
+    ("GIT_GRAFT_FILE", "/dev/null"),
+];
 
-/// `dash/SWARM/AGENT`; ids are already fit for a branch's name, anything else is made so.
-pub fn branch(swarm: &SwarmId, agent: &AgentId) -> String {
-    format!("dash/{}/{}", fit(swarm.as_str()), fit(agent.as_str()))
+/// Set beside [`ENVIRONMENT`] for commands that look at a worktree's files: the index to be
+/// used, and the files' place, which a setting could move.
+pub fn fresh(worktree: &Path, index: &Path) -> [(String, String); 2] {
+    [("GIT_INDEX_FILE".to_owned(), path(index)), ("GIT_WORK_TREE".to_owned(), path(worktree))]
+}
+
+/// In the worktree: prints what the repository's own settings say of filters, for
+/// [`unfiltered`]. Fails where they say nothing.
+pub fn filters(worktree: &Path) -> Vec<String> {
+    let args = ["config", "-z", "--show-scope", "--name-only", "--get-regexp", "^filter[.]"];
+    git(worktree, &args)
+}
+
+/// Variables that switch off the filters of the repository's own settings, as [`filters`]
+/// prints them: agents can write those, and git would run them. The user's own filters stay.
+pub fn unfiltered(printed: &[u8]) -> Vec<(String, String)> {
+    let fields: Vec<String> = records(printed).collect();
+    let local =
+        fields.chunks_exact(2).filter(|pair| !matches!(pair[0].as_str(), "system" | "global"));
+    let mut variables = Vec::new();
+    for pair in local {
+        let value = if pair[1].ends_with(".required") { "false" } else { "" };
+        let n = variables.len() / 2;
+        variables.push((format!("GIT_CONFIG_KEY_{n}"), pair[1].clone()));
+        variables.push((format!("GIT_CONFIG_VALUE_{n}"), value.to_owned()));
+    }
+    variables.push(("GIT_CONFIG_COUNT".to_owned(), (variables.len() / 2).to_string()));
+    variables
+}
+
+/// The names that an agent's branch may have, best first: `dash/SWARM/AGENT`, and others for
+/// where a branch called `dash` or `dash/SWARM` leaves no room for that. Ids are already fit
+/// for a branch's name, anything else is made so.
+pub fn branches(swarm: &SwarmId, agent: &AgentId) -> [String; 3] {
+    let (swarm, agent) = (fit(swarm.as_str()), fit(agent.as_str()));
+    [
+        format!("dash/{swarm}/{agent}"),
+        format!("dash-{swarm}/{agent}"),
+        format!("dash-{swarm}-{agent}"),
+    ]
+}
+
+/// Branches that, if they exist, leave no room for `branch`: git keeps one as a file where
+/// the other needs a directory.
+pub fn in_the_way(branch: &str) -> impl Iterator<Item = &str> {
+    branch.match_indices('/').map(|(at, _)| &branch[..at])
 }
 
 /// As `git check-ref-format` wants a part of a name.
@@ -56,6 +128,11 @@ fn git(dir: &Path, args: &[&str]) -> Vec<String> {
 /// Prints the top directory of the repository that `dir` is in; fails outside one.
 pub fn top(dir: &Path) -> Vec<String> {
     git(dir, &["rev-parse", "--show-toplevel"])
+}
+
+/// Prints where `dir` lies in its repository, with a slash at the end; nothing at the top.
+pub fn prefix(dir: &Path) -> Vec<String> {
+    git(dir, &["rev-parse", "--show-prefix"])
 }
 
 /// Prints the directory that all worktrees of a repository share, absolute.
@@ -97,9 +174,51 @@ pub fn is_merged(dir: &Path, branch: &str) -> Vec<String> {
     git(dir, &["merge-base", "--is-ancestor", &format!("refs/heads/{branch}"), "HEAD"])
 }
 
-/// In the worktree: prints ignored files, which no commit holds, NUL between them.
-pub fn ignored(worktree: &Path) -> Vec<String> {
-    git(worktree, &["ls-files", "-z", "--others", "--ignored", "--exclude-standard"])
+/// In the worktree: prints files that HEAD does not hold, ignored ones too, NUL between them.
+pub fn others(worktree: &Path) -> Vec<String> {
+    git(worktree, &["ls-files", "-z", "--others"])
+}
+
+/// In the worktree: fills the index that [`fresh`] names from HEAD.
+pub fn read_head(worktree: &Path) -> Vec<String> {
+    git(worktree, &["read-tree", "--reset", "HEAD"])
+}
+
+/// In the worktree, with its own index: prints how each file stands; read by [`left_out`].
+pub fn standing(worktree: &Path) -> Vec<String> {
+    git(worktree, &["ls-files", "-z", "-t"])
+}
+
+/// The files that a sparse checkout leaves out, as [`standing`] prints them.
+pub fn left_out(printed: &[u8]) -> impl Iterator<Item = &[u8]> {
+    printed.split(|byte| *byte == 0).filter_map(|record| record.strip_prefix(b"S "))
+}
+
+/// In the worktree: marks the files named on standard input, NUL between them, as left out.
+pub fn leave_out(worktree: &Path) -> Vec<String> {
+    git(worktree, &["update-index", "-z", "--skip-worktree", "--stdin"])
+}
+
+/// In the worktree: prints what its index holds; read by [`has_submodule`].
+pub fn staged(worktree: &Path) -> Vec<String> {
+    git(worktree, &["ls-files", "-z", "--stage"])
+}
+
+/// True if [`staged`] names a submodule: what is in it the repository does not know.
+pub fn has_submodule(printed: &[u8]) -> bool {
+    printed.split(|byte| *byte == 0).any(|record| record.starts_with(b"160000 "))
+}
+
+/// In the worktree: prints the commit at its HEAD if no branch, tag or remote reaches it.
+pub fn stray_head(worktree: &Path) -> Vec<String> {
+    let args = ["rev-list", "--max-count=1", "HEAD", "--not", "--branches", "--tags", "--remotes"];
+    git(worktree, &args)
+}
+
+/// In the worktree: exit 0 if its own log of HEAD is there. Without it [`stations`] would
+/// print the branch's log.
+pub fn has_log(worktree: &Path) -> Vec<String> {
+    git(worktree, &["reflog", "exists", "HEAD"])
 }
 
 /// In the worktree: prints every commit that its HEAD has stood at.

@@ -57,12 +57,13 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             };
             state.agents.insert(id.clone(), agent);
         }
-        Event::WorktreeMade { path, branch, base } => {
+        Event::WorktreeMade { path, branch, base, dir } => {
             with_agent(state, record, |agent| {
                 agent.worktree = Some(Worktree {
                     path: path.clone(),
                     branch: branch.clone(),
                     base: base.clone(),
+                    dir: dir.clone(),
                 });
             });
         }

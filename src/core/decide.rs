@@ -32,10 +32,12 @@ pub enum Input {
         offset: u64,
         news: KeeperNews,
     },
-    /// The agent is gone, its outcome judged; `n` is the keeper's fact, if one told it.
+    /// The agent is gone, its outcome judged; `n` is the keeper's fact, if one told it, and
+    /// `bytes` what it has printed in all, 0 where nobody knows.
     Ended {
         attempt: AttemptId,
         n: u64,
+        bytes: u64,
         exit: Option<Exit>,
         result: Box<AttemptResult>,
     },
@@ -52,6 +54,7 @@ pub enum Input {
         path: PathBuf,
         branch: String,
         base: String,
+        dir: PathBuf,
     },
     ModelCall {
         attempt: AttemptId,
@@ -176,9 +179,15 @@ pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refus
                 keeper_news(state, now, attempt, n, offset, news, &mut decision);
             }
         }
-        Input::Ended { attempt, n, exit, result } => {
+        Input::Ended { attempt, n, bytes, exit, result } => {
             if let Some(attempt) = live(state, &attempt) {
-                ended(state, now, attempt, n, exit, result, &mut decision);
+                let taken = (n.max(attempt.fact_n), bytes.max(attempt.fact_offset));
+                if taken != (attempt.fact_n, attempt.fact_offset) {
+                    let (n, offset) = taken;
+                    let taken = Event::FactTaken { n, offset };
+                    decision.events.push(Draft::attempt(attempt, taken));
+                }
+                ended(state, now, attempt, exit, result, &mut decision);
             }
         }
         Input::Signal { attempt, signal } => {
@@ -193,9 +202,9 @@ pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refus
                 decision.events.push(Draft::attempt(attempt, Event::SessionNamed { session }));
             }
         }
-        Input::WorktreeMade { agent, path, branch, base } => {
+        Input::WorktreeMade { agent, path, branch, base, dir } => {
             if let Some(agent) = state.agents.get(&agent) {
-                let made = Event::WorktreeMade { path, branch, base };
+                let made = Event::WorktreeMade { path, branch, base, dir };
                 decision.events.push(Draft::agent(&agent.swarm, &agent.id, made));
             }
         }
@@ -319,15 +328,10 @@ fn ended(
     state: &State,
     now: Stamp,
     attempt: &Attempt,
-    n: u64,
     exit: Option<Exit>,
     mut result: Box<AttemptResult>,
     decision: &mut Decision,
 ) {
-    if n > attempt.fact_n {
-        let offset = attempt.fact_offset;
-        decision.events.push(Draft::attempt(attempt, Event::FactTaken { n, offset }));
-    }
     match attempt.stop.as_deref() {
         // An agent that finished well in the moment of its timeout has finished.
         Some("timeout") if result.outcome != Outcome::Done => {

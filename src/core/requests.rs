@@ -16,7 +16,10 @@ pub(super) fn request(
     crew: &[(String, String)],
 ) -> Result<Decision, Refusal> {
     match command {
-        Command::CreateSwarm { spec } => Ok(create(state, *spec, crew)),
+        Command::CreateSwarm { spec } => {
+            free_to_make(state, &spec)?;
+            Ok(create(state, *spec, crew))
+        }
         Command::SpawnAgent { spec } => spawn(state, *spec, crew),
         Command::AddItem { swarm, text } => add_item(find_swarm(state, &swarm)?, text),
         Command::StopSwarm { swarm } => {
@@ -97,6 +100,19 @@ fn made_before(state: &State, spec: &SwarmSpec) -> Option<SwarmId> {
     let key = spec.idempotency_key.as_ref()?;
     let made = |swarm: &&Swarm| swarm.spec.idempotency_key.as_ref() == Some(key);
     state.swarms.values().find(made).map(|swarm| swarm.id.clone())
+}
+
+/// A name that was asked for is had or refused: whoever asks again by it means this swarm.
+fn free_to_make(state: &State, spec: &SwarmSpec) -> Result<(), Refusal> {
+    let taken = !spec.name.is_empty()
+        && made_before(state, spec).is_none()
+        && state.swarms.values().any(|swarm| swarm.name == spec.name);
+    if taken {
+        let why = format!("a swarm is called {:?} already", spec.name);
+        let hint = format!("choose another --name, or `dash swarm rm {}` first", spec.name);
+        return Err(Refusal::new(RefusalCode::Conflict, why).hinted(hint));
+    }
+    Ok(())
 }
 
 /// The wished name, made from the task when there is none; a number follows where a swarm

@@ -77,6 +77,16 @@ pub struct Worktree {
     pub path: PathBuf,
     pub branch: String,
     pub base: String,
+    /// Where in it the agent works, as its request's directory lay in the repository.
+    #[serde(default)]
+    pub dir: PathBuf,
+}
+
+impl Worktree {
+    pub fn workplace(&self) -> PathBuf {
+        // An empty part would leave a slash at the end.
+        if self.dir.as_os_str().is_empty() { self.path.clone() } else { self.path.join(&self.dir) }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -73,7 +73,7 @@ impl Bench {
     fn ended(&mut self, attempt: &str, outcome: Outcome) {
         let result = Box::new(result(outcome));
         let exit = Some(Exit { code: Some(0), signal: None });
-        self.feed(Input::Ended { attempt: attempt.into(), n: 9, exit, result }).unwrap();
+        self.feed(Input::Ended { attempt: attempt.into(), n: 9, bytes: 70, exit, result }).unwrap();
     }
 
     fn launches(&mut self) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::{
     explain::deciding,
-    state::{Agent, Attempt, State, Swarm},
+    state::{Agent, Attempt, State, Swarm, Worktree},
 };
 use crate::model::{
     AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, ExplainedSignal, Explanation,
@@ -46,7 +46,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         items_failed: agent.items_failed,
         provider: agent.provider.clone(),
         scope: SCOPE.to_owned(),
-        cwd: agent.worktree.as_ref().map_or(&agent.cwd, |tree| &tree.path).clone(),
+        cwd: agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), Worktree::workplace),
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
         last_line: attempt.and_then(last_words).unwrap_or_default(),
         bytes: attempt.map_or(0, |attempt| attempt.fact_offset),
@@ -56,7 +56,12 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
 /// What an attempt that is over leaves to be seen in one line.
 fn last_words(attempt: &Attempt) -> Option<String> {
     let result = attempt.result.as_ref()?;
-    let words = if result.error.is_empty() { &result.text } else { &result.error };
+    let words = match result.outcome {
+        // That it was stopped its state says.
+        Outcome::Stopped => &result.text,
+        Outcome::Done | Outcome::Failed | Outcome::Lost if result.error.is_empty() => &result.text,
+        Outcome::Done | Outcome::Failed | Outcome::Lost => &result.error,
+    };
     let line = words.lines().rev().find(|line| !line.trim().is_empty())?;
     Some(line.trim().chars().take(200).collect())
 }

@@ -60,6 +60,9 @@ pub enum Event {
         path: PathBuf,
         branch: String,
         base: String,
+        /// Where in it the agent works.
+        #[serde(default)]
+        dir: PathBuf,
     },
     AttemptStarted {
         pid: u32,

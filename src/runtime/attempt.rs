@@ -109,7 +109,8 @@ async fn until(at: Option<Instant>) {
 /// Ends an attempt that could not be launched.
 async fn give_up(world: &Shared, id: &AttemptId, error: String) {
     let result = outcome::failed_launch(error);
-    let ended = Input::Ended { attempt: id.clone(), n: 0, exit: None, result: Box::new(result) };
+    let ended =
+        Input::Ended { attempt: id.clone(), n: 0, bytes: 0, exit: None, result: Box::new(result) };
     if let Err(refusal) = world.feed(ended).await {
         tracing::error!(attempt = %id, %refusal, "its end could not be journaled");
     }

@@ -1,6 +1,6 @@
 //! A launch: from a planned attempt to a running keeper with its first connection.
 
-use super::{environment, failpoint, worktree, world::Shared};
+use super::{environment, failpoint, fill, worktree, world::Shared};
 use crate::{
     agents::LaunchRequest,
     config::Instance,
@@ -28,6 +28,8 @@ pub struct Plan {
     pub swarm_name: String,
     pub spec: SwarmSpec,
     pub item: String,
+    /// The item comes from the swarm's queue.
+    pub queue: bool,
     pub cwd: PathBuf,
     pub worktree: Option<Worktree>,
 }
@@ -44,30 +46,23 @@ impl Plan {
             swarm_name: swarm.name.clone(),
             spec: swarm.spec.clone(),
             item: item.text.clone(),
+            queue: swarm.queue,
             cwd: agent.cwd.clone(),
             worktree: agent.worktree.clone(),
             attempt,
         })
     }
 
-    /// `{item}` and `{index}` filled in. An agent added with a task of its own carries it
-    /// as its item.
-    fn fill(&self, text: &str) -> String {
-        text.replace("{item}", &self.item).replace("{index}", &self.attempt.index.to_string())
-    }
-
-    fn task(&self) -> String {
-        let named = self.spec.task.contains("{item}") || self.spec.task.contains("{index}");
-        match (self.item.is_empty(), named) {
-            (true, _) | (_, true) => self.fill(&self.spec.task),
-            (false, false) if self.spec.task.is_empty() => self.item.clone(),
-            (false, false) => format!("{}\n\n{}", self.spec.task, self.item),
-        }
+    /// What stands for `{item}` and `{index}`. An agent added with a task of its own carries
+    /// it as its item; any other of a swarm without a queue has none.
+    fn values(&self) -> fill::Values<'_> {
+        let item = (self.queue || !self.item.is_empty()).then_some(self.item.as_str());
+        fill::Values { item, index: self.attempt.index }
     }
 
     /// Where the agent works.
-    pub fn workplace(&self) -> &Path {
-        self.worktree.as_ref().map_or(&self.cwd, |tree| &tree.path)
+    pub fn workplace(&self) -> PathBuf {
+        self.worktree.as_ref().map_or_else(|| self.cwd.clone(), Worktree::workplace)
     }
 }
 
@@ -94,9 +89,15 @@ pub async fn launch(world: &Shared, plan: &mut Plan) -> anyhow::Result<UnixStrea
             path: made.path.clone(),
             branch: made.branch.clone(),
             base: made.base.clone(),
+            dir: made.dir.clone(),
         };
         world.feed(input).await?;
         plan.worktree = Some(made);
+    }
+    if plan.worktree.is_some() {
+        // In the repository the directory may be there without being committed.
+        let place = plan.workplace();
+        fs::create_dir_all(&place).with_context(|| format!("making {}", place.display()))?;
     }
     let _turn = world.launches.acquire().await?;
     let world = world.clone();
@@ -137,16 +138,22 @@ fn keeper_spec(
     };
     let id = &plan.attempt.id;
     let agent_socket = world.instance.agent_socket(id);
-    let command: Vec<String> = plan.spec.command.iter().map(|part| plan.fill(part)).collect();
+    let values = plan.values();
+    let command: Vec<String> = plan.spec.command.iter().map(|part| values.fill(part)).collect();
     let path = plan.spec.path.clone().or_else(|| lookup(&world.environment, "PATH"));
-    let task = plan.task();
+    let task = if adapter.runs_task_in_shell() {
+        values.command_line(&plan.spec.task, plan.queue)
+    } else {
+        values.prompt(&plan.spec.task)
+    };
+    let workplace = plan.workplace();
     let launch = adapter.launch(&LaunchRequest {
         attempt: id,
         agent: &plan.attempt.agent,
         swarm: &plan.attempt.swarm,
         task: &task,
         model: (!plan.model.is_empty()).then_some(plan.model.as_str()),
-        cwd: plan.workplace(),
+        cwd: &workplace,
         private,
         command: &command,
         token,
@@ -163,7 +170,7 @@ fn keeper_spec(
         token: token.to_owned(),
         argv: launch.argv,
         env: launch.env,
-        cwd: plan.workplace().to_owned(),
+        cwd: workplace,
         cols: core.cols,
         rows: core.rows,
         files: launch.files,

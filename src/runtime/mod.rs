@@ -10,6 +10,7 @@ mod clock;
 mod doctor;
 mod environment;
 mod failpoint;
+mod fill;
 mod gauges;
 mod handle;
 mod history;

@@ -91,3 +91,22 @@ fn items_can_be_added_while_it_runs() {
     assert_eq!(world.dash(&["swarm", "wait", &id]).code, 0);
     assert_eq!(lines(&world, "seen"), set(&["first", "last"]));
 }
+
+#[test]
+fn an_item_is_one_word_of_a_task_for_the_shell() {
+    let world = World::new();
+    world.write("list", "$(touch planted)\nit's \"two\"  words\n");
+    let args = ["--agent", "command", "--items", "list", "--task", "printf '%s\\n' {item} >> seen"];
+    let (_, code) = world.create_and_wait(&args);
+    assert_eq!(code, 0);
+    assert_eq!(lines(&world, "seen"), set(&["$(touch planted)", "it's \"two\"  words"]));
+    assert!(!world.work.join("planted").exists());
+}
+
+#[test]
+fn without_a_queue_nothing_stands_for_an_item() {
+    let world = World::new();
+    let (id, _) = world.create_and_wait(&["--", "printf", "[%s] [%s]", "{item}", "{index}"]);
+    let results = world.json(&["swarm", "results", &id]);
+    assert_eq!(results["results"][0]["text"], "[{item}] [1]");
+}

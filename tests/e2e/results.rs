@@ -47,3 +47,15 @@ fn an_embedded_agent_does_a_task_without_a_key() {
     assert_eq!((&row["adapter"], &row["provider"]), (&"mini".into(), &"simulated".into()));
     assert!(row["tokens"]["output"].as_u64() > Some(0), "{row:#}");
 }
+
+#[test]
+fn an_answer_is_as_it_was_printed() {
+    let world = World::new();
+    let long = "word ".repeat(100);
+    let script = format!("echo first; printf '10 %%\\r90 %%\\r\\033[K'; echo '{long}end'");
+    let (id, _) = world.create_and_wait(&["--", "sh", "-c", &script]);
+    let row = &world.json(&["swarm", "results", &id])["results"][0];
+    assert_eq!(row["text"], format!("first\n{long}end"));
+    let (id, _) = world.create_and_wait(&["--", "sh", "-c", "printf '\\033[?1049h\\033[Hscreen'"]);
+    assert_eq!(world.json(&["swarm", "results", &id])["results"][0]["text"], "screen");
+}

@@ -87,3 +87,22 @@ fn a_stop_gives_an_agent_the_time_to_clean_up() {
     assert_eq!(row["state"], "stopped");
     assert!(world.work.join("tidied").exists(), "it was not asked before it was killed");
 }
+
+#[test]
+fn a_stopped_agent_keeps_its_last_words_and_bytes() {
+    let world = World::new();
+    let id = world.create(&["--name", "s", "--", "sh", "-c", "echo so far; sleep 1000"]);
+    let agent = world.only_agent(&id);
+    world.until_shown(&agent, "so far");
+    world.ok(&["agent", "stop", &agent]);
+    let row = world.until_state(&agent, &["stopped"]);
+    assert_eq!(row["last_line"], "so far", "{row:#}");
+    assert_eq!(row["bytes"], 8, "{row:#}");
+    // Also by a core that never saw it run.
+    world.kill_core();
+    let row = world.agent(&agent);
+    assert_eq!((&row["last_line"], &row["bytes"]), (&"so far".into(), &8.into()), "{row:#}");
+
+    let taken = world.exits(&["swarm", "create", "--name", "s", "--", "true"], 1);
+    assert!(taken.stderr.contains("a swarm is called \"s\" already"), "{taken:?}");
+}

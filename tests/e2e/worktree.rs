@@ -91,3 +91,104 @@ fn worktrees_need_a_repository() {
     assert_ne!(output.code, 0, "{output:?}");
     assert!(output.stderr.contains("git"), "{output:?}");
 }
+
+#[test]
+fn work_that_git_is_told_to_overlook_is_kept() {
+    if !tools::have("git") {
+        return;
+    }
+    let world = World::new();
+    repository(&world);
+    let cases = [
+        ("git config status.showUntrackedFiles no; echo draft > new", "new"),
+        (
+            "git config --unset status.showUntrackedFiles; echo draft > file; git update-index --assume-unchanged file",
+            "file",
+        ),
+        ("echo draft > file; git update-index --skip-worktree file", "file"),
+        (
+            "echo draft > new; echo new > .git-ignore; git config core.excludesFile $PWD/.git-ignore",
+            "new",
+        ),
+        (
+            "git config --unset core.excludesFile; echo '* filter=x' > .gitattributes; git add .gitattributes; git config filter.x.clean 'touch ../ran; git show HEAD:%f'; echo draft > file",
+            "file",
+        ),
+    ];
+    for (command, file) in cases {
+        let (id, code) =
+            world.create_and_wait(&["--agents", "1", "--worktree", "--", "sh", "-c", command]);
+        let results = world.json(&["swarm", "results", &id]);
+        let row = &results["results"][0];
+        assert_eq!(code, 0, "{results:#}");
+        let place = Path::new(row["worktree"].as_str().unwrap()).to_owned();
+        let files = row["files"].as_array().unwrap();
+        // What is ignored is no change, and kept all the same.
+        let listed = files.iter().any(|change| change["path"] == file);
+        assert_eq!(listed, !command.contains("excludesFile $PWD"), "{row:#}");
+        assert!(!place.parent().unwrap().join("ran").exists(), "a planted filter ran");
+        let said = world.ok(&["swarm", "rm", &id]).all();
+        assert!(said.contains("kept"), "{command}: {said}");
+        let draft = std::fs::read_to_string(place.join(file)).unwrap_or_default();
+        assert_eq!(draft, "draft\n", "{command}");
+    }
+}
+
+#[test]
+fn a_worktree_whose_log_is_gone_is_kept() {
+    if !tools::have("git") {
+        return;
+    }
+    let world = World::new();
+    repository(&world);
+    let command = "rm -r \"$(git rev-parse --git-dir)/logs\"";
+    let (id, _) =
+        world.create_and_wait(&["--agents", "1", "--worktree", "--", "sh", "-c", command]);
+    let said = world.ok(&["swarm", "rm", &id]).all();
+    assert!(said.contains("its log is gone"), "{said}");
+}
+
+#[test]
+fn an_agent_works_where_its_caller_stood() {
+    if !tools::have("git") {
+        return;
+    }
+    let world = World::new();
+    repository(&world);
+    world.write("part/deep/x", "1\n");
+    git(&world, &world.work, &["add", "."]);
+    git(&world, &world.work, &["commit", "-qm", "second"]);
+    for (name, dir) in [("committed", "part"), ("new", "not/yet")] {
+        let place = world.work.join(dir);
+        std::fs::create_dir_all(&place).unwrap();
+        let args = ["swarm", "create", "--json", "--wait", "--name", name, "--worktree"];
+        let command = ["--", "sh", "-c", "ls deep; pwd; touch made"];
+        let mut command = world.command(&[&args[..], &command].concat());
+        command.current_dir(&place);
+        let output = world.run(command, b"", crate::wait::LIMIT);
+        assert_eq!(output.code, 0, "{output:?}");
+        let results = world.json(&["swarm", "results", name]);
+        let row = &results["results"][0];
+        let tree = row["worktree"].as_str().unwrap();
+        let text = row["text"].as_str().unwrap();
+        assert!(text.ends_with(&format!("{tree}/{dir}")), "{row:#}");
+        assert_eq!(text.starts_with('x'), dir == "part", "{row:#}");
+        assert_eq!(row["files"][0]["path"], format!("{dir}/made"));
+        let agent = world.agent(row["agent"].as_str().unwrap());
+        assert_eq!(agent["cwd"], format!("{tree}/{dir}"));
+    }
+}
+
+#[test]
+fn a_branch_called_dash_is_no_obstacle() {
+    if !tools::have("git") {
+        return;
+    }
+    let world = World::new();
+    repository(&world);
+    git(&world, &world.work, &["branch", "dash"]);
+    let (id, code) = world.create_and_wait(&["--name", "s", "--worktree", "--", "true"]);
+    let results = world.json(&["swarm", "results", &id]);
+    assert_eq!(code, 0, "{results:#}");
+    assert_eq!(results["results"][0]["branch"], "dash-s/ag-01");
+}

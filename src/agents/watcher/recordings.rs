@@ -32,7 +32,7 @@ fn watch(adapter: &str, exit: Exit, bytes: &[u8], chunk: usize) -> Expected {
             Observation::Session(session) => format!("session {session}"),
         })
         .collect();
-    let result = Some(watcher.finish(exit, &ScreenDump::default()));
+    let result = Some(watcher.finish(exit, &[]));
     Expected { adapter: adapter.to_owned(), exit, seen, result }
 }
 

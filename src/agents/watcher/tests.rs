@@ -14,9 +14,8 @@ fn with_rules(rules: &str) -> Watcher {
     Adapter::parse("test", &format!("{head}{rules}")).unwrap().watcher()
 }
 
-fn screen(lines: &[&str]) -> ScreenDump {
-    let lines = lines.iter().map(|line| (*line).to_owned()).collect();
-    ScreenDump { lines, ..ScreenDump::default() }
+fn screen(lines: &[&str]) -> Vec<String> {
+    lines.iter().map(|line| (*line).to_owned()).collect()
 }
 
 /// `source state reason detail` of each signal, `session ID` of a session.
@@ -45,8 +44,7 @@ fn a_command_is_judged_by_its_exit() {
     let killed = built_in("command").finish(KILLED, &screen(&[]));
     assert_eq!((killed.stop_reason.as_str(), killed.error.as_str()), ("signal", "signal 9"));
     let long: Vec<String> = (0..60).map(|n| format!("line {n}")).collect();
-    let shown = ScreenDump { lines: long, ..ScreenDump::default() };
-    let text = built_in("command").finish(OK, &shown).text;
+    let text = built_in("command").finish(OK, &long).text;
     assert_eq!(text.lines().count(), 40);
     assert!(text.starts_with("line 20\n") && text.ends_with("line 59"));
 }

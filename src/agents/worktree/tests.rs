@@ -84,7 +84,7 @@ fn line(output: &[u8]) -> String {
 fn a_life_of_a_worktree() {
     let repository = Repository::new();
     let (dir, tree) = (repository.dir(), repository.worktree());
-    let name = branch(&SwarmId::new("sw-1"), &AgentId::new("ag-01.2"));
+    let [name, ..] = branches(&SwarmId::new("sw-1"), &AgentId::new("ag-01.2"));
     assert_eq!(name, "dash/sw-1/ag-01.2");
     assert_eq!(Path::new(&line(&good(&top(&dir)))), dir_of(&dir));
     let start = line(&good(&base(&dir)));
@@ -193,8 +193,33 @@ fn any_name_makes_a_branch() {
         ("x y~^:", "é.lock", "dash/x-y/lock"),
         ("-a", "b.lock", "dash/a/b.lock-"),
     ] {
-        let name = branch(&SwarmId::new(swarm), &AgentId::new(agent));
-        assert_eq!(name, expected);
-        good(&["git", "check-ref-format", "--branch", &name].map(str::to_owned));
+        let names = branches(&SwarmId::new(swarm), &AgentId::new(agent));
+        assert_eq!(names[0], expected);
+        for name in names {
+            good(&["git", "check-ref-format", "--branch", &name].map(str::to_owned));
+        }
     }
+}
+
+#[test]
+fn a_branch_needs_room() {
+    let of = |branch: &str| in_the_way(branch).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(of("dash/s/a"), ["dash", "dash/s"]);
+    assert_eq!(of("dash-s-a"), Vec::<String>::new());
+}
+
+#[test]
+fn only_the_users_own_filters_stay() {
+    let printed =
+        b"global\0filter.lfs.clean\0local\0filter.a=b.clean\0worktree\0filter.x.required\0";
+    let expected = [
+        ("GIT_CONFIG_KEY_0", "filter.a=b.clean"),
+        ("GIT_CONFIG_VALUE_0", ""),
+        ("GIT_CONFIG_KEY_1", "filter.x.required"),
+        ("GIT_CONFIG_VALUE_1", "false"),
+        ("GIT_CONFIG_COUNT", "2"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(unfiltered(printed), expected);
+    assert_eq!(unfiltered(b""), [("GIT_CONFIG_COUNT".to_owned(), "0".to_owned())]);
 }

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Default, Args)]
 pub struct Create {
-    /// What the agents are to do; {item} and {index} are filled in
+    /// What the agents are to do; {item} (of a queue) and {index} are filled in
     #[arg(long, value_name = "TEXT")]
     pub task: Option<String>,
     /// How many agents

@@ -5,13 +5,19 @@ use super::{
     Keeping,
 };
 use crate::{
-    agents::Observation,
+    agents::{LAST_LINES, Observation},
     core::Input,
     model::{AttemptResult, Exit, Outcome},
     protocol::keeper::{ExitRecord, KeeperGauge},
-    term::recording::Recording,
+    term::{
+        lines,
+        recording::{Recording, last_lines},
+    },
 };
 use std::path::PathBuf;
+
+/// Columns of a last line.
+const LAST_LINE: usize = 200;
 
 impl Keeping {
     pub(super) async fn observe(&self, seen: Vec<Observation>) {
@@ -63,14 +69,36 @@ impl Keeping {
             self.observe(seen).await;
         }
         let exit = record.exit;
+        let shown = self.shown(&record).await;
         let mut result = match self.launch_error.take() {
             Some(error) => outcome::failed_launch(error),
-            None => self.watcher.finish(exit, &record.screen),
+            None => self.watcher.finish(exit, &shown),
         };
-        let gauge = KeeperGauge { bytes: record.bytes, ..KeeperGauge::default() };
+        let last_line = lines::last_line(shown.iter().map(String::as_str), LAST_LINE);
+        let gauge = KeeperGauge { bytes: record.bytes, last_line, ..KeeperGauge::default() };
         self.world.gauges.set(&self.plan.attempt.agent, &self.id, gauge);
         if self.inspect(&mut result).await {
-            self.journal_end(n.unwrap_or(0), Some(exit), result).await;
+            self.journal_end(n.unwrap_or(0), record.bytes, Some(exit), result).await;
+        }
+    }
+
+    /// What it showed last: its printed lines as they are in the recording, where no size of
+    /// a terminal has cut them; the screen of a program that drew on the alternate one.
+    async fn shown(&self, record: &ExitRecord) -> Vec<String> {
+        if record.screen.alternate {
+            return record.screen.lines.clone();
+        }
+        let (dir, end) = (self.world.instance.attempt_dir(&self.id), record.bytes);
+        let read = tokio::task::spawn_blocking(move || {
+            last_lines(&Recording::open(&dir)?, end, LAST_LINES)
+        });
+        match read.await {
+            Ok(Ok(lines)) => lines,
+            Ok(Err(error)) => {
+                tracing::warn!(attempt = %self.id, %error, "its recording does not read");
+                record.screen.lines.clone()
+            }
+            Err(_) => record.screen.lines.clone(),
         }
     }
 
@@ -91,7 +119,7 @@ impl Keeping {
             session: None,
         };
         if self.inspect(&mut result).await {
-            self.journal_end(0, None, result).await;
+            self.journal_end(0, 0, None, result).await;
         }
     }
 
@@ -130,10 +158,10 @@ impl Keeping {
         stopped
     }
 
-    async fn journal_end(&mut self, n: u64, exit: Option<Exit>, result: AttemptResult) {
+    async fn journal_end(&mut self, n: u64, bytes: u64, exit: Option<Exit>, result: AttemptResult) {
         self.served = None;
         let attempt = self.id.clone();
-        let ended = Input::Ended { attempt, n, exit, result: Box::new(result) };
+        let ended = Input::Ended { attempt, n, bytes, exit, result: Box::new(result) };
         if let Err(refusal) = self.world.feed(ended).await
             && !self.quiet
         {

@@ -13,10 +13,12 @@
 
 mod export;
 mod reader;
+mod tail;
 mod writer;
 
 pub use export::{write_cast, write_raw, write_text};
 pub use reader::{Chunk, Chunks, Recording};
+pub use tail::last_lines;
 pub use writer::{Recorder, WriteError};
 
 use crate::model::Stamp;
