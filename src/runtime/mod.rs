@@ -44,7 +44,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use world::{Order, Shared, World};
 
 /// Effects that may wait to be run.
@@ -111,6 +111,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         gateway: OnceLock::new(),
         agent_listeners: listeners,
         keepers: Mutex::new(HashMap::new()),
+        left: watch::Sender::new(()),
         launches: Semaphore::new(LAUNCHES),
         nursery: nursery::Nursery::default(),
         config,

@@ -15,7 +15,7 @@ mod export;
 mod reader;
 mod writer;
 
-pub use export::{write_cast, write_raw, write_text};
+pub use export::{CastExport, TextExport, write_cast, write_raw, write_text};
 pub use reader::{Chunk, Chunks, Recording};
 pub use writer::{Recorder, WriteError};
 
