@@ -44,7 +44,7 @@ fn a_log_is_followed_from_the_spawn_to_the_end() {
     let readers: Vec<Child> =
         FORMS.iter().map(|form| follow(&world, &[&[agent], *form].concat())).collect();
     for n in 1..=3 {
-        world.until_shown(agent, &format!("{n} "));
+        world.until_shown(agent, &n.to_string());
         world.write(&format!("go{n}"), "");
     }
     let told: Vec<Vec<u8>> = readers.into_iter().map(end).collect();
