@@ -26,7 +26,7 @@ pub struct Cli {
     pub serve: Option<Option<PathBuf>>,
 
     /// Talk to the core on this socket (else $DASH_SOCKET)
-    #[arg(short = 'S', value_name = "PATH", global = true)]
+    #[arg(short = 'S', value_name = "PATH", global = true, value_parser = socket_path)]
     pub socket: Option<PathBuf>,
 
     #[command(subcommand)]
@@ -75,13 +75,21 @@ pub struct Json {
     pub json: bool,
 }
 
-/// A path for a headless core, told apart from a command that was put in its place.
-pub fn serve_path(text: &str) -> Result<PathBuf, String> {
+/// A socket's path, told apart from a word that was meant for something else: a core started
+/// there would leave its files in the current directory.
+pub fn socket_path(text: &str) -> Result<PathBuf, String> {
     if text.contains('/') || text.ends_with(".sock") {
         return Ok(PathBuf::from(text));
     }
-    Err(format!(
-        "--socket takes no command, and {text:?} is no socket's path (one contains a / or ends in \
-         .sock); to talk to a core on another socket use -S PATH"
-    ))
+    Err(format!("{text:?} is no socket's path (one contains a / or ends in .sock)"))
+}
+
+/// A path for a headless core, told apart from a command that was put in its place.
+pub fn serve_path(text: &str) -> Result<PathBuf, String> {
+    socket_path(text).map_err(|error| {
+        format!(
+            "--socket takes no command, and {error}; to talk to a core on another socket use \
+             -S PATH"
+        )
+    })
 }

@@ -1,9 +1,12 @@
 //! What a command may touch: its two outputs, its terminal, the core. A test fills one in
 //! with buffers and a socket of its own.
 
-use super::failure::{Code, Failure};
+use super::{
+    args::socket_path,
+    failure::{Code, Failure},
+};
 use crate::{
-    client::{Client, Target},
+    client::{Client, Target, in_agent},
     config::Instance,
 };
 use anstyle::Style;
@@ -61,7 +64,13 @@ impl Context<'_> {
             return Ok(target.clone());
         }
         let socket = match &self.socket {
-            Some(socket) => socket.clone(),
+            Some(socket) => {
+                // $DASH_SOCKET came past the arguments' own check.
+                if let Some(Err(why)) = socket.to_str().map(socket_path) {
+                    return Err(Failure::usage(why));
+                }
+                socket.clone()
+            }
             None => Instance::default_socket()?,
         };
         Ok(Target::new(Instance::at(&socket)?))
@@ -83,6 +92,18 @@ impl Context<'_> {
             }
             failure
         })
+    }
+
+    /// For what is nothing but a core of its own.
+    ///
+    /// # Errors
+    /// Inside an agent: a core there would escape the one that watches it.
+    pub fn may_run_a_core(&self) -> Result<(), Failure> {
+        if !in_agent() {
+            return Ok(());
+        }
+        Err(Failure::new(Code::NoCore, "inside an agent no core is started ($DASH_AGENT is set)")
+            .hinted("the core outside is the one to talk to, at $DASH_SOCKET"))
     }
 
     /// One JSON document and a newline, alone on standard output.

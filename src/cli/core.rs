@@ -44,7 +44,6 @@ impl CoreCommand {
 
 impl Status {
     async fn run(self, context: &mut Context<'_>) -> Done {
-        let target = context.target()?;
         let health = context.running().await?.health().await?;
         if self.json.json {
             context.json(&health)?;
@@ -53,7 +52,7 @@ impl Status {
         let mut lines = vec![
             ("core", format!("{}, pid {}", health.version, health.pid)),
             ("socket", health.socket.display().to_string()),
-            ("state", target.instance.state.display().to_string()),
+            ("state", health.state.display().to_string()),
             ("up", duration(health.uptime_ms)),
             ("starts", health.epoch.to_string()),
             ("running", format!("{} attempts", health.running)),

@@ -74,6 +74,7 @@ const MODELS: [&str; 3] = ["claude-sonnet-4-5", "claude-opus-4-5", "claude-haiku
 
 impl Demo {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
+        context.may_run_a_core()?;
         // Before anything exists that a signal could leave behind.
         let mut signals = Signals::watch()?;
         let home = Home::make()?;

@@ -34,7 +34,12 @@ impl Doctor {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
         let report = match Dirs::from_env().map_err(|error| error.to_string()) {
             Ok(dirs) => match Config::load(&dirs) {
-                Ok(_) => context.client().await?.doctor().await?,
+                Ok(_) => {
+                    let client = context.client().await?;
+                    // One that does not even say this will not say more.
+                    client.health().await?;
+                    client.doctor().await?
+                }
                 // No core starts with it: this is the diagnosis.
                 Err(error) => broken("configuration", error.to_string()),
             },

@@ -126,6 +126,8 @@ impl From<ClientError> for Failure {
             ClientError::NotStarted { .. } | ClientError::Connect { .. } => {
                 Self::new(Code::NoCore, message)
             }
+            ClientError::Silent { .. } => Self::new(Code::NoCore, message)
+                .hinted("it is stopped or very busy, or the socket is another program's"),
             ClientError::Lost(_)
             | ClientError::Protocol(_)
             | ClientError::Keeper(_)

@@ -67,15 +67,31 @@ pub fn swarm_style(state: SwarmState) -> Style {
     }
 }
 
-/// The first line with text, without control characters: what may stand in a table.
+/// Columns of a text of anybody's in a table, so that a row stays one also where no terminal
+/// cuts it.
+const WIDEST: usize = 120;
+
+/// The first line with text, without control characters: what may stand in a line of ours.
 pub fn one_line(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let shown = line.chars().filter(|&c| !turns_text(c));
+    shown.map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// [`one_line`], no longer than a row of a table bears.
+pub fn short_line(text: &str) -> String {
+    fit(&one_line(text), WIDEST)
 }
 
 /// Text from agents for a terminal of ours: lines and tabs stay, control characters go.
 pub fn harmless(text: &str) -> String {
-    text.chars().filter(|&c| c == '\n' || c == '\t' || !c.is_control()).collect()
+    let stays = |c: char| c == '\n' || c == '\t' || !(c.is_control() || turns_text(c));
+    text.chars().filter(|&c| stays(c)).collect()
+}
+
+/// Marks of direction, which make a line read as something else than it is.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Cuts to `width` columns, with an ellipsis where something is missing.
@@ -225,7 +241,7 @@ fn cell_in(text: impl ToString, style: Style) -> (String, Style) {
 
 /// A name, for a column beside that of the id: empty where it says the same.
 pub fn name_beside(id: &str, name: &str) -> (String, Style) {
-    cell(if name == id { String::new() } else { one_line(name) })
+    cell(if name == id { String::new() } else { short_line(name) })
 }
 
 /// A cell without a style of its own.
@@ -289,5 +305,8 @@ mod tests {
         assert_eq!(one_line("\n  \u{1b}[31mred\tx\n"), " [31mred x");
         assert_eq!(harmless("a\u{1b}[2J\nb"), "a[2J\nb");
         assert_eq!(fit("漢字漢字", 5), "漢字…");
+        assert_eq!(one_line("a\u{202e}b\u{2066}c\u{200f}d"), "abcd");
+        assert_eq!(harmless("a\u{202e}b\n\u{2069}c"), "ab\nc");
+        assert_eq!(short_line(&"x".repeat(120_000)).width(), WIDEST);
     }
 }

@@ -4,7 +4,7 @@ use super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{Table, cell, one_line, state_style},
+    format::{Table, cell, short_line, state_style},
 };
 use crate::model::{AgentState, ItemState};
 use anstyle::Style;
@@ -80,7 +80,7 @@ impl List {
                 state(item.state),
                 cell(item.agent.as_ref().map_or("-", |agent| agent.as_str())),
                 cell(item.attempts),
-                cell(one_line(&item.text)),
+                cell(short_line(&item.text)),
             ]);
         }
         let text = table.render(context.term.color, context.term.width);

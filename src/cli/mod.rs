@@ -73,20 +73,13 @@ pub fn run() -> Next {
         socket: std::env::var_os("DASH_SOCKET").filter(|path| !path.is_empty()).map(PathBuf::from),
         target: None,
     };
-    let next = run_with(std::env::args_os().collect(), &mut context);
-    let flushed = context.out.flush();
-    match (next, flushed) {
-        (Next::Exit(_), Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Next::Exit(report(Failure::from(error), &mut context).into())
-        }
-        (next, _) => next,
-    }
+    run_with(std::env::args_os().collect(), &mut context)
 }
 
 /// The whole command line over any outputs and any core.
 fn run_with(args: Vec<OsString>, context: &mut Context<'_>) -> Next {
     if args.get(1).is_some_and(|arg| arg == "__core") {
-        return match core_wish(&args[2..]) {
+        return match context.may_run_a_core().and_then(|()| core_wish(&args[2..])) {
             Ok(wish) => Next::Core(wish),
             Err(failure) => Next::Exit(report(failure, context).into()),
         };
@@ -98,9 +91,17 @@ fn run_with(args: Vec<OsString>, context: &mut Context<'_>) -> Next {
         Ok(cli) => cli,
         Err(error) => return Next::Exit(usage(&error, context).into()),
     };
-    match dispatch(cli, context) {
+    match dispatch(cli, context).and_then(|next| flushed(next, context)) {
         Ok(next) => next,
         Err(failure) => Next::Exit(report(failure, context).into()),
+    }
+}
+
+/// What stands in a buffer is not written yet; a reader that left wants no more of it.
+fn flushed(next: Next, context: &mut Context<'_>) -> Result<Next, Failure> {
+    match context.out.flush() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(next),
     }
 }
 
@@ -124,6 +125,7 @@ fn dispatch(cli: Cli, context: &mut Context<'_>) -> Result<Next, Failure> {
         if cli.socket.is_some() {
             return Err(Failure::usage("--socket runs a core and -S talks to one: choose"));
         }
+        context.may_run_a_core()?;
         let socket = path.map_or_else(Instance::default_socket, Ok)?;
         let instance = Instance::at(&socket)?;
         return Ok(Next::Core(CoreWish { instance, foreground: true, rehearsal: false }));
@@ -188,8 +190,11 @@ fn usage(error: &clap::Error, context: &mut Context<'_>) -> Code {
         return Code::Usage;
     }
     let text = if context.term.color { text.ansi().to_string() } else { text.to_string() };
-    let _ = context.out.write_all(text.as_bytes());
-    Code::Ok
+    let written = context.out.write_all(text.as_bytes()).and_then(|()| context.out.flush());
+    match written.map_err(Failure::from) {
+        Ok(()) => Code::Ok,
+        Err(failure) => report(failure, context),
+    }
 }
 
 fn report(failure: Failure, context: &mut Context<'_>) -> Code {

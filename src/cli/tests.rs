@@ -85,7 +85,8 @@ fn a_wrong_line_exits_2_and_says_what_is_wrong() {
         ("mcp", "mcp"),
         ("--socket swarm list", "takes no command"),
         ("--socket ./d.sock swarm list", "takes no command"),
-        ("-S x --socket ./d.sock", "choose"),
+        ("-S ./x --socket ./d.sock", "choose"),
+        ("-S foo swarm list", "no socket's path"),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         let (code, out, err) = run(&words);

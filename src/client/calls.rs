@@ -14,6 +14,12 @@ use crate::{
         rest::{Change, DoctorReport, InputBody, NewItem, Removed, Shutdown},
     },
 };
+use std::time::Duration;
+
+/// A doctor asks every agent program for its version, and gives each 10 s.
+const DOCTOR: Duration = Duration::from_secs(30);
+/// A worktree is removed for each agent, one after the other.
+const REMOVE: Duration = Duration::from_secs(300);
 
 /// Longest that one look may take which waits for an end, in seconds.
 const LOOK: u64 = 5;
@@ -28,7 +34,7 @@ fn agent_path(agent: &str) -> String {
 
 impl Client {
     pub async fn doctor(&self) -> Result<DoctorReport> {
-        self.get("/v1/doctor").await
+        self.within(DOCTOR).get("/v1/doctor").await
     }
 
     /// Asks the core to leave; with `agents` it stops them first. A core that is gone before
@@ -63,7 +69,7 @@ impl Client {
     }
 
     pub async fn remove_swarm(&self, swarm: &str) -> Result<Removed> {
-        self.delete(&swarm_path(swarm)).await
+        self.within(REMOVE).delete(&swarm_path(swarm)).await
     }
 
     pub async fn results(&self, swarm: &str) -> Result<SwarmResults> {

@@ -2,6 +2,7 @@
 
 use crate::config::Instance;
 use std::{
+    env,
     ffi::OsString,
     future::Future,
     io,
@@ -55,6 +56,13 @@ pub struct Target {
     pub program: Option<PathBuf>,
     /// How long a core may take to come up.
     pub patience: Duration,
+    /// What an attempt's own socket asks for.
+    pub token: Option<String>,
+}
+
+/// True inside an agent.
+pub fn in_agent() -> bool {
+    env::var_os("DASH_AGENT").is_some()
 }
 
 impl Target {
@@ -62,8 +70,9 @@ impl Target {
     /// and a core of the agent's own would escape the one that watches it.
     pub fn new(instance: Instance) -> Self {
         Self {
+            token: own_token(&instance),
             instance,
-            may_start: std::env::var_os("DASH_AGENT").is_none(),
+            may_start: !in_agent(),
             rehearsal: false,
             env: Vec::new(),
             program: None,
@@ -75,4 +84,11 @@ impl Target {
         self.may_start = false;
         self
     }
+}
+
+/// The attempt's token, for its own socket and no other.
+fn own_token(instance: &Instance) -> Option<String> {
+    let token = env::var("DASH_TOKEN").ok().filter(|token| !token.is_empty())?;
+    let own = PathBuf::from(env::var_os("DASH_SOCKET")?).canonicalize().ok()?;
+    (own == instance.socket).then_some(token)
 }

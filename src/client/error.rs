@@ -18,6 +18,10 @@ pub enum ClientError {
     /// The core said no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Something listens and takes the request, and does not answer it in time. Whether a
+    /// change was carried out is not known.
+    #[error("the core at {socket} does not answer")]
+    Silent { socket: PathBuf },
     /// The connection broke. Whether a change was carried out is not known.
     #[error("the connection to the core broke: {0}")]
     Lost(String),
@@ -41,6 +45,7 @@ impl ClientError {
             | Self::Refused(_)
             | Self::Protocol(_)
             | Self::Keeper(_)
+            | Self::Silent { .. }
             | Self::Path(_) => false,
         }
     }

@@ -15,7 +15,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
-    tungstenite::{Error as WsError, Message},
+    tungstenite::{
+        Error as WsError, Message, client::IntoClientRequest, http::header::AUTHORIZATION,
+    },
 };
 
 /// What to subscribe to; see `protocol::stream` for the meaning.
@@ -75,15 +77,25 @@ pub struct Events {
 impl Client {
     pub async fn subscribe(&self, query: &EventsQuery) -> Result<Events> {
         let stream = self.stream_to_core().await?;
-        let url = format!("ws://dash{}", query.path());
-        match client_async(url, stream).await {
-            Ok((socket, _)) => Ok(Events { socket }),
-            Err(WsError::Http(answer)) => {
-                let body = answer.body().as_deref().unwrap_or_default();
-                Err(refusal(answer.status(), body).into())
-            }
-            Err(error) => Err(ClientError::Lost(error.to_string())),
+        let bad = |error: String| ClientError::Protocol(error);
+        let mut request = format!("ws://dash{}", query.path())
+            .into_client_request()
+            .map_err(|error| bad(error.to_string()))?;
+        if let Some(bearer) = self.authorization() {
+            let bearer = bearer.parse().map_err(|_| bad("the token is no header".to_owned()))?;
+            request.headers_mut().insert(AUTHORIZATION, bearer);
         }
+        let opened = async {
+            match client_async(request, stream).await {
+                Ok((socket, _)) => Ok(Events { socket }),
+                Err(WsError::Http(answer)) => {
+                    let body = answer.body().as_deref().unwrap_or_default();
+                    Err(refusal(answer.status(), body).into())
+                }
+                Err(error) => Err(ClientError::Lost(error.to_string())),
+            }
+        };
+        self.in_time(opened).await
     }
 
     /// A subscription that outlives the core, see [`Feed`].

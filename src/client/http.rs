@@ -15,17 +15,23 @@ use hyper::{Method, Request, Response, StatusCode, body::Incoming, client::conn:
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{sync::Arc, time::Duration};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// Between two tries of a request whose answer was lost; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LAST_PAUSE: Duration = Duration::from_millis(800);
+
+/// How long an answer may take: a busy core's longest, and a little.
+const LIMIT: Duration = Duration::from_secs(10);
+/// The same for a question that any core answers at once.
+const PROBE: Duration = Duration::from_secs(3);
 
 /// A handle to one core. Cheap to clone; holds no connection.
 #[derive(Clone)]
 pub struct Client {
     pub(super) connector: Arc<dyn Connector>,
     pub(super) target: Option<Arc<Target>>,
+    limit: Duration,
 }
 
 /// A body that arrives piece by piece, such as a log that is followed.
@@ -48,18 +54,37 @@ impl Client {
     /// Makes sure that a core listens, starting one where the target allows it.
     pub async fn connect(target: &Target) -> Result<Self> {
         let connector = Arc::new(Socket(target.instance.socket.clone()));
-        let client = Self { connector, target: Some(Arc::new(target.clone())) };
+        let client = Self { connector, target: Some(Arc::new(target.clone())), limit: LIMIT };
         drop(client.stream_to_core().await?);
         Ok(client)
     }
 
     /// A client over any connector; it never starts a core.
     pub fn over(connector: Arc<dyn Connector>) -> Self {
-        Self { connector, target: None }
+        Self { connector, target: None, limit: LIMIT }
+    }
+
+    /// The same client with another limit for its answers.
+    pub fn within(&self, limit: Duration) -> Self {
+        Self { limit, ..self.clone() }
+    }
+
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let silent = || {
+            let socket = self.target.as_ref().map(|target| target.instance.socket.clone());
+            ClientError::Silent { socket: socket.unwrap_or_else(|| "its socket".into()) }
+        };
+        timeout(self.limit, work).await.unwrap_or_else(|_| Err(silent()))
+    }
+
+    /// What an attempt's own socket asks for, as a header.
+    pub(super) fn authorization(&self) -> Option<String> {
+        let token = self.target.as_ref()?.token.as_ref()?;
+        Some(format!("Bearer {token}"))
     }
 
     pub async fn health(&self) -> Result<Health> {
-        self.get("/v1/health").await
+        self.within(PROBE).get("/v1/health").await
     }
 
     /// Reads; asked again of the successor where a core dies in the middle of its answer.
@@ -67,7 +92,7 @@ impl Client {
         let mut pause = FIRST_PAUSE;
         loop {
             let answer = match self.request(Method::GET, path, None).await {
-                Ok(answer) => json(answer).await,
+                Ok(answer) => self.in_time(json(answer)).await,
                 Err(error) => Err(error),
             };
             match answer {
@@ -80,7 +105,8 @@ impl Client {
     }
 
     pub async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T> {
-        json(self.request(Method::POST, path, Some(encode(body)?)).await?).await
+        let answer = self.request(Method::POST, path, Some(encode(body)?)).await?;
+        self.in_time(json(answer)).await
     }
 
     /// A request that makes something, and makes it once: where the answer is lost it is sent
@@ -98,7 +124,7 @@ impl Client {
         loop {
             let answer = match self.once(&Method::POST, path, Some(body.clone()), Some(&key)).await
             {
-                Ok(answer) => json(answer).await,
+                Ok(answer) => self.in_time(json(answer)).await,
                 Err(error) => Err(error),
             };
             match answer {
@@ -115,14 +141,16 @@ impl Client {
         path: &str,
         body: &B,
     ) -> Result<T> {
-        json(self.request(Method::PATCH, path, Some(encode(body)?)).await?).await
+        let answer = self.request(Method::PATCH, path, Some(encode(body)?)).await?;
+        self.in_time(json(answer)).await
     }
 
     pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        json(self.request(Method::DELETE, path, None).await?).await
+        let answer = self.request(Method::DELETE, path, None).await?;
+        self.in_time(json(answer)).await
     }
 
-    /// A request whose answer is read piece by piece.
+    /// A request whose answer is read piece by piece, however long it takes.
     pub async fn stream(&self, path: &str) -> Result<Body> {
         Ok(Body(self.request(Method::GET, path, None).await?.into_body()))
     }
@@ -169,6 +197,17 @@ impl Client {
         key: Option<&str>,
     ) -> Result<Response<Incoming>> {
         let stream = self.stream_to_core().await?;
+        self.in_time(self.ask(stream, method, path, body, key)).await
+    }
+
+    async fn ask(
+        &self,
+        stream: Box<dyn Stream>,
+        method: &Method,
+        path: &str,
+        body: Option<Bytes>,
+        key: Option<&str>,
+    ) -> Result<Response<Incoming>> {
         let lost = |error: hyper::Error| ClientError::Lost(error.to_string());
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
@@ -184,6 +223,9 @@ impl Client {
         }
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
+        }
+        if let Some(bearer) = self.authorization() {
+            request = request.header(header::AUTHORIZATION, bearer);
         }
         let request = request
             .body(Full::new(body.unwrap_or_default()))

@@ -12,12 +12,15 @@ use super::{
     http::Client,
 };
 use crate::config::{Instance, PathError};
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{FlockOperation, flock},
+    process::Signal,
+};
 use std::{
     fs::{File, OpenOptions},
     future::Future,
     io::{Read, Seek, SeekFrom},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{fs::OpenOptionsExt, process::ExitStatusExt},
     path::Path,
     pin::Pin,
     process::Stdio,
@@ -29,6 +32,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+/// Cores started anew for one that was killed before it answered.
+const MOST_KILLED: u32 = 3;
 /// Lines of a dead core's log that go into the error.
 const LAST_WORDS: usize = 8;
 
@@ -63,16 +68,32 @@ async fn start_unboxed(target: &Target, connector: &dyn Connector) -> Result<()>
     }
     let log = private_file(&instance.core_log())?;
     let before = log.metadata().map_or(0, |meta| meta.len());
-    let mut child = spawn(target, log)?;
-    let why = match watch(&mut child, target, deadline).await {
-        Ok(()) => return Ok(()),
-        Err(why) => why,
+    let mut tries = 0;
+    let why = loop {
+        let log =
+            log.try_clone().map_err(|error| failed(target, &error.to_string(), Vec::new()))?;
+        let mut child = spawn(target, log)?;
+        match watch(&mut child, target, deadline).await {
+            Ok(()) => return Ok(()),
+            // Killed by somebody, it says nothing about the next one.
+            Err(_)
+                if was_killed(&mut child) && tries < MOST_KILLED && Instant::now() < deadline =>
+            {
+                tries += 1;
+            }
+            Err(why) => break why,
+        }
     };
     // It may have lost against a core that somebody started by hand.
     if connector.connect().await.is_ok() {
         return Ok(());
     }
     Err(failed(target, &why, last_words(instance, before)))
+}
+
+fn was_killed(child: &mut Child) -> bool {
+    let ended = child.try_wait().ok().flatten();
+    ended.and_then(|status| status.signal()) == Some(Signal::KILL.as_raw())
 }
 
 fn failed(target: &Target, why: &str, log: Vec<String>) -> ClientError {

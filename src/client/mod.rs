@@ -6,6 +6,10 @@
 //! half broken when the core goes. A request that could not be delivered is tried again
 //! after the core was started anew; one whose answer was lost is repeated only if it reads.
 //!
+//! A request has a limit of time ([`Client::within`]), since a core that was frozen, or a
+//! program that took its place, may never answer; a stream, whose silence is normal, has one
+//! only until it has begun.
+//!
 //! Backpressure: nothing is queued here. A stream is read when its caller asks, and the
 //! core decides what a slow reader misses (see `protocol::stream`).
 
@@ -19,7 +23,7 @@ mod http;
 mod launch;
 
 pub use attach::{AttachEvent, AttachReader, AttachWriter, Attachment};
-pub use connect::{Connector, Stream, Target};
+pub use connect::{Connector, Stream, Target, in_agent};
 pub use error::{ClientError, Result};
 pub use events::{Events, EventsQuery, Feed, FeedItem};
 pub use http::{Body, Client};

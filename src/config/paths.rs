@@ -114,6 +114,8 @@ impl Instance {
 
     /// As [`Instance::at`], with `state_home` (of all instances) in place of the user's.
     pub fn with_state(socket: &Path, state_home: &Path) -> Result<Self, PathError> {
+        let target = behind_links(socket);
+        let socket = target.as_path();
         let name = socket.file_name().ok_or_else(|| PathError::NoName(socket.to_owned()))?;
         let parent = match socket.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -125,7 +127,7 @@ impl Instance {
             return Err(no_parent(io::Error::from(io::ErrorKind::NotADirectory)));
         }
         let instance = Self::from_canonical(&parent, name, state_home)?;
-        // A link is followed here and nowhere else: what matters is what would be unlinked.
+        // No link any more: what matters is what would be unlinked.
         match statat(CWD, &instance.socket, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::Socket => {
                 Err(PathError::NotASocket { path: instance.socket })
@@ -159,23 +161,29 @@ impl Instance {
         Ok(instance)
     }
 
-    /// `$XDG_RUNTIME_DIR/dash/dash.sock`, else `/tmp/dash-UID/dash.sock`. The directory is
-    /// made if it is missing, 0700, and refused if it is a link, another user's, or open to
+    /// `$XDG_RUNTIME_DIR/dash/dash.sock`, else `dash-UID/dash.sock` in the temporary directory
+    /// (`$TMPDIR`, else `/tmp`). The directory is made if it is missing, 0700, and refused if it is a link, another user's, or open to
     /// others.
     pub fn default_socket() -> Result<PathBuf, PathError> {
         let uid = rustix::process::getuid().as_raw();
         let runtime = absolute(env::var_os("XDG_RUNTIME_DIR")).filter(|dir| owned_by(dir, uid));
         let dir = match runtime {
             Some(runtime) => runtime.join("dash"),
-            // Not $TMPDIR: two shells that differ in it would not find each other's core.
-            None => PathBuf::from(format!("/tmp/dash-{uid}")),
+            None => env::temp_dir().join(format!("dash-{uid}")),
         };
         private_dir(&dir, uid)?;
         Ok(dir.join("dash.sock"))
     }
 
     /// Makes the state and run directories, 0700. Idempotent.
+    ///
+    /// # Errors
+    /// Also when others can write to the socket's directory: they could put a socket of
+    /// their own in the place of ours.
     pub fn prepare(&self) -> Result<(), PathError> {
+        if let Some(parent) = self.socket.parent() {
+            ours_to_write(parent)?;
+        }
         for dir in [&self.state, &self.run, &self.run.join("k"), &self.run.join("a")] {
             std::fs::DirBuilder::new()
                 .recursive(true)
@@ -205,6 +213,31 @@ impl Instance {
     pub fn agent_socket(&self, attempt: &AttemptId) -> PathBuf {
         self.run.join("a").join(attempt.as_str())
     }
+}
+
+/// The path that a chain of links leads to, which need not exist; a loop is left as it is.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..40 {
+        let Ok(target) = path.read_link() else { break };
+        path = path.parent().map_or_else(|| target.clone(), |parent| parent.join(&target));
+    }
+    path
+}
+
+fn ours_to_write(dir: &Path) -> Result<(), PathError> {
+    let refuse = |why: String| PathError::Unsafe { path: dir.to_owned(), why };
+    let stat = statat(CWD, dir, AtFlags::empty()).map_err(|error| refuse(error.to_string()))?;
+    let open = Mode::from_raw_mode(stat.st_mode) & (Mode::WGRP | Mode::WOTH);
+    if !open.is_empty() {
+        let mode = stat.st_mode & 0o7777;
+        return Err(refuse(format!("others can write to it (mode {mode:o}); chmod 700 it")));
+    }
+    let uid = rustix::process::getuid().as_raw();
+    if stat.st_uid != uid && stat.st_uid != 0 {
+        return Err(refuse(format!("it belongs to user {}, not to {uid}", stat.st_uid)));
+    }
+    Ok(())
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -334,6 +367,41 @@ mod tests {
         let link = dir.path().join("link");
         symlink(dir.path(), &link).unwrap();
         assert!(private_dir(&link, uid).unwrap_err().to_string().contains("no directory"));
+    }
+
+    #[test]
+    fn a_link_to_a_socket_is_the_sockets_own_instance() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = Path::new("/s");
+        let real = Instance::with_state(&dir.path().join("d.sock"), state).unwrap();
+        symlink("d.sock", dir.path().join("near")).unwrap();
+        symlink(dir.path().join("near"), dir.path().join("far.sock")).unwrap();
+        // Whether or not a core listens.
+        for _ in 0..2 {
+            for link in ["near", "far.sock"] {
+                assert_eq!(Instance::with_state(&dir.path().join(link), state).unwrap(), real);
+            }
+            let bound = std::os::unix::net::UnixListener::bind(&real.socket);
+            drop(bound);
+        }
+        symlink("loop", dir.path().join("loop")).unwrap();
+        assert!(Instance::with_state(&dir.path().join("loop"), state).is_err());
+    }
+
+    #[test]
+    fn a_socket_where_others_can_write_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (open, state) = (dir.path().join("open"), dir.path().join("state"));
+        std::fs::create_dir(&open).unwrap();
+        let instance = Instance::with_state(&open.join("d.sock"), &state).unwrap();
+        for mode in [0o777, 0o770, 0o1777] {
+            std::fs::set_permissions(&open, PermissionsExt::from_mode(mode)).unwrap();
+            let error = instance.prepare().unwrap_err().to_string();
+            assert!(error.contains("chmod 700") && error.contains("open"), "{error}");
+            assert!(!state.exists(), "nothing is made");
+        }
+        std::fs::set_permissions(&open, PermissionsExt::from_mode(0o755)).unwrap();
+        instance.prepare().unwrap();
     }
 
     #[test]

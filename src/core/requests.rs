@@ -18,7 +18,7 @@ pub(super) fn request(
     match command {
         Command::CreateSwarm { spec } => {
             free_to_make(state, &spec)?;
-            Ok(create(state, *spec, crew))
+            create(state, *spec, crew)
         }
         Command::SpawnAgent { spec } => spawn(state, *spec, crew),
         Command::AddItem { swarm, text } => add_item(find_swarm(state, &swarm)?, text),
@@ -61,9 +61,9 @@ fn find_agent<'a>(state: &'a State, id: &AgentId) -> Result<&'a Agent, Refusal> 
         .ok_or_else(|| Refusal::new(RefusalCode::NotFound, format!("no agent {id}")))
 }
 
-fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Decision {
-    if let Some(made) = made_before(state, &spec) {
-        return Decision { reply: Some(Reply::Swarm(made)), ..Decision::default() };
+fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Result<Decision, Refusal> {
+    if let Some(made) = made_before(state, &spec)? {
+        return Ok(Decision { reply: Some(Reply::Swarm(made)), ..Decision::default() });
     }
     let id = SwarmId::numbered(state.swarms_made + 1);
     let name = free_name(state, &spec, &id);
@@ -91,21 +91,29 @@ fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Decision
         };
         decision.events.push(Draft::agent(&id, &agent, added));
     }
-    decision
+    Ok(decision)
 }
 
 /// The swarm that this very request made already: its answer was lost. In the journal with
 /// the swarm, and so known to a core that comes after the one which was asked first.
-fn made_before(state: &State, spec: &SwarmSpec) -> Option<SwarmId> {
-    let key = spec.idempotency_key.as_ref()?;
+fn made_before(state: &State, spec: &SwarmSpec) -> Result<Option<SwarmId>, Refusal> {
+    let Some(key) = &spec.idempotency_key else { return Ok(None) };
     let made = |swarm: &&Swarm| swarm.spec.idempotency_key.as_ref() == Some(key);
-    state.swarms.values().find(made).map(|swarm| swarm.id.clone())
+    let Some(made) = state.swarms.values().find(made) else { return Ok(None) };
+    // One made by an older build has no hash.
+    match (&made.spec.request_hash, &spec.request_hash) {
+        (Some(then), Some(now)) if then != now => {
+            let why = format!("another request was made under this key: it made {}", made.id);
+            Err(Refusal::new(RefusalCode::Conflict, why).hinted("a new request needs a new key"))
+        }
+        (Some(_) | None, Some(_) | None) => Ok(Some(made.id.clone())),
+    }
 }
 
 /// A name that was asked for is had or refused: whoever asks again by it means this swarm.
 fn free_to_make(state: &State, spec: &SwarmSpec) -> Result<(), Refusal> {
     let taken = !spec.name.is_empty()
-        && made_before(state, spec).is_none()
+        && made_before(state, spec)?.is_none()
         && state.swarms.values().any(|swarm| swarm.name == spec.name);
     if taken {
         let why = format!("a swarm is called {:?} already", spec.name);
@@ -173,7 +181,7 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
             path: spec.path,
             ..SwarmSpec::default()
         };
-        let mut decision = create(state, alone, crew);
+        let mut decision = create(state, alone, crew)?;
         for draft in &mut decision.events {
             if let Event::AgentAdded { name: added, .. } = &mut draft.event {
                 added.clone_from(&name);

@@ -271,6 +271,23 @@ fn a_request_whose_answer_was_lost_makes_no_second_swarm() {
 }
 
 #[test]
+fn another_request_under_a_known_key_is_refused() {
+    let mut bench = Bench::default();
+    let hashed = |hash: &str| SwarmSpec {
+        idempotency_key: Some("k".to_owned()),
+        request_hash: Some(hash.to_owned()),
+        ..spec()
+    };
+    let first = bench.create(hashed("one"), 1);
+    assert_eq!(bench.create(hashed("one"), 1), first);
+    let command = Command::CreateSwarm { spec: Box::new(hashed("two")) };
+    let crew = vec![("command".to_owned(), String::new())];
+    let refused = bench.feed(Input::Request { command, crew }).unwrap_err();
+    assert_eq!(refused.code, RefusalCode::Conflict);
+    assert!(refused.message.contains(first.as_str()), "{refused:?}");
+}
+
+#[test]
 fn a_spawned_agent_has_the_name_it_was_given_and_nobody_else() {
     let mut bench = Bench::default();
     let spawn = || Command::SpawnAgent {

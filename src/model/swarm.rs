@@ -49,6 +49,9 @@ pub struct SwarmSpec {
     /// with the swarm that the first one made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// Of the request under that key, made by the server: another one under it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_hash: Option<String>,
 }
 
 /// `claude:3` of `--agent claude:3,mini:2`.

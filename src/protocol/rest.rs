@@ -68,6 +68,9 @@ pub struct Health {
     pub version: String,
     pub pid: u32,
     pub socket: PathBuf,
+    /// Where its journal and its log are; empty from an older core.
+    #[serde(default)]
+    pub state: PathBuf,
     pub uptime_ms: u64,
     /// Counts core starts on this instance.
     pub epoch: u64,

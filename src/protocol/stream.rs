@@ -3,7 +3,8 @@
 //! Query: `since=SEQ` (all events after it, then live ones; default: only live ones),
 //! `follow=0` (end after what the journal holds), `snapshot=1` (begin with a [`Snapshot`]
 //! and send [`Update`]s and [`Gauge`]s between the events), `swarm=`, `agent=`, `level=`.
-//! One JSON object a message. With `snapshot=1`, the snapshot stands for all up to its
+//! One JSON object a message; as a server-sent event, an event's `id` is its number, and
+//! `Last-Event-ID` stands for `since`. With `snapshot=1`, the snapshot stands for all up to its
 //! `seq`, and every event after it follows: nothing is missed between the two.
 //!
 //! Backpressure: a reader that falls behind gets [`ServerMessage::Gap`] and is continued

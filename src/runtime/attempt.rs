@@ -45,6 +45,7 @@ pub fn spawn(world: &Shared, id: AttemptId) {
     tokio::spawn(async move {
         run(&world, &id, inbox).await;
         world.keepers().remove(&id);
+        world.left.send_replace(());
     });
 }
 
@@ -323,7 +324,7 @@ impl Keeping {
             swarm: self.plan.attempt.swarm.clone(),
             agent: self.plan.attempt.agent.clone(),
             attempt: self.id.clone(),
-            token,
+            token: token.clone(),
         };
         if let Some(gate) = self.world.gateway.get() {
             self.served = Some(gate.serve(TcpListener::from(gateway), caller));
@@ -332,6 +333,7 @@ impl Keeping {
         self.serving = Some(serving);
         let listener = AgentListener {
             agent: self.plan.attempt.agent.clone(),
+            token,
             listener: UnixListener::from(own),
             until,
         };

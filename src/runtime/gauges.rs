@@ -31,14 +31,14 @@ struct Inner {
 #[derive(Default)]
 struct Table {
     latest: HashMap<AgentId, Entry>,
+    /// Bytes recorded, for those who follow a log; they may come before the first gauge.
+    bytes: HashMap<AgentId, watch::Sender<u64>>,
     dirty: BTreeSet<AgentId>,
 }
 
 struct Entry {
     attempt: AttemptId,
     gauge: KeeperGauge,
-    /// Bytes recorded, for those who follow a log.
-    bytes: watch::Sender<u64>,
 }
 
 impl Gauges {
@@ -54,18 +54,10 @@ impl Gauges {
 
     pub fn set(&self, agent: &AgentId, attempt: &AttemptId, gauge: KeeperGauge) {
         let mut table = self.table();
-        match table.latest.get_mut(agent) {
-            Some(entry) => {
-                entry.bytes.send_replace(gauge.bytes);
-                entry.attempt = attempt.clone();
-                entry.gauge = gauge;
-            }
-            None => {
-                let (bytes, _) = watch::channel(gauge.bytes);
-                let entry = Entry { attempt: attempt.clone(), gauge, bytes };
-                table.latest.insert(agent.clone(), entry);
-            }
+        if let Some(bytes) = table.bytes.get(agent) {
+            bytes.send_replace(gauge.bytes);
         }
+        table.latest.insert(agent.clone(), Entry { attempt: attempt.clone(), gauge });
         table.dirty.insert(agent.clone());
         drop(table);
         self.inner.changed.notify_one();
@@ -73,7 +65,9 @@ impl Gauges {
 
     /// Drops what was known about agents that are gone.
     pub fn forget(&self, gone: impl Fn(&AgentId) -> bool) {
-        self.table().latest.retain(|agent, _| !gone(agent));
+        let mut table = self.table();
+        table.latest.retain(|agent, _| !gone(agent));
+        table.bytes.retain(|agent, _| !gone(agent));
     }
 
     /// Fills in what the state does not hold.
@@ -92,9 +86,11 @@ impl Gauges {
         }
     }
 
-    /// Changes of the number of recorded bytes; none before the first gauge.
-    pub fn watch_bytes(&self, agent: &AgentId) -> Option<watch::Receiver<u64>> {
-        self.table().latest.get(agent).map(|entry| entry.bytes.subscribe())
+    /// Changes of the number of recorded bytes, whichever attempt recorded them.
+    pub fn watch_bytes(&self, agent: &AgentId) -> watch::Receiver<u64> {
+        let mut table = self.table();
+        let bytes = table.bytes.entry(agent.clone()).or_insert_with(|| watch::channel(0).0);
+        bytes.subscribe()
     }
 
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Vec<Gauge>>> {

@@ -7,7 +7,7 @@ use super::{
     gauges::Gauges,
     journal::Journal,
     launch::new_token,
-    log::{LogFormat, LogStream},
+    log::{LogFormat, LogStream, Tail},
     outcome, worktree,
     world::{Order, Shared, leaving},
 };
@@ -89,6 +89,29 @@ impl Handle {
     pub async fn is_idle(&self) -> Result<bool, Refusal> {
         let busy = |state: &State| state.swarms.values().any(|swarm| !swarm.state.is_final());
         Ok(!self.world.read(busy).await? && self.running() == 0)
+    }
+
+    /// Resolves once nothing runs and nothing is due to run; at once where that is so.
+    ///
+    /// # Errors
+    /// When the core is leaving.
+    pub async fn until_idle(&self) -> Result<(), Refusal> {
+        // Both from before the first look. An attempt's task ends after its last commit, so
+        // that commits alone would not tell.
+        let mut left = self.world.left.subscribe();
+        let (_, mut commits) = self.follow().await?;
+        while !self.is_idle().await? {
+            tokio::select! {
+                // A lag is as good as a commit: something happened.
+                commit = commits.recv() => {
+                    if matches!(commit, Err(broadcast::error::RecvError::Closed)) {
+                        return Err(leaving());
+                    }
+                }
+                _ = left.changed() => {}
+            }
+        }
+        Ok(())
     }
 
     /// # Errors
@@ -288,21 +311,35 @@ impl Handle {
         })
     }
 
-    /// The recording of an attempt as a stream of bytes; with `follow` until its end.
+    /// The recording of an attempt (of the latest where no number is given) as a stream of
+    /// bytes; with `follow` until the attempt is over, also where it has yet to begin.
     ///
     /// # Errors
-    /// When there is no recording.
+    /// When there is no recording, and none to come.
     pub async fn log(
         &self,
         agent: &AgentId,
-        attempt: &AttemptId,
+        number: Option<u32>,
         format: LogFormat,
         follow: bool,
     ) -> Result<LogStream, Refusal> {
-        let dir = self.world.instance.attempt_dir(attempt);
-        let live = self.world.keeper(attempt).filter(|_| follow);
-        let grows = live.and_then(|_| self.world.gauges.watch_bytes(agent));
-        super::log::stream(dir, format, grows).await
+        let bytes = self.world.gauges.watch_bytes(agent);
+        let (_, commits) = self.follow().await?;
+        let found = self.attempt(agent, number).await;
+        if follow {
+            let (of, id) = (agent.clone(), found.as_ref().ok().cloned());
+            let to_come = self.world.read(move |state| match &id {
+                Some(id) => state.attempts.get(id).is_some_and(|a| a.ended_at.is_none()),
+                None if number.is_some() => false,
+                None => state.agents.get(&of).is_some_and(|agent| !agent.state.is_final()),
+            });
+            if to_come.await? {
+                let (world, agent) = (self.world.clone(), agent.clone());
+                let tail = Tail { world, agent, attempt: found.ok(), bytes, commits };
+                return Ok(super::log::follow(format, tail));
+            }
+        }
+        super::log::stream(self.world.instance.attempt_dir(&found?), format)
     }
 
     async fn order(&self, agent: &AgentId, order: Order) -> Result<AttemptId, Refusal> {

@@ -45,7 +45,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use world::{Order, Shared, World};
 
 /// Effects that may wait to be run.
@@ -113,6 +113,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         gateway: OnceLock::new(),
         agent_listeners: listeners,
         keepers: Mutex::new(HashMap::new()),
+        left: watch::Sender::new(()),
         launches: Semaphore::new(LAUNCHES),
         nursery: nursery::Nursery::default(),
         config,

@@ -15,7 +15,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 /// An order to a keeper, by way of the task that holds its connection.
 pub enum Order {
@@ -41,6 +41,8 @@ pub const ORDERS: usize = 64;
 /// An attempt's own socket, as the keeper handed it over.
 pub struct AgentListener {
     pub agent: AgentId,
+    /// The attempt's own, asked of whoever comes.
+    pub token: String,
     pub listener: UnixListener,
     /// Resolves when the attempt is over.
     pub until: oneshot::Receiver<()>,
@@ -63,6 +65,8 @@ pub struct World {
     pub gateway: OnceLock<Gateway>,
     pub agent_listeners: mpsc::Sender<AgentListener>,
     pub keepers: Mutex<HashMap<AttemptId, mpsc::Sender<Order>>>,
+    /// Told whenever an attempt has left `keepers`.
+    pub left: watch::Sender<()>,
     /// Launches under way at once: more would only contend for the same cores.
     pub launches: Semaphore,
     pub nursery: Nursery,

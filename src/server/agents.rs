@@ -2,7 +2,7 @@
 
 use super::{
     identity::Served,
-    problem::{Answer, Body, Query},
+    problem::{Answer, Body, Plain, Query},
     swarms::{OfSwarm, Wait, wait_for},
 };
 use crate::{
@@ -37,6 +37,7 @@ pub async fn list(
 }
 
 pub async fn spawn(
+    _: Plain,
     State(served): State<Served>,
     Body(spec): Body<AgentSpec>,
 ) -> Answer<(StatusCode, Json<AgentInfo>)> {
@@ -54,6 +55,7 @@ pub async fn show(
 }
 
 pub async fn change(
+    _: Plain,
     State(served): State<Served>,
     Path(name): Path<String>,
     Body(change): Body<Change>,
@@ -81,6 +83,7 @@ pub async fn change(
 }
 
 pub async fn explain(
+    _: Plain,
     State(served): State<Served>,
     Path(name): Path<String>,
 ) -> Answer<Json<Explanation>> {
@@ -99,6 +102,7 @@ pub async fn screen(
 }
 
 pub async fn input(
+    _: Plain,
     State(served): State<Served>,
     Path(name): Path<String>,
     Body(body): Body<InputBody>,
@@ -109,6 +113,7 @@ pub async fn input(
 }
 
 pub async fn ticket(
+    _: Plain,
     State(served): State<Served>,
     Path(name): Path<String>,
     Body(body): Body<TicketBody>,

@@ -19,7 +19,10 @@ use axum::{
         State,
         ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
-    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    http::{
+        HeaderMap,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
 };
 use futures_util::{SinkExt, StreamExt};
@@ -72,7 +75,8 @@ impl Filter {
 
 pub async fn open(
     State(served): State<Served>,
-    Query(wish): Query<Wish>,
+    Query(mut wish): Query<Wish>,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer<Response> {
     let handle = served.handle.clone();
@@ -87,6 +91,12 @@ pub async fn open(
         },
         level: level(wish.level.as_deref())?,
     };
+    if let Some(last) = headers.get("last-event-id") {
+        // It comes back to the same address: what it has seen since counts.
+        let last = last.to_str().ok().and_then(|id| id.trim().parse().ok());
+        let bad = || Refusal::new(RefusalCode::Invalid, "Last-Event-ID is no event's number");
+        wish.since = Some(last.ok_or_else(bad)?);
+    }
     if let Some(since) = wish.since {
         handle.still_has(since).await?;
     }
@@ -121,7 +131,15 @@ pub async fn open(
             });
             let lines = ReceiverStream::new(messages).map(|message| {
                 let json = serde_json::to_string(&message).unwrap_or_default();
-                Ok::<_, Infallible>(Bytes::from(format!("data: {json}\n\n")))
+                // A reader that comes back names the last one it saw.
+                let id = match &message {
+                    ServerMessage::Event(record) => format!("id: {}\n", record.seq),
+                    ServerMessage::Snapshot(_)
+                    | ServerMessage::Update(_)
+                    | ServerMessage::Gauges { .. }
+                    | ServerMessage::Gap { .. } => String::new(),
+                };
+                Ok::<_, Infallible>(Bytes::from(format!("{id}data: {json}\n\n")))
             });
             let kind = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
             (kind, Body::from_stream(lines)).into_response()

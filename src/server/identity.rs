@@ -1,5 +1,6 @@
 //! Who asks: the socket a request came in by is the caller's identity. The admin socket is
-//! the user's own; an attempt's socket speaks for that attempt alone.
+//! the user's own; an attempt's socket speaks for that attempt alone, and to whoever knows
+//! its token: another agent of the same user can reach the socket, too.
 
 use super::problem::Refused;
 use crate::{
@@ -8,10 +9,14 @@ use crate::{
 };
 use axum::{
     extract::{Request, State},
-    http::Method,
+    http::{
+        HeaderValue, Method, StatusCode,
+        header::{AUTHORIZATION, WWW_AUTHENTICATE},
+    },
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use sha2::{Digest, Sha256};
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
@@ -21,9 +26,31 @@ use tokio::sync::{Notify, mpsc};
 #[derive(Clone, Debug)]
 pub enum Caller {
     Admin,
-    Agent(AgentId),
+    Agent {
+        agent: AgentId,
+        token: TokenHash,
+    },
     /// An agent that came by the admin socket instead of its own.
     Stranger,
+}
+
+/// An attempt's token, as a log may show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// Hashes are compared: how long that takes says nothing about the token.
+    fn is_borne_by(&self, request: &Request) -> bool {
+        let value = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let Some((scheme, token)) = value.and_then(|value| value.split_once(' ')) else {
+            return false;
+        };
+        scheme.eq_ignore_ascii_case("bearer") && Self::of(token.trim()) == *self
+    }
 }
 
 /// What a client asked the core's life to do.
@@ -76,23 +103,27 @@ pub struct Served {
 
 /// Lets an agent see the core's health and its own row, and nothing else.
 pub async fn rights(State(served): State<Served>, request: Request, next: Next) -> Response {
-    let allowed = match &served.caller {
-        Caller::Admin => true,
-        Caller::Agent(agent) => {
+    let refused = |why: &str| Refused::from(Refusal::new(RefusalCode::Forbidden, why));
+    match &served.caller {
+        Caller::Admin => next.run(request).await,
+        Caller::Stranger => {
+            refused("this socket is not for agents: use $DASH_SOCKET").into_response()
+        }
+        Caller::Agent { token, .. } if !token.is_borne_by(&request) => {
+            let refusal = Refusal::new(RefusalCode::Forbidden, "this socket asks for its token")
+                .hinted("Authorization: Bearer $DASH_TOKEN");
+            let mut response = Refused(refusal, Some(StatusCode::UNAUTHORIZED)).into_response();
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+        Caller::Agent { agent, .. } => {
             let path = request.uri().path();
             let own = path.strip_prefix("/v1/agents/").is_some_and(|name| name == agent.as_str());
-            request.method() == Method::GET && (own || path == "/v1/health")
+            if request.method() == Method::GET && (own || path == "/v1/health") {
+                return next.run(request).await;
+            }
+            refused("from inside an agent this build serves its own row and the core's health only")
+                .into_response()
         }
-        Caller::Stranger => false,
-    };
-    if allowed {
-        return next.run(request).await;
     }
-    let why = match &served.caller {
-        Caller::Stranger => "this socket is not for agents: use $DASH_SOCKET",
-        Caller::Admin | Caller::Agent(_) => {
-            "from inside an agent this build serves its own row and the core's health only"
-        }
-    };
-    Refused::from(Refusal::new(RefusalCode::Forbidden, why)).into_response()
 }

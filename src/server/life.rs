@@ -7,7 +7,7 @@
 //! Ctrl-C stops them too.
 
 use super::{
-    identity::{Caller, Clients, Leave, Served},
+    identity::{Caller, Clients, Leave, Served, TokenHash},
     routes::router,
 };
 use crate::{
@@ -22,9 +22,9 @@ use rustix::fs::{FlockOperation, flock};
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::{Read, Seek, Write},
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    io::{ErrorKind, Read, Seek, Write},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
@@ -60,6 +60,8 @@ pub struct Options {
 pub fn run(instance: Instance, options: Options) -> anyhow::Result<ExitCode> {
     instance.prepare()?;
     let lock = take_lock(&instance)?;
+    // Before anything is adopted; it is looked at again when it is bound.
+    remove_stale(&instance)?;
     log_to(&instance, options.foreground)?;
     let users_limit = raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -148,22 +150,64 @@ fn environment(users_limit: Option<u64>) -> Vec<(String, String)> {
     variables
 }
 
-fn bind(instance: &Instance) -> anyhow::Result<UnixListener> {
+/// Removes a socket that nobody listens on any more. Ours by the lock, so it is the last
+/// core's; but another program may have bound the path, and its socket is not ours to take.
+fn remove_stale(instance: &Instance) -> anyhow::Result<()> {
     let path = &instance.socket;
-    // Ours by the lock: whoever bound it before is gone.
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(error).with_context(|| format!("removing the stale {}", path.display()));
+    // A core that was killed may let go of its lock before its socket.
+    let until = Instant::now() + LOCK_WITHIN;
+    let error = loop {
+        match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+            Ok(_) => bail!("another program listens on {}: choose another path", path.display()),
+            Err(error) => break error,
+        }
+    };
+    match error.kind() {
+        ErrorKind::NotFound => Ok(()),
+        ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).with_context(|| format!("removing the stale {}", path.display()))
+        }
+        _ => Err(error).with_context(|| format!("{} is somebody else's", path.display())),
     }
-    let old = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
-    let bound = std::os::unix::net::UnixListener::bind(path);
-    rustix::process::umask(old);
-    let listener = bound.with_context(|| format!("binding {}", path.display()))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    rustix::net::listen(&listener, BACKLOG)?;
-    listener.set_nonblocking(true)?;
-    Ok(UnixListener::from_std(listener)?)
+}
+
+/// The socket and what tells it from another at the same path.
+struct Bound {
+    listener: UnixListener,
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+fn inode(path: &Path) -> std::io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|meta| (meta.dev(), meta.ino()))
+}
+
+impl Bound {
+    fn bind(instance: &Instance) -> anyhow::Result<Self> {
+        remove_stale(instance)?;
+        let path = instance.socket.clone();
+        let old = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
+        let bound = std::os::unix::net::UnixListener::bind(&path);
+        rustix::process::umask(old);
+        let listener = bound.with_context(|| format!("binding {}", path.display()))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        rustix::net::listen(&listener, BACKLOG)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener: UnixListener::from_std(listener)?, inode: inode(&path)?, path })
+    }
+
+    /// Still under the lock; but somebody may have put another file in its place.
+    fn remove(self) {
+        let removed = match inode(&self.path) {
+            Ok(now) if now == self.inode => fs::remove_file(&self.path),
+            Ok(_) => return tracing::warn!("the socket is not ours any more: it stays"),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(%error, "the socket stays behind");
+        }
+    }
 }
 
 async fn live(
@@ -173,7 +217,6 @@ async fn live(
 ) -> anyhow::Result<ExitCode> {
     let Options { config, adapters, foreground } = options;
     let idle_exit = Duration::from_secs(config.core.idle_exit_seconds);
-    let socket = instance.socket.clone();
     let mut running = runtime::start(runtime::Options {
         config,
         adapters,
@@ -182,8 +225,8 @@ async fn live(
         instance: instance.clone(),
     })
     .await?;
-    let listener = bind(&instance)?;
-    tracing::info!(socket = %socket.display(), pid = std::process::id(), "the core is up");
+    let bound = Bound::bind(&instance)?;
+    tracing::info!(socket = %bound.path.display(), pid = std::process::id(), "the core is up");
     let handle = running.handle.clone();
     let clients = Arc::new(Clients::default());
     let (leave, mut told) = mpsc::channel(4);
@@ -203,7 +246,7 @@ async fn live(
 
     let leave = loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = bound.listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let router = if is_agent(&handle, &stream) { &stranger } else { &admin };
                     serve(stream, router.clone(), clients.clone());
@@ -232,10 +275,7 @@ async fn live(
         tracing::info!(agents = handle.running(), "leaving; the agents run on");
     }
     running.leave().await;
-    // Still under the lock: nobody else has bound it.
-    if let Err(error) = fs::remove_file(&socket) {
-        tracing::warn!(%error, "the socket stays behind");
-    }
+    bound.remove();
     tracing::info!("the core has left");
     Ok(ExitCode::SUCCESS)
 }
@@ -243,23 +283,21 @@ async fn live(
 /// Resolves once nothing has run and nobody was connected for `after`.
 async fn idle(handle: &Handle, clients: &Clients, after: Duration) {
     loop {
+        // A change since the last look is remembered, so that none is missed.
+        while clients.open() > 0 {
+            clients.changed.notified().await;
+        }
+        // A core that is leaving needs no reason to.
+        if handle.until_idle().await.is_err() {
+            return std::future::pending().await;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(after) => {}
+            () = clients.changed.notified() => continue,
+        }
         if clients.open() == 0 && handle.is_idle().await.unwrap_or(false) {
-            tokio::select! {
-                () = tokio::time::sleep(after) => {
-                    if clients.open() == 0 && handle.is_idle().await.unwrap_or(false) {
-                        tracing::info!("nothing runs and nobody is connected");
-                        return;
-                    }
-                }
-                () = clients.changed.notified() => {}
-            }
-        } else {
-            // Whatever can make the core idle: a client leaves, or something is committed.
-            let Ok((_, mut commits)) = handle.follow().await else { return };
-            tokio::select! {
-                () = clients.changed.notified() => {}
-                _ = commits.recv() => {}
-            }
+            tracing::info!("nothing runs and nobody is connected");
+            return;
         }
     }
 }
@@ -294,15 +332,8 @@ fn is_agent(handle: &Handle, stream: &tokio::net::UnixStream) -> bool {
 }
 
 async fn stop_agents(handle: &Handle, interrupt: &mut tokio::signal::unix::Signal) {
-    let Ok((_, mut commits)) = handle.follow().await else { return };
-    let stopped = async {
-        while !handle.is_idle().await.unwrap_or(true) {
-            // The last task may end just after its last commit.
-            let _ = tokio::time::timeout(Duration::from_millis(200), commits.recv()).await;
-        }
-    };
     tokio::select! {
-        () = stopped => {}
+        _ = handle.until_idle() => {}
         () = tokio::time::sleep(STOP_WITHIN) => tracing::warn!("not every agent has stopped"),
         _ = interrupt.recv() => tracing::warn!("interrupted while stopping the agents"),
     }
@@ -323,8 +354,8 @@ fn serve(stream: tokio::net::UnixStream, router: Router, clients: Arc<Clients>) 
 /// Serves an attempt's own socket for as long as its listener lives: until the keeper,
 /// which holds the other copy, has removed it and this core has no reason to keep it.
 fn serve_agent(own: AgentListener, served: &Served) {
-    let AgentListener { agent, listener, until } = own;
-    let caller = Caller::Agent(agent);
+    let AgentListener { agent, token, listener, until } = own;
+    let caller = Caller::Agent { agent, token: TokenHash::of(&token) };
     let served = Served { caller, ..served.clone() };
     tokio::spawn(async move {
         let router = router(served.clone());

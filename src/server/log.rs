@@ -30,7 +30,6 @@ pub async fn read(
     Query(wish): Query<Wish>,
 ) -> Answer<Response> {
     let agent = served.handle.agent_id(&name).await?;
-    let attempt = served.handle.attempt(&agent, wish.attempt).await?;
     let format = wish.format.as_deref().unwrap_or("raw");
     let (format, kind) = match format {
         "raw" => (LogFormat::Raw, "application/octet-stream"),
@@ -41,6 +40,6 @@ pub async fn read(
             return Err(Refusal::new(RefusalCode::Invalid, why).hinted("raw, text or cast").into());
         }
     };
-    let log = served.handle.log(&agent, &attempt, format, wish.follow != 0).await?;
+    let log = served.handle.log(&agent, wish.attempt, format, wish.follow != 0).await?;
     Ok(([(CONTENT_TYPE, kind)], Body::from_stream(log)).into_response())
 }

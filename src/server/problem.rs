@@ -2,7 +2,7 @@
 
 use crate::{
     model::{Refusal, RefusalCode},
-    protocol::rest::Problem,
+    protocol::{MAX_BODY, rest::Problem},
 };
 use axum::{
     Json,
@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE, header::RETRY_AFTER, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 /// A refusal on its way to a client. Its code gives the status, unless HTTP has a better
 /// word for it.
@@ -56,6 +56,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
         match Json::<T>::from_request(request, state).await {
             Ok(Json(body)) => Ok(Self(body)),
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                let why = format!("the body is larger than {} MiB, the limit", MAX_BODY >> 20);
+                Err(invalid(why, error.status()))
+            }
             Err(error) => Err(invalid(error.body_text(), error.status())),
         }
     }
@@ -71,6 +75,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let query: Result<axum::extract::Query<T>, QueryRejection> =
             axum::extract::Query::from_request_parts(parts, state).await;
         query.map(|query| Self(query.0)).map_err(|error| invalid(error.body_text(), error.status()))
+    }
+}
+
+/// For what takes no query parameters: one that is not understood is refused, not ignored.
+pub struct Plain;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl<S: Send + Sync> FromRequestParts<S> for Plain {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        Query::<Nothing>::from_request_parts(parts, state).await.map(|_| Self)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{
     identity::{Present, Served},
-    problem::{Answer, Query},
+    problem::{Answer, Query, Refused},
 };
 use crate::{
     model::{Refusal, RefusalCode},
@@ -18,9 +18,13 @@ use crate::{
 use axum::{
     extract::{
         Path, State,
-        ws::{Message, WebSocket, WebSocketUpgrade},
+        ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
-    response::Response,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONNECTION, UPGRADE},
+    },
+    response::{IntoResponse, Response},
 };
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
@@ -48,8 +52,12 @@ pub async fn open(
     State(served): State<Served>,
     Path(name): Path<String>,
     Query(wish): Query<Wish>,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer<Response> {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(_) => return Ok(only_upgraded()),
+    };
     let agent = served.handle.agent_id(&name).await?;
     let Ticket { socket, ticket } = served.handle.ticket(&agent, wish.read_only != 0).await?;
     let mut keeper = UnixStream::connect(&socket).await.map_err(away)?;
@@ -57,6 +65,15 @@ pub async fn open(
     keeper.write_all(&control(&hello)).await.map_err(away)?;
     let present = served.clients.enter();
     Ok(upgrade.on_upgrade(async move |socket| relay(socket, keeper, present).await))
+}
+
+fn only_upgraded() -> Response {
+    let refusal = Refusal::new(RefusalCode::Invalid, "a terminal is served as a WebSocket only")
+        .hinted("Upgrade: websocket; the bytes alone are at log?follow=1");
+    let mut response = Refused(refusal, Some(StatusCode::UPGRADE_REQUIRED)).into_response();
+    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    response
 }
 
 fn away(error: std::io::Error) -> Refusal {

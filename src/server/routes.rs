@@ -4,7 +4,7 @@ use super::{
     agents, events,
     identity::{Leave, Served, rights},
     log,
-    problem::{Answer, Body, no_method, no_route},
+    problem::{Answer, Body, Plain, no_method, no_route},
     pty, swarms,
 };
 use crate::{
@@ -47,11 +47,12 @@ pub fn router(served: Served) -> Router {
         .with_state(served)
 }
 
-async fn health(State(served): State<Served>) -> Json<Health> {
+async fn health(_: Plain, State(served): State<Served>) -> Json<Health> {
     Json(Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         socket: served.handle.instance().socket.clone(),
+        state: served.handle.instance().state.clone(),
         uptime_ms: u64::try_from(served.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         epoch: served.handle.epoch(),
         running: served.handle.running(),
@@ -60,12 +61,16 @@ async fn health(State(served): State<Served>) -> Json<Health> {
     })
 }
 
-async fn doctor(State(served): State<Served>) -> Answer<Json<DoctorReport>> {
+async fn doctor(_: Plain, State(served): State<Served>) -> Answer<Json<DoctorReport>> {
     Ok(Json(served.handle.doctor().await?))
 }
 
 /// Answers first, leaves then: 202.
-async fn shutdown(State(served): State<Served>, Body(wish): Body<Shutdown>) -> Answer<StatusCode> {
+async fn shutdown(
+    _: Plain,
+    State(served): State<Served>,
+    Body(wish): Body<Shutdown>,
+) -> Answer<StatusCode> {
     let leave = if wish.agents { Leave::WithAgents } else { Leave::Alone };
     if wish.agents {
         served.handle.change(Command::StopAll).await?;

@@ -2,7 +2,7 @@
 
 use super::{
     identity::Served,
-    problem::{Answer, Body, Query, Refused},
+    problem::{Answer, Body, Plain, Query, Refused},
 };
 use crate::{
     model::{
@@ -18,6 +18,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Longest wait of one request, in seconds; a client asks again.
@@ -36,7 +37,7 @@ pub struct OfSwarm {
     pub swarm: Option<String>,
 }
 
-pub async fn list(State(served): State<Served>) -> Answer<Json<Vec<SwarmInfo>>> {
+pub async fn list(_: Plain, State(served): State<Served>) -> Answer<Json<Vec<SwarmInfo>>> {
     Ok(Json(served.handle.swarms().await?))
 }
 
@@ -44,17 +45,22 @@ pub async fn list(State(served): State<Served>) -> Answer<Json<Vec<SwarmInfo>>> 
 const MAX_KEY: usize = 200;
 
 pub async fn create(
+    _: Plain,
     State(served): State<Served>,
     headers: HeaderMap,
     Body(mut spec): Body<SwarmSpec>,
 ) -> Answer<(StatusCode, Json<SwarmInfo>)> {
+    let bad = |why: String| Refused::from(Refusal::new(RefusalCode::Invalid, why));
+    spec.request_hash = None;
     if let Some(key) = headers.get("idempotency-key") {
         let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
-        let bad = || {
-            let why = format!("Idempotency-Key is 1 to {MAX_KEY} visible ASCII characters");
-            Refused::from(Refusal::new(RefusalCode::Invalid, why))
-        };
+        let bad = || bad(format!("Idempotency-Key is 1 to {MAX_KEY} visible ASCII characters"));
         spec.idempotency_key = Some(key.ok_or_else(bad)?.to_owned());
+    }
+    if spec.idempotency_key.is_some() {
+        // Something else under the same key is told from a repetition by this.
+        let asked = serde_json::to_vec(&spec).map_err(|error| bad(error.to_string()))?;
+        spec.request_hash = Some(format!("{:x}", Sha256::digest(&asked)));
     }
     Ok((StatusCode::CREATED, Json(served.handle.create_swarm(spec).await?)))
 }
@@ -97,6 +103,7 @@ where
 }
 
 pub async fn change(
+    _: Plain,
     State(served): State<Served>,
     Path(name): Path<String>,
     Body(change): Body<Change>,
@@ -115,6 +122,7 @@ pub async fn change(
 }
 
 pub async fn remove(
+    _: Plain,
     State(served): State<Served>,
     Path(name): Path<String>,
 ) -> Answer<Json<Removed>> {
@@ -123,6 +131,7 @@ pub async fn remove(
 }
 
 pub async fn results(
+    _: Plain,
     State(served): State<Served>,
     Path(name): Path<String>,
 ) -> Answer<Json<SwarmResults>> {
@@ -143,6 +152,7 @@ pub async fn items(
 }
 
 pub async fn add_item(
+    _: Plain,
     State(served): State<Served>,
     Body(new): Body<NewItem>,
 ) -> Answer<(StatusCode, Json<Item>)> {

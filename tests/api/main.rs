@@ -2,6 +2,7 @@
 //! clients. With the real binary, as a model uses it; the worlds are those of `tests/e2e`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod by_hand;
 #[allow(dead_code)]
 #[path = "../e2e/procs.rs"]
 mod procs;
@@ -13,5 +14,10 @@ mod wait;
 mod world;
 
 mod death;
+mod follow;
+mod inside;
 mod once;
 mod outputs;
+mod rest;
+mod silent;
+mod socket;

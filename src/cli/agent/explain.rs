@@ -4,7 +4,7 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{DIM, Table, cell, duration, one_line, state_and_reason, state_style},
+    format::{DIM, Table, cell, duration, short_line, state_and_reason, state_style},
 };
 use crate::model::Source;
 use anstyle::Style;
@@ -41,7 +41,7 @@ impl Explain {
                 (source(signal.source).to_owned(), style),
                 (state_and_reason(signal.state, &signal.reason), state_style(signal.state)),
                 cell(duration(seen.age_ms)),
-                (one_line(&signal.detail), style),
+                (short_line(&signal.detail), style),
             ]);
         }
         let text = table.render(context.term.color, context.term.width);

@@ -4,7 +4,9 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{self, Table, cell, count, name_beside, one_line, state_and_reason, state_style},
+    format::{
+        self, Table, cell, count, name_beside, one_line, short_line, state_and_reason, state_style,
+    },
 };
 use crate::model::AgentInfo;
 use clap::Args;
@@ -52,14 +54,14 @@ pub fn agent_table(agents: &[AgentInfo]) -> Table {
         table.row([
             cell(&agent.id),
             name_beside(agent.id.as_str(), &agent.name),
-            (state_and_reason(agent.state, &one_line(&agent.reason)), state_style(agent.state)),
+            (state_and_reason(agent.state, &short_line(&agent.reason)), state_style(agent.state)),
             cell(&agent.adapter),
-            cell(one_line(&agent.model)),
+            cell(short_line(&agent.model)),
             cell(format::fit(&one_line(agent.item.as_deref().unwrap_or("")), 28)),
             cell(count(agent.tokens.total())),
             cell(agent.cost_micros),
             cell(&agent.scope),
-            cell(one_line(&agent.last_line)),
+            cell(short_line(&agent.last_line)),
         ]);
     }
     table

@@ -69,7 +69,9 @@ impl Log {
     ) -> Result<Option<ClientError>, Failure> {
         let mut body = match self.open(client).await {
             Ok(body) => body,
-            Err(error) if *written > 0 && error.is_gone() => return Ok(Some(error)),
+            Err(error) if (*written > 0 || self.follow) && error.is_gone() => {
+                return Ok(Some(error));
+            }
             Err(error) => return Err(error.into()),
         };
         let mut at: u64 = 0;

@@ -1,11 +1,13 @@
 //! `dash agent send`
 
 use super::super::{
+    args::Json,
     context::Context,
     failure::{Code, Done, Failure},
 };
 use crate::protocol::rest::InputBody;
 use clap::Args;
+use serde::Serialize;
 
 #[derive(Debug, Args)]
 pub struct Send {
@@ -22,12 +24,25 @@ pub struct Send {
     /// Keys to press after the text: C-c, Up, F5, Escape …
     #[arg(long, value_name = "KEY", num_args = 1..)]
     keys: Vec<String>,
+    #[command(flatten)]
+    json: Json,
+}
+
+/// What was typed, for programs.
+#[derive(Serialize)]
+struct Sent<'a> {
+    agent: &'a str,
+    #[serde(flatten)]
+    input: &'a InputBody,
 }
 
 impl Send {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
         let body = self.body()?;
         context.client().await?.send_input(&self.agent, &body).await?;
+        if self.json.json {
+            context.json(&Sent { agent: &self.agent, input: &body })?;
+        }
         Ok(Code::Ok)
     }
 

@@ -114,7 +114,7 @@ impl Create {
         let swarm = client.create_swarm(&spec).await?;
         if self.wait {
             if !self.json.json {
-                context.note(format!("{} created: {} agents", swarm.id, swarm.agents.total));
+                context.note(format!("{} created: {}", swarm.id, agents(swarm.agents.total)));
             }
             return wait_for(context, &client, swarm.id.as_str(), None, Report::of(self.json))
                 .await;
@@ -124,10 +124,9 @@ impl Create {
         } else {
             let id = swarm.id.clone();
             context.line(&id)?;
-            let agents = if swarm.agents.total == 1 { "agent" } else { "agents" };
             context.note(format!(
-                "{} {agents} at work; `dash` shows them, `dash swarm wait {id}` waits",
-                swarm.agents.total
+                "{} at work; `dash` shows them, `dash swarm wait {id}` waits",
+                agents(swarm.agents.total)
             ));
         }
         Ok(Code::Ok)
@@ -171,6 +170,10 @@ impl Create {
         }
         Ok(Code::Ok)
     }
+}
+
+fn agents(n: u32) -> String {
+    format!("{n} {}", if n == 1 { "agent" } else { "agents" })
 }
 
 impl Unenforced {

@@ -4,7 +4,7 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{Table, cell, name_beside, one_line, swarm_style, tokens},
+    format::{Table, cell, name_beside, short_line, swarm_style, tokens},
 };
 use crate::model::SwarmInfo;
 use anstyle::Style;
@@ -49,6 +49,6 @@ fn row(swarm: &SwarmInfo) -> [(String, Style); 9] {
         cell(swarm.items.failed),
         cell(tokens(&swarm.tokens)),
         cell(swarm.cost_micros),
-        cell(one_line(&swarm.task)),
+        cell(short_line(&swarm.task)),
     ]
 }

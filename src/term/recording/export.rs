@@ -27,25 +27,48 @@ pub fn write_raw(recording: &Recording, offset: u64, out: &mut impl Write) -> io
 /// carriage returns (a line redrawn in place becomes several), a line break where the cursor
 /// jumped.
 pub fn write_text(recording: &Recording, offset: u64, out: &mut impl Write) -> io::Result<()> {
-    let mut tokens = Tokenizer::default();
-    let mut plain = Plain::default();
-    for chunk in recording.chunks(offset) {
-        match chunk? {
-            Chunk::Bytes { bytes, .. } => tokens.feed(&bytes, &mut plain),
-            Chunk::Cut(cut) => {
-                tokens = Tokenizer::default();
-                plain.settle();
-                plain.line_break();
-                plain.text(cut_text(cut).as_bytes());
-                plain.line_break();
+    let mut text = TextExport { offset, ..TextExport::default() };
+    text.advance(recording, out)?;
+    text.finish(out)
+}
+
+/// [`write_text`] piece by piece, for a recording that grows.
+#[derive(Default)]
+pub struct TextExport {
+    offset: u64,
+    tokens: Tokenizer,
+    plain: Plain,
+}
+
+impl TextExport {
+    /// Writes what was recorded since the last call.
+    pub fn advance(&mut self, recording: &Recording, out: &mut impl Write) -> io::Result<()> {
+        for chunk in recording.chunks(self.offset) {
+            match chunk? {
+                Chunk::Bytes { bytes, .. } => self.tokens.feed(&bytes, &mut self.plain),
+                Chunk::Cut(cut) => {
+                    self.tokens = Tokenizer::default();
+                    self.plain.settle();
+                    self.plain.line_break();
+                    self.plain.text(cut_text(cut).as_bytes());
+                    self.plain.line_break();
+                }
             }
+            out.write_all(&self.plain.out)?;
+            self.plain.out.clear();
         }
-        out.write_all(&plain.out)?;
-        plain.out.clear();
+        self.offset = self.offset.max(recording.len());
+        Ok(())
     }
-    plain.settle();
-    plain.line_break();
-    out.write_all(&plain.out)
+
+    /// Nothing more will be recorded.
+    pub fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.plain.settle();
+        self.plain.line_break();
+        out.write_all(&self.plain.out)?;
+        self.plain.out.clear();
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -163,60 +186,100 @@ impl Sink for Plain {
 /// Asciicast version 3: a header, then one event a line. What is not UTF-8 is replaced;
 /// the raw export has it.
 pub fn write_cast(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
-    let (cols, rows) = recording.first_size().unwrap_or((80, 24));
-    let mut header = json!({
-        "version": 3,
-        "term": {"cols": cols, "rows": rows, "type": "xterm-256color"},
-    });
-    if let Some(started) = recording.started() {
-        header["timestamp"] = json!(started.0.div_euclid(1_000_000));
-    }
-    writeln!(out, "{header}")?;
-    let mut cast = Cast { out, last: recording.started().map_or(0, |s| s.0), carry: Vec::new() };
-    let mut first = true;
-    let mut offset = 0;
-    let mut at = cast.last;
-    for entry in recording.entries() {
-        match entry.kind {
-            EntryKind::CutFrom | EntryKind::CutTo => continue,
-            EntryKind::Output | EntryKind::Resize { .. } | EntryKind::Mark { .. } => {}
-        }
-        cast.output(recording, offset, entry.offset, at)?;
-        (offset, at) = (entry.offset.max(offset), entry.at.0);
-        match entry.kind {
-            EntryKind::Resize { cols, rows } => {
-                // The first size stands in the header.
-                if !std::mem::take(&mut first) {
-                    cast.event(at, "r", &format!("{cols}x{rows}"))?;
-                }
-            }
-            EntryKind::Mark { number } => cast.event(at, "m", &number.to_string())?,
-            EntryKind::Output | EntryKind::CutFrom | EntryKind::CutTo => {}
-        }
-    }
-    cast.output(recording, offset, recording.len(), at)?;
-    cast.finish(at)
+    let mut cast = CastExport::default();
+    cast.advance(recording, true, out)?;
+    cast.finish(recording, out)
 }
 
-struct Cast<'a, W: Write> {
-    out: &'a mut W,
+/// [`write_cast`] piece by piece, for a recording that grows.
+#[derive(Default)]
+pub struct CastExport {
+    begun: bool,
+    /// Entries of the index that are written, and the first size among them.
+    entries: usize,
+    sized: bool,
+    /// Bytes that are written, and the time of those that follow.
+    offset: u64,
+    at: i64,
     /// Time of the event before, in microseconds.
     last: i64,
     /// The beginning of a character whose end is not there yet; at most 3 bytes.
     carry: Vec<u8>,
 }
 
-impl<W: Write> Cast<'_, W> {
-    fn event(&mut self, at: i64, code: &str, data: &str) -> io::Result<()> {
-        let interval = (at - self.last).max(0);
-        self.last = self.last.max(at);
-        let data = serde_json::to_string(data)?;
-        let (seconds, micros) = (interval / 1_000_000, interval % 1_000_000);
-        writeln!(self.out, "[{seconds}.{micros:06}, \"{code}\", {data}]")
+impl CastExport {
+    /// Writes what was recorded since the last call. Bytes that the index has no later entry
+    /// for belong to its last one, and are written where that is `settled`: no more will
+    /// join them. So what is written does not depend on when it was asked for.
+    pub fn advance(
+        &mut self,
+        recording: &Recording,
+        settled: bool,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        if recording.entries().is_empty() {
+            return Ok(());
+        }
+        self.begin(recording, out)?;
+        for entry in recording.entries().iter().skip(self.entries) {
+            self.entries += 1;
+            match entry.kind {
+                EntryKind::CutFrom | EntryKind::CutTo => continue,
+                EntryKind::Output | EntryKind::Resize { .. } | EntryKind::Mark { .. } => {}
+            }
+            self.output(recording, entry.offset, out)?;
+            self.at = entry.at.0;
+            match entry.kind {
+                EntryKind::Resize { cols, rows } => {
+                    // The first size stands in the header.
+                    if std::mem::replace(&mut self.sized, true) {
+                        self.event("r", &format!("{cols}x{rows}"), out)?;
+                    }
+                }
+                EntryKind::Mark { number } => self.event("m", &number.to_string(), out)?,
+                EntryKind::Output | EntryKind::CutFrom | EntryKind::CutTo => {}
+            }
+        }
+        if settled { self.output(recording, recording.len(), out) } else { Ok(()) }
     }
 
-    fn output(&mut self, recording: &Recording, from: u64, to: u64, at: i64) -> io::Result<()> {
-        for chunk in recording.chunks_between(from, to) {
+    /// Nothing more will be recorded.
+    pub fn finish(&mut self, recording: &Recording, out: &mut impl Write) -> io::Result<()> {
+        self.begin(recording, out)?;
+        self.output(recording, recording.len(), out)?;
+        if !self.carry.is_empty() {
+            let rest = std::mem::take(&mut self.carry);
+            self.event("o", &String::from_utf8_lossy(&rest), out)?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, recording: &Recording, out: &mut impl Write) -> io::Result<()> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
+        let (cols, rows) = recording.first_size().unwrap_or((80, 24));
+        let mut header = json!({
+            "version": 3,
+            "term": {"cols": cols, "rows": rows, "type": "xterm-256color"},
+        });
+        if let Some(started) = recording.started() {
+            header["timestamp"] = json!(started.0.div_euclid(1_000_000));
+            (self.at, self.last) = (started.0, started.0);
+        }
+        writeln!(out, "{header}")
+    }
+
+    fn event(&mut self, code: &str, data: &str, out: &mut impl Write) -> io::Result<()> {
+        let interval = (self.at - self.last).max(0);
+        self.last = self.last.max(self.at);
+        let data = serde_json::to_string(data)?;
+        let (seconds, micros) = (interval / 1_000_000, interval % 1_000_000);
+        writeln!(out, "[{seconds}.{micros:06}, \"{code}\", {data}]")
+    }
+
+    fn output(&mut self, recording: &Recording, to: u64, out: &mut impl Write) -> io::Result<()> {
+        for chunk in recording.chunks_between(self.offset, to) {
             match chunk? {
                 Chunk::Bytes { bytes, .. } => {
                     let mut all = std::mem::take(&mut self.carry);
@@ -224,23 +287,16 @@ impl<W: Write> Cast<'_, W> {
                     let keep = open_char(&all);
                     self.carry = all.split_off(all.len() - keep);
                     if !all.is_empty() {
-                        self.event(at, "o", &String::from_utf8_lossy(&all))?;
+                        self.event("o", &String::from_utf8_lossy(&all), out)?;
                     }
                 }
                 Chunk::Cut(cut) => {
                     self.carry.clear();
-                    self.event(at, "o", &format!("\r\n{}\r\n", cut_text(cut)))?;
+                    self.event("o", &format!("\r\n{}\r\n", cut_text(cut)), out)?;
                 }
             }
         }
-        Ok(())
-    }
-
-    fn finish(&mut self, at: i64) -> io::Result<()> {
-        if !self.carry.is_empty() {
-            let rest = std::mem::take(&mut self.carry);
-            self.event(at, "o", &String::from_utf8_lossy(&rest))?;
-        }
+        self.offset = self.offset.max(to);
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ mod reader;
 mod tail;
 mod writer;
 
-pub use export::{write_cast, write_raw, write_text};
+pub use export::{CastExport, TextExport, write_cast, write_raw, write_text};
 pub use reader::{Chunk, Chunks, Recording};
 pub use tail::last_lines;
 pub use writer::{Recorder, WriteError};
