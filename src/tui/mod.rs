@@ -138,6 +138,7 @@ fn signals() -> anyhow::Result<impl Stream<Item = Signal> + Unpin> {
         (SignalKind::terminate(), Signal::Quit),
         (SignalKind::hangup(), Signal::Quit),
         (SignalKind::interrupt(), Signal::Quit),
+        (SignalKind::quit(), Signal::Quit),
         (SignalKind::from_raw(libc::SIGTSTP), Signal::Suspend),
         (SignalKind::from_raw(libc::SIGCONT), Signal::Continue),
     ];

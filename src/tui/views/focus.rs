@@ -1,7 +1,7 @@
 //! One agent's terminal, cell by cell, and beside it why the agent is as it is.
 
 use super::{
-    pen::{Pen, fill},
+    pen::{Pen, disputes_width, fill},
     words,
 };
 use crate::model::AgentInfo;
@@ -26,6 +26,11 @@ pub struct Parts {
     pub header: Rect,
     pub terminal: Rect,
     pub side: Rect,
+}
+
+/// Whether the side panel has room on such a screen.
+pub fn shows_side(zoom: bool, screen: Rect) -> bool {
+    parts(zoom, screen).side.width > 0
 }
 
 /// Lays out the area above the footer.
@@ -101,14 +106,15 @@ fn header(
         Stage::Ended(None) => "ended".to_owned(),
         Stage::Failed(why) => why.clone(),
     };
-    let width = (right.chars().count() as u16 + 1).min(area.width);
+    // Two blanks part it from what is cut before it.
+    let width = (right.chars().count() as u16 + 3).min(area.width);
     let place = Rect { x: area.right() - width, width, ..area };
     let style = match &focus.stage {
         Stage::Failed(_) => theme.warn,
         Stage::Attaching | Stage::Live | Stage::Ended(_) => theme.muted,
     };
     fill(buffer, place, theme.surface.patch(theme.bar));
-    Pen::new(buffer, place, 0).put(&right, style);
+    Pen::new(buffer, place, 0).skip(2).put(&right, style);
 }
 
 fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -217,8 +223,14 @@ fn first_row(screen: &Screen, height: u16) -> u16 {
 
 fn put(cell: &Cell, cut: bool, theme: &Theme, target: &mut ratatui::buffer::Cell) {
     let blank = cell.text.is_empty() || cut || cell.text.chars().any(char::is_control);
-    target.set_symbol(if blank { " " } else { cell.text });
+    target.set_symbol(if blank { " " } else { undisputed(cell.text) });
     target.set_style(style(cell, theme));
+}
+
+/// Joiners and variation selectors change the width of a character in some terminals and
+/// not in others, which would move all that follows: only what stands before them is drawn.
+fn undisputed(text: &str) -> &str {
+    text.split(disputes_width).next().unwrap_or("")
 }
 
 fn style(cell: &Cell, theme: &Theme) -> Style {
