@@ -38,8 +38,7 @@ impl App {
             }
             Action::Clear => self.clear(),
             Action::Sort => {
-                self.ui.grid.sort = self.ui.grid.sort.next();
-                self.release();
+                self.sort_next();
             }
             Action::Reverse => {
                 self.ui.grid.reverse = !self.ui.grid.reverse;
@@ -52,6 +51,16 @@ impl App {
             Action::OnlySwarm => self.toggle_swarm(),
             _ => {}
         }
+    }
+
+    /// By the next column that is shown.
+    fn sort_next(&mut self) {
+        let columns = views::columns::sortable(&self.store, self.area.width);
+        let at = columns.iter().position(|column| *column == self.ui.grid.sort);
+        let next = at.map_or(0, |at| at + 1) % columns.len().max(1);
+        self.ui.grid.sort = columns.get(next).copied().unwrap_or_default();
+        self.release();
+        self.say(Level::Info, format!("sorted by {}", self.ui.grid.sort.word()));
     }
 
     /// Rows of the grid that fit on the screen.

@@ -23,7 +23,7 @@ use ratatui::{buffer::Buffer, layout::Position, layout::Rect};
 use std::{path::PathBuf, time::Duration};
 
 /// Beat of the slow clock that spinners share.
-const BEAT: Duration = Duration::from_millis(330);
+pub const BEAT: Duration = Duration::from_millis(330);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What the loop is to do beside drawing.
@@ -233,7 +233,7 @@ impl App {
         match action {
             Action::Palette => self.open_palette(""),
             Action::Help => self.open_help(),
-            Action::Quit => self.want = Some(Want::Quit),
+            Action::Quit => self.leave(),
             Action::Suspend => self.want = Some(Want::Suspend),
             Action::NextTheme => self.next_theme(),
             Action::Stop => self.ask_stop(),
@@ -280,7 +280,10 @@ impl App {
     fn paste(&mut self, text: &str) {
         match &self.ui.mode {
             Mode::Normal => self.paste_into_focus(text),
-            Mode::Palette => self.ui.palette.type_text(text.lines().next().unwrap_or("")),
+            Mode::Palette => {
+                self.ui.palette.type_text(text.lines().next().unwrap_or(""));
+                self.read_palette();
+            }
             Mode::Filter { .. } => {
                 let typed = format!("{}{}", self.ui.grid.filter.text(), text.trim());
                 self.set_filter(&typed);
@@ -321,17 +324,28 @@ impl App {
     }
 
     fn hints(&self) -> Vec<Hint> {
+        let own: &[(&str, &str)] = match &self.ui.mode {
+            Mode::Normal | Mode::Filter { .. } => &[],
+            Mode::Confirm(_) => &[("y", "yes"), ("n", "no")],
+            Mode::Help => &[("j k", "move"), ("g G", "ends"), ("Esc", "close")],
+            Mode::Palette => {
+                &[("Enter", "run"), ("Tab", "complete"), ("Up", "history"), ("Esc", "close")]
+            }
+        };
+        if !own.is_empty() {
+            let hint = |(key, label): &(&str, &str)| Hint {
+                key: (*key).to_owned(),
+                label: (*label).to_owned(),
+            };
+            return own.iter().map(hint).collect();
+        }
         if let Some(focus) = &self.ui.focus {
             return self.focus_hints(focus);
         }
         let chosen = self.ui.cursor.as_ref().and_then(|id| self.store.agent(id));
         let over = chosen.is_some_and(|agent| agent.state.is_final());
-        let mut wanted = vec![
-            (Action::Down, "down"),
-            (Action::Up, "up"),
-            (Action::Focus, ""),
-            if over { (Action::Retry, "") } else { (Action::Stop, "") },
-        ];
+        let mut wanted =
+            vec![(Action::Focus, ""), if over { (Action::Retry, "") } else { (Action::Stop, "") }];
         if self.ui.moved > 0 {
             wanted.push((Action::OrderNow, ""));
         }
@@ -351,6 +365,11 @@ impl App {
         if chosen.is_none() {
             wanted = vec![(Action::Palette, ""), (Action::Help, ""), (Action::Quit, "")];
         }
-        wanted.into_iter().filter_map(|(a, label)| self.hint(Place::Grid, a, label)).collect()
+        let find = |(a, label)| self.hint(Place::Grid, a, label);
+        let (down, up) = (find((Action::Down, "move")), find((Action::Up, "")));
+        // Both ways are one hint.
+        let both = down.zip(up).filter(|_| chosen.is_some());
+        let both = both.map(|(down, up)| Hint { key: format!("{}/{}", down.key, up.key), ..down });
+        both.into_iter().chain(wanted.into_iter().filter_map(find)).collect()
     }
 }

@@ -64,12 +64,30 @@ impl Field {
             Self::Item => by == Column::Item,
             Self::Progress => by == Column::Progress,
             Self::Tokens => by == Column::Tokens,
-            Self::Burn => false,
+            Self::Burn => by == Column::Burn,
             Self::Cost => by == Column::Cost,
             Self::Age => by == Column::Age,
             Self::Last => by == Column::Last,
         }
     }
+}
+
+/// What rows can be sorted by so that it shows, in the order of the columns.
+pub fn sortable(store: &Store, width: u16) -> Vec<Column> {
+    let of = |field: Field| match field {
+        Field::State => Column::Need,
+        Field::Agent => Column::Agent,
+        Field::Kind => Column::Kind,
+        Field::Model => Column::Model,
+        Field::Item => Column::Item,
+        Field::Progress => Column::Progress,
+        Field::Tokens => Column::Tokens,
+        Field::Burn => Column::Burn,
+        Field::Cost => Column::Cost,
+        Field::Age => Column::Age,
+        Field::Last => Column::Last,
+    };
+    layout(store, width).into_iter().map(|(field, _)| of(field)).collect()
 }
 
 /// Fields with their widths, from left to right.

@@ -84,7 +84,7 @@ fn header(
     pen.put(&agent.name, theme.strong).skip(1);
     pen.put(words::glyph(agent.state, ui.unicode), style).skip(1).put(agent.state.word(), style);
     if !agent.reason.is_empty() {
-        pen.put(": ", style).put(&agent.reason, style);
+        pen.put(": ", style).put(&words::why(agent), style);
     }
     let dot = if ui.unicode { " · " } else { " - " };
     pen.skip(2).put(&agent.adapter, theme.muted);
@@ -138,7 +138,7 @@ fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, bu
         if agent.state.is_final() { agent.state.word() } else { &state },
         theme.state(agent.state),
     );
-    line("WHY", &agent.reason, theme.text);
+    line("WHY", &words::why(agent), theme.text);
     if let Some(exit) = agent.exit {
         line("EXIT", &exit.to_string(), theme.text);
     }
@@ -222,8 +222,9 @@ fn first_row(screen: &Screen, height: u16) -> u16 {
 }
 
 fn put(cell: &Cell, cut: bool, theme: &Theme, target: &mut ratatui::buffer::Cell) {
-    let blank = cell.text.is_empty() || cut || cell.text.chars().any(char::is_control);
-    target.set_symbol(if blank { " " } else { undisputed(cell.text) });
+    let text = undisputed(cell.text);
+    let blank = text.is_empty() || cut || text.chars().any(char::is_control);
+    target.set_symbol(if blank { " " } else { text });
     target.set_style(style(cell, theme));
 }
 

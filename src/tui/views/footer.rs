@@ -2,6 +2,7 @@
 
 use super::pen::{Pen, fill};
 use crate::model::Level;
+use crate::store::Column;
 use crate::tui::{
     theme::Theme,
     ui::{Mode, Notice, Ui},
@@ -68,9 +69,18 @@ fn state(shown: usize, all: usize, typing: bool, ui: &Ui) -> String {
     } else if !filter.is_empty() {
         parts.push(format!("/{}  {shown} of {all}", filter.text()));
     }
-    if ui.moved > 0 {
-        let rows = if ui.moved == 1 { "row has" } else { "rows have" };
-        parts.push(format!("{} {rows} changed place", ui.moved));
+    if typing && let Some(problem) = filter.problem() {
+        parts.push(problem.to_owned());
+    }
+    if ui.focus.is_none() {
+        if ui.grid.sort != Column::default() || ui.grid.reverse {
+            let way = if ui.grid.reverse { ", reversed" } else { "" };
+            parts.push(format!("by {}{way}", ui.grid.sort.word()));
+        }
+        if ui.moved > 0 {
+            let rows = if ui.moved == 1 { "row" } else { "rows" };
+            parts.push(format!("{} {rows} moved", ui.moved));
+        }
     }
     parts.join("  ")
 }

@@ -3,7 +3,7 @@
 //! [`draw`] lays out the whole screen; one file a part. Nothing in here reads a clock, waits
 //! or remembers anything. A buffer of any size, even none, is taken.
 
-mod columns;
+pub mod columns;
 mod confirm;
 mod events;
 pub mod focus;
