@@ -151,9 +151,11 @@ impl Keymap {
                 let (long, short) = (show(keys), show(&keys[..n]));
                 let slots = [(*place, keys[..n].to_vec()), (*place, keys.clone())];
                 let span = slots.iter().find_map(|slot| spans.get(slot)).cloned();
+                let spaced: Vec<String> = keys.iter().map(Key::to_string).collect();
                 let message = format!(
-                    "{long} in [{}] is never reached: {short} is bound; unbind one: {long:?} = \"noop\"",
-                    place.word()
+                    "{long} in [{}] is never reached: {short} is bound; unbind it: \"{}\" = \"noop\"",
+                    place.word(),
+                    spaced.join(" ")
                 );
                 complain(span.unwrap_or(0..0), message);
             }

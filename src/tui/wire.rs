@@ -168,11 +168,19 @@ async fn attach(
         Err(error) => {
             // It may be over: then its last screen is kept.
             let event = match client.screen(agent.as_str(), None).await {
-                Ok(dump) => TerminalEvent::Last {
-                    columns: dump.cols,
-                    rows: dump.rows,
-                    bytes: Bytes::from(dump.ansi.join("\r\n")),
-                },
+                Ok(dump) => {
+                    // Blank rows at the end would leave the cursor below all that was written,
+                    // and a lower window with nothing but them.
+                    let mut lines = dump.ansi;
+                    while lines.last().is_some_and(String::is_empty) {
+                        lines.pop();
+                    }
+                    TerminalEvent::Last {
+                        columns: dump.cols,
+                        rows: dump.rows,
+                        bytes: Bytes::from(lines.join("\r\n")),
+                    }
+                }
                 Err(_) => TerminalEvent::Failed(error.to_string()),
             };
             teller.tell(event).await;

@@ -61,7 +61,7 @@ fn is_part_of(record: &EventRecord, ends: &[&EventRecord]) -> bool {
     let near = |end: &&EventRecord| {
         end.time.ms_since(record.time) < TOGETHER_MS && record.time.ms_since(end.time) < TOGETHER_MS
     };
-    repeats && ends.iter().filter(|end| end.agent == record.agent).any(|end| near(end))
+    repeats && ends.iter().filter(|end| end.agent == record.agent).any(near)
 }
 
 /// In little room, what comes by the thousand (calls that went well, keys typed) would push
