@@ -291,10 +291,12 @@ async fn carry_out(client: Client, request: Request, messages: Sender<Message>) 
                 n => format!("{swarm} is forgotten; {n} worktrees with work in them were kept"),
             })
         }
-        Request::CreateSwarm(spec) => client
-            .create_swarm(&spec)
-            .await
-            .map(|swarm| format!("{} created, {} agents", swarm.name, swarm.agents.total)),
+        Request::CreateSwarm(spec) => {
+            client.create_swarm(&spec).await.map(|swarm| match swarm.agents.total {
+                1 => format!("{} created, 1 agent", swarm.name),
+                n => format!("{} created, {n} agents", swarm.name),
+            })
+        }
         Request::Attach { .. }
         | Request::Detach { .. }
         | Request::Input { .. }

@@ -212,7 +212,10 @@ impl App {
                 let tried = show(&self.chord);
                 let alone = self.chord.len() == 1;
                 self.end_chord();
-                if !alone {
+                if place == Place::Focus {
+                    let prefix = self.keymap.prefix;
+                    self.say(Level::Info, format!("{prefix} {tried} is not bound"));
+                } else if !alone {
                     self.say(Level::Info, format!("{tried} is not bound"));
                 }
             }

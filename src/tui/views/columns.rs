@@ -1,11 +1,15 @@
 //! Which columns the grid has room for, and how wide each is.
 
+use super::words;
 use crate::store::{Column, Store};
+use unicode_width::UnicodeWidthStr;
 
 /// Blank columns between two columns.
 pub const GAP: usize = 2;
 /// Columns of the cursor and mark at the very left.
 pub const MARGIN: usize = 2;
+
+const LEAST_ITEM: usize = 14;
 
 /// What a column of the grid shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,12 +98,14 @@ pub fn sortable(store: &Store, width: u16) -> Vec<Column> {
 pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
     let width = usize::from(width).saturating_sub(MARGIN);
     let mut name = 8;
-    let (mut items, mut models, mut kind) = (false, false, 4);
+    let (mut item, mut model, mut kind) = (0, 0, 4);
     for agent in store.agents() {
         name = name.max(agent.name.len());
         kind = kind.max(agent.adapter.len());
-        items |= agent.item.as_ref().is_some_and(|item| !item.is_empty());
-        models |= !agent.model.is_empty();
+        let text = agent.item.as_deref().and_then(|item| item.lines().next()).unwrap_or("");
+        item = item.max(text.width());
+        // Where some are simulated, four columns say which.
+        model = model.max(words::model(&agent.model).width() + 4);
     }
     let narrow = width < 58;
     let mut fields = vec![
@@ -107,11 +113,11 @@ pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
         (Field::Agent, name.min(if width < 110 { 12 } else { 18 })),
         (Field::Kind, kind.min(8)),
     ];
-    if models {
-        fields.push((Field::Model, 16));
+    if model > 4 {
+        fields.push((Field::Model, model.clamp(8, 18)));
     }
-    if items {
-        fields.push((Field::Item, 14));
+    if item > 0 {
+        fields.push((Field::Item, LEAST_ITEM));
     }
     if store.progress_seen() {
         fields.push((Field::Progress, 15));
@@ -136,7 +142,9 @@ pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
     }
     let spare = width.saturating_sub(taken(&fields));
     let has_last = fields.iter().any(|(field, _)| *field == Field::Last);
-    let to_item = if has_last { (spare * 2 / 5).min(26) } else { spare };
+    // An item gets what it needs, but no more than leaves the last line as much again.
+    let wants = item.saturating_sub(LEAST_ITEM);
+    let to_item = if has_last { wants.min(spare * 3 / 5) } else { spare };
     let mut given = 0;
     for (field, wide) in &mut fields {
         if *field == Field::Item {

@@ -4,7 +4,7 @@ use super::{
     pen::{Pen, disputes_width, fill},
     words,
 };
-use crate::model::AgentInfo;
+use crate::model::{AgentInfo, AgentState};
 use crate::store::Store;
 use crate::term::{Cell, Color as TermColor, Screen};
 use crate::tui::{
@@ -17,6 +17,7 @@ use ratatui::{
     layout::{Position, Rect},
     style::{Color, Modifier, Style},
 };
+use unicode_width::UnicodeWidthChar;
 
 /// Columns of the side panel, with the blank one before it.
 const SIDE: u16 = 36;
@@ -117,6 +118,36 @@ fn header(
     Pen::new(buffer, place, 0).skip(2).put(&right, style);
 }
 
+/// Labels whose text may take more than a line.
+const LONG: [&str; 6] = ["WHY", "TASK", "ITEM", "RESULT", "ERROR", "CWD"];
+
+/// The text in lines of so many columns; what is left over stands in the last one, to be cut.
+fn wrap(text: &str, width: usize, most: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    let mut lines = 0;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        lines += 1;
+        let mut used = 0;
+        let fits = |(_, c): &(usize, char)| {
+            used += c.width().unwrap_or(0);
+            used <= width
+        };
+        let end =
+            rest.char_indices().take_while(fits).last().map_or(0, |(at, c)| at + c.len_utf8());
+        if lines == most || end == 0 || end == rest.len() {
+            return Some(std::mem::take(&mut rest));
+        }
+        // A word is not parted, but one that fills most of a line.
+        let end = rest[..end].rfind(' ').filter(|at| at * 2 > end).map_or(end, |at| at + 1);
+        let (line, after) = rest.split_at(end);
+        rest = after;
+        Some(line)
+    })
+}
+
 fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let rule = if ui.unicode { "│" } else { "|" };
     for row in 0..area.height {
@@ -125,9 +156,11 @@ fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, bu
     let inside = Rect { x: area.x + 2, width: area.width - 3, ..area };
     let mut row = 0;
     let mut line = |label: &str, text: &str, style: Style| {
-        if !text.is_empty() {
+        let most = if LONG.contains(&label) { 4 } else { 1 };
+        for (at, part) in wrap(text, usize::from(inside.width).saturating_sub(9), most).enumerate()
+        {
             let mut pen = Pen::new(buffer, inside, row);
-            pen.column(label, 9, theme.heading).put(text, style);
+            pen.column(if at == 0 { label } else { "" }, 9, theme.heading).put(part, style);
             row += 1;
         }
     };
@@ -138,9 +171,17 @@ fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, bu
         if agent.state.is_final() { agent.state.word() } else { &state },
         theme.state(agent.state),
     );
-    line("WHY", &words::why(agent), theme.text);
+    let why = words::why(agent);
+    line("WHY", &why, theme.text);
     if let Some(exit) = agent.exit {
         line("EXIT", &exit.to_string(), theme.text);
+    }
+    let (said, style) = match agent.state {
+        AgentState::Failed | AgentState::Lost => ("ERROR", theme.error),
+        _ => ("RESULT", theme.text),
+    };
+    if agent.state.is_final() && !agent.last_line.starts_with(&why) {
+        line(said, &agent.last_line, style);
     }
     line("", " ", theme.text);
     let tokens = &agent.tokens;
@@ -169,10 +210,14 @@ fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, bu
     if let Some(pid) = agent.pid {
         line("PID", &pid.to_string(), theme.muted);
     }
+    line("", " ", theme.text);
+    let item = agent.item.as_deref().unwrap_or("");
     if let Some(swarm) = store.swarm(&agent.swarm) {
         line("SWARM", &swarm.name, theme.text);
+        let task = swarm.task.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
+        line("TASK", &task.replace("{item}", item), theme.text);
     }
-    line("ITEM", agent.item.as_deref().unwrap_or(""), theme.text);
+    line("ITEM", item.lines().next().unwrap_or(""), theme.muted);
 }
 
 fn screen(focus: &Focus, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -266,6 +311,16 @@ fn color(color: TermColor, theme: &Theme) -> Option<Color> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_texts_are_wrapped_between_words() {
+        let lines = |text| wrap(text, 10, 3).collect::<Vec<_>>();
+        assert_eq!(lines("fix the parser now"), ["fix the ", "parser now"]);
+        assert_eq!(lines("漢字漢字漢字漢字"), ["漢字漢字漢", "字漢字"]);
+        assert_eq!(lines("a b c d e f g h i j k l m n o p").len(), 3);
+        assert!(lines("").is_empty());
+        assert_eq!(wrap("漢字", 1, 3).collect::<Vec<_>>(), ["漢字"]);
+    }
 
     #[test]
     fn the_end_of_a_screen_too_high_is_in_view() {

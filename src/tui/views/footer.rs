@@ -10,13 +10,24 @@ use crate::tui::{
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 
-/// `shown` of `all` rows pass the filter.
-pub fn draw(shown: usize, all: usize, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+/// `shown` of `all` rows pass the filter; `position` says where among them the cursor is.
+pub fn draw(
+    (shown, all): (usize, usize),
+    position: &str,
+    ui: &Ui,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     fill(buffer, area, theme.surface.patch(theme.bar));
     let width = usize::from(area.width);
     let typing = matches!(ui.mode, Mode::Filter { .. });
     let filter = ui.grid.filter.text();
-    let state = state(shown, all, typing, ui);
+    let mut state = state(shown, all, typing, ui);
+    if !position.is_empty() {
+        state.push_str(if state.is_empty() { "" } else { "  " });
+        state.push_str(position);
+    }
     let (right, style) = match &ui.notice {
         Some(Notice { level, text }) => {
             let style = match level {
