@@ -136,7 +136,8 @@ impl Demo {
         target: &Target,
         id: &str,
     ) -> Done {
-        let options = TuiOptions { title: "rehearsal".to_owned(), ..TuiOptions::default() };
+        let title = "rehearsal".to_owned();
+        let options = TuiOptions { title, rehearsal: true, ..TuiOptions::default() };
         open::open(context, target, options).await?;
         let swarm = client.swarm(id).await?;
         let items = &swarm.items;

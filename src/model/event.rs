@@ -206,9 +206,26 @@ impl Event {
             Self::FactTaken { n, offset } => format!("fact {n} taken at byte {offset}"),
             Self::InputSent { bytes } => format!("{bytes} bytes typed"),
             Self::StopAsked { why } => format!("asked to stop: {why}"),
-            Self::AttemptEnded { result, .. } => {
+            Self::AttemptEnded { result, exit } => {
                 let words = if result.error.is_empty() { &result.text } else { &result.error };
-                format!("{} ({}): {}", result.outcome.word(), result.stop_reason, first_line(words))
+                let (outcome, reason) = (result.outcome.word(), result.stop_reason.as_str());
+                let mut line = outcome.to_owned();
+                let code = exit.as_ref().and_then(|exit| exit.code).filter(|code| *code != 0);
+                match (reason, code) {
+                    ("exit", Some(code)) => line.push_str(&format!(" (exit {code})")),
+                    // Says nothing that the outcome does not say.
+                    ("" | "finished", _) => {}
+                    (same, _) if same == outcome => {}
+                    (reason, _) => line.push_str(&format!(" ({reason})")),
+                }
+                match first_line(words) {
+                    "" => line,
+                    // Many begin their report so.
+                    words if words.to_lowercase().starts_with(&format!("{outcome}:")) => {
+                        words.to_owned()
+                    }
+                    words => format!("{line}: {words}"),
+                }
             }
             Self::RetryPlanned { number, .. } => format!("attempt {number} follows"),
             Self::ItemEnded { index, done: true } => format!("item {index} done"),

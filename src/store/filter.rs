@@ -30,17 +30,24 @@ struct Term {
 pub struct Filter {
     text: String,
     terms: Vec<Term>,
+    problem: Option<String>,
 }
 
 impl Filter {
     pub fn parse(text: &str) -> Self {
         let terms = text.split_whitespace().filter_map(term).collect();
-        Self { text: text.to_owned(), terms }
+        let problem = text.split_whitespace().find_map(problem);
+        Self { text: text.to_owned(), terms, problem }
     }
 
     /// As it was typed.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// A field that there is none of; such a term is taken as plain words.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -51,6 +58,13 @@ impl Filter {
     pub(super) fn runner(&self) -> Runner<'_> {
         Runner { filter: self, matcher: None, chars: Vec::new(), hay: String::new() }
     }
+}
+
+fn problem(word: &str) -> Option<String> {
+    let (field, _) = word.strip_prefix('!').unwrap_or(word).split_once(':')?;
+    let plain = !field.is_empty() && field.chars().all(char::is_alphabetic);
+    let known = ["state", "swarm", "model", "adapter", "kind"].contains(&field);
+    (plain && !known).then(|| format!("no field is called {field}: state swarm model adapter are"))
 }
 
 fn term(word: &str) -> Option<Term> {
@@ -95,17 +109,26 @@ impl Runner<'_> {
             }
             Test::Model(value) => has(&agent.model, value),
             Test::Adapter(value) => has(&agent.adapter, value),
-            Test::Words(pattern) => self.fuzzy(pattern, agent),
+            Test::Words(pattern) => {
+                let swarm = swarm.map_or("", |swarm| swarm.name.as_str());
+                self.fuzzy(pattern, agent, swarm)
+            }
         }
     }
 
-    fn fuzzy(&mut self, pattern: &Pattern, agent: &AgentInfo) -> bool {
+    fn fuzzy(&mut self, pattern: &Pattern, agent: &AgentInfo, swarm: &str) -> bool {
         let item = agent.item.as_deref().unwrap_or("");
         let matcher = self.matcher.get_or_insert_with(|| Matcher::new(Config::DEFAULT));
         // Field by field: a match never begins in one field and ends in another.
-        for field in
-            [agent.id.as_str(), &agent.name, item, &agent.adapter, &agent.model, &agent.last_line]
-        {
+        for field in [
+            agent.id.as_str(),
+            &agent.name,
+            swarm,
+            item,
+            &agent.adapter,
+            &agent.model,
+            &agent.last_line,
+        ] {
             self.hay.clear();
             self.hay.push_str(field);
             let hay = Utf32Str::new(&self.hay, &mut self.chars);

@@ -17,13 +17,14 @@ pub enum Column {
     Item,
     Progress,
     Tokens,
+    Burn,
     Cost,
     Age,
     Last,
 }
 
 impl Column {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Need,
         Self::State,
         Self::Agent,
@@ -32,6 +33,7 @@ impl Column {
         Self::Item,
         Self::Progress,
         Self::Tokens,
+        Self::Burn,
         Self::Cost,
         Self::Age,
         Self::Last,
@@ -47,15 +49,11 @@ impl Column {
             Self::Item => "item",
             Self::Progress => "progress",
             Self::Tokens => "tokens",
+            Self::Burn => "burn",
             Self::Cost => "cost",
             Self::Age => "age",
             Self::Last => "last",
         }
-    }
-
-    pub fn next(self) -> Self {
-        let at = Self::ALL.iter().position(|column| *column == self).unwrap_or(0);
-        Self::ALL[(at + 1) % Self::ALL.len()]
     }
 }
 
@@ -119,7 +117,7 @@ pub fn rows<'a>(store: &'a Store, options: &GridOptions) -> Vec<Row<'a>> {
         .filter(|agent| options.swarm.as_ref().is_none_or(|only| agent.swarm == *only))
         .filter(|agent| runner.passes(agent, store.swarm(&agent.swarm)))
         .collect();
-    sort(&mut shown, options);
+    sort(&mut shown, store, options);
     let ordered = families(shown);
     if !options.group {
         return ordered.into_iter().map(|(agent, depth)| Row::Agent { agent, depth }).collect();
@@ -127,9 +125,23 @@ pub fn rows<'a>(store: &'a Store, options: &GridOptions) -> Vec<Row<'a>> {
     group(store, ordered)
 }
 
-fn sort(shown: &mut [&AgentInfo], options: &GridOptions) {
+/// Points of a sparkline that count as what an agent burns.
+const BURNING: usize = 12;
+
+fn sort(shown: &mut [&AgentInfo], store: &Store, options: &GridOptions) {
+    let mut burnt: HashMap<&AgentId, u64> = HashMap::new();
+    if options.sort == Column::Burn {
+        let now = store.newest().unwrap_or_default();
+        for agent in shown.iter() {
+            let tokens = store.history(&agent.id).map(|history| history.tokens(now, BURNING));
+            burnt.insert(&agent.id, tokens.unwrap_or_default().iter().sum());
+        }
+    }
     let by = |a: &AgentInfo, b: &AgentInfo| {
-        let order = compare(options.sort, a, b);
+        let order = match options.sort {
+            Column::Burn => burnt.get(&b.id).cmp(&burnt.get(&a.id)),
+            column => compare(column, a, b),
+        };
         if options.reverse { order.reverse() } else { order }
     };
     if options.hold.is_empty() {
@@ -173,6 +185,8 @@ fn compare(column: Column, a: &AgentInfo, b: &AgentInfo) -> Ordering {
         Column::Item => natural(a.item.as_deref().unwrap_or(""), b.item.as_deref().unwrap_or("")),
         Column::Progress => b.progress.cmp(&a.progress),
         Column::Tokens => b.tokens.total().cmp(&a.tokens.total()),
+        // Not told by the agents alone: see `sort`.
+        Column::Burn => Ordering::Equal,
         Column::Cost => b.cost_micros.cmp(&a.cost_micros),
         Column::Age => a
             .started_at

@@ -42,6 +42,30 @@ pub const OPEN: [(&str, &str); 10] = [
     ("sort", "COLUMN: need, state, agent, tokens, cost, age …"),
 ];
 
+impl Command {
+    /// What it will do, for one who is about to press Enter.
+    pub fn meaning(&self) -> String {
+        match self {
+            Self::Action(action) => action.doc().to_owned(),
+            Self::Focus(name) => format!("open the terminal of {name}"),
+            Self::Stop(names) => format!("stop {}", names.join(" ")),
+            Self::Retry { agent, model: None } => format!("try the last item of {agent} again"),
+            Self::Retry { agent, model: Some(model) } => {
+                format!("try the last item of {agent} again, with {model}")
+            }
+            Self::StopSwarm(name) => format!("stop the swarm {name}"),
+            Self::RemoveSwarm(name) => format!("forget the swarm {name}"),
+            Self::CreateSwarm { agents: 1, task } => format!("a new swarm, 1 agent: {task}"),
+            Self::CreateSwarm { agents, task } => format!("a new swarm, {agents} agents: {task}"),
+            Self::OnlySwarm(Some(name)) => format!("show only the swarm {name}"),
+            Self::OnlySwarm(None) => "show all swarms".to_owned(),
+            Self::Theme(name) => format!("switch to the theme {name}"),
+            Self::Filter(text) => format!("show only what fits {text}"),
+            Self::Sort(column) => format!("sort by {}", column.word()),
+        }
+    }
+}
+
 /// Reads a command; an error says what would be right.
 pub fn parse(line: &str) -> Result<Command, String> {
     let line = line.trim().trim_start_matches(':').trim();
@@ -54,7 +78,9 @@ pub fn parse(line: &str) -> Result<Command, String> {
     };
     let bare = rest.is_empty();
     match first {
-        "q" | "q!" | "qa" | "exit" if bare => Ok(Command::Action(Action::Quit)),
+        "q" | "q!" | "qa" | "qa!" | "quit!" | "wq" | "wqa" | "exit" if bare => {
+            Ok(Command::Action(Action::Quit))
+        }
         "focus" | "attach" if !bare => Ok(Command::Focus(one("one agent")?)),
         "stop" if !bare => Ok(Command::Stop(rest.split_whitespace().map(str::to_owned).collect())),
         "retry" if !bare => match rest.split_whitespace().collect::<Vec<_>>()[..] {
@@ -129,7 +155,9 @@ mod tests {
         let stop = Command::Stop(vec!["ag-03".into(), "ag-04".into()]);
         assert_eq!(parse(":stop ag-03 ag-04"), Ok(stop));
         assert_eq!(parse("stop"), Ok(Command::Action(Action::Stop)));
-        assert_eq!(parse("q"), Ok(Command::Action(Action::Quit)));
+        for leave in [":q", ":wq", ":q!", ":qa", ":quit"] {
+            assert_eq!(parse(leave), Ok(Command::Action(Action::Quit)), "{leave}");
+        }
         assert_eq!(parse("sort cost"), Ok(Command::Sort(Column::Cost)));
         assert_eq!(parse("swarm stop auth"), Ok(Command::StopSwarm("auth".into())));
         let create = Command::CreateSwarm { agents: 5, task: "fix it".into() };

@@ -40,6 +40,8 @@ pub struct Focus {
     pub screen: Option<Screen>,
     pub stage: Stage,
     pub mode: FocusMode,
+    /// Keys that came after the end stand in a line begun before it: Enter only ends that.
+    pub midline: bool,
     /// Hides the side panel.
     pub zoom: bool,
     /// Columns and rows that the keeper was asked for.
@@ -60,6 +62,7 @@ impl Focus {
             screen: None,
             stage: Stage::Attaching,
             mode: FocusMode::Typing,
+            midline: false,
             zoom: false,
             size,
         }

@@ -128,12 +128,17 @@ impl Keymap {
                 Err(message) => complain(prefix.span(), message),
             }
         }
+        // Where this file binds what.
+        let mut spans: HashMap<(Place, Vec<Key>), Range<usize>> = HashMap::new();
         for (place, table) in
             [(Place::Grid, file.grid), (Place::Focus, file.focus), (Place::Scroll, file.scroll)]
         {
             let mut table: Vec<_> = table.into_iter().collect();
             table.sort_by_key(|(keys, _)| keys.span().start);
             for (keys, action) in table {
+                if let Ok(chord) = chord(keys.get_ref()) {
+                    spans.insert((place, chord), keys.span());
+                }
                 if let Err((span, message)) = self.bind(place, &keys, &action) {
                     complain(span, message);
                 }
@@ -144,9 +149,15 @@ impl Keymap {
                 .find(|n| self.bindings.contains_key(&(*place, keys[..*n].to_vec())));
             if let Some(n) = shorter {
                 let (long, short) = (show(keys), show(&keys[..n]));
-                let message =
-                    format!("{long} in [{}] is never reached: {short} is bound", place.word());
-                complain(0..0, message);
+                let slots = [(*place, keys[..n].to_vec()), (*place, keys.clone())];
+                let span = slots.iter().find_map(|slot| spans.get(slot)).cloned();
+                let spaced: Vec<String> = keys.iter().map(Key::to_string).collect();
+                let message = format!(
+                    "{long} in [{}] is never reached: {short} is bound; unbind it: \"{}\" = \"noop\"",
+                    place.word(),
+                    spaced.join(" ")
+                );
+                complain(span.unwrap_or(0..0), message);
             }
         }
         errors
@@ -271,7 +282,10 @@ mod tests {
         assert!(says("[grid]\n\"y\" = \"detach\"").contains("only in [focus]"));
         assert!(says("[gird]\n").contains("gird"));
         assert!(says("[grid\n").contains("mine.toml:1:"));
-        assert!(says("[grid]\n\"g\" = \"top\"\n").contains("never reached"));
+        let text = says("[grid]\n\"g\" = \"top\"\n");
+        assert!(text.contains("mine.toml:2:") && text.contains("never reached"), "{text}");
+        assert!(text.contains("\"g g\" = \"noop\""), "{text}");
+        assert!(user("[grid]\n\"g\" = \"top\"\n\"g g\" = \"noop\"\n").is_ok());
         assert!(Keymap::load("emcas", None).is_err());
     }
 }

@@ -53,6 +53,8 @@ pub struct TuiOptions {
     pub config: Option<PathBuf>,
     /// A note in the header, such as `rehearsal`.
     pub title: String,
+    /// The agents end when the screen is left.
+    pub rehearsal: bool,
     /// Show only this swarm at first (its id or name).
     pub swarm: Option<String>,
 }
@@ -73,6 +75,7 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
         unicode: is_utf8(var),
         utc_offset_minutes: utc_offset_minutes(),
         title: options.title.clone(),
+        rehearsal: options.rehearsal,
         ..Ui::default()
     };
     let cwd = std::env::current_dir().context("finding the current directory")?;
@@ -138,6 +141,7 @@ fn signals() -> anyhow::Result<impl Stream<Item = Signal> + Unpin> {
         (SignalKind::terminate(), Signal::Quit),
         (SignalKind::hangup(), Signal::Quit),
         (SignalKind::interrupt(), Signal::Quit),
+        (SignalKind::quit(), Signal::Quit),
         (SignalKind::from_raw(libc::SIGTSTP), Signal::Suspend),
         (SignalKind::from_raw(libc::SIGCONT), Signal::Continue),
     ];

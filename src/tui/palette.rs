@@ -33,6 +33,8 @@ pub struct Palette {
     selected: usize,
     /// True once the selection was moved: then Enter means the entry, else the line.
     moved: bool,
+    /// What Enter makes of the line as it stands; or why nothing.
+    reading: Option<Result<String, String>>,
     history: Vec<String>,
     recalled: Option<usize>,
 }
@@ -55,6 +57,23 @@ impl Palette {
 
     pub fn selected(&self) -> usize {
         self.selected
+    }
+
+    /// Tells what the line means by itself, after it has changed.
+    pub fn read_as(&mut self, read: impl Fn(&str) -> Result<String, String>) {
+        let line = self.input.trim();
+        self.reading = (!line.is_empty()).then(|| read(line));
+    }
+
+    /// What Enter will do, where that is not the selected entry; or why it can do nothing.
+    pub fn reading(&self) -> Option<Result<&str, &str>> {
+        let reading = self.reading.as_ref()?.as_ref().map(String::as_str).map_err(String::as_str);
+        match (self.entries.get(self.selected), reading) {
+            (None, reading) => Some(reading),
+            (Some(entry), Ok(_)) if self.moved || entry.command == self.input.trim() => None,
+            (Some(_), Ok(meaning)) => Some(Ok(meaning)),
+            (Some(_), Err(_)) => None,
+        }
     }
 
     pub fn type_text(&mut self, text: &str) {

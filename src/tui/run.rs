@@ -17,8 +17,6 @@ use tokio::time::{Instant, sleep_until};
 
 /// Shortest time from frame to frame.
 pub const FRAME: Duration = Duration::from_millis(16);
-/// Beat of the slow clock.
-pub const BEAT: Duration = Duration::from_millis(330);
 /// Messages and events taken in a row, so that a flood cannot keep a frame from being drawn.
 const BATCH: usize = 512;
 
@@ -53,13 +51,13 @@ pub async fn drive(
     clock: impl Fn() -> Stamp,
 ) -> anyhow::Result<()> {
     let mut drawn: Option<Instant> = None;
-    let mut beat = Instant::now() + BEAT;
+    let mut beaten = Instant::now();
     loop {
         let frame = app.is_dirty().then(|| drawn.map_or_else(Instant::now, |at| at + FRAME));
-        let moving = app.is_moving();
-        if moving {
+        let pace = app.pace();
+        if pace.is_none() {
             // A clock that stood still begins with a whole beat.
-            beat = beat.max(Instant::now().checked_sub(BEAT).unwrap_or(beat));
+            beaten = Instant::now();
         }
         tokio::select! {
             biased;
@@ -87,9 +85,9 @@ pub async fn drive(
                 })?;
                 drawn = Some(Instant::now());
             }
-            () = sleep_until(beat), if moving => {
+            () = sleep_until(beaten + pace.unwrap_or_default()), if pace.is_some() => {
                 app.tick();
-                beat = Instant::now() + BEAT;
+                beaten = Instant::now();
             }
         }
         for _ in 0..BATCH {

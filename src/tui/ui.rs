@@ -19,6 +19,8 @@ pub struct Ui {
     pub unicode: bool,
     /// A note that stands in the header, such as that this is a rehearsal.
     pub title: String,
+    /// Agents end with this screen.
+    pub rehearsal: bool,
     pub grid: GridOptions,
     /// The row under the cursor.
     pub cursor: Option<AgentId>,
@@ -70,6 +72,8 @@ pub enum Ask {
     StopAgents(Vec<AgentId>),
     StopSwarm(SwarmId),
     RemoveSwarm(SwarmId),
+    /// End a rehearsal.
+    Leave,
 }
 
 /// A word to the person, until the next key.

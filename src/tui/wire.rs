@@ -2,17 +2,27 @@
 //! attachment become messages. A call that waits holds up nobody else.
 
 use super::link::{Link, LinkEnd, Message, Request, TerminalEvent, link};
-use crate::client::{AttachEvent, AttachReader, AttachWriter, Client, EventsQuery, FeedItem};
-use crate::model::AgentId;
+use crate::client::{
+    AttachEvent, AttachReader, AttachWriter, Attachment, Client, ClientError, EventsQuery, FeedItem,
+};
+use crate::model::{AgentId, AgentState};
 use bytes::Bytes;
 use std::time::Duration;
 use tokio::{
     sync::mpsc::{self, Sender},
     task::JoinHandle,
+    time::{Instant, timeout},
 };
 
 /// Keys that may wait for a keeper that takes none.
 const KEYS: usize = 256;
+/// How long an attempt that has begun may take until its keeper answers.
+const BIRTH: Duration = Duration::from_secs(30);
+/// Pauses between two tries to reach a keeper.
+const SHORTEST: Duration = Duration::from_millis(30);
+const LONGEST: Duration = Duration::from_millis(500);
+/// A core that takes longer to carry something out is told of.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// Pauses between two tries to find a core.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(5)];
@@ -36,8 +46,22 @@ async fn follow(client: &Client, messages: &Sender<Message>) {
     let mut tries = 0;
     loop {
         let mut feed = client.feed(EventsQuery { snapshot: true, ..EventsQuery::default() });
+        let mut heard = false;
         let why = loop {
-            let message = match feed.next().await {
+            // Only the beginning has to come soon; after that, silence means that all is well.
+            let item = if heard {
+                feed.next().await
+            } else if let Ok(item) = timeout(PATIENCE, feed.next()).await {
+                item
+            } else {
+                let why = "it does not answer".to_owned();
+                if messages.send(Message::Lost(why)).await.is_err() {
+                    return;
+                }
+                feed.next().await
+            };
+            heard = true;
+            let message = match item {
                 Ok(Some(FeedItem::Message(message))) => {
                     tries = 0;
                     Message::Server(message)
@@ -103,7 +127,7 @@ async fn serve(client: Client, end: LinkEnd) {
             | Request::StopSwarm(_)
             | Request::RemoveSwarm(_)
             | Request::CreateSwarm(_)) => {
-                tokio::spawn(carry_out(client.clone(), call, messages.clone()));
+                tokio::spawn(patiently(client.clone(), call, messages.clone()));
             }
         }
     }
@@ -136,19 +160,27 @@ async fn attach(
     client: Client,
     agent: AgentId,
     size: (u16, u16),
-    keys: mpsc::Receiver<Key>,
+    mut keys: mpsc::Receiver<Key>,
     teller: Teller,
 ) {
-    let attachment = match client.attach(agent.as_str(), size.0, size.1, false).await {
+    let attachment = match reach(&client, &agent, size, &mut keys).await {
         Ok(attachment) => attachment,
         Err(error) => {
             // It may be over: then its last screen is kept.
             let event = match client.screen(agent.as_str(), None).await {
-                Ok(dump) => TerminalEvent::Last {
-                    columns: dump.cols,
-                    rows: dump.rows,
-                    bytes: Bytes::from(dump.ansi.join("\r\n")),
-                },
+                Ok(dump) => {
+                    // Blank rows at the end would leave the cursor below all that was written,
+                    // and a lower window with nothing but them.
+                    let mut lines = dump.ansi;
+                    while lines.last().is_some_and(String::is_empty) {
+                        lines.pop();
+                    }
+                    TerminalEvent::Last {
+                        columns: dump.cols,
+                        rows: dump.rows,
+                        bytes: Bytes::from(lines.join("\r\n")),
+                    }
+                }
                 Err(_) => TerminalEvent::Failed(error.to_string()),
             };
             teller.tell(event).await;
@@ -161,6 +193,37 @@ async fn attach(
         why = write(writer, keys) => {
             if let Some(why) = why {
                 teller.tell(TerminalEvent::Failed(why)).await;
+            }
+        }
+    }
+}
+
+/// Attaches. An attempt is told of before its keeper answers: until then it is tried again,
+/// and what is typed meanwhile is typed to nobody.
+async fn reach(
+    client: &Client,
+    agent: &AgentId,
+    mut size: (u16, u16),
+    keys: &mut mpsc::Receiver<Key>,
+) -> Result<Attachment, ClientError> {
+    let begun = Instant::now();
+    let mut pause = SHORTEST;
+    loop {
+        let error = match client.attach(agent.as_str(), size.0, size.1, false).await {
+            Ok(attachment) => return Ok(attachment),
+            Err(error) => error,
+        };
+        let comes = client.agent(agent.as_str()).await.is_ok_and(|now| {
+            !now.state.is_final() && (now.pid.is_some() || now.state == AgentState::Starting)
+        });
+        if !comes || begun.elapsed() > BIRTH {
+            return Err(error);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST);
+        while let Ok(key) = keys.try_recv() {
+            if let Key::Resize(columns, rows) = key {
+                size = (columns, rows);
             }
         }
     }
@@ -198,6 +261,18 @@ async fn write(mut writer: AttachWriter, mut keys: mpsc::Receiver<Key>) -> Optio
     None
 }
 
+/// Carries a call out, and says so when the core is slow to answer.
+async fn patiently(client: Client, request: Request, messages: Sender<Message>) {
+    let call = carry_out(client, request, messages.clone());
+    tokio::pin!(call);
+    if timeout(PATIENCE, &mut call).await.is_err() {
+        let seconds = PATIENCE.as_secs();
+        let why = format!("the core has not answered for {seconds} s; it is still waited for");
+        _ = messages.send(Message::Refused(why)).await;
+        call.await;
+    }
+}
+
 async fn carry_out(client: Client, request: Request, messages: Sender<Message>) {
     let done = match request {
         Request::StopAgent(agent) => {
@@ -216,10 +291,12 @@ async fn carry_out(client: Client, request: Request, messages: Sender<Message>) 
                 n => format!("{swarm} is forgotten; {n} worktrees with work in them were kept"),
             })
         }
-        Request::CreateSwarm(spec) => client
-            .create_swarm(&spec)
-            .await
-            .map(|swarm| format!("{} created, {} agents", swarm.name, swarm.agents.total)),
+        Request::CreateSwarm(spec) => {
+            client.create_swarm(&spec).await.map(|swarm| match swarm.agents.total {
+                1 => format!("{} created, 1 agent", swarm.name),
+                n => format!("{} created, {n} agents", swarm.name),
+            })
+        }
         Request::Attach { .. }
         | Request::Detach { .. }
         | Request::Input { .. }

@@ -30,6 +30,9 @@ fn on_a_terminal_it_opens_the_full_screen() {
     });
     tui.wait_for_text("working");
     tui.send("q");
+    // Its agents would end with it: that is asked for first.
+    tui.wait_for_text("Leave the rehearsal?");
+    tui.send("y");
     tui.wait_exit();
     tui.assert_restored();
 }

@@ -1,6 +1,7 @@
 //! The full screen, as a person uses it.
 
 use crate::{tui::Tui, wait::eventually, world::World};
+use rustix::process::Signal;
 
 const ENTER: &str = "\r";
 const ESCAPE: &str = "\x1b";
@@ -69,7 +70,7 @@ fn the_palette_finds_actions_and_help_shows_the_keys() {
         tui.wait_for("no palette", |screen| !screen.contains('╭'));
     }
     tui.send("?");
-    let help = tui.wait_for("the keys", |screen| screen.contains("any other key closes"));
+    let help = tui.wait_for("the keys", |screen| screen.contains("Esc closes"));
     assert!(help.contains('j') && help.contains('q'), "{help}");
     tui.send(ESCAPE);
     // Sent together, they would be Alt-q.
@@ -136,4 +137,52 @@ fn a_hang_up_leaves_no_client_behind() {
     drop(tui);
     eventually("the client's end", || (world.processes().len() <= before).then_some(()));
     assert_eq!(world.keepers().len(), 1);
+}
+
+#[test]
+fn every_signal_gives_the_terminal_back_and_leaves_no_row_behind() {
+    let world = World::new();
+    let agents = shells(&world, "1");
+    let views: [&[&str]; 2] = [&[], &["attach", &agents[0]]];
+    for view in views {
+        for signal in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP] {
+            let tui = Tui::start(&world, view, 100, 30);
+            tui.wait_for("a screen", |_| tui.raw().windows(8).any(|w| w == b"\x1b[?1049h"));
+            tui.settle();
+            tui.signal(signal);
+            tui.wait_exit();
+            tui.assert_restored();
+            // Some terminals keep rows of an alternate screen that is left while they stand.
+            let raw = tui.raw();
+            let find = |what: &[u8]| raw.windows(what.len()).rposition(|w| w == what);
+            let (cleared, left) = (find(b"\x1b[2J").unwrap(), find(b"\x1b[?1049l").unwrap());
+            assert!(cleared < left && left - cleared < 16, "{view:?} {signal:?}");
+        }
+    }
+}
+
+#[test]
+fn a_second_attempt_is_followed_in_focus() {
+    let world = World::new();
+    let args = ["--name", "twice", "--agents", "1", "--", "sh", "-c"];
+    let script = "echo attempt $DASH_ATTEMPT began; read line; exit 3";
+    world.create(&[&args[..], &[script]].concat());
+    let tui = Tui::start(&world, &[], 140, 30);
+    tui.wait_for_text("working");
+    tui.send(ENTER);
+    tui.wait_for_text("ag-01-1 began");
+    tui.send(ENTER);
+    tui.wait_for_text("ended: exit 3");
+    // Nobody is there: this is no command.
+    tui.send("rxn");
+    tui.settle();
+    assert!(tui.screen().contains("ended: exit 3"), "{}", tui.screen());
+    tui.send("\x02r");
+    tui.wait_for_text("ag-01-2 began");
+    tui.send(ENTER);
+    tui.wait_for_text("ended: exit 3");
+    tui.send(ESCAPE);
+    tui.wait_for_text("AGENT");
+    tui.send("q");
+    tui.wait_exit();
 }

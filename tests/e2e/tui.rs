@@ -5,6 +5,7 @@ use crate::{
     world::World,
 };
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     cell::RefCell,
     io::{Read, Write},
@@ -147,6 +148,11 @@ impl Tui {
             let (row, col) = self.seen.borrow().parser.screen().cursor_position();
             self.send(&format!("\x1b[{};{}R", row + 1, col + 1));
         }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.child.borrow().process_id().unwrap();
+        kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
     }
 
     /// Waits for the program's end: its exit code.

@@ -115,7 +115,7 @@ fn filters_sorts_and_groups() {
     enter(&mut app, "nobody");
     press(&mut app, "Esc");
     assert!(app.ui.grid.filter.is_empty());
-    press(&mut app, "s s S");
+    press(&mut app, "s S");
     assert_eq!((app.ui.grid.sort, app.ui.grid.reverse), (Column::Agent, true));
     assert_eq!(cursor(&mut app), "ag-20");
     press(&mut app, "t");
@@ -230,10 +230,169 @@ fn leaves_and_shows_its_keys() {
     let mut app = ready(20);
     press(&mut app, "?");
     assert!(text(&frame(&mut app, SIZE)).contains("next agent that needs somebody"));
+    // What is pressed by mistake in the help does nothing.
+    press(&mut app, "x");
+    assert_eq!(app.ui.mode, Mode::Help);
     press(&mut app, "q");
-    assert_eq!(app.take_want(), None);
+    assert_eq!((app.take_want(), app.ui.mode.clone()), (None, Mode::Normal));
     press(&mut app, "Z q");
     assert_eq!(app.take_want(), None);
     press(&mut app, "q");
     assert_eq!(app.take_want(), Some(Want::Quit));
+}
+
+fn told(app: &mut App, agent: dash::model::AgentInfo, seq: u64) {
+    let update = Update { seq, agents: vec![agent], ..Update::default() };
+    app.message(Message::Server(ServerMessage::Update(Box::new(update))));
+}
+
+fn hear(app: &mut App, attachment: u64, event: TerminalEvent) {
+    app.message(Message::Terminal { attachment, event });
+}
+
+#[test]
+fn an_attempt_asked_for_too_soon_is_asked_for_again() {
+    let mut app = ready(20);
+    press(&mut app, "Enter");
+    let mut agent = world::agent(11, 1);
+    agent.attempt_id = Some(agent.id.attempt(2));
+    agent.pid = None;
+    told(&mut app, agent.clone(), 200_000);
+    app.take_requests();
+    // Its keeper was not there yet: there was only a blank last screen.
+    let last = TerminalEvent::Last { columns: 80, rows: 24, bytes: "".into() };
+    hear(&mut app, 2, last);
+    assert_eq!(app.take_requests(), []);
+    agent.pid = Some(4_711);
+    told(&mut app, agent, 200_001);
+    let requests = app.take_requests();
+    assert!(matches!(requests[1], Request::Attach { attachment: 3, .. }), "{requests:?}");
+}
+
+#[test]
+fn what_is_typed_after_the_end_is_nobodys() {
+    let mut app = ready(20);
+    press(&mut app, "Enter");
+    app.take_requests();
+    hear(&mut app, 1, TerminalEvent::Bytes("$ ".into()));
+    press(&mut app, "e");
+    app.take_requests();
+    hear(&mut app, 1, TerminalEvent::Ended(None));
+    // The rest of a line, and its end.
+    enter(&mut app, "nrx:q");
+    press(&mut app, "C-c Enter");
+    assert_eq!(app.take_requests(), []);
+    assert_eq!((app.ui.mode.clone(), app.take_want()), (Mode::Normal, None));
+    assert_eq!(app.ui.focus.as_ref().unwrap().agent.as_str(), "ag-11");
+    let shown = text(&frame(&mut app, SIZE));
+    assert!(shown.contains("other keys do nothing"), "{shown}");
+    press(&mut app, "C-b n");
+    assert_eq!(app.ui.focus.as_ref().unwrap().agent.as_str(), "ag-03");
+    hear(&mut app, 2, TerminalEvent::Ended(None));
+    press(&mut app, "Enter");
+    assert!(app.ui.focus.is_none());
+}
+
+#[test]
+fn rows_find_their_place_when_nobody_presses_a_key() {
+    let mut app = ready(20);
+    press(&mut app, "j j");
+    // A new row at the end, where it belongs, has not moved.
+    let mut new = world::agent(39, 1);
+    new.state = AgentState::Stopped;
+    told(&mut app, new, 200_000);
+    assert_eq!(cursor(&mut app), "ag-13");
+    assert_eq!(app.ui.moved, 0);
+    change(&mut app, 3, AgentState::Done);
+    assert_eq!(app.ui.moved, 1);
+    assert!(app.pace().is_some());
+    let later = |seconds: i64| dash::model::Stamp(world::NOW.0 + seconds * 1_000_000);
+    let area = Rect::new(0, 0, SIZE.0, SIZE.1);
+    app.draw(later(4), area, &mut Buffer::empty(area));
+    assert_eq!(app.ui.moved, 1);
+    app.draw(later(6), area, &mut Buffer::empty(area));
+    assert_eq!((app.ui.moved, app.ui.cursor.as_ref().unwrap().as_str()), (0, "ag-13"));
+}
+
+#[test]
+fn seconds_are_counted_beside_a_terminal_only() {
+    let mut app = ready(20);
+    press(&mut app, "Enter");
+    assert!(app.pace().is_some());
+    press(&mut app, "C-b z");
+    assert_eq!(app.pace(), None);
+    press(&mut app, "C-b z");
+    let mut agent = world::agent(11, 1);
+    (agent.state, agent.pid) = (AgentState::Done, None);
+    told(&mut app, agent, 200_000);
+    assert_eq!(app.pace(), None);
+}
+
+#[test]
+fn sorting_steps_through_what_is_shown() {
+    for size in [(80, 24), (200, 60)] {
+        let mut app = app(20, size);
+        frame(&mut app, size);
+        let mut seen = Vec::new();
+        loop {
+            press(&mut app, "s");
+            let shown = text(&frame(&mut app, size));
+            let titles =
+                shown.lines().find(|line| line.contains("AGENT") || line.contains("AGEN")).unwrap();
+            assert!(titles.contains('▾'), "{:?}: {titles}", app.ui.grid.sort);
+            assert!(!seen.contains(&app.ui.grid.sort));
+            seen.push(app.ui.grid.sort);
+            if app.ui.grid.sort == Column::Need {
+                break;
+            }
+            assert!(shown.contains(&format!("sorted by {}", app.ui.grid.sort.word())), "{shown}");
+        }
+        assert_eq!(seen.contains(&Column::Burn), size.0 == 200);
+    }
+}
+
+#[test]
+fn the_palette_says_what_enter_will_do() {
+    let mut app = ready(20);
+    press(&mut app, ":");
+    enter(&mut app, "swarm create -n 2 fix it");
+    let shown = text(&frame(&mut app, SIZE));
+    assert!(shown.contains("a new swarm, 2 agents: fix it"), "{shown}");
+    press(&mut app, "C-u");
+    enter(&mut app, "zzqq");
+    let shown = text(&frame(&mut app, SIZE));
+    assert!(shown.contains("no command is called"), "{shown}");
+}
+
+#[test]
+fn a_rehearsal_is_not_left_by_mistake() {
+    let mut app = ready(20);
+    app.ui.rehearsal = true;
+    press(&mut app, "q");
+    let shown = text(&frame(&mut app, SIZE));
+    assert!(shown.contains("Leave the rehearsal?"), "{shown}");
+    press(&mut app, "n");
+    assert_eq!(app.take_want(), None);
+    press(&mut app, "q y");
+    assert_eq!(app.take_want(), Some(Want::Quit));
+    press(&mut app, "?");
+    assert!(!text(&frame(&mut app, SIZE)).contains("the agents go on"));
+}
+
+#[test]
+fn a_filter_knows_its_fields_and_keeps_the_row() {
+    let mut app = ready(20);
+    press(&mut app, "/");
+    enter(&mut app, "bogus:x");
+    let shown = text(&frame(&mut app, SIZE));
+    assert!(shown.contains("no field is called bogus") && shown.contains("Esc"), "{shown}");
+    press(&mut app, "C-u");
+    enter(&mut app, "refactor");
+    assert!(text(&frame(&mut app, SIZE)).contains("20 of 20"));
+    press(&mut app, "C-u");
+    enter(&mut app, "state:done");
+    press(&mut app, "Enter j");
+    let row = cursor(&mut app);
+    press(&mut app, "Esc");
+    assert_eq!(cursor(&mut app), row);
 }

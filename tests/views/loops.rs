@@ -188,7 +188,7 @@ fn nothing_moves_at_rest() {
     play(|mut stage| async move {
         stage.until("No swarm yet").await;
         // A frame more would have to come from a timer: none is due within three beats.
-        let wait = dash::tui::run::BEAT * 3;
+        let wait = dash::tui::app::BEAT * 3;
         let more = tokio::time::timeout(wait, stage.frames.recv()).await;
         assert!(more.is_err(), "drawn without a reason");
         stage.press("q").await;

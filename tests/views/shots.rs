@@ -47,6 +47,47 @@ fn small_terminals() {
 }
 
 #[test]
+fn a_long_name_pushes_out_neither_counts_nor_costs() {
+    for (width, name) in [(80, "n".repeat(60)), (50, "refactor-auth".into()), (40, "n".repeat(60))]
+    {
+        let mut app = app(20, (width, 24));
+        let agents: Vec<_> = (1..=20).map(|n| world::agent(n, 1)).collect();
+        let update = dash::protocol::stream::Update {
+            seq: 200_000,
+            swarms: vec![world::swarm(1, &name, &agents)],
+            ..Default::default()
+        };
+        let message = dash::protocol::stream::ServerMessage::Update(Box::new(update));
+        app.message(Message::Server(message));
+        let shown = text(&frame(&mut app, (width, 24)));
+        let head = shown.lines().next().unwrap();
+        for needed in [&name[..4], "● 10", "▲ 2", "✔ 4", "✖ 1", "$"] {
+            assert!(head.contains(needed), "{needed}: {head}");
+        }
+    }
+}
+
+#[test]
+fn no_cell_is_of_disputed_width() {
+    let size = (80, 24);
+    let mut app = focused(size);
+    let text = "\r\na⚠\u{fe0f}b 👨\u{200d}👩\u{200d}👧c 👍🏽d 1\u{fe0f}\u{20e3}e";
+    let event = TerminalEvent::Bytes(text.into());
+    app.message(Message::Terminal { attachment: 1, event });
+    app.store.apply(world::snapshot_of(vec![{
+        let mut agent = world::agent(4, 1);
+        agent.item = Some("⚠\u{fe0f} careful".into());
+        agent
+    }]));
+    let buffer = frame(&mut app, size);
+    let odd = ['\u{fe0f}', '\u{200d}', '\u{20e3}'];
+    let fine = |symbol: &str| !symbol.is_empty() && !symbol.contains(odd);
+    assert!(buffer.content().iter().all(|cell| fine(cell.symbol())));
+    let shown = super::text(&buffer);
+    assert!(shown.contains("a⚠ b 👨👩👧c"), "{shown}");
+}
+
+#[test]
 fn every_overlay() {
     for size in SIZES {
         let shoot = |what: &str, keys: &str, typed: &str| {

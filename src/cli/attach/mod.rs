@@ -83,6 +83,8 @@ impl View {
         let mut resized = signal(SignalKind::window_change()).map_err(cannot)?;
         let mut terminated = signal(SignalKind::terminate()).map_err(cannot)?;
         let mut hung_up = signal(SignalKind::hangup()).map_err(cannot)?;
+        let mut interrupted = signal(SignalKind::interrupt()).map_err(cannot)?;
+        let mut quit = signal(SignalKind::quit()).map_err(cannot)?;
         let mut sieve = Sieve::default();
         let mut out = Vec::new();
         loop {
@@ -91,6 +93,8 @@ impl View {
                 biased;
                 _ = terminated.recv() => return Ok(End::Signalled),
                 _ = hung_up.recv() => return Ok(End::Signalled),
+                _ = interrupted.recv() => return Ok(End::Signalled),
+                _ = quit.recv() => return Ok(End::Signalled),
                 bytes = input.read() => {
                     let bytes = bytes.map_err(cannot)?;
                     if bytes.is_empty() || !self.typed(&bytes).await? {

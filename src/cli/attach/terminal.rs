@@ -11,7 +11,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 /// keyboard modes, margins, colours, the cursor; then leaves the alternate screen.
 const GIVE_BACK: &[u8] = b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\x1b[?1006l\
     \x1b[?1015l\x1b[?2004l\x1b[?2026l\x1b[?1l\x1b>\x1b[<u\x1b[>4;0m\x1b[?6l\x1b[?7h\x1b[4l\x1b[r\
-    \x1b(B\x0f\x1b[m\x1b[0 q\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b[?25h\x1b[?1049l";
+    \x1b(B\x0f\x1b[m\x1b[0 q\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b[?25h\x1b[2J\x1b[?1049l";
 const TAKE: &[u8] = b"\x1b[?1049h\x1b[H\x1b[2J";
 
 /// Columns and rows; 80x24 where the terminal does not say.

@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::model::{AgentId, Level};
-use crate::store::{Row, need};
+use crate::store::Row;
 use crate::term::{Screen, keys};
 use crate::tui::{
     actions::{Action, Place},
@@ -50,8 +50,6 @@ impl App {
         if self.ui.grid.hold.is_empty() {
             self.ui.grid.hold =
                 self.rows().iter().filter_map(Row::agent).map(|a| a.id.clone()).collect();
-            self.held_needs =
-                self.store.agents().map(|agent| (agent.id.clone(), need(agent.state))).collect();
         }
         self.ui.cursor = Some(agent);
     }
@@ -76,8 +74,13 @@ impl App {
     /// A new attempt of the focused agent is attached to as the old one was.
     pub(super) fn follow_attempt(&mut self) {
         let Some(focus) = &self.ui.focus else { return };
-        let now = self.store.agent(&focus.agent).and_then(|agent| agent.attempt_id.as_ref());
-        if now.is_some() && now != focus.attempt.as_ref() {
+        let Some(agent) = self.store.agent(&focus.agent) else { return };
+        let newer = agent.attempt_id.is_some() && agent.attempt_id != focus.attempt;
+        // It was asked for before its keeper was there, and runs now.
+        let missed = matches!(focus.stage, Stage::Ended(None) | Stage::Failed(_))
+            && agent.pid.is_some()
+            && !agent.state.is_final();
+        if newer || missed {
             self.focus(focus.agent.clone());
         }
     }
@@ -107,13 +110,17 @@ impl App {
             FocusMode::Typing => match focus.stage {
                 Stage::Attaching | Stage::Live => {
                     let application = focus.screen.as_ref().is_some_and(Screen::application_cursor);
+                    focus.midline = key.typed().is_some();
                     let bytes = encode::key(event, application);
                     self.send(bytes);
                 }
-                // Nobody is there to type to: keys need no prefix.
+                // Nobody is there to type to, but somebody may be typing still: what was
+                // meant for the agent must not become a command.
                 Stage::Ended(_) | Stage::Failed(_) => match key.code {
-                    KeyCode::Esc | KeyCode::Char('q') => self.detach(),
-                    _ => _ = self.chord_key(Place::Focus, key),
+                    KeyCode::Esc => self.detach(),
+                    KeyCode::Enter if focus.midline => focus.midline = false,
+                    KeyCode::Enter => self.detach(),
+                    _ => focus.midline = true,
                 },
             },
             FocusMode::Prefix if key == prefix => {
@@ -236,13 +243,18 @@ impl App {
                 in_focus.into_iter().filter_map(|action| hint(Place::Focus, action)).collect()
             }
             FocusMode::Typing => {
-                let live = matches!(focus.stage, Stage::Attaching | Stage::Live);
+                let over = matches!(focus.stage, Stage::Ended(_) | Stage::Failed(_));
                 let mut hints: Vec<Hint> = Vec::new();
-                if live {
-                    let key = self.keymap.prefix.to_string();
-                    hints.push(Hint { key, label: "then".to_owned() });
+                let mut say = |key: &str, label: &str| {
+                    hints.push(Hint { key: key.to_owned(), label: label.to_owned() });
+                };
+                if over {
+                    say("Esc", "grid; it has ended, other keys do nothing");
                 }
-                hints.extend(in_focus.into_iter().filter_map(|a| hint(Place::Focus, a)));
+                say(&self.keymap.prefix.to_string(), "then");
+                let stop = if over { Action::Retry } else { Action::Stop };
+                let swap = |a| if a == Action::Stop { stop } else { a };
+                hints.extend(in_focus.into_iter().filter_map(|a| hint(Place::Focus, swap(a))));
                 hints
             }
         }

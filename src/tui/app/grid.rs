@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::model::{AgentId, AgentInfo, AgentState, Level};
-use crate::store::{Column, Filter, Row, need, rows};
+use crate::store::{Filter, GridOptions, Row, Store, rows};
 use crate::tui::{
     actions::Action,
     key::Key,
@@ -11,6 +11,10 @@ use crate::tui::{
     views,
 };
 use crossterm::event::KeyCode;
+use std::collections::HashMap;
+
+/// So long after the last key, rows find their place again.
+const IDLE_MS: u64 = 5_000;
 
 impl App {
     pub(super) fn grid_action(&mut self, action: Action) {
@@ -34,8 +38,7 @@ impl App {
             }
             Action::Clear => self.clear(),
             Action::Sort => {
-                self.ui.grid.sort = self.ui.grid.sort.next();
-                self.release();
+                self.sort_next();
             }
             Action::Reverse => {
                 self.ui.grid.reverse = !self.ui.grid.reverse;
@@ -48,6 +51,16 @@ impl App {
             Action::OnlySwarm => self.toggle_swarm(),
             _ => {}
         }
+    }
+
+    /// By the next column that is shown.
+    fn sort_next(&mut self) {
+        let columns = views::columns::sortable(&self.store, self.area.width);
+        let at = columns.iter().position(|column| *column == self.ui.grid.sort);
+        let next = at.map_or(0, |at| at + 1) % columns.len().max(1);
+        self.ui.grid.sort = columns.get(next).copied().unwrap_or_default();
+        self.release();
+        self.say(Level::Info, format!("sorted by {}", self.ui.grid.sort.word()));
     }
 
     /// Rows of the grid that fit on the screen.
@@ -63,17 +76,19 @@ impl App {
     fn hold(&mut self, ids: &[AgentId]) {
         if self.ui.grid.hold.is_empty() {
             self.ui.grid.hold = ids.to_vec();
-            let state = |id: &AgentId| self.store.agent(id).map_or(0, |agent| need(agent.state));
-            self.held_needs = ids.iter().map(|id| (id.clone(), state(id))).collect();
         }
     }
 
     /// Lets rows find their place again, with the cursor on the first.
     pub(super) fn release(&mut self) {
         self.ui.grid.hold.clear();
-        self.held_needs.clear();
         self.ui.top = 0;
         self.ui.cursor = None;
+    }
+
+    /// Nobody is looking for a row or answering a question.
+    pub(super) fn may_order(&self) -> bool {
+        self.ui.focus.is_none() && self.ui.mode == Mode::Normal && self.chord.is_empty()
     }
 
     /// Lets rows find their place once; the cursor stays on its agent.
@@ -136,7 +151,7 @@ impl App {
     /// What Esc means: one step back to the plain grid.
     fn clear(&mut self) {
         if !self.ui.grid.filter.is_empty() {
-            self.set_filter("");
+            self.drop_filter();
         } else if !self.ui.marked.is_empty() {
             self.ui.marked.clear();
         } else {
@@ -163,6 +178,17 @@ impl App {
     pub(super) fn set_filter(&mut self, text: &str) {
         self.ui.grid.filter = Filter::parse(text);
         self.release();
+    }
+
+    /// Shows all again, with the cursor where it was.
+    fn drop_filter(&mut self) {
+        let cursor = self.ui.cursor.clone();
+        self.set_filter("");
+        if cursor.is_some() {
+            let ids = self.ids();
+            self.hold(&ids);
+            self.ui.cursor = cursor;
+        }
     }
 
     pub(super) fn filter_key(&mut self, key: Key, before: &str) {
@@ -290,6 +316,10 @@ impl App {
 
     /// Cursor and scrolling, before a frame.
     pub(super) fn settle(&mut self) {
+        if self.ui.moved > 0 && self.may_order() && self.ui.now.ms_since(self.idle_since) >= IDLE_MS
+        {
+            self.order_now();
+        }
         let page = self.page();
         let rows = rows(&self.store, &self.ui.grid);
         let held = !self.ui.grid.hold.is_empty();
@@ -308,15 +338,7 @@ impl App {
                 }
             },
         };
-        let changed = |agent: &AgentInfo| match self.held_needs.get(&agent.id) {
-            Some(then) => self.ui.grid.sort == Column::Need && *then != need(agent.state),
-            None => true,
-        };
-        let moved = if held {
-            rows.iter().filter_map(Row::agent).filter(|a| changed(a)).count()
-        } else {
-            0
-        };
+        let moved = if held { displaced(&self.store, &self.ui.grid, &rows) } else { 0 };
         let most = rows.len().saturating_sub(page);
         let mut top = self.ui.top.min(most);
         if page > 0 {
@@ -328,6 +350,28 @@ impl App {
         self.ui.cursor = cursor;
         self.ui.moved = moved;
     }
+}
+
+/// How many rows would change their place among the others if they were sorted now: all but
+/// the longest run of them that is in order already.
+fn displaced(store: &Store, grid: &GridOptions, shown: &[Row]) -> usize {
+    let free = GridOptions { hold: Vec::new(), ..grid.clone() };
+    let sorted = rows(store, &free);
+    let places: HashMap<&AgentId, usize> =
+        (0..).zip(sorted.iter().filter_map(Row::agent)).map(|(at, a)| (&a.id, at)).collect();
+    let places = shown.iter().filter_map(Row::agent).filter_map(|a| places.get(&a.id).copied());
+    // `ends[n]` is the lowest place that a run of n + 1 rows can end with.
+    let mut ends: Vec<usize> = Vec::new();
+    let mut all = 0;
+    for place in places {
+        all += 1;
+        let at = ends.partition_point(|end| *end < place);
+        match ends.get_mut(at) {
+            Some(end) => *end = place,
+            None => ends.push(place),
+        }
+    }
+    all - ends.len()
 }
 
 fn missing(what: &str, named: Option<&str>) -> String {

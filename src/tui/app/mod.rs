@@ -15,11 +15,16 @@ use super::{
     ui::{EventsPane, Hint, Mode, Notice, Ui},
     views,
 };
-use crate::model::{AgentId, AgentState, Level, Stamp};
+use crate::model::{AgentState, Level, Stamp};
+use crate::protocol::stream::ServerMessage;
 use crate::store::{Row, Store, rows};
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use ratatui::{buffer::Buffer, layout::Position, layout::Rect};
-use std::{collections::HashMap, path::PathBuf};
+use std::{path::PathBuf, time::Duration};
+
+/// Beat of the slow clock that spinners share.
+pub const BEAT: Duration = Duration::from_millis(330);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What the loop is to do beside drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +58,10 @@ pub struct App {
     attachments: u64,
     /// A swarm to show alone, once it is known.
     select: Option<String>,
-    /// How urgent each row was when the order was held.
-    held_needs: HashMap<AgentId, u8>,
+    /// A key came since the last frame.
+    pressed: bool,
+    /// When the last key came, to a frame's precision.
+    idle_since: Stamp,
     requests: Vec<Request>,
     want: Option<Want>,
     dirty: bool,
@@ -75,7 +82,8 @@ impl App {
             area,
             attachments: 0,
             select: None,
-            held_needs: HashMap::new(),
+            pressed: false,
+            idle_since: Stamp(0),
             requests: Vec::new(),
             want: None,
             dirty: true,
@@ -100,11 +108,21 @@ impl App {
         self.dirty = true;
     }
 
-    /// Something moves on the screen: the slow clock has to run.
-    pub fn is_moving(&self) -> bool {
-        let grid = self.ui.focus.is_none() && self.ui.events != EventsPane::Full;
+    /// How often the screen changes by itself, if it does: the slow clock has to run then.
+    pub fn pace(&self) -> Option<Duration> {
+        if let Some(focus) = &self.ui.focus {
+            // Beside a terminal only seconds are counted.
+            let counted = views::focus::shows_side(focus.zoom, self.area);
+            let runs = self.store.agent(&focus.agent).is_some_and(|agent| agent.pid.is_some());
+            return (counted && runs).then_some(SECOND);
+        }
         let works = |state| matches!(state, AgentState::Working | AgentState::Starting);
-        grid && self.store.agents().any(|agent| works(agent.state))
+        let grid = self.ui.events != EventsPane::Full;
+        if grid && self.store.agents().any(|agent| works(agent.state)) {
+            return Some(BEAT);
+        }
+        // Rows are put into their place when nobody has pressed a key for a while.
+        (self.ui.moved > 0 && self.may_order()).then_some(SECOND)
     }
 
     /// A beat of the slow clock.
@@ -134,6 +152,9 @@ impl App {
         self.dirty = true;
         match message {
             Message::Server(message) => {
+                if matches!(message, ServerMessage::Snapshot(_)) {
+                    self.ui.lost = None;
+                }
                 self.store.apply(message);
                 self.follow_attempt();
                 self.try_select();
@@ -161,6 +182,7 @@ impl App {
     }
 
     fn key(&mut self, event: KeyEvent) {
+        self.pressed = true;
         self.ui.notice = None;
         let key = Key::from(event);
         match self.ui.mode.clone() {
@@ -190,7 +212,10 @@ impl App {
                 let tried = show(&self.chord);
                 let alone = self.chord.len() == 1;
                 self.end_chord();
-                if !alone {
+                if place == Place::Focus {
+                    let prefix = self.keymap.prefix;
+                    self.say(Level::Info, format!("{prefix} {tried} is not bound"));
+                } else if !alone {
                     self.say(Level::Info, format!("{tried} is not bound"));
                 }
             }
@@ -211,7 +236,7 @@ impl App {
         match action {
             Action::Palette => self.open_palette(""),
             Action::Help => self.open_help(),
-            Action::Quit => self.want = Some(Want::Quit),
+            Action::Quit => self.leave(),
             Action::Suspend => self.want = Some(Want::Suspend),
             Action::NextTheme => self.next_theme(),
             Action::Stop => self.ask_stop(),
@@ -258,7 +283,10 @@ impl App {
     fn paste(&mut self, text: &str) {
         match &self.ui.mode {
             Mode::Normal => self.paste_into_focus(text),
-            Mode::Palette => self.ui.palette.type_text(text.lines().next().unwrap_or("")),
+            Mode::Palette => {
+                self.ui.palette.type_text(text.lines().next().unwrap_or(""));
+                self.read_palette();
+            }
             Mode::Filter { .. } => {
                 let typed = format!("{}{}", self.ui.grid.filter.text(), text.trim());
                 self.set_filter(&typed);
@@ -283,6 +311,9 @@ impl App {
             self.resize(area.width, area.height);
         }
         self.ui.now = now;
+        if std::mem::take(&mut self.pressed) {
+            self.idle_since = now;
+        }
         self.settle();
         self.ui.hints = self.hints();
         self.dirty = false;
@@ -296,17 +327,28 @@ impl App {
     }
 
     fn hints(&self) -> Vec<Hint> {
+        let own: &[(&str, &str)] = match &self.ui.mode {
+            Mode::Normal | Mode::Filter { .. } => &[],
+            Mode::Confirm(_) => &[("y", "yes"), ("n", "no")],
+            Mode::Help => &[("j k", "move"), ("g G", "ends"), ("Esc", "close")],
+            Mode::Palette => {
+                &[("Enter", "run"), ("Tab", "complete"), ("Up", "history"), ("Esc", "close")]
+            }
+        };
+        if !own.is_empty() {
+            let hint = |(key, label): &(&str, &str)| Hint {
+                key: (*key).to_owned(),
+                label: (*label).to_owned(),
+            };
+            return own.iter().map(hint).collect();
+        }
         if let Some(focus) = &self.ui.focus {
             return self.focus_hints(focus);
         }
         let chosen = self.ui.cursor.as_ref().and_then(|id| self.store.agent(id));
         let over = chosen.is_some_and(|agent| agent.state.is_final());
-        let mut wanted = vec![
-            (Action::Down, "down"),
-            (Action::Up, "up"),
-            (Action::Focus, ""),
-            if over { (Action::Retry, "") } else { (Action::Stop, "") },
-        ];
+        let mut wanted =
+            vec![(Action::Focus, ""), if over { (Action::Retry, "") } else { (Action::Stop, "") }];
         if self.ui.moved > 0 {
             wanted.push((Action::OrderNow, ""));
         }
@@ -326,6 +368,11 @@ impl App {
         if chosen.is_none() {
             wanted = vec![(Action::Palette, ""), (Action::Help, ""), (Action::Quit, "")];
         }
-        wanted.into_iter().filter_map(|(a, label)| self.hint(Place::Grid, a, label)).collect()
+        let find = |(a, label)| self.hint(Place::Grid, a, label);
+        let (down, up) = (find((Action::Down, "move")), find((Action::Up, "")));
+        // Both ways are one hint.
+        let both = down.zip(up).filter(|_| chosen.is_some());
+        let both = both.map(|(down, up)| Hint { key: format!("{}/{}", down.key, up.key), ..down });
+        both.into_iter().chain(wanted.into_iter().filter_map(find)).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Palette, help and questions: what keys do while one of them is open.
 
-use super::App;
+use super::{App, Want};
 use crate::tui::{
     actions::{Action, Place},
     command,
@@ -15,6 +15,7 @@ impl App {
     pub(super) fn open_palette(&mut self, input: &str) {
         let candidates = self.candidates();
         self.ui.palette.open(candidates, input);
+        self.read_palette();
         self.ui.mode = Mode::Palette;
     }
 
@@ -65,11 +66,23 @@ impl App {
         list
     }
 
+    fn doc(&self, action: Action) -> &'static str {
+        match action {
+            Action::Quit if self.ui.rehearsal => "end the rehearsal; its agents stop",
+            action => action.doc(),
+        }
+    }
+
     fn offer(&self, place: Place, action: Action) -> Entry {
         let key = self.keymap.key_of(place, action).unwrap_or_default();
         let prefixed = place == Place::Focus && !key.is_empty();
         let key = if prefixed { format!("{} {key}", self.keymap.prefix) } else { key };
-        Entry { command: action.name().into(), detail: action.doc().into(), key, open: false }
+        Entry { command: action.name().into(), detail: self.doc(action).into(), key, open: false }
+    }
+
+    pub(super) fn read_palette(&mut self) {
+        let read = |line: &str| command::parse(line).map(|command| command.meaning());
+        self.ui.palette.read_as(read);
     }
 
     pub(super) fn palette_key(&mut self, key: Key) {
@@ -99,6 +112,7 @@ impl App {
                 }
             }
         }
+        self.read_palette();
     }
 
     pub(super) fn open_help(&mut self) {
@@ -113,7 +127,7 @@ impl App {
                 .keymap
                 .keys(place)
                 .into_iter()
-                .map(|(keys, action)| (keys, action.doc().to_owned()))
+                .map(|(keys, action)| (keys, self.doc(action).to_owned()))
                 .collect();
             if place == Place::Focus {
                 let prefix = self.keymap.prefix.to_string();
@@ -136,12 +150,35 @@ impl App {
             KeyCode::Char('k') | KeyCode::Up => *scroll = scroll.saturating_sub(1),
             KeyCode::PageDown | KeyCode::Char(' ') => *scroll = (*scroll + 10).min(lines),
             KeyCode::PageUp => *scroll = scroll.saturating_sub(10),
-            _ => self.ui.mode = Mode::Normal,
+            KeyCode::Char('g') | KeyCode::Home => *scroll = 0,
+            KeyCode::Char('G') | KeyCode::End => *scroll = lines,
+            KeyCode::Char('q' | '?') | KeyCode::Esc | KeyCode::Enter => {
+                self.ui.mode = Mode::Normal;
+            }
+            _ if key.ctrl('c') => self.ui.mode = Mode::Normal,
+            // It is not a place to type in: what is pressed by mistake does nothing.
+            _ => {}
         }
     }
 
+    /// Leaves, and asks before if agents end with it.
+    pub(super) fn leave(&mut self) {
+        let live = self.store.agents().filter(|agent| !agent.state.is_final()).count();
+        if !self.ui.rehearsal || live == 0 {
+            self.want = Some(Want::Quit);
+            return;
+        }
+        self.ui.mode = Mode::Confirm(Confirm {
+            question: "Leave the rehearsal?".to_owned(),
+            detail: format!("Its {live} agents stop, and nothing of it is kept."),
+            ask: Ask::Leave,
+        });
+    }
+
     pub(super) fn confirm_key(&mut self, key: Key, confirm: Confirm) {
-        if key.is('y') || key.is('Y') {
+        // Whoever presses Ctrl-C twice wants out.
+        let out = confirm.ask == Ask::Leave && key.ctrl('c');
+        if key.is('y') || key.is('Y') || out {
             self.ui.mode = Mode::Normal;
             match confirm.ask {
                 Ask::StopAgents(ids) => {
@@ -150,6 +187,7 @@ impl App {
                 }
                 Ask::StopSwarm(id) => self.requests.push(Request::StopSwarm(id)),
                 Ask::RemoveSwarm(id) => self.requests.push(Request::RemoveSwarm(id)),
+                Ask::Leave => self.want = Some(Want::Quit),
             }
         } else if key.is('n') || key.is('q') || key.code == KeyCode::Esc || key.ctrl('c') {
             self.ui.mode = Mode::Normal;

@@ -1,11 +1,15 @@
 //! Which columns the grid has room for, and how wide each is.
 
+use super::words;
 use crate::store::{Column, Store};
+use unicode_width::UnicodeWidthStr;
 
 /// Blank columns between two columns.
 pub const GAP: usize = 2;
 /// Columns of the cursor and mark at the very left.
 pub const MARGIN: usize = 2;
+
+const LEAST_ITEM: usize = 14;
 
 /// What a column of the grid shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +68,7 @@ impl Field {
             Self::Item => by == Column::Item,
             Self::Progress => by == Column::Progress,
             Self::Tokens => by == Column::Tokens,
-            Self::Burn => false,
+            Self::Burn => by == Column::Burn,
             Self::Cost => by == Column::Cost,
             Self::Age => by == Column::Age,
             Self::Last => by == Column::Last,
@@ -72,16 +76,36 @@ impl Field {
     }
 }
 
+/// What rows can be sorted by so that it shows, in the order of the columns.
+pub fn sortable(store: &Store, width: u16) -> Vec<Column> {
+    let of = |field: Field| match field {
+        Field::State => Column::Need,
+        Field::Agent => Column::Agent,
+        Field::Kind => Column::Kind,
+        Field::Model => Column::Model,
+        Field::Item => Column::Item,
+        Field::Progress => Column::Progress,
+        Field::Tokens => Column::Tokens,
+        Field::Burn => Column::Burn,
+        Field::Cost => Column::Cost,
+        Field::Age => Column::Age,
+        Field::Last => Column::Last,
+    };
+    layout(store, width).into_iter().map(|(field, _)| of(field)).collect()
+}
+
 /// Fields with their widths, from left to right.
 pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
     let width = usize::from(width).saturating_sub(MARGIN);
     let mut name = 8;
-    let (mut items, mut models, mut kind) = (false, false, 4);
+    let (mut item, mut model, mut kind) = (0, 0, 4);
     for agent in store.agents() {
         name = name.max(agent.name.len());
         kind = kind.max(agent.adapter.len());
-        items |= agent.item.as_ref().is_some_and(|item| !item.is_empty());
-        models |= !agent.model.is_empty();
+        let text = agent.item.as_deref().and_then(|item| item.lines().next()).unwrap_or("");
+        item = item.max(text.width());
+        // Where some are simulated, four columns say which.
+        model = model.max(words::model(&agent.model).width() + 4);
     }
     let narrow = width < 58;
     let mut fields = vec![
@@ -89,11 +113,11 @@ pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
         (Field::Agent, name.min(if width < 110 { 12 } else { 18 })),
         (Field::Kind, kind.min(8)),
     ];
-    if models {
-        fields.push((Field::Model, 16));
+    if model > 4 {
+        fields.push((Field::Model, model.clamp(8, 18)));
     }
-    if items {
-        fields.push((Field::Item, 14));
+    if item > 0 {
+        fields.push((Field::Item, LEAST_ITEM));
     }
     if store.progress_seen() {
         fields.push((Field::Progress, 15));
@@ -118,7 +142,9 @@ pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
     }
     let spare = width.saturating_sub(taken(&fields));
     let has_last = fields.iter().any(|(field, _)| *field == Field::Last);
-    let to_item = if has_last { (spare * 2 / 5).min(26) } else { spare };
+    // An item gets what it needs, but no more than leaves the last line as much again.
+    let wants = item.saturating_sub(LEAST_ITEM);
+    let to_item = if has_last { wants.min(spare * 3 / 5) } else { spare };
     let mut given = 0;
     for (field, wide) in &mut fields {
         if *field == Field::Item {

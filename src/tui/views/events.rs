@@ -1,7 +1,7 @@
 //! The event stream, newest at the bottom.
 
 use super::{pen::Pen, words};
-use crate::model::{Event, EventRecord, Level};
+use crate::model::{AgentState, Event, EventRecord, Level};
 use crate::store::Store;
 use crate::tui::{
     theme::Theme,
@@ -28,14 +28,40 @@ pub fn draw(store: &Store, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buff
             (Some(only), Some(swarm)) => only == swarm,
             (None, _) | (Some(_), None) => true,
         })
-        .take(room)
+        .take(room * EVENTS_OF_AN_END)
         .collect();
+    let ends: Vec<&EventRecord> = shown
+        .iter()
+        .copied()
+        .filter(|record| matches!(record.event, Event::AttemptEnded { .. }))
+        .collect();
+    let shown: Vec<&EventRecord> =
+        shown.into_iter().filter(|record| !is_part_of(record, &ends)).take(room).collect();
     if shown.is_empty() && room > 0 {
         Pen::new(buffer, area, 1).put(" Nothing has happened yet.", theme.faint);
     }
     for (line, record) in (1..).zip(shown.into_iter().rev()) {
         event(store, record, ui, theme, Rect { y: area.y + line, height: 1, ..area }, buffer);
     }
+}
+
+/// An attempt's end is told as a change of state, an end, an item's end and a change of
+/// state again.
+const EVENTS_OF_AN_END: usize = 4;
+/// These follow one another as fast as the journal takes them.
+const TOGETHER_MS: u64 = 1_000;
+
+/// Whether an end that is shown says it already.
+fn is_part_of(record: &EventRecord, ends: &[&EventRecord]) -> bool {
+    let repeats = match &record.event {
+        Event::ItemEnded { .. } => true,
+        Event::StateChanged { state, .. } => state.is_final() || *state == AgentState::Idle,
+        _ => false,
+    };
+    let near = |end: &&EventRecord| {
+        end.time.ms_since(record.time) < TOGETHER_MS && record.time.ms_since(end.time) < TOGETHER_MS
+    };
+    repeats && ends.iter().filter(|end| end.agent == record.agent).any(near)
 }
 
 /// In little room, what comes by the thousand (calls that went well, keys typed) would push

@@ -1,10 +1,10 @@
 //! One agent's terminal, cell by cell, and beside it why the agent is as it is.
 
 use super::{
-    pen::{Pen, fill},
+    pen::{Pen, disputes_width, fill},
     words,
 };
-use crate::model::AgentInfo;
+use crate::model::{AgentInfo, AgentState};
 use crate::store::Store;
 use crate::term::{Cell, Color as TermColor, Screen};
 use crate::tui::{
@@ -17,6 +17,7 @@ use ratatui::{
     layout::{Position, Rect},
     style::{Color, Modifier, Style},
 };
+use unicode_width::UnicodeWidthChar;
 
 /// Columns of the side panel, with the blank one before it.
 const SIDE: u16 = 36;
@@ -26,6 +27,11 @@ pub struct Parts {
     pub header: Rect,
     pub terminal: Rect,
     pub side: Rect,
+}
+
+/// Whether the side panel has room on such a screen.
+pub fn shows_side(zoom: bool, screen: Rect) -> bool {
+    parts(zoom, screen).side.width > 0
 }
 
 /// Lays out the area above the footer.
@@ -79,7 +85,7 @@ fn header(
     pen.put(&agent.name, theme.strong).skip(1);
     pen.put(words::glyph(agent.state, ui.unicode), style).skip(1).put(agent.state.word(), style);
     if !agent.reason.is_empty() {
-        pen.put(": ", style).put(&agent.reason, style);
+        pen.put(": ", style).put(&words::why(agent), style);
     }
     let dot = if ui.unicode { " · " } else { " - " };
     pen.skip(2).put(&agent.adapter, theme.muted);
@@ -101,14 +107,45 @@ fn header(
         Stage::Ended(None) => "ended".to_owned(),
         Stage::Failed(why) => why.clone(),
     };
-    let width = (right.chars().count() as u16 + 1).min(area.width);
+    // Two blanks part it from what is cut before it.
+    let width = (right.chars().count() as u16 + 3).min(area.width);
     let place = Rect { x: area.right() - width, width, ..area };
     let style = match &focus.stage {
         Stage::Failed(_) => theme.warn,
         Stage::Attaching | Stage::Live | Stage::Ended(_) => theme.muted,
     };
     fill(buffer, place, theme.surface.patch(theme.bar));
-    Pen::new(buffer, place, 0).put(&right, style);
+    Pen::new(buffer, place, 0).skip(2).put(&right, style);
+}
+
+/// Labels whose text may take more than a line.
+const LONG: [&str; 6] = ["WHY", "TASK", "ITEM", "RESULT", "ERROR", "CWD"];
+
+/// The text in lines of so many columns; what is left over stands in the last one, to be cut.
+fn wrap(text: &str, width: usize, most: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    let mut lines = 0;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        lines += 1;
+        let mut used = 0;
+        let fits = |(_, c): &(usize, char)| {
+            used += c.width().unwrap_or(0);
+            used <= width
+        };
+        let end =
+            rest.char_indices().take_while(fits).last().map_or(0, |(at, c)| at + c.len_utf8());
+        if lines == most || end == 0 || end == rest.len() {
+            return Some(std::mem::take(&mut rest));
+        }
+        // A word is not parted, but one that fills most of a line.
+        let end = rest[..end].rfind(' ').filter(|at| at * 2 > end).map_or(end, |at| at + 1);
+        let (line, after) = rest.split_at(end);
+        rest = after;
+        Some(line)
+    })
 }
 
 fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -119,9 +156,11 @@ fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, bu
     let inside = Rect { x: area.x + 2, width: area.width - 3, ..area };
     let mut row = 0;
     let mut line = |label: &str, text: &str, style: Style| {
-        if !text.is_empty() {
+        let most = if LONG.contains(&label) { 4 } else { 1 };
+        for (at, part) in wrap(text, usize::from(inside.width).saturating_sub(9), most).enumerate()
+        {
             let mut pen = Pen::new(buffer, inside, row);
-            pen.column(label, 9, theme.heading).put(text, style);
+            pen.column(if at == 0 { label } else { "" }, 9, theme.heading).put(part, style);
             row += 1;
         }
     };
@@ -132,9 +171,17 @@ fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, bu
         if agent.state.is_final() { agent.state.word() } else { &state },
         theme.state(agent.state),
     );
-    line("WHY", &agent.reason, theme.text);
+    let why = words::why(agent);
+    line("WHY", &why, theme.text);
     if let Some(exit) = agent.exit {
         line("EXIT", &exit.to_string(), theme.text);
+    }
+    let (said, style) = match agent.state {
+        AgentState::Failed | AgentState::Lost => ("ERROR", theme.error),
+        _ => ("RESULT", theme.text),
+    };
+    if agent.state.is_final() && !agent.last_line.starts_with(&why) {
+        line(said, &agent.last_line, style);
     }
     line("", " ", theme.text);
     let tokens = &agent.tokens;
@@ -163,10 +210,14 @@ fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, bu
     if let Some(pid) = agent.pid {
         line("PID", &pid.to_string(), theme.muted);
     }
+    line("", " ", theme.text);
+    let item = agent.item.as_deref().unwrap_or("");
     if let Some(swarm) = store.swarm(&agent.swarm) {
         line("SWARM", &swarm.name, theme.text);
+        let task = swarm.task.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
+        line("TASK", &task.replace("{item}", item), theme.text);
     }
-    line("ITEM", agent.item.as_deref().unwrap_or(""), theme.text);
+    line("ITEM", item.lines().next().unwrap_or(""), theme.muted);
 }
 
 fn screen(focus: &Focus, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -216,9 +267,16 @@ fn first_row(screen: &Screen, height: u16) -> u16 {
 }
 
 fn put(cell: &Cell, cut: bool, theme: &Theme, target: &mut ratatui::buffer::Cell) {
-    let blank = cell.text.is_empty() || cut || cell.text.chars().any(char::is_control);
-    target.set_symbol(if blank { " " } else { cell.text });
+    let text = undisputed(cell.text);
+    let blank = text.is_empty() || cut || text.chars().any(char::is_control);
+    target.set_symbol(if blank { " " } else { text });
     target.set_style(style(cell, theme));
+}
+
+/// Joiners and variation selectors change the width of a character in some terminals and
+/// not in others, which would move all that follows: only what stands before them is drawn.
+fn undisputed(text: &str) -> &str {
+    text.split(disputes_width).next().unwrap_or("")
 }
 
 fn style(cell: &Cell, theme: &Theme) -> Style {
@@ -253,6 +311,16 @@ fn color(color: TermColor, theme: &Theme) -> Option<Color> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_texts_are_wrapped_between_words() {
+        let lines = |text| wrap(text, 10, 3).collect::<Vec<_>>();
+        assert_eq!(lines("fix the parser now"), ["fix the ", "parser now"]);
+        assert_eq!(lines("漢字漢字漢字漢字"), ["漢字漢字漢", "字漢字"]);
+        assert_eq!(lines("a b c d e f g h i j k l m n o p").len(), 3);
+        assert!(lines("").is_empty());
+        assert_eq!(wrap("漢字", 1, 3).collect::<Vec<_>>(), ["漢字"]);
+    }
 
     #[test]
     fn the_end_of_a_screen_too_high_is_in_view() {

@@ -2,6 +2,7 @@
 
 use super::pen::{Pen, fill};
 use crate::model::Level;
+use crate::store::Column;
 use crate::tui::{
     theme::Theme,
     ui::{Mode, Notice, Ui},
@@ -9,13 +10,24 @@ use crate::tui::{
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 
-/// `shown` of `all` rows pass the filter.
-pub fn draw(shown: usize, all: usize, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+/// `shown` of `all` rows pass the filter; `position` says where among them the cursor is.
+pub fn draw(
+    (shown, all): (usize, usize),
+    position: &str,
+    ui: &Ui,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     fill(buffer, area, theme.surface.patch(theme.bar));
     let width = usize::from(area.width);
     let typing = matches!(ui.mode, Mode::Filter { .. });
     let filter = ui.grid.filter.text();
-    let state = state(shown, all, typing, ui);
+    let mut state = state(shown, all, typing, ui);
+    if !position.is_empty() {
+        state.push_str(if state.is_empty() { "" } else { "  " });
+        state.push_str(position);
+    }
     let (right, style) = match &ui.notice {
         Some(Notice { level, text }) => {
             let style = match level {
@@ -68,9 +80,18 @@ fn state(shown: usize, all: usize, typing: bool, ui: &Ui) -> String {
     } else if !filter.is_empty() {
         parts.push(format!("/{}  {shown} of {all}", filter.text()));
     }
-    if ui.moved > 0 {
-        let rows = if ui.moved == 1 { "row has" } else { "rows have" };
-        parts.push(format!("{} {rows} changed place", ui.moved));
+    if typing && let Some(problem) = filter.problem() {
+        parts.push(problem.to_owned());
+    }
+    if ui.focus.is_none() {
+        if ui.grid.sort != Column::default() || ui.grid.reverse {
+            let way = if ui.grid.reverse { ", reversed" } else { "" };
+            parts.push(format!("by {}{way}", ui.grid.sort.word()));
+        }
+        if ui.moved > 0 {
+            let rows = if ui.moved == 1 { "row" } else { "rows" };
+            parts.push(format!("{} {rows} moved", ui.moved));
+        }
     }
     parts.join("  ")
 }

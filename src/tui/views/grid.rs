@@ -31,9 +31,12 @@ pub fn draw(store: &Store, rows: &[Row], ui: &Ui, theme: &Theme, area: Rect, buf
         let text = if ui.grid.filter.is_empty() {
             "  No agents here.".to_owned()
         } else {
-            format!("  Nothing fits /{}", ui.grid.filter.text())
+            format!("  Nothing fits /{}  Esc shows all again.", ui.grid.filter.text())
         };
         Pen::new(buffer, area, 2).put(&text, theme.muted);
+        if let Some(problem) = ui.grid.filter.problem() {
+            Pen::new(buffer, area, 3).skip(2).put(problem, theme.warn);
+        }
     }
 }
 
@@ -64,7 +67,10 @@ fn titles(fields: &[(Field, usize)], ui: &Ui, theme: &Theme, area: Rect, buffer:
             (true, false, false) => "v",
             (true, true, false) => "^",
         };
-        let title = if *width < 3 { String::new() } else { format!("{}{arrow}", field.title()) };
+        // The arrow is never what is cut.
+        let room = width.saturating_sub(arrow.width());
+        let words = if *width < 3 { "" } else { field.title() };
+        let title = format!("{}{arrow}", &words[..words.len().min(room)]);
         if field.right_aligned() {
             pen.right(&title, *width, style);
         } else {
@@ -239,14 +245,15 @@ impl AgentLine<'_> {
             | AgentState::Stopped => false,
         };
         let style = if agent.state.is_final() { theme.faint } else { theme.muted };
-        let shown = if tells { pen::clean(&agent.reason).width().min(width) } else { 0 };
+        let why = words::why(agent);
+        let shown = if tells { pen::clean(&why).width().min(width) } else { 0 };
         let reason: Style = theme.state(agent.state).not_bold();
-        pen.column(&agent.reason, shown, reason);
+        pen.column(&why, shown, reason);
         // Less than a word of it would only be noise.
         let left = width - shown;
         if shown == 0 {
             pen.column(&agent.last_line, left, style);
-        } else if left > 12 && !agent.last_line.is_empty() {
+        } else if left > 12 && !agent.last_line.is_empty() && !agent.last_line.starts_with(&why) {
             let dot = if self.ui.unicode { " · " } else { " - " };
             pen.put(dot, theme.faint).column(&agent.last_line, left - 3, style);
         }

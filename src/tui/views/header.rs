@@ -2,7 +2,7 @@
 //! while there is no core.
 
 use super::{
-    pen::{Pen, fill},
+    pen::{Pen, fill, fit},
     words,
 };
 use crate::model::{AgentState, Micros};
@@ -11,25 +11,38 @@ use crate::tui::{theme::Theme, ui::Ui};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 
-/// A piece of the line; those with the highest rank go first when room is short.
+/// A piece of the line; those with the highest rank go first when room is short, those of
+/// rank 0 never.
 struct Piece {
     text: String,
     style: Style,
     rank: u8,
 }
 
+/// The rank of a name: it is cut rather than dropped.
+const NAME: u8 = 1;
+/// What is left of a name before other pieces go for its sake.
+const LEAST_NAME: usize = 14;
+
 pub fn draw(store: &Store, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     fill(buffer, area, theme.surface.patch(theme.bar));
     let width = usize::from(area.width);
     let mut left = left(store, ui, theme);
     let mut right = right(store, ui, theme);
-    while total(&left) + total(&right) + 2 > width {
+    let name = |pieces: &[Piece]| {
+        pieces.iter().find(|piece| piece.rank == NAME).map_or(0, |piece| piece.text.width())
+    };
+    while total(&left) + total(&right) + 2 > width + name(&left).saturating_sub(LEAST_NAME) {
         let worst = left.iter().chain(&right).map(|piece| piece.rank).max().unwrap_or(0);
-        if worst == 0 {
+        if worst <= NAME {
             break;
         }
         left.retain(|piece| piece.rank < worst);
         right.retain(|piece| piece.rank < worst);
+    }
+    let others = total(&left) + total(&right) + 2 - name(&left);
+    if let Some(piece) = left.iter_mut().find(|piece| piece.rank == NAME) {
+        piece.text = fit(&piece.text, width.saturating_sub(others)).into_owned();
     }
     let start = width.saturating_sub(total(&right));
     let mut pen = Pen::new(buffer, area, 0);
@@ -63,7 +76,7 @@ fn left(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
         },
     };
     let piece = |text: String, style, rank| Piece { text, style, rank };
-    let rank = if name.is_empty() { 0 } else { 2 };
+    let rank = if name.is_empty() { 0 } else { 3 };
     let mut pieces = vec![piece(" dash ".into(), theme.accent.bold(), rank)];
     if !ui.title.is_empty() {
         pieces.push(piece(format!(" {} ", ui.title), theme.notice, 5));
@@ -73,9 +86,9 @@ fn left(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
     }
     let arrow = if ui.unicode { "▸" } else { ">" };
     let plural = if agents == 1 { "" } else { "s" };
-    pieces.push(piece(format!(" {name}"), theme.strong, 1));
+    pieces.push(piece(format!(" {name}"), theme.strong, NAME));
     pieces.push(piece(format!(" {arrow} {agents} agent{plural}"), theme.muted, 6));
-    pieces.push(piece(" ".into(), theme.text, 1));
+    pieces.push(piece(" ".into(), theme.text, 5));
     for state in AgentState::ALL {
         let n = counts[state as usize];
         let always = matches!(
@@ -90,7 +103,7 @@ fn left(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
         let rank = if n == 0 {
             9
         } else if always {
-            1
+            0
         } else {
             5
         };
@@ -109,7 +122,7 @@ fn right(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
     if shown().next().is_none() {
         return pieces;
     }
-    pieces.push(piece(format!("  {cost}"), theme.money, 1));
+    pieces.push(piece(format!("  {cost}"), theme.money, 0));
     let mut budgets = shown().filter_map(|swarm| swarm.budget_micros);
     if let (Some(budget), None) = (budgets.next(), budgets.next()) {
         pieces.push(piece(format!(" of {budget}"), theme.muted, 4));
@@ -131,7 +144,7 @@ fn right(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
         (false, _) => {}
     }
     if shown().any(|swarm| swarm.scope == "none") {
-        pieces.push(piece("  scope: none".into(), theme.warn, 1));
+        pieces.push(piece("  scope: none".into(), theme.warn, 2));
     }
     pieces.push(piece(" ".into(), theme.text, 0));
     pieces

@@ -23,7 +23,9 @@ pub fn draw(ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let width = if columns == 2 { 116 } else { 68 };
     let tall = lines.len().div_ceil(columns) as u16 + 4;
     let inside = panel("keys", (width, tall), ui, theme, area, buffer);
-    let rows = usize::from(inside.height.saturating_sub(2));
+    // Where room is short, keys matter more than the line below them.
+    let footed = inside.height > 3;
+    let rows = usize::from(if footed { inside.height - 2 } else { inside.height });
     let most = lines.len().saturating_sub(rows * columns);
     let top = ui.help.scroll.min(most);
     let wide = inside.width / columns as u16;
@@ -37,7 +39,9 @@ pub fn draw(ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
             Line::Blank => pen.put("", Style::new()),
         };
     }
-    let foot = inside.height.saturating_sub(1);
-    let more = if most > top { "j more  " } else { "" };
-    Pen::new(buffer, inside, foot).put(more, theme.key).put("any other key closes", theme.faint);
+    if footed {
+        let more = if most > top { "j more  " } else { "" };
+        let mut pen = Pen::new(buffer, inside, inside.height - 1);
+        pen.put(more, theme.key).put("Esc", theme.key).put(" closes", theme.faint);
+    }
 }

@@ -3,7 +3,7 @@
 //! [`draw`] lays out the whole screen; one file a part. Nothing in here reads a clock, waits
 //! or remembers anything. A buffer of any size, even none, is taken.
 
-mod columns;
+pub mod columns;
 mod confirm;
 mod events;
 pub mod focus;
@@ -19,6 +19,7 @@ pub mod words;
 
 pub use notes::{MIN_COLUMNS, MIN_ROWS};
 
+use crate::model::AgentState;
 use crate::store::{Row, Store, rows};
 use crate::tui::{
     theme::Theme,
@@ -85,7 +86,8 @@ pub fn draw(
         None => home(store, &rows, ui, theme, &layout, buffer),
     }
     let shown = rows.iter().filter(|row| matches!(row, Row::Agent { .. })).count();
-    footer::draw(shown, store.agents().len(), ui, theme, layout.footer, buffer);
+    let position = position(&rows, ui, &layout);
+    footer::draw((shown, store.agents().len()), &position, ui, theme, layout.footer, buffer);
     let middle = below(Rect { height: area.height - 1, ..area }, 1);
     match &ui.mode {
         Mode::Normal => {}
@@ -98,6 +100,34 @@ pub fn draw(
         ascii(area, buffer);
     }
     if ui.mode == Mode::Normal { cursor } else { None }
+}
+
+/// Where the cursor stands among rows that do not all fit, and how many above and below
+/// those shown need somebody.
+fn position(rows: &[Row], ui: &Ui, layout: &Layout) -> String {
+    let room = grid::capacity(layout.grid);
+    if ui.focus.is_some() || ui.events == EventsPane::Full || rows.len() <= room {
+        return String::new();
+    }
+    let needs = |row: &&Row| {
+        let urgent = |state| matches!(state, AgentState::Waiting | AgentState::Failed);
+        row.agent().is_some_and(|agent| urgent(agent.state))
+    };
+    let above = rows.iter().take(ui.top).filter(needs).count();
+    let below = rows.iter().skip(ui.top + room).filter(needs).count();
+    let mut parts = Vec::new();
+    let ways = if ui.unicode { ["↑", "↓"] } else { ["above", "below"] };
+    for (n, way) in [above, below].into_iter().zip(ways) {
+        if n > 0 {
+            parts.push(format!("{n} in need {way}"));
+        }
+    }
+    let agents = || rows.iter().filter_map(Row::agent);
+    let at = agents().position(|agent| ui.cursor.as_ref() == Some(&agent.id));
+    if let Some(at) = at {
+        parts.push(format!("{}/{}", at + 1, agents().count()));
+    }
+    parts.join("  ")
 }
 
 fn home(store: &Store, rows: &[Row], ui: &Ui, theme: &Theme, at: &Layout, buffer: &mut Buffer) {

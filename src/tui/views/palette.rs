@@ -16,9 +16,22 @@ pub fn draw(ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let skip = palette.input().chars().count().saturating_sub(fits);
     let line: String = palette.input().chars().skip(skip).collect();
     pen.put(":", theme.key).put(&line, theme.strong).put(caret, theme.accent);
-    let rows = usize::from(inside.height.saturating_sub(2));
+    // Where room is short, entries matter more than the keys below them.
+    let foot = inside.height.saturating_sub(1);
+    let footed = inside.height > 3;
+    let mut first = 1;
+    if let Some(reading) = palette.reading() {
+        let mut pen = Pen::new(buffer, inside, first);
+        match reading {
+            Ok(meaning) => pen.put("Enter ", theme.key).put(meaning, theme.text),
+            Err(why) => pen.skip(1).put(why, theme.faint),
+        };
+        first += 1;
+    }
+    let rows = usize::from((inside.height - u16::from(footed)).saturating_sub(first));
     let top = (palette.selected() + 1).saturating_sub(rows);
-    for (line, (at, entry)) in (1..).zip(palette.entries().iter().enumerate().skip(top).take(rows))
+    for (line, (at, entry)) in
+        (first..).zip(palette.entries().iter().enumerate().skip(top).take(rows))
     {
         let current = at == palette.selected();
         let strip = Rect { y: inside.y + line, height: 1, ..inside };
@@ -35,10 +48,9 @@ pub fn draw(ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let left = pen.left().saturating_sub(key + 2);
         pen.skip(1).column(&entry.detail, left, theme.muted).right(&entry.key, key + 1, theme.key);
     }
-    if palette.entries().is_empty() {
-        Pen::new(buffer, inside, 1).skip(1).put("nothing is called that", theme.faint);
+    if !footed {
+        return;
     }
-    let foot = inside.height.saturating_sub(1);
     let mut pen = Pen::new(buffer, inside, foot);
     for (key, label) in [("Enter", "run"), ("Tab", "complete"), ("Up", "history"), ("Esc", "close")]
     {

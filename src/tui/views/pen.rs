@@ -7,11 +7,18 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Control characters and those that turn the direction of text become blanks.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().any(unsafe_char) {
-        Cow::Owned(text.chars().map(|c| if unsafe_char(c) { ' ' } else { c }).collect())
+    if text.chars().any(|c| unsafe_char(c) || disputes_width(c)) {
+        let kept = text.chars().filter(|c| !disputes_width(*c));
+        Cow::Owned(kept.map(|c| if unsafe_char(c) { ' ' } else { c }).collect())
     } else {
         Cow::Borrowed(text)
     }
+}
+
+/// True for what makes the character before it wider, or joins it to the next one, in some
+/// terminals and not in others.
+pub fn disputes_width(c: char) -> bool {
+    matches!(c, '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' | '\u{20e3}' | '\u{1f3fb}'..='\u{1f3ff}')
 }
 
 fn unsafe_char(c: char) -> bool {

@@ -1,6 +1,6 @@
 //! Figures and glyphs in few columns, always the same width.
 
-use crate::model::{AgentState, Stamp};
+use crate::model::{AgentInfo, AgentState, Stamp};
 
 /// Glyph of a state; ASCII where the terminal has no more.
 pub fn glyph(state: AgentState, unicode: bool) -> &'static str {
@@ -28,6 +28,14 @@ pub fn spinning(state: AgentState, tick: u64, unicode: bool) -> &'static str {
         AgentState::Working if unicode => PULSE[(tick % 4) as usize],
         AgentState::Working => PLAIN[(tick % 2) as usize],
         other => glyph(other, unicode),
+    }
+}
+
+/// Why an agent stands as it stands; an exit with its code.
+pub fn why(agent: &AgentInfo) -> String {
+    match agent.exit {
+        Some(code) if code != 0 && agent.reason == "exit" => format!("exit {code}"),
+        Some(_) | None => agent.reason.clone(),
     }
 }
 
