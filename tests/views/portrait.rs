@@ -67,7 +67,8 @@ fn portrait() {
         let left = LIMIT.saturating_sub(begun.elapsed());
         screen.process(&output.recv_timeout(left).unwrap());
     }
-    keys.write_all(b"q").unwrap();
+    // Out, and yes: its agents stop.
+    keys.write_all(b"qy").unwrap();
     let drained = output.into_iter().count();
     child.wait().unwrap();
     assert!(drained > 0, "it said nothing on leaving");
