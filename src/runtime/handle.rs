@@ -4,10 +4,10 @@
 use super::{
     actor::Commit,
     check,
-    gauges::Gauges,
     journal::Journal,
     launch::new_token,
     log::{LogFormat, LogStream, Tail},
+    lookup::{all_agents, all_swarms, find_agent, find_swarm},
     outcome, worktree,
     world::{Order, Shared, leaving},
 };
@@ -465,37 +465,4 @@ impl Handle {
             Err(error) => Err(Refusal::new(RefusalCode::Internal, error.to_string())),
         }
     }
-}
-
-fn find_swarm(state: &State, name: &str) -> Option<SwarmId> {
-    if let Some(swarm) = state.swarms.get(name) {
-        return Some(swarm.id.clone());
-    }
-    state.swarms.values().find(|swarm| swarm.name == name).map(|swarm| swarm.id.clone())
-}
-
-fn find_agent(state: &State, name: &str) -> Option<AgentId> {
-    if let Some(agent) = state.agents.get(name) {
-        return Some(agent.id.clone());
-    }
-    state.agents.values().find(|agent| agent.name == name).map(|agent| agent.id.clone())
-}
-
-fn all_swarms(state: &State) -> Vec<SwarmInfo> {
-    let mut swarms: Vec<SwarmInfo> =
-        state.swarms.keys().filter_map(|id| core::swarm_info(state, id)).collect();
-    swarms.sort_by_key(|swarm| swarm.created_at);
-    swarms
-}
-
-fn all_agents(state: &State, of: Option<&SwarmId>, gauges: &Gauges) -> Vec<AgentInfo> {
-    let mut swarms: Vec<_> = state.swarms.values().collect();
-    swarms.retain(|swarm| of.is_none_or(|id| &swarm.id == id));
-    swarms.sort_by_key(|swarm| swarm.created_at);
-    let agents = swarms.iter().flat_map(|swarm| swarm.agents.iter());
-    let mut infos: Vec<AgentInfo> = agents.filter_map(|id| core::agent_info(state, id)).collect();
-    for info in &mut infos {
-        gauges.fill(info);
-    }
-    infos
 }

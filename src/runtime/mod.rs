@@ -19,6 +19,7 @@ mod launch;
 mod ledger;
 mod link;
 mod log;
+mod lookup;
 mod nursery;
 mod outcome;
 mod providers;
