@@ -228,8 +228,9 @@ fn behind_links(path: &Path) -> PathBuf {
 fn ours_to_write(dir: &Path) -> Result<(), PathError> {
     let refuse = |why: String| PathError::Unsafe { path: dir.to_owned(), why };
     let stat = statat(CWD, dir, AtFlags::empty()).map_err(|error| refuse(error.to_string()))?;
-    let open = Mode::from_raw_mode(stat.st_mode) & (Mode::WGRP | Mode::WOTH);
-    if !open.is_empty() {
+    let mode = Mode::from_raw_mode(stat.st_mode);
+    // With the sticky bit, as on /tmp, nobody takes another's file away.
+    if mode.intersects(Mode::WGRP | Mode::WOTH) && !mode.contains(Mode::SVTX) {
         let mode = stat.st_mode & 0o7777;
         return Err(refuse(format!("others can write to it (mode {mode:o}); chmod 700 it")));
     }
@@ -394,14 +395,16 @@ mod tests {
         let (open, state) = (dir.path().join("open"), dir.path().join("state"));
         std::fs::create_dir(&open).unwrap();
         let instance = Instance::with_state(&open.join("d.sock"), &state).unwrap();
-        for mode in [0o777, 0o770, 0o1777] {
+        for mode in [0o777, 0o770] {
             std::fs::set_permissions(&open, PermissionsExt::from_mode(mode)).unwrap();
             let error = instance.prepare().unwrap_err().to_string();
             assert!(error.contains("chmod 700") && error.contains("open"), "{error}");
             assert!(!state.exists(), "nothing is made");
         }
-        std::fs::set_permissions(&open, PermissionsExt::from_mode(0o755)).unwrap();
-        instance.prepare().unwrap();
+        for mode in [0o755, 0o1777] {
+            std::fs::set_permissions(&open, PermissionsExt::from_mode(mode)).unwrap();
+            instance.prepare().unwrap();
+        }
     }
 
     #[test]
