@@ -1,5 +1,6 @@
 //! A recording as raw bytes, as text, as an asciicast.
 
+use super::letters::Letters;
 use super::{Chunk, Cut, EntryKind, Recording};
 use crate::term::lines::is_hidden;
 use crate::term::token::{Sink, Span, Tokenizer, open_char};
@@ -78,9 +79,7 @@ struct Plain {
     open: bool,
     /// A carriage return came: what follows, if not a line break, overwrites the line.
     carriage: bool,
-    /// The beginning of a character whose end is not there yet; at most 3 bytes. It is held
-    /// back because bytes let through one by one could join to a control character.
-    partial: Vec<u8>,
+    letters: Letters,
 }
 
 impl Plain {
@@ -104,29 +103,12 @@ impl Plain {
 
     /// A byte of a character beyond ASCII.
     fn high(&mut self, byte: u8) {
-        self.partial.push(byte);
-        while !self.partial.is_empty() {
-            match std::str::from_utf8(&self.partial) {
-                Ok(whole) => {
-                    let c = whole.chars().next();
-                    self.partial.clear();
-                    c.into_iter().for_each(|c| self.put(c));
-                }
-                Err(e) => {
-                    let Some(wrong) = e.error_len() else { return };
-                    self.partial.drain(..wrong);
-                    self.put(char::REPLACEMENT_CHARACTER);
-                }
-            }
-        }
+        self.letters.take(byte).for_each(|c| self.put(c));
     }
 
     /// An unfinished character ends here.
     fn settle(&mut self) {
-        if !self.partial.is_empty() {
-            self.partial.clear();
-            self.put(char::REPLACEMENT_CHARACTER);
-        }
+        self.letters.settle().into_iter().for_each(|c| self.put(c));
     }
 }
 

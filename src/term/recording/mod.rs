@@ -12,6 +12,7 @@
 //! out as a hole, so that offsets stay valid; the index says so before it happens.
 
 mod export;
+mod letters;
 mod reader;
 mod tail;
 mod writer;

@@ -1,6 +1,7 @@
 //! The last lines that a program printed, as it printed them: no terminal's width breaks
 //! them, and no viewer's size costs any.
 
+use super::letters::Letters;
 use super::{Chunk, Recording};
 use crate::term::{
     lines::is_hidden,
@@ -45,8 +46,7 @@ struct Page {
     /// Which of the two screens it began on is not known.
     late: bool,
     alternate: bool,
-    /// The beginning of a character.
-    partial: Vec<u8>,
+    letters: Letters,
 }
 
 impl Page {
@@ -113,29 +113,12 @@ impl Page {
     }
 
     fn settle(&mut self) {
-        if !self.partial.is_empty() {
-            self.partial.clear();
-            self.put(char::REPLACEMENT_CHARACTER);
-        }
+        self.letters.settle().into_iter().for_each(|c| self.put(c));
     }
 
     /// A byte of a character beyond ASCII.
     fn high(&mut self, byte: u8) {
-        self.partial.push(byte);
-        while !self.partial.is_empty() {
-            match std::str::from_utf8(&self.partial) {
-                Ok(whole) => {
-                    let c = whole.chars().next();
-                    self.partial.clear();
-                    c.into_iter().for_each(|c| self.put(c));
-                }
-                Err(error) => {
-                    let Some(wrong) = error.error_len() else { return };
-                    self.partial.drain(..wrong);
-                    self.put(char::REPLACEMENT_CHARACTER);
-                }
-            }
-        }
+        self.letters.take(byte).for_each(|c| self.put(c));
     }
 
     fn erase_line(&mut self, what: usize) {
