@@ -6,8 +6,8 @@ use super::{
     state::{Attempt, Phase, State},
 };
 use crate::model::{
-    AgentId, AgentState, AttemptId, AttemptResult, Command, Event, Exit, Item, Micros, Outcome,
-    Refusal, Signal, Source, Stamp, SwarmId, Tokens,
+    Actor, AgentId, AgentState, AttemptId, AttemptResult, Command, Event, Exit, Item, Micros,
+    Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens,
 };
 use std::path::PathBuf;
 
@@ -23,6 +23,7 @@ pub enum Input {
     /// A client's request, already checked against the machine. `crew` names adapter and
     /// model of each new agent.
     Request {
+        by: Actor,
         command: Command,
         crew: Vec<(String, String)>,
     },
@@ -173,7 +174,10 @@ pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refus
             attempt: None,
             event: Event::CoreStarted { epoch, pid, version },
         }),
-        Input::Request { command, crew } => return requests::request(state, command, &crew),
+        // Who asked is for the audit; what they may was seen before.
+        Input::Request { by: _, command, crew } => {
+            return requests::request(state, command, &crew);
+        }
         Input::Keeper { attempt, n, offset, news } => {
             if let Some(attempt) = fresh(state, &attempt, n) {
                 keeper_news(state, now, attempt, n, offset, news, &mut decision);

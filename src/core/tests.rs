@@ -54,14 +54,14 @@ impl Bench {
     fn create(&mut self, spec: SwarmSpec, agents: usize) -> SwarmId {
         let crew = vec![("command".to_owned(), String::new()); agents];
         let command = Command::CreateSwarm { spec: Box::new(spec) };
-        match self.feed(Input::Request { command, crew }).unwrap() {
+        match self.feed(Input::Request { by: Actor::Core, command, crew }).unwrap() {
             Some(Reply::Swarm(id)) => id,
             other => panic!("{other:?}"),
         }
     }
 
     fn ask(&mut self, command: Command) -> Result<Option<Reply>, Refusal> {
-        self.feed(Input::Request { command, crew: Vec::new() })
+        self.feed(Input::Request { by: Actor::Core, command, crew: Vec::new() })
     }
 
     fn started(&mut self, attempt: &str, n: u64) {
@@ -282,7 +282,7 @@ fn another_request_under_a_known_key_is_refused() {
     assert_eq!(bench.create(hashed("one"), 1), first);
     let command = Command::CreateSwarm { spec: Box::new(hashed("two")) };
     let crew = vec![("command".to_owned(), String::new())];
-    let refused = bench.feed(Input::Request { command, crew }).unwrap_err();
+    let refused = bench.feed(Input::Request { by: Actor::Core, command, crew }).unwrap_err();
     assert_eq!(refused.code, RefusalCode::Conflict);
     assert!(refused.message.contains(first.as_str()), "{refused:?}");
 }
@@ -294,10 +294,12 @@ fn a_spawned_agent_has_the_name_it_was_given_and_nobody_else() {
         spec: Box::new(AgentSpec { name: "scout".to_owned(), ..Default::default() }),
     };
     let crew = vec![("command".to_owned(), String::new())];
-    let made = bench.feed(Input::Request { command: spawn(), crew: crew.clone() }).unwrap();
+    let made = bench
+        .feed(Input::Request { by: Actor::Core, command: spawn(), crew: crew.clone() })
+        .unwrap();
     assert_eq!(made, Some(Reply::Agent("ag-01".into())));
     assert_eq!(bench.agent("ag-01").name, "scout");
-    let again = bench.feed(Input::Request { command: spawn(), crew });
+    let again = bench.feed(Input::Request { by: Actor::Core, command: spawn(), crew });
     assert_eq!(again.unwrap_err().code, RefusalCode::Conflict);
 }
 

@@ -1,21 +1,25 @@
 //! Plain data that every layer shares: ids, money, tokens, agents, swarms, commands,
 //! events. Nothing here does anything; nothing here imports anything of ours.
 
+mod actor;
 mod agent;
 mod command;
 mod event;
 mod ids;
 mod money;
+mod scope;
 mod signal;
 mod swarm;
 mod time;
 mod tokens;
 
+pub use actor::Actor;
 pub use agent::{AgentInfo, AgentState, AttemptResult, Exit, FileChange, Outcome};
 pub use command::{Command, Refusal, RefusalCode};
 pub use event::{Event, EventRecord, Level};
 pub use ids::{AgentId, AttemptId, SwarmId};
 pub use money::{Micros, NotMoney};
+pub use scope::{Host, Net, Sandbox, Scope, outermost};
 pub use signal::{ExplainedSignal, Explanation, Signal, Source};
 pub use swarm::{
     AdapterShare, AgentCounts, AgentResult, AgentSpec, Item, ItemCounts, ItemState, Strategy,

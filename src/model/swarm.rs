@@ -1,6 +1,6 @@
 //! A swarm: what is asked for, and how clients see it.
 
-use super::{AgentId, AgentState, AttemptResult, Micros, Stamp, SwarmId, Tokens};
+use super::{AgentId, AgentState, AttemptResult, Micros, Scope, Stamp, SwarmId, Tokens};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
@@ -45,6 +45,13 @@ pub struct SwarmSpec {
     pub read: Vec<String>,
     pub net: Vec<String>,
     pub allow: Vec<String>,
+    /// Nothing but these programs may be executed; none: any.
+    pub allow_only: Option<Vec<String>>,
+    /// Asks for no scope at all.
+    pub no_sandbox: bool,
+    /// What the wishes above come to; made by the core, whatever a request says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granted: Option<Scope>,
     /// Names this request (`Idempotency-Key`): asked again, it makes nothing and is answered
     /// with the swarm that the first one made.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +95,16 @@ pub struct AgentSpec {
     pub retries: u32,
     pub command: Vec<String>,
     pub path: Option<String>,
+    /// As in [`SwarmSpec`]; what none of them says is as the parent or the swarm has it.
+    pub scope: Vec<String>,
+    pub read: Vec<String>,
+    pub net: Vec<String>,
+    pub allow: Vec<String>,
+    pub allow_only: Option<Vec<String>>,
+    pub no_sandbox: bool,
+    /// Made by the core, whatever a request says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granted: Option<Scope>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,8 +15,8 @@ use crate::{
     config::Instance,
     core::{self, Input, Reply, State},
     model::{
-        AgentId, AgentInfo, AgentSpec, AttemptId, Command, EventRecord, Explanation, Item, Refusal,
-        RefusalCode, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
+        Actor, AgentId, AgentInfo, AgentSpec, AttemptId, Command, EventRecord, Explanation, Item,
+        Refusal, RefusalCode, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,
@@ -46,6 +46,8 @@ pub struct Handle {
     pub(super) journal: Journal,
     pub(super) commits: broadcast::Sender<Arc<Commit>>,
     pub(super) journal_full: Arc<AtomicBool>,
+    /// On whose behalf.
+    pub(super) actor: Actor,
 }
 
 /// A snapshot and everything after it.
@@ -60,6 +62,12 @@ fn not_found(what: &str, name: &str) -> Refusal {
 }
 
 impl Handle {
+    /// The same, for somebody else.
+    #[must_use]
+    pub fn acting(&self, actor: Actor) -> Self {
+        Self { actor, ..self.clone() }
+    }
+
     pub fn epoch(&self) -> u64 {
         self.world.epoch
     }
@@ -200,7 +208,8 @@ impl Handle {
     }
 
     async fn request(&self, command: Command, crew: check::Crew) -> Result<Reply, Refusal> {
-        let reply = self.world.feed(Input::Request { command, crew }).await?;
+        let reply =
+            self.world.feed(Input::Request { by: self.actor.clone(), command, crew }).await?;
         Ok(reply.unwrap_or(Reply::Done))
     }
 

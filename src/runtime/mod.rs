@@ -36,7 +36,7 @@ use crate::{
     config::{Config, Instance},
     core::{Effect, Input, Limits, recover},
     gateway::Gateway,
-    model::AttemptId,
+    model::{self, AttemptId},
 };
 use actor::{Actor, COMMITS, Message, QUEUE};
 use anyhow::Context;
@@ -172,7 +172,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
             Effect::Stop { .. } | Effect::Forget { .. } => effects.send(effect).await?,
         }
     }
-    let handle = Handle { world, journal, commits, journal_full };
+    let handle = Handle { world, journal, commits, journal_full, actor: model::Actor::Core };
     Ok(Runtime { handle, agent_listeners, inbox, actor })
 }
 

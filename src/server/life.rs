@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{Config, Instance},
-    model::Command,
+    model::{Actor, Command},
     runtime::{self, AgentListener, Handle},
 };
 use anyhow::{Context, bail};
@@ -228,10 +228,11 @@ async fn live(
     let bound = Bound::bind(&instance)?;
     tracing::info!(socket = %bound.path.display(), pid = std::process::id(), "the core is up");
     let handle = running.handle.clone();
+    let user = std::env::var("USER").unwrap_or_else(|_| "user".to_owned());
     let clients = Arc::new(Clients::default());
     let (leave, mut told) = mpsc::channel(4);
     let served = Served {
-        handle: handle.clone(),
+        handle: handle.acting(Actor::User(user)),
         caller: Caller::Admin,
         clients: clients.clone(),
         leave,
@@ -355,8 +356,9 @@ fn serve(stream: tokio::net::UnixStream, router: Router, clients: Arc<Clients>) 
 /// which holds the other copy, has removed it and this core has no reason to keep it.
 fn serve_agent(own: AgentListener, served: &Served) {
     let AgentListener { agent, token, listener, until } = own;
-    let caller = Caller::Agent { agent, token: TokenHash::of(&token) };
-    let served = Served { caller, ..served.clone() };
+    let caller = Caller::Agent { agent: agent.clone(), token: TokenHash::of(&token) };
+    let handle = served.handle.acting(Actor::Agent(agent));
+    let served = Served { handle, caller, ..served.clone() };
     tokio::spawn(async move {
         let router = router(served.clone());
         let listener = match listener.set_nonblocking(true).and(UnixListener::from_std(listener)) {

@@ -90,6 +90,7 @@ impl Spawn {
             retries: self.retries,
             command: self.command,
             path: std::env::var("PATH").ok(),
+            ..AgentSpec::default()
         })
     }
 }
