@@ -26,7 +26,11 @@ const RANDOM: &[&str] = &["rand", "getrandom", "fastrand"];
 const WORLD: &[&str] = &[
     "std::fs",
     "std::process",
-    "std::net",
+    // Addresses are data; sockets are the world.
+    "std::net::TcpListener",
+    "std::net::TcpStream",
+    "std::net::UdpSocket",
+    "std::net::ToSocketAddrs",
     "std::os",
     "std::thread",
     "std::env",
