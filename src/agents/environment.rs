@@ -111,6 +111,16 @@ impl Variables {
         variables
     }
 
+    /// As [`cleared`](Self::cleared), for a sandbox: nothing points to the user's own files,
+    /// and to no proxy that cannot be reached. Toolchains are where they were.
+    pub fn confined(core: &[(String, String)], keep: &[String], home: &Path, tmp: &Path) -> Self {
+        let mut variables = Self::cleared(core, keep, home, tmp);
+        variables.0.retain(|name, _| !name.to_ascii_lowercase().ends_with("_proxy"));
+        variables.set("GIT_CONFIG_GLOBAL", &home.join(".gitconfig").to_string_lossy());
+        variables.set("CARGO_HOME", &home.join(".cargo").to_string_lossy());
+        variables
+    }
+
     /// An empty value takes the variable away.
     pub fn set(&mut self, name: &str, value: &str) {
         if value.is_empty() {

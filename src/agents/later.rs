@@ -135,6 +135,8 @@ fn launches() {
                 environment: &[],
                 agent_socket: Path::new("/s"),
                 dash: Path::new("/d"),
+                confine: None,
+                author: None,
                 session: None,
             })
             .unwrap();

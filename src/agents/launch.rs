@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::Dialect,
-    model::{AgentId, AttemptId, SwarmId},
+    model::{AgentId, AttemptId, Confine, Holder, SANDBOX_BIN, SwarmId},
     protocol::keeper::{GATEWAY_MARK, LaunchFile},
 };
 use std::path::{Path, PathBuf};
@@ -38,6 +38,10 @@ pub struct LaunchRequest<'a> {
     pub agent_socket: &'a Path,
     /// This executable.
     pub dash: &'a Path,
+    /// The sandbox that it starts in; none: none.
+    pub confine: Option<&'a Confine>,
+    /// Name and address for its commits, where it does not see the user's own settings.
+    pub author: Option<(&'a str, &'a str)>,
     /// Resume this session of the agent's own.
     pub session: Option<&'a str>,
 }
@@ -208,12 +212,20 @@ impl<'a> Filling<'a> {
     fn environment(&self, rules: &LaunchRules) -> Vec<(String, String)> {
         let request = self.request;
         let mut variables = match rules.environment {
+            Environment::Inherit | Environment::Clear if request.confine.is_some() => {
+                Variables::confined(request.environment, &rules.keep, &self.home, &self.tmp)
+            }
             Environment::Inherit => Variables::inherited(request.environment),
             Environment::Clear => {
                 Variables::cleared(request.environment, &rules.keep, &self.home, &self.tmp)
             }
         };
-        variables.set("PATH", request.path);
+        match request.confine.map(|confine| &confine.holder) {
+            Some(Holder::Bubblewrap { .. }) => {
+                variables.set("PATH", &format!("{SANDBOX_BIN}:{}", request.path));
+            }
+            Some(Holder::Landlock) | None => variables.set("PATH", request.path),
+        }
         variables.set("TERM", "xterm-256color");
         variables.set("COLORTERM", "truecolor");
         variables.set("DASH_SOCKET", &request.agent_socket.to_string_lossy());
@@ -237,15 +249,38 @@ impl<'a> Filling<'a> {
                 mode: rule.mode,
             })
             .collect();
-        if rules.environment == Environment::Clear {
+        if rules.environment == Environment::Clear || self.request.confine.is_some() {
             // A file's missing parents are made: so these two directories are there.
             for dir in [&self.home, &self.tmp] {
                 let path = dir.join(".keep");
                 files.push(LaunchFile { path, content: String::new(), mode: 0o600 });
             }
         }
+        if let Some((name, email)) = self.request.author {
+            files.push(LaunchFile {
+                path: self.home.join(".gitconfig"),
+                content: git_settings(name, email),
+                mode: 0o600,
+            });
+        }
         files
     }
+}
+
+/// Who commits, and nothing else of the user's settings: they may hold credentials, or name
+/// programs that the agent cannot see.
+fn git_settings(name: &str, email: &str) -> String {
+    let quoted =
+        |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace(['\n', '\r'], " ");
+    let mut text = String::from("[user]\n");
+    for (key, value) in [("name", name), ("email", email)] {
+        if !value.is_empty() {
+            text.push_str(&format!("\t{key} = \"{}\"\n", quoted(value)));
+        }
+    }
+    // Its tree may belong to somebody whose number the sandbox does not know.
+    text.push_str("[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n");
+    text
 }
 
 fn word(dialect: Dialect) -> &'static str {

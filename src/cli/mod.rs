@@ -23,6 +23,7 @@ mod health;
 mod item;
 mod open;
 mod progress;
+mod scope;
 mod stopping;
 mod swarm;
 #[cfg(test)]

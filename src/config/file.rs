@@ -12,7 +12,25 @@ pub struct Config {
     /// `ANTHROPIC_BASE_URL`, …) stand for a provider of each dialect that is not named here.
     pub providers: BTreeMap<String, Provider>,
     pub simulated: Simulated,
+    pub sandbox: SandboxConfig,
     pub ui: Ui,
+}
+
+/// How scopes are held.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxConfig {
+    pub holder: HolderChoice,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HolderChoice {
+    /// Bubblewrap where it can be had, else Landlock alone.
+    #[default]
+    Auto,
+    Bubblewrap,
+    Landlock,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,6 +5,9 @@ mod file;
 mod load;
 pub mod paths;
 
-pub use file::{AgentsConfig, Config, CoreConfig, Dialect, ModelPrice, Provider, Simulated, Ui};
+pub use file::{
+    AgentsConfig, Config, CoreConfig, Dialect, HolderChoice, ModelPrice, Provider, SandboxConfig,
+    Simulated, Ui,
+};
 pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};

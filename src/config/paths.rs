@@ -36,7 +36,8 @@ pub struct Instance {
     pub start_lock: PathBuf,
     /// Journal, attempts, logs: `journal.db`, `attempts/`, `core.log`.
     pub state: PathBuf,
-    /// Short-named sockets: `<run>/k/ATTEMPT` (keepers), `<run>/a/ATTEMPT` (agents' own).
+    /// Short-named sockets: `<run>/k/ATTEMPT` (keepers), `<run>/a/ATTEMPT/s` (agents' own: the
+    /// directory can be shown to a sandbox, which a socket that comes and goes cannot).
     pub run: PathBuf,
 }
 
@@ -148,7 +149,7 @@ impl Instance {
             socket,
         };
         let own = instance.socket.as_os_str().len();
-        let agents = instance.run.as_os_str().len() + "/k/".len() + MAX_ATTEMPT_NAME;
+        let agents = instance.run.as_os_str().len() + "/a/".len() + MAX_ATTEMPT_NAME + "/s".len();
         let too_long =
             |over, reason| PathError::TooLong { socket: instance.socket.clone(), over, reason };
         if own > MAX_SOCKET_PATH {
@@ -211,7 +212,7 @@ impl Instance {
     }
 
     pub fn agent_socket(&self, attempt: &AttemptId) -> PathBuf {
-        self.run.join("a").join(attempt.as_str())
+        self.run.join("a").join(attempt.as_str()).join("s")
     }
 }
 

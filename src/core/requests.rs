@@ -179,6 +179,13 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
             retries: spec.retries,
             command: spec.command,
             path: spec.path,
+            scope: spec.scope,
+            read: spec.read,
+            net: spec.net,
+            allow: spec.allow,
+            allow_only: spec.allow_only,
+            no_sandbox: spec.no_sandbox,
+            granted: spec.granted,
             ..SwarmSpec::default()
         };
         let mut decision = create(state, alone, crew)?;

@@ -6,12 +6,14 @@ use super::{
 };
 use crate::model::{
     AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, ExplainedSignal, Explanation,
-    ItemCounts, ItemState, Micros, Outcome, Signal, Source, Stamp, SwarmId, SwarmInfo,
+    ItemCounts, ItemState, Micros, Outcome, Scope, Signal, Source, Stamp, SwarmId, SwarmInfo,
     SwarmResults, Tokens,
 };
 
-/// What this build enforces of a scope.
-const SCOPE: &str = "none";
+/// What is enforced, in a word and what is in it.
+fn scope_words(granted: Option<&Scope>) -> String {
+    granted.map_or_else(|| "none".to_owned(), Scope::to_string)
+}
 
 /// The row of one agent; while it runs `last_line` and `bytes` are gauges, which the runtime
 /// fills in.
@@ -45,7 +47,9 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         items_done: agent.items_done,
         items_failed: agent.items_failed,
         provider: agent.provider.clone(),
-        scope: SCOPE.to_owned(),
+        scope: scope_words(
+            state.swarms.get(&agent.swarm).and_then(|swarm| swarm.spec.granted.as_ref()),
+        ),
         cwd: agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), Worktree::workplace),
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
         last_line: attempt.and_then(last_words).unwrap_or_default(),
@@ -94,7 +98,7 @@ pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
         tokens: swarm.tokens,
         cost_micros: swarm.cost,
         budget_micros: None,
-        scope: SCOPE.to_owned(),
+        scope: scope_words(swarm.spec.granted.as_ref()),
         created_at: swarm.created_at,
         started_at: swarm.started_at,
         ended_at: swarm.ended_at,

@@ -12,7 +12,7 @@ use super::signals::Signals;
 use super::status::States;
 use super::tape::Tape;
 use super::{launch, sockets};
-use crate::model::Exit;
+use crate::model::{Exit, GATEWAY_PORT};
 use crate::protocol::keeper::{FactKind, KeeperId, KeeperSpec, VERSION};
 use anyhow::{Context, bail};
 use rustix::fd::{AsFd, OwnedFd};
@@ -53,7 +53,10 @@ pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
     listener.set_nonblocking(true)?;
     let agent_listener = sockets::listen(&spec.agent_socket)
         .with_context(|| format!("listening on {}", spec.agent_socket.display()))?;
-    let (gateway, url) = sockets::gateway().context("opening the gateway's port")?;
+    let (gateway, mut url) = sockets::gateway().context("opening the gateway's port")?;
+    if spec.confine.as_ref().is_some_and(|confine| confine.isolated) {
+        url = format!("http://127.0.0.1:{GATEWAY_PORT}");
+    }
     launch::fill(&mut spec, &url);
 
     let mut revive = Revive::new(spec.core_socket.clone());
@@ -119,12 +122,17 @@ impl Keeper {
             Pty::open(cols, rows).map_err(|error| ("pty", format!("{error:#}"))).and_then(|pty| {
                 launch::write_files(&spec.files).map_err(|error| ("files", error))?;
                 let slave = pty.slave().ok_or(("pty", "no terminal".to_owned()))?;
-                let child =
-                    launch::spawn(spec, slave).map_err(|error| ("shim", error.to_string()))?;
-                Ok((pty, child))
+                let (child, gateway) = launch::spawn(spec, slave)?;
+                Ok((pty, child, gateway))
             });
         match launched {
-            Ok((pty, child)) => (self.pty, self.child) = (Some(pty), Some(child)),
+            Ok((pty, child, gateway)) => {
+                (self.pty, self.child) = (Some(pty), Some(child));
+                // The one in the agent's own network takes the place of ours.
+                if let Some(gateway) = gateway {
+                    self.gateway = gateway;
+                }
+            }
             Err((step, message)) => {
                 self.fact(FactKind::LaunchFailed { step: step.to_owned(), message });
                 self.child = Some(Child::never(Exit { code: Some(126), signal: None }));

@@ -10,8 +10,11 @@ use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 
 pub struct Child {
-    /// The init of the agent's namespace, or the agent itself where there is none.
+    /// Our child: the init of the agent's namespace (in a sandbox its monitor), or the agent
+    /// itself where there is none.
     first: Option<Pid>,
+    /// The init of a sandbox, which is no child of ours.
+    init: Option<Pid>,
     status: Option<OwnedFd>,
     agent: Option<Pid>,
     /// No namespace: what the agent leaves must be hunted for.
@@ -30,12 +33,14 @@ pub enum News {
 
 impl Child {
     pub fn new(started: Started, status: OwnedFd) -> Self {
-        let (first, plain) = match started {
-            Started::Init(pid) => (pid, false),
-            Started::Plain(pid) => (pid, true),
+        let (first, init, plain) = match started {
+            Started::Init(pid) => (pid, None, false),
+            Started::Plain(pid) => (pid, None, true),
+            Started::Sandbox(entered) => (entered.monitor, Some(entered.init), false),
         };
         Self {
             first: Some(first),
+            init,
             status: Some(status),
             agent: None,
             plain,
@@ -49,6 +54,7 @@ impl Child {
     pub fn never(exit: Exit) -> Self {
         Self {
             first: None,
+            init: None,
             status: None,
             agent: None,
             plain: false,
@@ -183,8 +189,9 @@ impl Child {
 
     /// SIGKILL to all that one signal reaches.
     pub fn kill(&self) {
+        // The monitor waits for the init, which cannot be another process before that.
         if let Some(pid) = self.first {
-            let _ = kill_process(pid, Signal::KILL);
+            let _ = kill_process(self.init.unwrap_or(pid), Signal::KILL);
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use super::child::Child;
 use crate::protocol::keeper::{GATEWAY_MARK, KeeperSpec, LaunchFile};
-use crate::sandbox::{self, Plan};
+use crate::sandbox::{self, Plan, Started};
 use rustix::fd::BorrowedFd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 /// Soft limit of open files that agents get where the core does not say what the user had.
@@ -48,8 +49,19 @@ fn write_file(file: &LaunchFile) -> io::Result<()> {
     out.write_all(file.content.as_bytes())
 }
 
-/// Starts the shim with the terminal.
-pub fn spawn(spec: &KeeperSpec, tty: BorrowedFd<'_>) -> io::Result<Child> {
+/// Starts the shim with the terminal; also the gateway's port, where it was opened inside.
+///
+/// # Errors
+/// The step that failed, and why.
+pub fn spawn(
+    spec: &KeeperSpec,
+    tty: BorrowedFd<'_>,
+) -> Result<(Child, Option<TcpListener>), (&'static str, String)> {
+    let step = if spec.confine.is_some() { "sandbox" } else { "shim" };
+    try_spawn(spec, tty).map_err(|error| (step, error.to_string()))
+}
+
+fn try_spawn(spec: &KeeperSpec, tty: BorrowedFd<'_>) -> io::Result<(Child, Option<TcpListener>)> {
     let plan = Plan {
         argv: spec.argv.clone(),
         env: spec.env.clone(),
@@ -57,12 +69,17 @@ pub fn spawn(spec: &KeeperSpec, tty: BorrowedFd<'_>) -> io::Result<Child> {
         stdin_null: spec.stdin_null,
         nofile: number("DASH_NOFILE").unwrap_or(NOFILE),
         namespaces: std::env::var_os("DASH_NO_PIDNS").is_none(),
+        confine: spec.confine.clone(),
     };
     let (ours, theirs) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     rustix::net::sockopt::set_socket_passcred(&ours, true)?;
-    let started = sandbox::start(&plan, spec.attempt.as_str(), tty, theirs)?;
-    Ok(Child::new(started, ours))
+    let mut started = sandbox::start(&plan, spec.attempt.as_str(), tty, theirs)?;
+    let gateway = match &mut started {
+        Started::Sandbox(entered) => entered.gateway.take(),
+        Started::Init(_) | Started::Plain(_) => None,
+    };
+    Ok((Child::new(started, ours), gateway))
 }
 
 fn number(key: &str) -> Option<u64> {

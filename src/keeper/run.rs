@@ -136,6 +136,10 @@ impl Keeper {
         for path in &self.paths {
             let _ = fs::remove_file(path);
         }
+        // The agent's socket lies in a directory of its own, which is empty now.
+        if let Some(own) = self.paths.last().and_then(|path| path.parent()) {
+            let _ = fs::remove_dir(own);
+        }
         ExitCode::SUCCESS
     }
 

@@ -156,7 +156,7 @@ pub struct AgentInfo {
     /// `simulated` where no real provider answered, else the provider's name; empty before
     /// the first call.
     pub provider: String,
-    /// What the kernel enforces: `none` in this build.
+    /// What is enforced: `strict: …`, or `none`.
     pub scope: String,
     pub cwd: PathBuf,
     pub branch: Option<String>,

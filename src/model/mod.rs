@@ -4,6 +4,7 @@
 mod actor;
 mod agent;
 mod command;
+mod confine;
 mod event;
 mod ids;
 mod money;
@@ -16,6 +17,7 @@ mod tokens;
 pub use actor::Actor;
 pub use agent::{AgentInfo, AgentState, AttemptResult, Exit, FileChange, Outcome};
 pub use command::{Command, Refusal, RefusalCode};
+pub use confine::{Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
 pub use event::{Event, EventRecord, Level};
 pub use ids::{AgentId, AttemptId, SwarmId};
 pub use money::{Micros, NotMoney};

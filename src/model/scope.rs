@@ -271,6 +271,47 @@ impl Scope {
     }
 }
 
+/// `none`, or `strict: write /w; read /r; net example.com`.
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.is_strict() {
+            return f.pad("none");
+        }
+        let paths = |paths: &[PathBuf]| {
+            paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+        };
+        let mut words = String::from("strict");
+        let mut say = |word: &str, what: String| {
+            words.push_str(if words.len() > "strict".len() { "; " } else { ": " });
+            words.push_str(&format!("{word} {what}"));
+        };
+        if !self.write.is_empty() {
+            say("write", paths(&self.write));
+        }
+        if !self.read.is_empty() {
+            say("read", paths(&self.read));
+        }
+        say("net", self.net.to_string());
+        if let Some(only) = &self.only {
+            say("only", only.iter().cloned().collect::<Vec<_>>().join(", "));
+        }
+        f.pad(&words)
+    }
+}
+
+impl std::fmt::Display for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Any => f.write_str("any"),
+            Self::Hosts(hosts) => {
+                let hosts: Vec<String> = hosts.iter().map(Host::to_string).collect();
+                f.write_str(&hosts.join(", "))
+            }
+        }
+    }
+}
+
 /// The longer of two beginnings, if one begins with the other.
 fn longer(a: &[String], b: &[String]) -> Option<Vec<String>> {
     if a.starts_with(b) {

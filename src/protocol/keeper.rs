@@ -6,7 +6,7 @@
 //! kind 1 raw terminal bytes (input to a keeper, output from it). The first frame of a
 //! connection says who it is: [`ToKeeper::Core`] or [`ToKeeper::View`].
 
-use crate::model::{AttemptId, Exit, Stamp};
+use crate::model::{AttemptId, Confine, Exit, Stamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -54,6 +54,9 @@ pub struct KeeperSpec {
     pub core_socket: PathBuf,
     /// Recording cap in bytes.
     pub recording_cap: u64,
+    /// None: no sandbox.
+    #[serde(default)]
+    pub confine: Option<Box<Confine>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

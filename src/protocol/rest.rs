@@ -154,7 +154,7 @@ pub struct NewItem {
 pub struct DoctorReport {
     pub checks: Vec<DoctorCheck>,
     pub adapters: Vec<AdapterReport>,
-    /// `none` in this build.
+    /// What can be enforced here: `strict`, `strict for files`, `none`.
     pub scope: String,
 }
 

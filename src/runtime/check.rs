@@ -1,10 +1,14 @@
 //! Requests held against the machine before they reach the core: adapters, programs,
 //! directories, repositories. What cannot be enforced is refused, never ignored.
 
-use super::{worktree, world::Shared};
+use super::{
+    scope::{self, Wishes},
+    worktree,
+    world::{Shared, leaving},
+};
 use crate::{
     agents::{Adapter, Catalog},
-    model::{AdapterShare, AgentSpec, Refusal, RefusalCode, Strategy, SwarmSpec},
+    model::{AdapterShare, AgentSpec, Refusal, RefusalCode, Scope, Strategy, SwarmSpec},
 };
 use std::{path::Path, sync::Arc};
 
@@ -25,7 +29,7 @@ fn invalid(message: impl Into<String>) -> Refusal {
 /// # Errors
 /// A refusal that names the field and the nearest right thing.
 pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal> {
-    enforced(spec)?;
+    unbuilt(spec)?;
     let count = agent_count(spec)?;
     let has_items = spec.items.is_some();
     if spec.task.trim().is_empty() && spec.command.is_empty() && !has_items {
@@ -45,6 +49,7 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
     }
     name(&spec.name)?;
     directory(&spec.cwd)?;
+    spec.granted = Some(grant(world, spec.clone()).await?);
     let path = search_path(world, spec.path.as_deref());
     let catalog = world.read_adapters().await;
     let mut adapters = Vec::new();
@@ -97,21 +102,25 @@ pub async fn agent(world: &Shared, spec: &mut AgentSpec) -> Result<Crew, Refusal
         timeout_ms: spec.timeout_ms,
         command: spec.command.clone(),
         path: spec.path.clone(),
+        scope: spec.scope.clone(),
+        read: spec.read.clone(),
+        net: spec.net.clone(),
+        allow: spec.allow.clone(),
+        allow_only: spec.allow_only.clone(),
+        no_sandbox: spec.no_sandbox,
         ..SwarmSpec::default()
     };
     if let Some(adapter) = &spec.adapter {
         let share = AdapterShare { adapter: adapter.clone(), count: None };
         alone.adapters.push(share);
     }
-    swarm(world, &mut alone).await
+    let crew = swarm(world, &mut alone).await?;
+    spec.granted = alone.granted;
+    Ok(crew)
 }
 
-fn enforced(spec: &SwarmSpec) -> Result<(), Refusal> {
+fn unbuilt(spec: &SwarmSpec) -> Result<(), Refusal> {
     let asked = [
-        ("scope", !spec.scope.is_empty()),
-        ("read", !spec.read.is_empty()),
-        ("net", !spec.net.is_empty()),
-        ("allow", !spec.allow.is_empty()),
         ("budget", spec.budget.is_some()),
         ("agent_budget", spec.agent_budget.is_some()),
         ("strategy", spec.strategy != Strategy::Parallel),
@@ -123,6 +132,14 @@ fn enforced(spec: &SwarmSpec) -> Result<(), Refusal> {
         }
         None => Ok(()),
     }
+}
+
+/// The scope that the wishes come to; the disk is looked at, so not in this task.
+async fn grant(world: &Shared, spec: SwarmSpec) -> Result<Scope, Refusal> {
+    let world = world.clone();
+    let asked =
+        tokio::task::spawn_blocking(move || scope::resolve(&world, &Wishes::of_swarm(&spec)));
+    asked.await.map_err(|_| leaving())?
 }
 
 fn agent_count(spec: &SwarmSpec) -> Result<u32, Refusal> {

@@ -4,6 +4,7 @@ use super::world::{Shared, World};
 use crate::{
     agents::Adapter,
     config::Dialect,
+    model::Holder,
     protocol::rest::{AdapterReport, CheckStatus, DoctorCheck, DoctorReport},
 };
 use std::{fs, process::Stdio, time::Duration};
@@ -27,8 +28,9 @@ pub async fn report(world: &Shared) -> DoctorReport {
         namespaces(),
         program("git", &path, "worktrees (--worktree) need it"),
         open_files(),
-        scope(),
     ];
+    let tried = world.clone();
+    checks.extend(tokio::task::spawn_blocking(move || scope(&tried)).await.unwrap_or_default());
     checks.extend(providers(world));
     checks.extend(catalog.problems().iter().map(|problem| DoctorCheck {
         name: "adapter file".to_owned(),
@@ -36,7 +38,12 @@ pub async fn report(world: &Shared) -> DoctorReport {
         detail: problem.clone(),
         remedy: "mend the file, or move it away".to_owned(),
     }));
-    DoctorReport { checks, adapters, scope: "none".to_owned() }
+    let scope = match world.holder() {
+        Ok(Holder::Bubblewrap { .. }) => "strict",
+        Ok(Holder::Landlock) => "strict for files",
+        Err(_) => "none",
+    };
+    DoctorReport { checks, adapters, scope: scope.to_owned() }
 }
 
 fn ok(name: &str, detail: String) -> DoctorCheck {
@@ -104,9 +111,44 @@ fn open_files() -> DoctorCheck {
     }
 }
 
-fn scope() -> DoctorCheck {
-    let detail = "none: this build limits neither files nor network nor commands".to_owned();
-    warn("scope", detail, "run only what you would run yourself in that directory")
+/// What holds scopes here, each part tried out.
+fn scope(world: &World) -> Vec<DoctorCheck> {
+    let abilities = world.abilities();
+    let bubblewrap = match &abilities.bubblewrap {
+        Ok(Holder::Bubblewrap { program, .. }) => {
+            let detail = "mount, pid, ipc, net and user namespaces, tried out";
+            ok("bubblewrap", format!("{}: {detail}", program.display()))
+        }
+        Ok(Holder::Landlock) | Err(_) => {
+            let why = abilities.bubblewrap.as_ref().err().cloned().unwrap_or_default();
+            warn("bubblewrap", why, "install the package bubblewrap, and allow user namespaces")
+        }
+    };
+    let landlock = match abilities.landlock {
+        0 => warn("landlock", "not in this kernel".to_owned(), "a kernel of 5.13 or later"),
+        version => ok("landlock", format!("version {version}")),
+    };
+    let seccomp = if abilities.seccomp {
+        ok("seccomp", "system calls are filtered".to_owned())
+    } else {
+        warn("seccomp", "not in this kernel".to_owned(), "a kernel with seccomp filters")
+    };
+    let scope = match world.holder() {
+        Ok(Holder::Bubblewrap { .. }) => {
+            ok("scope", "strict: files, network and processes, by bubblewrap".to_owned())
+        }
+        Ok(Holder::Landlock) => warn(
+            "scope",
+            "strict for files only, by Landlock alone: the network needs --net any".to_owned(),
+            "with bubblewrap the network is limited too",
+        ),
+        Err(why) => warn(
+            "scope",
+            format!("none can be enforced: {why}"),
+            "agents start with --no-sandbox only",
+        ),
+    };
+    vec![bubblewrap, landlock, seccomp, scope]
 }
 
 fn providers(world: &World) -> Vec<DoctorCheck> {

@@ -1,11 +1,11 @@
 //! A launch: from a planned attempt to a running keeper with its first connection.
 
-use super::{environment, failpoint, fill, worktree, world::Shared};
+use super::{confine, environment, failpoint, fill, worktree, world::Shared};
 use crate::{
     agents::LaunchRequest,
     config::Instance,
     core::{Attempt, Input, State, Worktree},
-    model::{AttemptId, SwarmSpec},
+    model::{AttemptId, Scope, SwarmSpec},
     protocol::keeper::{KeeperSpec, VERSION},
 };
 use anyhow::{Context, bail};
@@ -17,6 +17,7 @@ use std::{
         net::UnixStream,
     },
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// All of the state that a launch, a watch or an end needs.
@@ -32,6 +33,7 @@ pub struct Plan {
     pub queue: bool,
     pub cwd: PathBuf,
     pub worktree: Option<Worktree>,
+    pub scope: Scope,
 }
 
 impl Plan {
@@ -49,6 +51,7 @@ impl Plan {
             queue: swarm.queue,
             cwd: agent.cwd.clone(),
             worktree: agent.worktree.clone(),
+            scope: confine::granted(swarm.spec.granted.as_ref()),
             attempt,
         })
     }
@@ -114,7 +117,9 @@ fn start_keeper(world: &Shared, plan: &Plan) -> anyhow::Result<UnixStream> {
     let token = token_of(&world.instance, id).map_or_else(new_token, Ok)?;
     let private = dir.join("private");
     let spec = keeper_spec(world, plan, &private, &token)?;
-    if mentions(&spec, &private) {
+    if let Some(confine) = &spec.confine {
+        make_private(&confine.tmp)?;
+    } else if mentions(&spec, &private) {
         make_private(&private)?;
     }
     write_private(&dir.join("spec.json"), &serde_json::to_vec(&spec)?)?;
@@ -147,6 +152,9 @@ fn keeper_spec(
         values.prompt(&plan.spec.task)
     };
     let workplace = plan.workplace();
+    let search = path.as_deref().unwrap_or("/usr/local/bin:/usr/bin:/bin");
+    let program = adapter.program(search);
+    let confine = confine::confine(world, plan, private, program.as_deref(), search)?;
     let launch = adapter.launch(&LaunchRequest {
         attempt: id,
         agent: &plan.attempt.agent,
@@ -157,7 +165,9 @@ fn keeper_spec(
         private,
         command: &command,
         token,
-        path: path.as_deref().unwrap_or("/usr/local/bin:/usr/bin:/bin"),
+        path: search,
+        confine: confine.as_ref(),
+        author: confine.is_some().then(|| author(world)),
         environment: &environment::for_adapters(world),
         agent_socket: &agent_socket,
         dash: &world.dash,
@@ -179,7 +189,20 @@ fn keeper_spec(
         agent_socket,
         core_socket: world.instance.socket.clone(),
         recording_cap: core.recording_mb.saturating_mul(1 << 20),
+        confine: confine.map(Box::new),
     })
+}
+
+/// The user's name and address as their git has them; empty where it has none.
+fn author(world: &Shared) -> (&str, &str) {
+    let ask = |key: &str| {
+        let asked = Command::new("git").args(["config", "--global", "--get", key]).output();
+        asked
+            .map(|said| String::from_utf8_lossy(&said.stdout).trim().to_owned())
+            .unwrap_or_default()
+    };
+    let (name, email) = world.author.get_or_init(|| (ask("user.name"), ask("user.email")));
+    (name, email)
 }
 
 fn make_private(dir: &Path) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ mod adopt;
 mod attempt;
 mod check;
 mod clock;
+mod confine;
 mod doctor;
 mod environment;
 mod failpoint;
@@ -23,6 +24,7 @@ mod lookup;
 mod nursery;
 mod outcome;
 mod providers;
+mod scope;
 mod worktree;
 mod world;
 
@@ -119,6 +121,9 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         nursery: nursery::Nursery::default(),
         config,
         environment,
+        abilities: OnceLock::new(),
+        found: Mutex::default(),
+        author: OnceLock::new(),
     });
     let ledger = Arc::new(ledger::CountingLedger::new(inbox.clone()));
     let works = state.swarms.values().any(|swarm| !swarm.state.is_final());

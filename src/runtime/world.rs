@@ -6,8 +6,9 @@ use crate::{
     config::{Config, Instance},
     core::{Input, Reply, State},
     gateway::Gateway,
-    model::{AgentId, AttemptId, Refusal, RefusalCode},
+    model::{AgentId, AttemptId, Refusal, RefusalCode, SwarmId},
     protocol::keeper::ScreenDump,
+    sandbox::{Abilities, Found},
 };
 use std::{
     collections::HashMap,
@@ -48,6 +49,9 @@ pub struct AgentListener {
     pub until: oneshot::Receiver<()>,
 }
 
+/// In which directories, for which swarm.
+pub type Looked = (SwarmId, Vec<PathBuf>);
+
 pub struct World {
     pub instance: Instance,
     pub config: Config,
@@ -70,6 +74,12 @@ pub struct World {
     /// Launches under way at once: more would only contend for the same cores.
     pub launches: Semaphore,
     pub nursery: Nursery,
+    /// What this machine can hold an agent with; tried out when it is first asked.
+    pub abilities: OnceLock<Abilities>,
+    /// What is protected in a scope, by the swarm and the scope's directories.
+    pub found: Mutex<HashMap<Looked, Arc<Found>>>,
+    /// The user's name and address for commits; asked of git once.
+    pub author: OnceLock<(String, String)>,
 }
 
 impl World {

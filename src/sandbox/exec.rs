@@ -8,15 +8,18 @@
 //! 2. Where any of that is refused, a plain fork becomes the agent itself, and the keeper, as
 //!    subreaper, answers for the descendants.
 //!
+//! 3. In a sandbox bubblewrap stands between: see [`inside`].
+//!
 //! What it reports goes over the status channel, a packet socket whose other end the keeper
 //! alone holds.
 //!
 //! `dash __exec detach PROGRAM ARGS…` starts a program that is nobody's descendant.
 
+use super::inside::{self, Entered};
 use super::launch::{self, Channel};
 use super::plan::Plan;
 use super::{init, steps, title};
-use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::ffi::OsString;
@@ -30,6 +33,8 @@ pub enum Started {
     Init(Pid),
     /// There are no namespaces to be had; this process becomes the agent.
     Plain(Pid),
+    /// A sandbox of namespaces with an init of its own.
+    Sandbox(Entered),
 }
 
 /// Forks the shim of `attempt`. The calling process has one thread.
@@ -46,6 +51,10 @@ pub fn start(
     let channel = Channel::new(fcntl_dupfd_cloexec(&status, 3)?);
     let tty = fcntl_dupfd_cloexec(tty, 3)?;
     drop(status);
+    if let Some((confine, program, by_fd)) = inside::bubblewrap_of(plan) {
+        let entered = inside::enter(plan, confine, program, by_fd, &channel, tty.as_fd())?;
+        return Ok(Started::Sandbox(entered));
+    }
     if plan.namespaces
         && let Some(init) = contain(plan, attempt, &channel, &tty)?
     {
@@ -102,6 +111,7 @@ fn become_shim(attempt: &str, keep: &mut [RawFd]) {
 pub fn main(args: &[OsString]) -> ExitCode {
     match args.split_first() {
         Some((first, rest)) if first == "detach" => detach(rest),
+        Some((first, rest)) if first == "inside" => inside::main(rest),
         Some(_) | None => ExitCode::from(2),
     }
 }

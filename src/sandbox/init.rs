@@ -57,9 +57,19 @@ pub fn run(
         std::process::exit(1);
     }
     launch::die_with_the_keeper(channel);
-    let _ = rustix::thread::set_name(c"dash-init");
     let _ = rustix::io::write(&tell, &[READY]);
     drop(tell);
+    live(plan, channel, tty)
+}
+
+/// The same for a process that is the init of a namespace which somebody else prepared.
+pub fn stand_in(plan: &Plan, channel: &Channel, tty: &OwnedFd) -> ! {
+    launch::die_with_the_keeper(channel);
+    live(plan, channel, tty)
+}
+
+fn live(plan: &Plan, channel: &Channel, tty: &OwnedFd) -> ! {
+    let _ = rustix::thread::set_name(c"dash-init");
     std::process::exit(match supervise(plan, channel, tty) {
         Ok(()) => 0,
         Err(error) => {

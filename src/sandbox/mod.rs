@@ -1,19 +1,29 @@
-//! Where an agent's process tree is fenced in. `exec` is the shim (`dash __exec`) that a
-//! keeper forks for each attempt; the sandbox itself will stand in [`steps`], between
-//! the working directory and the exec.
+//! Where an agent's process tree is fenced in. [`exec`] is the shim (`dash __exec`) that a
+//! keeper forks for each attempt; [`inside`] goes through bubblewrap on the way, whose mounts
+//! are [`bubblewrap`]'s; [`rules`] (Landlock) and [`seccomp`] are the last of the [`steps`]
+//! that need rights, between the working directory and the exec.
 
+mod abilities;
 mod ancestry;
+mod bubblewrap;
 pub mod exec;
 mod fork;
 mod init;
+mod inside;
 mod launch;
 mod plan;
+mod protect;
+mod rules;
+mod seccomp;
 mod steps;
 mod title;
 
+pub use abilities::Abilities;
 pub use ancestry::is_agent;
 pub use exec::{Started, start};
 pub use fork::{Fork, fork};
+pub use inside::Entered;
 pub use plan::{Plan, Report};
+pub use protect::Found;
 pub use steps::close_others;
 pub use title::set as set_title;

@@ -1,10 +1,11 @@
 //! What a keeper gives the shim, and what the shim tells the keeper.
 
+use crate::model::Confine;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// All that the shim needs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Program and arguments; the program is looked up in the PATH of `env`.
     pub argv: Vec<String>,
@@ -17,6 +18,8 @@ pub struct Plan {
     pub nofile: u64,
     /// False: no pid namespace even where there are some.
     pub namespaces: bool,
+    /// None: no sandbox.
+    pub confine: Option<Box<Confine>>,
 }
 
 /// One message from the init, or from the agent's process just before its exec. Each is

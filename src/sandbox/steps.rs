@@ -1,13 +1,17 @@
-//! The ordered steps from a bare process to one that may exec the agent. The sandbox is
-//! such steps, at the place that [`STEPS`] marks; each runs in the agent's own process,
-//! and one that fails is never passed over.
+//! The ordered steps from a bare process to one that may exec the agent. Each runs in the
+//! agent's own process, and one that fails is never passed over.
 
 use super::launch::Failure;
 use super::plan::Plan;
+use super::{rules, seccomp};
+use crate::model::Holder;
 use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 type Step = fn(&Plan, BorrowedFd<'_>) -> io::Result<()>;
 
@@ -16,7 +20,8 @@ const STEPS: &[(&str, Step)] = &[
     ("terminal", terminal),
     ("limits", limits),
     ("cwd", directory),
-    // The sandbox stands here: everything above needs rights that it takes away.
+    // Everything above needs rights that it takes away.
+    ("sandbox", sandbox),
     ("descriptors", descriptors),
     ("signals", signals),
 ];
@@ -61,6 +66,19 @@ fn limits(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
 /// A directory that is missing is an error: the agent must not run elsewhere.
 fn directory(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::process::chdir(&plan.cwd)?)
+}
+
+/// The walls that this process puts around itself, within those that are there already.
+fn sandbox(plan: &Plan, tty: BorrowedFd<'_>) -> io::Result<()> {
+    let Some(confine) = &plan.confine else { return Ok(()) };
+    // Its path counts where Landlock alone holds: inside another mount it has none.
+    let tty = rustix::termios::ttyname(tty, Vec::new()).ok();
+    let tty = tty.map(|name| PathBuf::from(OsStr::from_bytes(name.as_bytes())));
+    rules::restrict(confine, tty.as_deref())?;
+    seccomp::install(seccomp::Refuse {
+        unix: confine.holder == Holder::Landlock,
+        memfd: confine.only.is_some(),
+    })
 }
 
 /// Nothing but the three streams reaches the agent, whoever left a descriptor open.

@@ -48,6 +48,8 @@ impl Given {
             environment: &self.environment,
             agent_socket: Path::new("/run/a/ag-01-1"),
             dash: Path::new("/opt/dash"),
+            confine: None,
+            author: None,
             session: self.session,
         })
     }

@@ -60,7 +60,7 @@ pub fn agent_table(agents: &[AgentInfo]) -> Table {
             cell(format::fit(&one_line(agent.item.as_deref().unwrap_or("")), 28)),
             cell(count(agent.tokens.total())),
             cell(agent.cost_micros),
-            cell(&agent.scope),
+            cell(agent.scope.split(':').next().unwrap_or_default()),
             cell(short_line(&agent.last_line)),
         ]);
     }

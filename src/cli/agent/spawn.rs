@@ -5,6 +5,7 @@ use super::super::{
     context::Context,
     duration,
     failure::{Code, Done, Failure},
+    scope::{ScopeArgs, ScopeFields},
     swarm::{create::Unenforced, here},
 };
 use crate::model::{AgentSpec, SwarmId};
@@ -38,6 +39,8 @@ pub struct Spawn {
     retries: u32,
     #[command(flatten)]
     json: Json,
+    #[command(flatten)]
+    scope: ScopeArgs,
     #[command(flatten)]
     unenforced: Unenforced,
     /// A command to run as the agent
@@ -78,7 +81,7 @@ impl Spawn {
             (None, false) => Some("command".to_owned()),
             (agent, _) => agent,
         };
-        Ok(AgentSpec {
+        let mut spec = AgentSpec {
             name: self.name.unwrap_or_default(),
             swarm: self.swarm.map(SwarmId::new),
             adapter,
@@ -91,6 +94,14 @@ impl Spawn {
             command: self.command,
             path: std::env::var("PATH").ok(),
             ..AgentSpec::default()
-        })
+        };
+        self.scope.apply(ScopeFields {
+            scope: &mut spec.scope,
+            read: &mut spec.read,
+            net: &mut spec.net,
+            allow: &mut spec.allow,
+            no_sandbox: &mut spec.no_sandbox,
+        });
+        Ok(spec)
     }
 }

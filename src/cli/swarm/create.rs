@@ -7,6 +7,7 @@ use super::{
         duration,
         failure::{Code, Done, Failure},
         format::one_line,
+        scope::ScopeArgs,
     },
     wait::{Report, wait_for},
 };
@@ -67,6 +68,8 @@ pub struct Create {
     #[arg(short = 'f', value_name = "swarm.toml")]
     pub file: Option<PathBuf>,
     #[command(flatten)]
+    pub scope: ScopeArgs,
+    #[command(flatten)]
     pub unenforced: Unenforced,
     /// A command to run as the agent
     #[arg(last = true, value_name = "CMD")]
@@ -82,18 +85,6 @@ pub struct Unenforced {
     /// Not enforced in this build: refused
     #[arg(long, value_name = "$", help_heading = "Not enforced in this build")]
     pub agent_budget: Option<String>,
-    /// Not enforced in this build: refused
-    #[arg(long, value_name = "DIR", help_heading = "Not enforced in this build")]
-    pub scope: Vec<String>,
-    /// Not enforced in this build: refused
-    #[arg(long, value_name = "DIR", help_heading = "Not enforced in this build")]
-    pub read: Vec<String>,
-    /// Not enforced in this build: refused
-    #[arg(long, value_name = "HOST", help_heading = "Not enforced in this build")]
-    pub net: Vec<String>,
-    /// Not enforced in this build: refused
-    #[arg(long, value_name = "CMD", help_heading = "Not enforced in this build")]
-    pub allow: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -158,7 +149,7 @@ impl Create {
         if spec.worktree {
             context.line("worktree  one for each agent")?;
         }
-        context.line("scope     none")?;
+        context.line(format!("scope     {}", wished(spec)))?;
         if let Some(items) = &spec.items {
             context.line(format!("items     {}", items.len()))?;
             for (index, item) in items.iter().enumerate().take(20) {
@@ -172,6 +163,25 @@ impl Create {
     }
 }
 
+/// What the request asks of a scope; what comes of it the core says.
+fn wished(spec: &SwarmSpec) -> String {
+    if spec.no_sandbox {
+        return "none (--no-sandbox)".to_owned();
+    }
+    let write = match (spec.scope.is_empty(), spec.worktree) {
+        (false, _) => spec.scope.join(", "),
+        (true, true) => "the agent's worktree".to_owned(),
+        (true, false) => "the directory above".to_owned(),
+    };
+    let mut words = format!("strict: write {write}");
+    if !spec.read.is_empty() {
+        words.push_str(&format!("; read {}", spec.read.join(", ")));
+    }
+    let net = if spec.net.is_empty() { "none".to_owned() } else { spec.net.join(", ") };
+    words.push_str(&format!("; net {net}"));
+    words
+}
+
 fn agents(n: u32) -> String {
     format!("{n} {}", if n == 1 { "agent" } else { "agents" })
 }
@@ -179,14 +189,8 @@ fn agents(n: u32) -> String {
 impl Unenforced {
     /// Refuses the first limit that is asked for.
     pub fn refuse(&self) -> Result<(), Failure> {
-        let asked = [
-            ("--budget", self.budget.is_some()),
-            ("--agent-budget", self.agent_budget.is_some()),
-            ("--scope", !self.scope.is_empty()),
-            ("--read", !self.read.is_empty()),
-            ("--net", !self.net.is_empty()),
-            ("--allow", !self.allow.is_empty()),
-        ];
+        let asked =
+            [("--budget", self.budget.is_some()), ("--agent-budget", self.agent_budget.is_some())];
         match asked.iter().find(|(_, set)| *set) {
             Some((flag, _)) => Err(not_enforced(flag)),
             None => Ok(()),
@@ -195,6 +199,5 @@ impl Unenforced {
 }
 
 pub fn not_enforced(what: &str) -> Failure {
-    Failure::usage(format!("{what} is not enforced in this build"))
-        .hinted("leave it out, and mind that agents run with scope: none")
+    Failure::usage(format!("{what} is not enforced in this build")).hinted("leave it out")
 }

@@ -1,7 +1,10 @@
 //! From the flags of `swarm create` (and `swarm.toml`) to a [`SwarmSpec`].
 
 use super::{
-    super::failure::{Code, Failure},
+    super::{
+        failure::{Code, Failure},
+        scope::ScopeFields,
+    },
     create::{Create, StrategyArg, not_enforced},
 };
 use crate::{
@@ -50,6 +53,13 @@ impl Create {
         if let Some(agents) = self.agents {
             spec.agents = agents;
         }
+        self.scope.apply(ScopeFields {
+            scope: &mut spec.scope,
+            read: &mut spec.read,
+            net: &mut spec.net,
+            allow: &mut spec.allow,
+            no_sandbox: &mut spec.no_sandbox,
+        });
         settle_counts(&mut spec)?;
         settle_command(&mut spec)?;
         if let Some(pattern) = &self.each {
@@ -85,14 +95,7 @@ fn read_file(path: &Path) -> Result<SwarmSpec, Failure> {
         .map_err(|error| Failure::error(format!("{}: {error}", path.display())))?;
     let spec: SwarmSpec = config::from_toml(path, &text)
         .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
-    let asked = [
-        ("budget", spec.budget.is_some()),
-        ("agent_budget", spec.agent_budget.is_some()),
-        ("scope", !spec.scope.is_empty()),
-        ("read", !spec.read.is_empty()),
-        ("net", !spec.net.is_empty()),
-        ("allow", !spec.allow.is_empty()),
-    ];
+    let asked = [("budget", spec.budget.is_some()), ("agent_budget", spec.agent_budget.is_some())];
     match asked.iter().find(|(_, set)| *set) {
         Some((key, _)) => Err(not_enforced(&format!("{}: {key}", path.display()))),
         None => Ok(spec),
@@ -253,10 +256,6 @@ mod tests {
         for (flag, unenforced) in [
             ("--budget", Unenforced { budget: Some("$5".into()), ..none() }),
             ("--agent-budget", Unenforced { agent_budget: Some("$5".into()), ..none() }),
-            ("--scope", Unenforced { scope: words(&["src"]), ..none() }),
-            ("--read", Unenforced { read: words(&["/"]), ..none() }),
-            ("--net", Unenforced { net: words(&["any"]), ..none() }),
-            ("--allow", Unenforced { allow: words(&["git"]), ..none() }),
         ] {
             let failure = with(unenforced).spec().unwrap_err();
             assert_eq!(failure.code, Code::Usage);

@@ -109,6 +109,9 @@ impl Keeping {
         for socket in [instance.keeper_socket(&self.id), instance.agent_socket(&self.id)] {
             let _ = std::fs::remove_file(socket);
         }
+        if let Some(own) = instance.agent_socket(&self.id).parent() {
+            let _ = std::fs::remove_dir(own);
+        }
         let mut result = AttemptResult {
             outcome: Outcome::Lost,
             stop_reason: "lost".to_owned(),

@@ -1,0 +1,50 @@
+//! How one attempt's scope is held: a [`Scope`](super::Scope) turned into what mounts, rules
+//! and filters are made of. Made by the core for each launch, carried out by the keeper's
+//! shim; all paths are absolute and free of links.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What holds an attempt in its scope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confine {
+    pub holder: Holder,
+    /// Directories and files that may be written.
+    pub writable: Vec<PathBuf>,
+    /// What may be read beside them and the system's own files.
+    pub readable: Vec<PathBuf>,
+    /// Not to be seen, though they lie in one of the above.
+    pub hidden: Vec<PathBuf>,
+    /// Not to be written, though they lie in what may be.
+    pub protected: Vec<PathBuf>,
+    /// Directories that stay where they are: one with something protected in it could be
+    /// moved out of the way otherwise.
+    pub pinned: Vec<PathBuf>,
+    /// The attempt's own directory: home, temporary files, caches.
+    pub private: PathBuf,
+    /// In place of /tmp, under `private`.
+    pub tmp: PathBuf,
+    /// Of the attempt's own socket.
+    pub socket_dir: PathBuf,
+    /// A network of its own, with nothing in it but the gateway.
+    pub isolated: bool,
+    /// The only files that may be executed; none: any that can be read.
+    pub only: Option<Vec<PathBuf>>,
+    /// This program, which is found inside as `dash`.
+    pub dash: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holder {
+    /// Namespaces by bubblewrap, Landlock and seccomp inside.
+    Bubblewrap { program: PathBuf, by_fd: bool },
+    /// Landlock and seccomp alone: the network is everybody's.
+    Landlock,
+}
+
+/// The gateway's port in a network of an attempt's own; nobody else is in there.
+pub const GATEWAY_PORT: u16 = 41_414;
+
+/// Where `dash` is found in a sandbox of namespaces; the first directory of the agent's PATH.
+pub const SANDBOX_BIN: &str = "/run/dash/bin";

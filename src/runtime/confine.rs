@@ -1,0 +1,157 @@
+//! From a scope to how one attempt is held in it: the paths of this launch, and beside the
+//! scope what its programs need: toolchains on PATH, the agent's own program, a home.
+
+use super::{
+    launch::Plan,
+    scope::{hidden, protected_of},
+    world::World,
+};
+use crate::{
+    model::{Confine, Net, Scope, SwarmId},
+    sandbox::Found,
+};
+use anyhow::{Context, bail};
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError},
+};
+
+/// Directories on everybody's machine, visible in every sandbox.
+const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/opt", "/nix/store"];
+
+/// How `plan`'s attempt is held; none where it runs without a sandbox.
+///
+/// # Errors
+/// When the scope cannot be enforced any more.
+pub fn confine(
+    world: &World,
+    plan: &Plan,
+    private: &Path,
+    program: Option<&Path>,
+    path: &str,
+) -> anyhow::Result<Option<Confine>> {
+    let scope = &plan.scope;
+    if !scope.is_strict() {
+        return Ok(None);
+    }
+    let holder = world.holder().map_err(anyhow::Error::msg)?;
+    let mut writable = scope.write.clone();
+    if plan.worktree.is_some() {
+        writable.push(plan.workplace());
+    }
+    for root in &writable {
+        let real = std::fs::canonicalize(root);
+        if real.with_context(|| format!("the scope {}", root.display()))? != *root {
+            bail!("the scope {} has become a link", root.display());
+        }
+    }
+    let found = world.found(&plan.attempt.swarm, &writable).context("looking through the scope")?;
+    let mut readable = scope.read.clone();
+    readable.extend(tools(world, path, program));
+    readable.retain(|path| path.exists());
+    let roots: Vec<PathBuf> = writable.iter().chain(&readable).cloned().collect();
+    let socket = world.instance.agent_socket(&plan.attempt.id);
+    Ok(Some(Confine {
+        holder,
+        hidden: hidden(world, &roots),
+        protected: protected_of(&found, scope),
+        pinned: found.pinned.clone(),
+        tmp: private.join("tmp"),
+        private: private.to_owned(),
+        socket_dir: socket.parent().unwrap_or(&socket).to_owned(),
+        isolated: scope.net != Net::Any,
+        only: None,
+        dash: world.dash.clone(),
+        writable,
+        readable,
+    }))
+}
+
+/// Where the programs on PATH, and what belongs to them, lie outside of the system's own
+/// directories. Never a home as a whole.
+fn tools(world: &World, path: &str, program: Option<&Path>) -> Vec<PathBuf> {
+    let home = variable(world, "HOME").and_then(|home| std::fs::canonicalize(home).ok());
+    let home = home.as_deref();
+    let mut tools = Vec::new();
+    for dir in std::env::split_paths(path).filter(|dir| dir.is_absolute()) {
+        let Ok(dir) = std::fs::canonicalize(&dir) else { continue };
+        tools.extend(around(&dir, home));
+    }
+    if let Some(real) = program.and_then(|program| std::fs::canonicalize(program).ok()) {
+        tools.extend(package(&real));
+    }
+    let named = ["RUSTUP_HOME", "JAVA_HOME", "GOROOT", "VIRTUAL_ENV"];
+    tools.extend(named.iter().filter_map(|name| variable(world, name)).map(PathBuf::from));
+    if let Some(home) = home {
+        let cargo =
+            variable(world, "CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+        // Not the whole: beside them lie the user's tokens.
+        tools.extend(["bin", "registry", "git"].map(|part| cargo.join(part)));
+        tools.push(home.join(".rustup"));
+    }
+    tools
+        .retain(|path| !is_system(path) && path.parent().is_some() && Some(path.as_path()) != home);
+    tools.sort();
+    tools.dedup();
+    tools
+}
+
+/// A directory of programs, and the one that it is part of where that is no larger world.
+fn around(dir: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+    let mut found = vec![dir.to_owned()];
+    let name = dir.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let Some(parent) = dir.parent() else { return found };
+    let Some(below) = home.and_then(|home| parent.strip_prefix(home).ok()) else { return found };
+    let first = below.components().next().map(|part| part.as_os_str().to_owned());
+    let wide = [".local", ".cargo", ".config", ".cache"].map(OsStr::new);
+    match first {
+        // ~/bin is alone; of ~/.local only what programs there point to.
+        None => {}
+        Some(first) if wide.contains(&first.as_os_str()) => {
+            let share = parent.join("share");
+            found.extend(["claude", "pipx", "uv", "pnpm"].map(|tool| share.join(tool)));
+            found.push(parent.join("lib"));
+        }
+        Some(_) if matches!(name, "bin" | "shims" | ".bin" | "sbin") => {
+            found.push(parent.to_owned());
+        }
+        Some(_) => {}
+    }
+    found
+}
+
+/// The directory that a program was installed with.
+fn package(program: &Path) -> Option<PathBuf> {
+    let modules = program.ancestors().filter(|dir| dir.ends_with("node_modules")).last();
+    modules.or(program.parent()).map(Path::to_owned)
+}
+
+fn is_system(path: &Path) -> bool {
+    SYSTEM.iter().any(|root| path.starts_with(root))
+}
+
+fn variable<'a>(world: &'a World, name: &str) -> Option<&'a str> {
+    world.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+/// No scope is known for what an older build started: it ran without one.
+pub fn granted(spec: Option<&Scope>) -> Scope {
+    spec.cloned().unwrap_or_else(Scope::none)
+}
+
+impl World {
+    /// What is protected below `roots`: looked for once a swarm, since twenty agents on one
+    /// tree would look at the same.
+    fn found(&self, swarm: &SwarmId, roots: &[PathBuf]) -> io::Result<Arc<Found>> {
+        let key = (swarm.clone(), roots.to_vec());
+        let mut known = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(&key) {
+            return Ok(found.clone());
+        }
+        let found = Arc::new(Found::look(roots)?);
+        known.insert(key, found.clone());
+        Ok(found)
+    }
+}

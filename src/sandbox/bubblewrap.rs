@@ -1,0 +1,223 @@
+//! The view of the file system that an agent gets, as arguments of bubblewrap: an empty
+//! root, the system read-only, then one mount for each path of the scope, outermost first,
+//! so that what lies deeper decides.
+
+use crate::model::{Confine, SANDBOX_BIN};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Read-only where they are there; a link among them stays a link.
+const SYSTEM: &[&str] =
+    &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix/store"];
+
+/// Of the system's own files those that hold secrets. The user of a sandbox keeps the
+/// number it had outside: root's agents could read them.
+const SECRET: &[&str] = &[
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/gshadow",
+    "/etc/gshadow-",
+    "/etc/sudoers",
+    "/etc/sudoers.d",
+    "/etc/ssh",
+    "/etc/ssl/private",
+    "/etc/krb5.keytab",
+    "/etc/docker",
+    "/etc/wireguard",
+];
+
+/// One mount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Mount {
+    Read,
+    Write,
+    /// Another directory in its place.
+    From(PathBuf),
+    /// Nothing in its place.
+    Empty,
+    EmptyFile,
+    Link(PathBuf),
+    Dir,
+}
+
+/// All arguments up to the program. `open`: gives a descriptor for a path that is to be
+/// mounted, where bubblewrap takes them; a path could be swapped for a link in between.
+///
+/// # Errors
+/// When `open` fails.
+pub fn arguments<E>(
+    confine: &Confine,
+    mut open: impl FnMut(&Path) -> Result<Option<i32>, E>,
+) -> Result<Vec<OsString>, E> {
+    let mut args: Vec<OsString> = Vec::with_capacity(160);
+    let mut put = |words: &[&OsStr]| args.extend(words.iter().map(|word| (*word).to_owned()));
+    let flags = [
+        "--unshare-user",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--die-with-parent",
+        "--cap-drop",
+        "ALL",
+    ];
+    flags.iter().for_each(|flag| put(&[flag.as_ref()]));
+    if confine.isolated {
+        put(&["--unshare-net".as_ref()]);
+    }
+    let mounts = mounts(confine);
+    let mut empty: Vec<&Path> = vec![Path::new("/")];
+    for (path, mount) in &mounts {
+        let (flag, source) = match mount {
+            Mount::Read => ("--ro-bind", path.as_path()),
+            Mount::Write => ("--bind", path.as_path()),
+            Mount::From(source) => ("--bind", source.as_path()),
+            Mount::EmptyFile => ("--ro-bind", Path::new("/dev/null")),
+            Mount::Link(target) => {
+                put(&["--symlink".as_ref(), target.as_ref(), path.as_ref()]);
+                continue;
+            }
+            Mount::Dir => {
+                put(&["--dir".as_ref(), path.as_ref()]);
+                continue;
+            }
+            Mount::Empty => {
+                put(&["--tmpfs".as_ref(), path.as_ref()]);
+                empty.push(path);
+                continue;
+            }
+        };
+        let system = SYSTEM.iter().chain(&["/dev"]).any(|root| source.starts_with(root));
+        match if system { None } else { open(source)? } {
+            Some(fd) => {
+                let (flag, fd) = (format!("{flag}-fd"), fd.to_string());
+                put(&[flag.as_ref(), fd.as_ref(), path.as_ref()]);
+            }
+            None => put(&[flag.as_ref(), source.as_ref(), path.as_ref()]),
+        }
+    }
+    put(&["--proc".as_ref(), "/proc".as_ref(), "--dev".as_ref(), "/dev".as_ref()]);
+    for path in empty.iter().rev() {
+        put(&["--remount-ro".as_ref(), path.as_ref()]);
+    }
+    Ok(args)
+}
+
+/// What stands where, in the order of mounting.
+fn mounts(confine: &Confine) -> BTreeMap<PathBuf, Mount> {
+    let mut mounts = BTreeMap::new();
+    for path in SYSTEM.iter().map(Path::new) {
+        match fs::read_link(path) {
+            Ok(target) => mounts.insert(path.to_owned(), Mount::Link(target)),
+            Err(_) if path.exists() => mounts.insert(path.to_owned(), Mount::Read),
+            Err(_) => None,
+        };
+    }
+    for path in SECRET.iter().map(Path::new) {
+        cover(&mut mounts, path);
+    }
+    for path in ["/tmp", "/var/tmp"] {
+        mounts.insert(path.into(), Mount::From(confine.tmp.clone()));
+    }
+    for path in &confine.readable {
+        mounts.insert(path.clone(), Mount::Read);
+    }
+    for path in &confine.hidden {
+        cover(&mut mounts, path);
+    }
+    for path in confine.writable.iter().chain(&confine.pinned).chain([&confine.private]) {
+        mounts.insert(path.clone(), Mount::Write);
+    }
+    for path in confine.protected.iter().chain([&confine.socket_dir, &confine.dash]) {
+        mounts.insert(path.clone(), Mount::Read);
+    }
+    mounts.insert(PathBuf::from(SANDBOX_BIN), Mount::Dir);
+    mounts.insert(Path::new(SANDBOX_BIN).join("dash"), Mount::Link(confine.dash.clone()));
+    mounts
+}
+
+/// Hides what is there.
+fn cover(mounts: &mut BTreeMap<PathBuf, Mount>, path: &Path) {
+    let Ok(meta) = fs::symlink_metadata(path) else { return };
+    if meta.is_dir() {
+        mounts.insert(path.to_owned(), Mount::Empty);
+    } else if !meta.is_symlink() {
+        mounts.insert(path.to_owned(), Mount::EmptyFile);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Holder;
+    use std::convert::Infallible;
+
+    fn confine(root: &Path) -> Confine {
+        Confine {
+            holder: Holder::Bubblewrap { program: "bwrap".into(), by_fd: false },
+            writable: vec![root.join("w")],
+            readable: vec![root.into()],
+            hidden: vec![root.join("w/secret")],
+            protected: vec![root.join("w/.git/hooks")],
+            pinned: vec![root.join("w/.git")],
+            private: root.join("p"),
+            tmp: root.join("p/tmp"),
+            socket_dir: root.join("s"),
+            isolated: true,
+            only: None,
+            dash: "/opt/dash".into(),
+        }
+    }
+
+    #[test]
+    fn what_lies_deeper_is_mounted_later() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("w/secret")).unwrap();
+        let args = arguments(&confine(root.path()), |_| Ok::<_, Infallible>(None)).unwrap();
+        let at = |words: &[&str]| {
+            let place = |word: &&str| match word.strip_prefix("R/") {
+                Some(rest) => root.path().join(rest).into_os_string(),
+                None => word.into(),
+            };
+            let words: Vec<OsString> = words.iter().map(place).collect();
+            let found = args.windows(words.len()).position(|part| part == words);
+            found.unwrap_or_else(|| panic!("{words:?} is not in {args:?}"))
+        };
+        let order = [
+            at(&["--unshare-net"]),
+            at(&["--bind", "R/w", "R/w"]),
+            at(&["--bind", "R/w/.git", "R/w/.git"]),
+            at(&["--ro-bind", "R/w/.git/hooks", "R/w/.git/hooks"]),
+            at(&["--tmpfs", "R/w/secret"]),
+            at(&["--remount-ro", "R/w/secret"]),
+            at(&["--remount-ro", "/"]),
+        ];
+        assert!(order.is_sorted(), "{order:?} {args:?}");
+        assert!(at(&["--ro-bind", "/usr", "/usr"]) < at(&["--proc", "/proc"]));
+        // The private directory stands in for /tmp, and is there by its own name too.
+        at(&["--bind", "R/p/tmp", "/tmp"]);
+        at(&["--bind", "R/p", "R/p"]);
+        let shared = Confine { isolated: false, ..confine(root.path()) };
+        let args = arguments(&shared, |_| Ok::<_, Infallible>(None)).unwrap();
+        assert!(!args.iter().any(|arg| arg == "--unshare-net"));
+    }
+
+    #[test]
+    fn descriptors_stand_in_for_paths_that_could_be_swapped() {
+        let root = tempfile::tempdir().unwrap();
+        let mut fd = 10;
+        let mut opened = Vec::new();
+        let args = arguments(&confine(root.path()), |path| {
+            opened.push(path.to_owned());
+            fd += 1;
+            Ok::<_, Infallible>(Some(fd))
+        });
+        let args = args.unwrap();
+        assert!(opened.contains(&root.path().join("w")));
+        assert!(!opened.iter().any(|path| path.starts_with("/usr")));
+        assert!(args.iter().any(|arg| arg == "--bind-fd"));
+        assert!(!args.iter().any(|arg| arg == "--bind"), "{args:?}");
+    }
+}

@@ -1,0 +1,240 @@
+//! What must not be written though it lies in a scope: files that others than the agent will
+//! run or obey later. Git's settings and hooks (of nested repositories and submodules, too),
+//! start-up files of shells and editors, agents' own settings, Dash's.
+//!
+//! Only what is there can be held by a mount; what comes into being later is looked for
+//! when an attempt has ended ([`Found::newer`]).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Names that are protected wherever they stand.
+const NAMES: &[&str] = &[
+    ".gitmodules",
+    ".gitconfig",
+    ".dash",
+    // Shells.
+    ".bashrc",
+    ".bash_profile",
+    ".bash_login",
+    ".bash_logout",
+    ".bash_aliases",
+    ".profile",
+    ".zshrc",
+    ".zshenv",
+    ".zprofile",
+    ".zlogin",
+    ".zlogout",
+    ".login",
+    ".logout",
+    ".cshrc",
+    ".tcshrc",
+    ".kshrc",
+    ".mkshrc",
+    ".inputrc",
+    ".envrc",
+    ".direnvrc",
+    // Editors.
+    ".vimrc",
+    ".gvimrc",
+    ".exrc",
+    ".nvimrc",
+    ".nvim.lua",
+    ".emacs",
+    ".emacs.d",
+    ".dir-locals.el",
+    ".vscode",
+    ".idea",
+    ".tmux.conf",
+    ".screenrc",
+    // Agents.
+    ".claude",
+    ".claude.json",
+    ".mcp.json",
+    ".codex",
+    ".gemini",
+    ".qwen",
+    ".opencode",
+    "opencode.json",
+    "opencode.jsonc",
+    ".openclaw",
+    ".pi",
+    ".cursor",
+    ".aider.conf.yml",
+];
+
+/// In a git directory.
+const GIT: &[&str] = &["config", "config.worktree", "hooks"];
+
+/// Entries looked at before a tree counts as too large, in all.
+pub const MOST: usize = 400_000;
+
+/// What was found, and by what it can be told from something else of the same name later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    pub protected: BTreeMap<PathBuf, Mark>,
+    /// Git directories, which must stay where they are.
+    pub pinned: Vec<PathBuf>,
+}
+
+/// Identity of a file or directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    device: u64,
+    inode: u64,
+    /// Of a file: its last change, in nanoseconds.
+    changed: i128,
+}
+
+impl Found {
+    /// Looks through `roots`.
+    ///
+    /// # Errors
+    /// When there are more than [`MOST`] entries.
+    pub fn look(roots: &[PathBuf]) -> io::Result<Self> {
+        let mut found = Self::default();
+        let mut seen = 0;
+        let mut todo: Vec<PathBuf> = Vec::new();
+        for root in roots {
+            found.take(root);
+            todo.push(root.clone());
+        }
+        while let Some(dir) = todo.pop() {
+            if found.protected.contains_key(&dir) {
+                continue;
+            }
+            let Ok(entries) = fs::read_dir(&dir) else { continue };
+            let mut names = Vec::new();
+            for entry in entries.flatten() {
+                seen += 1;
+                if seen > MOST {
+                    let why = format!("more than {MOST} files lie below {}", dir.display());
+                    return Err(io::Error::other(why));
+                }
+                let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                names.push((entry.file_name(), is_dir));
+            }
+            let is = |name: &str, dir: bool| names.iter().any(|(n, d)| n == name && *d == dir);
+            let git = is("HEAD", false) && is("objects", true);
+            if git {
+                found.take_git(&dir);
+            }
+            for (name, is_dir) in names {
+                let path = dir.join(&name);
+                if name.to_str().is_some_and(|name| NAMES.contains(&name)) {
+                    found.take(&path);
+                }
+                // A repository's objects are many, and nothing in them is obeyed.
+                if is_dir && !(git && name == "objects") {
+                    todo.push(path);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn take(&mut self, path: &Path) {
+        let protected = path.file_name().and_then(|name| name.to_str());
+        if !protected.is_some_and(|name| NAMES.contains(&name)) {
+            return;
+        }
+        self.mark(path);
+    }
+
+    fn take_git(&mut self, dir: &Path) {
+        self.pinned.push(dir.to_owned());
+        for name in GIT {
+            self.mark(&dir.join(name));
+        }
+        // Hooks may be said to lie elsewhere.
+        if let Some(hooks) = hooks_path(dir) {
+            self.mark(&hooks);
+        }
+    }
+
+    fn mark(&mut self, path: &Path) {
+        if let Ok(meta) = fs::symlink_metadata(path) {
+            let changed = i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec());
+            let changed = if meta.is_dir() { 0 } else { changed };
+            let mark = Mark { device: meta.dev(), inode: meta.ino(), changed };
+            self.protected.insert(path.to_owned(), mark);
+        }
+    }
+
+    /// What stands there now and did not then, or is something else by now.
+    pub fn newer(&self, now: &Self) -> Vec<PathBuf> {
+        let differs = |(path, mark): &(&PathBuf, &Mark)| self.protected.get(*path) != Some(mark);
+        now.protected.iter().filter(differs).map(|(path, _)| path.clone()).collect()
+    }
+}
+
+/// `core.hooksPath` of a git directory's own settings, read as text: nothing is run for it.
+fn hooks_path(dir: &Path) -> Option<PathBuf> {
+    let text = fs::read_to_string(dir.join("config")).ok()?;
+    let value = text.lines().find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        key.trim()
+            .eq_ignore_ascii_case("hookspath")
+            .then(|| value.trim().trim_matches('"').to_owned())
+    })?;
+    let tree = dir.parent().unwrap_or(dir);
+    fs::canonicalize(tree.join(value)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(root: &Path, path: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "x").unwrap();
+    }
+
+    #[test]
+    fn finds_what_others_would_obey() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        for repository in [".git", "deep/er/.git", ".git/modules/sub"] {
+            write(&root, &format!("{repository}/HEAD"));
+            write(&root, &format!("{repository}/config"));
+            write(&root, &format!("{repository}/objects/pack/p"));
+            write(&root, &format!("{repository}/hooks/pre-commit"));
+        }
+        write(&root, "src/main.rs");
+        write(&root, "a/.bashrc");
+        write(&root, ".vscode/tasks.json");
+        fs::write(root.join("deep/er/.git/config"), "[core]\n\thooksPath = my/hooks\n").unwrap();
+        write(&root, "deep/er/my/hooks/post-checkout");
+        let found = Found::look(std::slice::from_ref(&root)).unwrap();
+        let names: Vec<_> = found
+            .protected
+            .keys()
+            .map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap())
+            .collect();
+        let expected = [
+            ".git/config",
+            ".git/hooks",
+            ".git/modules/sub/config",
+            ".git/modules/sub/hooks",
+            ".vscode",
+            "a/.bashrc",
+            "deep/er/.git/config",
+            "deep/er/.git/hooks",
+            "deep/er/my/hooks",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(found.pinned.len(), 3);
+        // Later: a repository that was not there, and one that was moved and made anew.
+        write(&root, "new/.git/HEAD");
+        write(&root, "new/.git/objects/x");
+        write(&root, "new/.git/hooks/pre-commit");
+        fs::rename(root.join("a/.bashrc"), root.join("a/old")).unwrap();
+        write(&root, "a/.bashrc");
+        let now = Found::look(&[root.clone()]).unwrap();
+        assert_eq!(found.newer(&now), [root.join("a/.bashrc"), root.join("new/.git/hooks")]);
+    }
+}
