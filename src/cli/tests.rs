@@ -68,7 +68,6 @@ fn a_wrong_line_exits_2_and_says_what_is_wrong() {
         ("swarm create --task t --agents many", "many"),
         ("swarm create --task t --agent a:3,b:2 --agents 6", "--agents"),
         ("swarm create --task t --budget $5", "not enforced in this build"),
-        ("swarm create --task t --net any", "not enforced in this build"),
         ("swarm create --task t --strategy tree", "parallel"),
         ("swarm create --task t --timeout 10", "unit"),
         ("swarm create --task t --each *.rs --items -", "--items"),

@@ -49,7 +49,6 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
     }
     name(&spec.name)?;
     directory(&spec.cwd)?;
-    spec.granted = Some(grant(world, spec.clone()).await?);
     let path = search_path(world, spec.path.as_deref());
     let catalog = world.read_adapters().await;
     let mut adapters = Vec::new();
@@ -76,6 +75,7 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
         let found = worktree::repository(&spec.cwd).await;
         found.map_err(|error| invalid(format!("{error:#}")))?;
     }
+    spec.granted = Some(grant(world, spec.clone()).await?);
     let models = spec.models.iter().cycle();
     Ok(if spec.models.is_empty() {
         adapters.iter().map(|adapter| (adapter.name().to_owned(), adapter.model(None))).collect()

@@ -18,7 +18,7 @@
 use super::inside::{self, Entered};
 use super::launch::{self, Channel};
 use super::plan::Plan;
-use super::{init, steps, title};
+use super::{init, steps, title, within};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Pid, WaitOptions, waitpid};
@@ -112,6 +112,7 @@ pub fn main(args: &[OsString]) -> ExitCode {
     match args.split_first() {
         Some((first, rest)) if first == "detach" => detach(rest),
         Some((first, rest)) if first == "inside" => inside::main(rest),
+        Some((first, rest)) if first == "within" => within::main(rest),
         Some(_) | None => ExitCode::from(2),
     }
 }

@@ -17,6 +17,7 @@ mod rules;
 mod seccomp;
 mod steps;
 mod title;
+mod within;
 
 pub use abilities::Abilities;
 pub use ancestry::is_agent;
@@ -27,3 +28,4 @@ pub use plan::{Plan, Report};
 pub use protect::Found;
 pub use steps::close_others;
 pub use title::set as set_title;
+pub use within::command;

@@ -234,7 +234,7 @@ mod tests {
         write(&root, "new/.git/hooks/pre-commit");
         fs::rename(root.join("a/.bashrc"), root.join("a/old")).unwrap();
         write(&root, "a/.bashrc");
-        let now = Found::look(&[root.clone()]).unwrap();
+        let now = Found::look(std::slice::from_ref(&root)).unwrap();
         assert_eq!(found.newer(&now), [root.join("a/.bashrc"), root.join("new/.git/hooks")]);
     }
 }

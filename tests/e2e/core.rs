@@ -108,12 +108,12 @@ fn events_are_numbered_without_gaps_and_follow_is_a_stream() {
 fn doctor_says_what_this_machine_can_do() {
     let world = World::new();
     let report = world.json(&["doctor"]);
-    assert_eq!(report["scope"], "none");
+    assert_eq!(report["scope"], "strict");
     let adapters: Vec<&str> =
         report["adapters"].as_array().unwrap().iter().filter_map(|a| a["name"].as_str()).collect();
     for name in ["claude", "codex", "command", "mini"] {
         assert!(adapters.contains(&name), "{adapters:?}");
     }
     let shown = world.ok(&["doctor"]).text();
-    assert!(shown.contains("scope: none"), "{shown}");
+    assert!(shown.contains("scope: strict"), "{shown}");
 }

@@ -8,7 +8,7 @@ const ESCAPE: &str = "\x1b";
 const PREFIX: &str = "\x02";
 
 fn shells(world: &World, n: &str) -> Vec<String> {
-    let id = world.create(&["--name", "shells", "--agents", n, "--", "sh"]);
+    let id = world.create(&["--name", "shells", "--no-sandbox", "--agents", n, "--", "sh"]);
     let agents = world.agents_of(&id);
     for agent in &agents {
         world.until_state(agent, &["working", "idle", "waiting"]);

@@ -15,12 +15,13 @@ fn twenty_agents_run_any_command() {
     assert_eq!(swarms.as_array().map(Vec::len), Some(1), "{swarms}");
     assert_eq!(swarms[0]["state"], "done");
     assert_eq!(swarms[0]["agents"]["total"], 20);
-    assert_eq!(swarms[0]["scope"], "none");
+    let scope = format!("strict: write {}; net none", world.work.display());
+    assert_eq!(swarms[0]["scope"], scope);
     let agents = world.agents();
     assert_eq!(agents.len(), 20);
     for agent in &agents {
         assert_eq!((&agent["state"], &agent["exit"]), (&"done".into(), &0.into()), "{agent}");
-        assert_eq!(agent["scope"], "none");
+        assert_eq!(agent["scope"], scope);
         assert_eq!(agent["adapter"], "command");
     }
     let mut said: Vec<String> = agents
