@@ -13,9 +13,9 @@ use super::{
     swarm::wait::{Report, finish, until_over},
 };
 use crate::{
-    client::{Client, Target},
+    client::{Client, ClientError, Target},
     config::Instance,
-    model::{AdapterShare, SwarmSpec},
+    model::{AdapterShare, RefusalCode, SwarmSpec},
     tui::TuiOptions,
 };
 use clap::Args;
@@ -104,7 +104,16 @@ impl Demo {
         target: &Target,
         work: &Path,
     ) -> Done {
-        let swarm = client.create_swarm(&self.spec(work)).await?;
+        let mut spec = self.spec(work);
+        let swarm = match client.create_swarm(&spec).await {
+            // A rehearsal runs nothing but this program, in a directory of its own.
+            Err(ClientError::Refused(refusal)) if refusal.code == RefusalCode::NotEnforced => {
+                context.note(format!("without a sandbox: {}", refusal.message));
+                spec.no_sandbox = true;
+                client.create_swarm(&spec).await?
+            }
+            created => created?,
+        };
         let id = swarm.id.as_str();
         if self.json.json {
             let results =

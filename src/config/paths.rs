@@ -9,7 +9,7 @@
 //! with the final NUL. The longest name that a socket of ours may get is reserved for, so
 //! that an instance which opens at all can also run agents.
 
-use crate::model::AttemptId;
+use crate::model::{AttemptId, SwarmId};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, statat};
 use sha2::{Digest, Sha256};
 use std::{
@@ -205,6 +205,11 @@ impl Instance {
 
     pub fn attempt_dir(&self, attempt: &AttemptId) -> PathBuf {
         self.state.join("attempts").join(attempt.as_str())
+    }
+
+    /// What is kept of a swarm beside its attempts and its events.
+    pub fn swarm_dir(&self, swarm: &SwarmId) -> PathBuf {
+        self.state.join("swarms").join(swarm.as_str())
     }
 
     pub fn keeper_socket(&self, attempt: &AttemptId) -> PathBuf {

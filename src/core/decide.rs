@@ -67,6 +67,12 @@ pub enum Input {
         priced: bool,
         duration_ms: u64,
     },
+    /// Found in the scope after the attempt's end, and moved away.
+    Held {
+        attempt: AttemptId,
+        paths: Vec<PathBuf>,
+        place: PathBuf,
+    },
     Typed {
         agent: AgentId,
         bytes: u64,
@@ -106,6 +112,7 @@ pub enum Effect {
     },
     /// Recordings of removed attempts.
     Forget {
+        swarm: SwarmId,
         agents: Vec<AgentId>,
         attempts: Vec<AttemptId>,
     },
@@ -234,6 +241,11 @@ pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refus
                     duration_ms,
                 };
                 decision.events.push(Draft::attempt(attempt, called));
+            }
+        }
+        Input::Held { attempt, paths, place } => {
+            if let Some(attempt) = state.attempts.get(&attempt) {
+                decision.events.push(Draft::attempt(attempt, Event::Held { paths, place }));
             }
         }
         Input::Typed { agent, bytes } => {

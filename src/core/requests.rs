@@ -304,6 +304,7 @@ fn remove(state: &State, swarm: &Swarm) -> Result<Decision, Refusal> {
     Ok(Decision {
         events: vec![Draft::swarm(&swarm.id, Event::SwarmRemoved)],
         effects: vec![Effect::Forget {
+            swarm: swarm.id.clone(),
             agents: swarm.agents.clone(),
             attempts: of_swarm.map(|attempt| attempt.id.clone()).collect(),
         }],

@@ -124,6 +124,11 @@ pub enum Event {
         from: u64,
         to: u64,
     },
+    /// What an attempt made that others would have run or obeyed; it was moved away.
+    Held {
+        paths: Vec<PathBuf>,
+        place: PathBuf,
+    },
     SwarmEnded {
         state: SwarmState,
         done: u32,
@@ -162,6 +167,7 @@ impl Event {
                 | AgentState::Stopped => Level::Info,
             },
             Self::DiskFull | Self::RecordingCut { .. } | Self::RetryPlanned { .. } => Level::Warn,
+            Self::Held { .. } => Level::Warn,
             Self::SwarmEnded { failed, .. } if *failed > 0 => Level::Error,
             Self::SwarmCreated { .. }
             | Self::WorktreeMade { .. }
@@ -232,6 +238,11 @@ impl Event {
             Self::ItemEnded { index, done: false } => format!("item {index} not done"),
             Self::DiskFull => "disk full: held until there is room".to_owned(),
             Self::DiskBack => "disk has room again".to_owned(),
+            Self::Held { paths, place } => {
+                let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+                let place = place.display();
+                format!("moved to {place}, since git would run it: {}", paths.join(", "))
+            }
             Self::RecordingCut { from, to } => format!("recording cut: bytes {from} to {to}"),
             Self::SwarmEnded { state, done, failed } => {
                 format!("swarm {state}: {failed} failed, {done} done")

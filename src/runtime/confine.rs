@@ -4,16 +4,18 @@
 use super::{
     launch::Plan,
     scope::{hidden, protected_of},
-    world::World,
+    world::{Looked, World},
 };
 use crate::{
     model::{Confine, Net, Scope, SwarmId},
     sandbox::Found,
 };
 use anyhow::{Context, bail};
+use sha2::{Digest, Sha256};
 use std::{
     ffi::OsStr,
     io,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError},
 };
@@ -37,10 +39,7 @@ pub fn confine(
         return Ok(None);
     }
     let holder = world.holder().map_err(anyhow::Error::msg)?;
-    let mut writable = scope.write.clone();
-    if plan.worktree.is_some() {
-        writable.push(plan.workplace());
-    }
+    let writable = plan.writable();
     for root in &writable {
         let real = std::fs::canonicalize(root);
         if real.with_context(|| format!("the scope {}", root.display()))? != *root {
@@ -143,15 +142,45 @@ pub fn granted(spec: Option<&Scope>) -> Scope {
 
 impl World {
     /// What is protected below `roots`: looked for once a swarm, since twenty agents on one
-    /// tree would look at the same.
+    /// tree would look at the same, and written down, since a later core must be able to tell
+    /// what the agents made.
     fn found(&self, swarm: &SwarmId, roots: &[PathBuf]) -> io::Result<Arc<Found>> {
-        let key = (swarm.clone(), roots.to_vec());
-        let mut known = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known.get(&key) {
-            return Ok(found.clone());
+        if let Some(found) = self.looked(swarm, roots) {
+            return Ok(found);
         }
         let found = Arc::new(Found::look(roots)?);
-        known.insert(key, found.clone());
+        let file = self.found_file(swarm, roots);
+        if let Some(dir) = file.parent() {
+            std::fs::create_dir_all(dir)?;
+        }
+        std::fs::write(file, serde_json::to_vec(&*found)?)?;
+        self.remember((swarm.clone(), roots.to_vec()), found.clone());
         Ok(found)
+    }
+
+    /// What was found below `roots` before the first launch, also by an earlier core.
+    pub fn looked(&self, swarm: &SwarmId, roots: &[PathBuf]) -> Option<Arc<Found>> {
+        let key = (swarm.clone(), roots.to_vec());
+        let known = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        known.or_else(|| {
+            let text = std::fs::read(self.found_file(swarm, roots)).ok()?;
+            let found: Arc<Found> = Arc::new(serde_json::from_slice(&text).ok()?);
+            self.remember(key, found.clone());
+            Some(found)
+        })
+    }
+
+    fn remember(&self, key: Looked, found: Arc<Found>) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found);
+    }
+
+    fn found_file(&self, swarm: &SwarmId, roots: &[PathBuf]) -> PathBuf {
+        let mut digest = Sha256::new();
+        for root in roots {
+            digest.update(root.as_os_str().as_bytes());
+            digest.update([0]);
+        }
+        let digest = format!("{:x}", digest.finalize());
+        self.instance.swarm_dir(swarm).join(format!("found-{}.json", &digest[..16]))
     }
 }

@@ -63,6 +63,12 @@ impl Plan {
         fill::Values { item, index: self.attempt.index }
     }
 
+    /// What may be written in the strict scope of this launch.
+    pub fn writable(&self) -> Vec<PathBuf> {
+        let tree = self.worktree.is_some().then(|| self.workplace());
+        self.scope.write.iter().cloned().chain(tree).collect()
+    }
+
     /// Where the agent works.
     pub fn workplace(&self) -> PathBuf {
         self.worktree.as_ref().map_or_else(|| self.cwd.clone(), Worktree::workplace)

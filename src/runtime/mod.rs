@@ -14,6 +14,7 @@ mod failpoint;
 mod fill;
 mod gauges;
 mod handle;
+mod held;
 mod history;
 mod journal;
 mod launch;
@@ -194,10 +195,12 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                     }
                 });
             }
-            Effect::Forget { agents, attempts } => {
+            Effect::Forget { swarm, agents, attempts } => {
                 world.gauges.forget(|agent| agents.contains(agent));
                 let world = world.clone();
                 tokio::spawn(async move {
+                    // There is one only where something was written down of it.
+                    let _ = tokio::fs::remove_dir_all(world.instance.swarm_dir(&swarm)).await;
                     for attempt in attempts {
                         let dir = world.instance.attempt_dir(&attempt);
                         if let Err(error) = tokio::fs::remove_dir_all(&dir).await {

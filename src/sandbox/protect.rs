@@ -5,6 +5,7 @@
 //! Only what is there can be held by a mount; what comes into being later is looked for
 //! when an attempt has ended ([`Found::newer`]).
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -73,7 +74,7 @@ const GIT: &[&str] = &["config", "config.worktree", "hooks"];
 pub const MOST: usize = 400_000;
 
 /// What was found, and by what it can be told from something else of the same name later.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     pub protected: BTreeMap<PathBuf, Mark>,
     /// Git directories, which must stay where they are.
@@ -81,12 +82,12 @@ pub struct Found {
 }
 
 /// Identity of a file or directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     device: u64,
     inode: u64,
     /// Of a file: its last change, in nanoseconds.
-    changed: i128,
+    changed: i64,
 }
 
 impl Found {
@@ -157,7 +158,7 @@ impl Found {
 
     fn mark(&mut self, path: &Path) {
         if let Ok(meta) = fs::symlink_metadata(path) {
-            let changed = i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec());
+            let changed = meta.ctime().wrapping_mul(1_000_000_000).wrapping_add(meta.ctime_nsec());
             let changed = if meta.is_dir() { 0 } else { changed };
             let mark = Mark { device: meta.dev(), inode: meta.ino(), changed };
             self.protected.insert(path.to_owned(), mark);

@@ -1,7 +1,7 @@
 //! How an attempt comes to its end: its last output, the verdict, files and check.
 
 use super::{
-    super::{adopt, outcome, world::Order},
+    super::{adopt, held, outcome, world::Order},
     Keeping,
 };
 use crate::{
@@ -148,6 +148,7 @@ impl Keeping {
                 }
             }
         };
+        held::sweep(&self.world, &self.plan).await;
         let stopped = tokio::select! {
             () = outcome::inspect(&self.world, &self.plan, result) => return true,
             stopped = stop => stopped,

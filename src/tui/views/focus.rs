@@ -202,7 +202,7 @@ fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, bu
     let simulated = agent.provider == "simulated";
     line("PROVIDER", &agent.provider, if simulated { theme.notice } else { theme.text });
     line("", " ", theme.text);
-    let scope = if agent.scope == "none" { theme.warn } else { theme.text };
+    let scope = if agent.scope == "none" { theme.error } else { theme.text };
     line("SCOPE", &agent.scope, scope);
     line("CWD", &agent.cwd.to_string_lossy(), theme.muted);
     line("BRANCH", agent.branch.as_deref().unwrap_or(""), theme.muted);

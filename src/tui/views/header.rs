@@ -144,7 +144,7 @@ fn right(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
         (false, _) => {}
     }
     if shown().any(|swarm| swarm.scope == "none") {
-        pieces.push(piece("  scope: none".into(), theme.warn, 2));
+        pieces.push(piece("  scope: none".into(), theme.error, 2));
     }
     pieces.push(piece(" ".into(), theme.text, 0));
     pieces
