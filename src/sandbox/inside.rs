@@ -29,6 +29,8 @@ use std::process::ExitCode;
 
 /// Connections to the gateway that wait while no core is there.
 const BACKLOG: i32 = 4096;
+/// What an attempt's processes have in their environment.
+const MARKS: [&str; 2] = ["DASH_ATTEMPT", "DASH_SOCKET"];
 /// What is read of bubblewrap's complaint, in bytes.
 const COMPLAINT: u64 = 4096;
 
@@ -76,7 +78,7 @@ pub fn enter(
     argv.extend(handed.map(|fd| OsString::from(fd.to_string())));
     let Some(monitor) = init::raw_clone(libc::SIGCHLD)? else {
         let keep = opened.iter().map(AsRawFd::as_raw_fd).chain(handed).chain([line.as_raw_fd()]);
-        become_bubblewrap(keep, tty, complain.as_fd(), &argv)
+        become_bubblewrap(keep, tty, complain.as_fd(), &argv, &plan.env)
     };
     drop((theirs, complain, opened));
     match receive(&ours, confine.isolated) {
@@ -132,13 +134,15 @@ fn in_memory(name: &str, content: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// The fork's side. Its environment is empty: what is in there could be read inside.
+/// The fork's side. Of the environment it has only the marks by which an attempt's processes
+/// are found: what is in there could be read inside.
 #[allow(unsafe_code)]
 fn become_bubblewrap(
     keep: impl Iterator<Item = RawFd>,
     tty: BorrowedFd<'_>,
     complain: BorrowedFd<'_>,
     argv: &[OsString],
+    env: &[(String, String)],
 ) -> ! {
     // Standard output is the terminal, which bubblewrap then shows as /dev/console.
     let streams = rustix::stdio::dup2_stdin(tty)
@@ -154,10 +158,14 @@ fn become_bubblewrap(
         && super::steps::reset_signals().is_ok();
     let words: Result<Vec<CString>, _> =
         argv.iter().map(|word| CString::new(word.as_bytes())).collect();
-    if let (true, Ok(words)) = (ready, words) {
-        let pointers: Vec<_> =
-            words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
-        let environment = [std::ptr::null()];
+    let marks = env.iter().filter(|(name, _)| MARKS.contains(&name.as_str()));
+    let marks: Result<Vec<CString>, _> =
+        marks.map(|(name, value)| CString::new(format!("{name}={value}"))).collect();
+    if let (true, Ok(words), Ok(marks)) = (ready, words, marks) {
+        let pointers = |list: &[CString]| {
+            list.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect::<Vec<_>>()
+        };
+        let (pointers, environment) = (pointers(&words), pointers(&marks));
         // SAFETY: both arrays end in a null pointer, and their strings live until here.
         unsafe { libc::execve(pointers[0], pointers.as_ptr(), environment.as_ptr()) };
     }

@@ -83,6 +83,13 @@ impl World {
         self
     }
 
+    /// Adds to the configuration of this world.
+    pub fn configure(&self, text: &str) {
+        let file = self.dir.path().join("config/dash/config.toml");
+        let all = fs::read_to_string(&file).unwrap() + text;
+        fs::write(file, all).unwrap();
+    }
+
     pub fn path(&self) -> &Path {
         self.dir.path()
     }

@@ -1,0 +1,171 @@
+//! Agents that try to get out of their scope, in each of the ways that this machine can hold
+//! them, and once with nothing that holds them: a try that fails even then shows nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod outside;
+#[allow(dead_code)]
+#[path = "../e2e/procs.rs"]
+mod procs;
+#[allow(dead_code)]
+#[path = "../e2e/tools.rs"]
+mod tools;
+#[allow(dead_code)]
+#[path = "../e2e/wait.rs"]
+mod wait;
+#[allow(dead_code)]
+#[path = "../e2e/world.rs"]
+mod world;
+
+use outside::Outside;
+use std::collections::BTreeMap;
+use world::World;
+
+/// Tries that do nothing on this machine even where nothing holds them, whatever the reason:
+/// a kernel without vsock, say. They are listed aloud.
+const MAY_BE_MISSING: &[&str] = &[
+    "opens_a_socket_to_a_hypervisor",
+    "opens_a_socket_for_packets",
+    "opens_the_audit_of_the_kernel",
+    "connects_by_multipath",
+    "connects_by_tcp_6",
+    "uses_a_ring",
+    "types_into_the_terminal",
+    "types_into_the_terminal_by_the_other_number",
+    "sets_an_attribute_outside",
+    "makes_a_key",
+    "loads_a_program_into_the_kernel",
+    "makes_a_user_namespace",
+    "makes_a_user_namespace_by_clone",
+    "makes_a_user_namespace_by_clone3",
+];
+
+/// What only the superuser can do outside, too.
+const SUPERUSERS: &[&str] = &[
+    "writes_to_the_system",
+    "makes_a_device",
+    "opens_by_handle",
+    "mounts",
+    "changes_its_root",
+    "changes_the_kernels_settings",
+    "has_rights_of_the_superuser",
+];
+
+/// Refused where nothing else holds an agent, too: sockets of Dash that are not its own.
+const ALWAYS_REFUSED: &[&str] = &["asks_dash_as_its_owner"];
+
+/// What each try came to.
+type Findings = BTreeMap<String, Result<(), String>>;
+
+/// Runs all tries in one agent.
+fn run(world: &World, outside: &Outside, name: &str, flags: &[&str], stay: &str) -> Findings {
+    let given = outside.describe(name, stay);
+    let probes = world.work.join("probes.py");
+    std::fs::write(&probes, include_str!("probes.py")).unwrap();
+    let python = tools::find("python3").expect("python3");
+    let python = python.to_str().unwrap();
+    let mut args = vec!["--agents", "1"];
+    args.extend(flags);
+    args.extend(["--", python, "probes.py", &given]);
+    let (swarm, code) = world.create_and_wait(&args);
+    let agent = world.only_agent(&swarm);
+    assert_eq!(code, 0, "{}", String::from_utf8_lossy(&world.raw_log(&agent)));
+    let text = std::fs::read_to_string(world.work.join("results").join(name)).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("descriptors []"), "inherited by {name}");
+    lines
+        .map(|line| {
+            let (name, rest) = line.split_once(' ').unwrap();
+            let found = match rest.strip_prefix("no ") {
+                Some(why) => Err(why.to_owned()),
+                None => Ok(()),
+            };
+            (name.to_owned(), found)
+        })
+        .collect()
+}
+
+/// What works where nothing holds an agent.
+fn control(world: &World, outside: &Outside) -> Vec<String> {
+    let findings = run(world, outside, "control", &["--no-sandbox"], "");
+    let root = rustix::process::geteuid().is_root();
+    let mut open = Vec::new();
+    for (name, found) in findings {
+        let listed = |list: &[&str]| list.contains(&name.as_str());
+        match found {
+            Ok(()) => open.push(name),
+            Err(why) if listed(MAY_BE_MISSING) || (!root && listed(SUPERUSERS)) => {
+                eprintln!("not on this machine: {name}: {why}");
+            }
+            Err(_) if listed(ALWAYS_REFUSED) => {}
+            Err(why) => panic!("{name} does not even work outside: {why}"),
+        }
+    }
+    assert!(open.len() > 40, "{open:?}");
+    open
+}
+
+fn held(world: &World, outside: &Outside, name: &str, flags: &[&str], except: &[&str]) {
+    let open = control(world, outside);
+    outside.restore();
+    let stay = format!("{}.{}", 7000 + std::process::id() % 1000, name.len());
+    let findings = run(world, outside, name, flags, &stay);
+    let out: Vec<&str> = findings
+        .iter()
+        .filter(|(name, found)| found.is_ok() && !except.contains(&name.as_str()))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert!(out.is_empty(), "out of {name}: {out:?}");
+    // The same tries, all of them.
+    assert!(open.iter().all(|name| findings.contains_key(name)));
+    for name in except {
+        assert!(findings[*name].is_ok(), "{name} is held after all: take it off the list");
+    }
+    outside.assert_untouched();
+    // The daemon that it left ended with it.
+    let left: Vec<_> =
+        world.processes().into_iter().filter(|process| process.command.contains(&stay)).collect();
+    assert!(left.is_empty(), "left of {name}: {left:?}");
+}
+
+#[test]
+fn nothing_gets_out_of_bubblewrap() {
+    if !tools::have("bwrap") || !tools::have("python3") || !tools::have("git") {
+        return;
+    }
+    let world = World::new();
+    let outside = Outside::new(&world);
+    held(&world, &outside, "bubblewrap", &[], &[]);
+    // What git would have run later was moved away, and said.
+    let hook = world.work.join("later/.git/hooks/pre-commit");
+    assert!(!hook.exists(), "a hook made after the launch is still there");
+    let events = world.ok(&["events"]).text();
+    assert!(events.contains("later/.git/hooks/pre-commit"), "{events}");
+}
+
+#[test]
+fn nothing_gets_out_of_landlock() {
+    if !tools::have("python3") || !tools::have("git") {
+        return;
+    }
+    let world = World::new();
+    world.configure("[sandbox]\nholder = \"landlock\"\n");
+    if world.json(&["doctor"])["scope"] != "strict for files" {
+        return tools::missing("Landlock of a version that holds by itself");
+    }
+    let outside = Outside::new(&world);
+    // A tree with something protected in it is refused, and a network that would be limited.
+    let refused = world.dash(&["swarm", "create", "--agents", "1", "--", "true"]);
+    assert!(refused.code != 0 && refused.stderr.contains("--net any"), "{refused:?}");
+    let refused = world.dash(&["swarm", "create", "--net", "any", "--agents", "1", "--", "true"]);
+    assert!(refused.code != 0 && refused.stderr.contains(".git"), "{refused:?}");
+    outside.clear_protected();
+    let network = [
+        "connects_by_tcp",
+        "connects_by_tcp_6",
+        "connects_with_the_first_byte",
+        "connects_by_multipath",
+        "sends_by_udp",
+    ];
+    let open: Vec<&str> = network.into_iter().filter(|name| outside.has(name)).collect();
+    held(&world, &outside, "landlock", &["--net", "any"], &open);
+}
