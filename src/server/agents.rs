@@ -70,6 +70,8 @@ pub async fn change(
         }
         Change { state: None, model: None, size: Some(size) } => {
             served.handle.resize(&agent, size).await?;
+            let row = served.handle.row("agent.resize").on_agent(&agent);
+            served.handle.note(row.with("cols", size.cols).with("rows", size.rows)).await;
             return Ok(Json(served.handle.agent(&agent).await?));
         }
         Change { .. } => {
@@ -119,5 +121,9 @@ pub async fn ticket(
     Body(body): Body<TicketBody>,
 ) -> Answer<Json<Ticket>> {
     let id = served.handle.agent_id(&name).await?;
-    Ok(Json(served.handle.ticket(&id, body.read_only).await?))
+    let ticket = served.handle.ticket(&id, body.read_only).await?;
+    // Before it can be used.
+    let row = served.handle.row("agent.attach").on_agent(&id);
+    served.handle.note(row.with("read_only", body.read_only).with("to", "keeper")).await;
+    Ok(Json(ticket))
 }

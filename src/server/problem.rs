@@ -26,6 +26,7 @@ impl From<Refusal> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
+        let refusal = self.0.clone();
         let mut problem = Problem::from(self.0);
         let by_code = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
         let status = self.1.unwrap_or(by_code);
@@ -34,6 +35,8 @@ impl IntoResponse for Refused {
         let mut response = (status, Json(problem)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, kind);
+        // For the audit.
+        response.extensions_mut().insert(refusal);
         if busy {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
