@@ -113,6 +113,10 @@ async fn refused(
         }
         _ => {}
     }
+    if status == StatusCode::UNAUTHORIZED {
+        // Somebody on its socket: who it was, nobody proved.
+        row = row.by_leave_of("none: without its token");
+    }
     let (why, code) = match refusal {
         Some(refusal) => {
             let code = serde_json::to_value(refusal.code).unwrap_or_default();
