@@ -6,8 +6,8 @@ use super::{
     decide::{Decision, Draft, Input, KeeperNews, Reply, Timer},
     state::State,
 };
-use crate::model::{Actor, AuditDraft, Command, Event, SwarmSpec};
-use serde_json::Value;
+use crate::model::{Actor, AuditDraft, Command, Event, Scope};
+use std::path::Path;
 
 /// Whoever is behind an input, and by whose leave.
 pub(super) struct Behind {
@@ -39,15 +39,20 @@ impl Behind {
     }
 }
 
-/// Adds what the decision's events are to the audit, and the request itself where none of
-/// them says it.
+/// Adds what the decision's events are to the audit, and the request: to the row that says
+/// what came of it, else as one of its own.
 pub(super) fn record(decision: &mut Decision, behind: &Behind, asked: Option<AuditDraft>) {
     let mut rows: Vec<AuditDraft> =
         decision.events.iter().filter_map(|draft| of_event(draft, behind)).collect();
-    if let Some(asked) = asked
-        && !rows.iter().any(|row| row.action == asked.action)
-    {
-        rows.insert(0, asked);
+    if let Some(asked) = asked {
+        match rows.iter_mut().find(|row| row.action == asked.action) {
+            Some(row) => {
+                for (key, value) in asked.detail {
+                    row.detail.entry(key).or_insert(value);
+                }
+            }
+            None => rows.insert(0, asked),
+        }
     }
     rows.append(&mut decision.audit);
     decision.audit = rows;
@@ -58,8 +63,15 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
     let Input::Request { by, command, .. } = input else { return None };
     let row = |action| AuditDraft::new(by, action);
     Some(match command {
-        Command::CreateSwarm { spec } => of_spec(row("swarm.create"), spec).with("again", true),
-        Command::SpawnAgent { .. } => row("agent.spawn"),
+        Command::CreateSwarm { spec } => {
+            let row = row("swarm.create").with("check", spec.check.as_deref().unwrap_or_default());
+            let row = to_do(row, &spec.task, &spec.command, &spec.cwd);
+            scoped(row, spec.granted.as_ref(), spec.no_sandbox)
+        }
+        Command::SpawnAgent { spec } => {
+            let row = to_do(row("agent.spawn"), &spec.task, &spec.command, &spec.cwd);
+            scoped(row, spec.granted.as_ref(), spec.no_sandbox)
+        }
         Command::AddItem { swarm, text } => {
             row("item.add").on_swarm(swarm).with("text", text.as_str())
         }
@@ -77,7 +89,12 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
 /// The request's row with what came of it.
 pub(super) fn answered(state: &State, mut asked: AuditDraft, decision: &Decision) -> AuditDraft {
     match &decision.reply {
-        Some(Reply::Swarm(swarm)) => asked.swarm = Some(swarm.clone()),
+        Some(Reply::Swarm(swarm)) => {
+            asked.swarm = Some(swarm.clone());
+            if decision.events.is_empty() {
+                asked = asked.with("again", true);
+            }
+        }
         Some(Reply::Agent(agent)) => asked.agent = Some(agent.clone()),
         Some(Reply::Item(item)) => asked = asked.with("item", item.index),
         Some(Reply::Done) | None => {}
@@ -102,9 +119,7 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         ..AuditDraft::new(&behind.who, action).by_leave_of(behind.leave)
     };
     Some(match &draft.event {
-        Event::SwarmCreated { name, spec } => {
-            of_spec(row("swarm.create").with("name", name.as_str()), spec)
-        }
+        Event::SwarmCreated { name, .. } => row("swarm.create").with("name", name.as_str()),
         Event::AgentAdded { adapter, model, parent, .. } => {
             let parent = parent.as_ref().map_or("", |id| id.as_str());
             row("agent.spawn")
@@ -159,29 +174,24 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
     })
 }
 
-/// What a swarm may do, and the gist of what it is to do.
-fn of_spec(row: AuditDraft, spec: &SwarmSpec) -> AuditDraft {
-    let list = |texts: &[String]| -> Value { texts.join(" ").into() };
-    let mut row = row
-        .with("task", spec.task.as_str())
-        .with("command", list(&spec.command))
-        .with("cwd", spec.cwd.display().to_string())
-        .with("check", spec.check.as_deref().unwrap_or_default())
-        .with("scope", list(&spec.scope))
-        .with("read", list(&spec.read))
-        .with("net", list(&spec.net))
-        .with("allow", list(&spec.allow));
-    if let Some(only) = &spec.allow_only {
-        row.detail.insert("allow_only".to_owned(), list(only));
+/// The gist of what is to be done.
+fn to_do(row: AuditDraft, task: &str, command: &[String], cwd: &Path) -> AuditDraft {
+    row.with("task", task).with("command", command.join(" ")).with("cwd", cwd.display().to_string())
+}
+
+/// What may be touched, in full.
+fn scoped(mut row: AuditDraft, granted: Option<&Scope>, no_sandbox: bool) -> AuditDraft {
+    if let Some(scope) = granted.and_then(|scope| serde_json::to_value(scope).ok()) {
+        row.detail.insert("scope".to_owned(), scope);
     }
-    if spec.no_sandbox { row.with("no_sandbox", true) } else { row }
+    if no_sandbox { row.with("no_sandbox", true) } else { row }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{Limits, apply, decide, settle};
     use super::*;
-    use crate::model::{AgentId, EventRecord, RefusalCode, Stamp, SwarmId};
+    use crate::model::{AgentId, AgentSpec, EventRecord, RefusalCode, Stamp, SwarmId, SwarmSpec};
 
     const ROOT: fn() -> Actor = || Actor::User("root".to_owned());
 
@@ -254,6 +264,19 @@ mod tests {
         assert_eq!(again.audit[0].swarm, Some(SwarmId::new("sw-1")));
         let stop = request(Command::StopAll, 0);
         assert_eq!(words(&decide(&State::default(), Stamp(3), stop).unwrap()).len(), 1);
+    }
+
+    #[test]
+    fn what_an_agent_may_touch_is_on_record_in_full() {
+        let write = (0..99).map(|i| format!("/a/long/way/to/{i}").into()).collect();
+        let granted = Some(Scope { write, ..Scope::default() });
+        let spec = AgentSpec { task: "t".to_owned(), granted, ..AgentSpec::default() };
+        let spawn = Command::SpawnAgent { spec: Box::new(spec) };
+        let made = decide(&State::default(), Stamp(1), request(spawn, 1)).unwrap();
+        let row = made.audit.iter().find(|row| row.action == "agent.spawn").unwrap();
+        assert_eq!(row.agent, Some(AgentId::new("ag-01")));
+        assert_eq!(row.detail["scope"]["write"].as_array().unwrap().len(), 99);
+        assert_eq!((&row.detail["task"], &row.detail["adapter"]), (&"t".into(), &"command".into()));
     }
 
     #[test]
