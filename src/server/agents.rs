@@ -2,7 +2,7 @@
 
 use super::{
     identity::Served,
-    problem::{Answer, Body, Plain, Query},
+    problem::{Answer, Body, Plain, Query, Refused},
     swarms::{OfSwarm, Wait, wait_for},
 };
 use crate::{
@@ -61,12 +61,12 @@ pub async fn change(
     Body(change): Body<Change>,
 ) -> Answer<Json<AgentInfo>> {
     let agent = served.handle.agent_id(&name).await?;
-    let command = match change {
+    let (command, action) = match change {
         Change { state: Some(AgentState::Stopped), model: None, size: None } => {
-            Command::StopAgent { agent: agent.clone() }
+            (Command::StopAgent { agent: agent.clone() }, "agent.stop")
         }
         Change { state: Some(AgentState::Queued), model, size: None } => {
-            Command::RetryAgent { agent: agent.clone(), model }
+            (Command::RetryAgent { agent: agent.clone(), model }, "agent.retry")
         }
         Change { state: None, model: None, size: Some(size) } => {
             served.handle.resize(&agent, size).await?;
@@ -80,7 +80,8 @@ pub async fn change(
             return Err(Refusal::new(RefusalCode::Invalid, why).into());
         }
     };
-    served.handle.change(command).await?;
+    let done = served.handle.change(command).await;
+    done.map_err(|refusal| Refused(refusal, None, Some(action)))?;
     Ok(Json(served.handle.agent(&agent).await?))
 }
 

@@ -7,7 +7,7 @@
 
 use super::{
     identity::{Caller, Served},
-    problem::{Answer, Plain, Query},
+    problem::{Answer, Plain, Query, Said},
 };
 use crate::{
     model::{Actor, AuditDraft, AuditReport, Refusal, RefusalCode, Stamp},
@@ -71,8 +71,8 @@ pub async fn witness(State(served): State<Served>, request: Request, next: Next)
     if concerns(&method, &path, status)
         && let Some(skipped) = served.refusals.admit(leave_of(&served), Instant::now())
     {
-        let refusal = response.extensions().get::<Refusal>();
-        let mut row = refused(&served, &method, &path, status, refusal).await;
+        let said = response.extensions().get::<Said>();
+        let mut row = refused(&served, &method, &path, status, said).await;
         if skipped > 0 {
             row = row.with("skipped", skipped);
         }
@@ -96,10 +96,11 @@ async fn refused(
     method: &Method,
     path: &str,
     status: StatusCode,
-    refusal: Option<&Refusal>,
+    said: Option<&Said>,
 ) -> AuditDraft {
     let steps: Vec<&str> = path.trim_start_matches('/').split('/').skip(1).collect();
-    let mut row = served.handle.row(action(method, &steps)).by_leave_of(leave_of(served).1);
+    let action = said.and_then(|said| said.action).unwrap_or_else(|| action(method, &steps));
+    let mut row = served.handle.row(action).by_leave_of(leave_of(served).1);
     match steps.as_slice() {
         ["agents", name, ..] => {
             if let Ok(id) = served.handle.agent_id(name).await {
@@ -117,8 +118,8 @@ async fn refused(
         // Somebody on its socket: who it was, nobody proved.
         row = row.by_leave_of("none: without its token");
     }
-    let (why, code) = match refusal {
-        Some(refusal) => {
+    let (why, code) = match said {
+        Some(Said { refusal, .. }) => {
             let code = serde_json::to_value(refusal.code).unwrap_or_default();
             (refusal.message.as_str(), code)
         }

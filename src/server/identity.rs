@@ -113,7 +113,8 @@ pub async fn rights(State(served): State<Served>, request: Request, next: Next) 
         Caller::Agent { token, .. } if !token.is_borne_by(&request) => {
             let refusal = Refusal::new(RefusalCode::Forbidden, "this socket asks for its token")
                 .hinted("Authorization: Bearer $DASH_TOKEN");
-            let mut response = Refused(refusal, Some(StatusCode::UNAUTHORIZED)).into_response();
+            let mut response =
+                Refused(refusal, Some(StatusCode::UNAUTHORIZED), None).into_response();
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }

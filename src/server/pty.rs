@@ -78,7 +78,7 @@ pub async fn open(
 fn only_upgraded() -> Response {
     let refusal = Refusal::new(RefusalCode::Invalid, "a terminal is served as a WebSocket only")
         .hinted("Upgrade: websocket; the bytes alone are at log?follow=1");
-    let mut response = Refused(refusal, Some(StatusCode::UPGRADE_REQUIRED)).into_response();
+    let mut response = Refused(refusal, Some(StatusCode::UPGRADE_REQUIRED), None).into_response();
     response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
     response

@@ -42,6 +42,7 @@ fn what_is_done_is_on_record_with_who_did_it() {
     world.dash(&["swarm", "wait", &swarm]);
     // Refused for the state of things, for its content, and for its name.
     assert_ne!(world.dash(&["agent", "send", "ag-02", "too late"]).code, 0);
+    assert_ne!(world.dash(&["agent", "retry", "ag-01", "--model", "m"]).code, 0);
     assert_ne!(world.dash(&["swarm", "create", "--agent", "nobody", "--task", "t"]).code, 0);
     assert_ne!(world.dash(&["swarm", "rm", "no-such"]).code, 0);
     world.ok(&["swarm", "rm", "first"]);
@@ -61,6 +62,7 @@ fn what_is_done_is_on_record_with_who_did_it() {
         "core attempt.end ag-02-1 ok",
         "core swarm.end sw-1 ok",
         "user ann agent.input ag-02 refused: ",
+        "user ann agent.retry ag-01 refused: ",
         "user ann swarm.create - refused: ",
         "user ann swarm.remove sw-1 ok",
     ] {
@@ -90,12 +92,11 @@ fn what_is_done_is_on_record_with_who_did_it() {
 fn an_agents_request_is_on_record_as_the_agents() {
     let world = World::new();
     let dash = env!("CARGO_BIN_EXE_dash");
-    let script = format!(
+    let own = format!(
         "{dash} swarm create --agents 1 -- true; DASH_TOKEN=wrong {dash} agent show $DASH_AGENT; \
-         {dash} -S {} swarm list; {dash} audit; true",
-        world.socket.display()
+         {dash} audit; true"
     );
-    world.create_and_wait(&["--agents", "1", "--", "sh", "-c", &script]);
+    world.create_and_wait(&["--agents", "1", "--", "sh", "-c", &own]);
     let all = rows(&world, &["--agent", "ag-01"]);
     let said = words(&all);
     assert!(has(&said, "agent ag-01 swarm.create - refused: "), "{said:#?}");
@@ -103,9 +104,16 @@ fn an_agents_request_is_on_record_as_the_agents() {
     assert_eq!(tokenless["leave"], "none: without its token");
     let read = all.iter().find(|row| row["detail"]["path"] == "/v1/audit").unwrap();
     assert_eq!((&read["who"], &read["detail"]["status"]), (&"agent ag-01".into(), &403.into()));
-    let stranger = rows(&world, &[]);
-    let stranger = stranger.iter().find(|row| row["leave"] == "none: inside an agent").unwrap();
+
+    // Without a sandbox it finds the user's own socket, and is not let in there.
+    let other = format!("{dash} -S {} swarm list; true", world.socket.display());
+    world.create_and_wait(&["--no-sandbox", "--agents", "1", "--", "sh", "-c", &other]);
+    let all = rows(&world, &[]);
+    let stranger = all.iter().find(|row| row["leave"] == "none: inside an agent").unwrap();
     assert_eq!(stranger["detail"]["path"], "/v1/swarms");
+    let bare =
+        |row: &&Value| row["action"] == "swarm.create" && row["detail"]["no_sandbox"] == true;
+    assert_eq!(all.iter().find(bare).unwrap()["swarm"], "sw-2");
     world.ok(&["audit", "--verify"]);
 }
 

@@ -223,6 +223,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_journal_from_before_the_audit_begins_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        drop(Journal::open(&path, 0).unwrap());
+        rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE audit").unwrap();
+        let (journal, _) = Journal::open(&path, 0).unwrap();
+        assert_eq!(Anchor::beside(dir.path()).compare(&journal).unwrap(), None);
+        note(&journal, drafts(2)).await;
+        assert_eq!((check(&journal).rows, check(&journal).sound), (2, true));
+    }
+
+    #[tokio::test]
     async fn an_anchor_that_is_gone_or_does_not_fit_is_said() {
         for edit in [
             (|anchor: &Path| fs::remove_file(anchor).unwrap()) as fn(&Path),
