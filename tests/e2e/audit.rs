@@ -215,6 +215,33 @@ fn what_a_power_cut_took_is_recorded_and_no_break() {
 }
 
 #[test]
+fn a_torn_tail_is_recovered_and_not_hidden() {
+    for (boot, code, says) in [("another", 0, "lost in a power cut"), ("", 1, "cut")] {
+        let world = World::new();
+        world.create_and_wait(&["--agents", "3", "--", "true"]);
+        let last = rows(&world, &[]).len() as u64;
+        let path = world.journal().with_file_name("audit.head");
+        let noted = || serde_json::from_slice::<Value>(&fs::read(&path).unwrap()).unwrap();
+        let mut head = eventually("the end noted down", || {
+            Some(noted()).filter(|head| head["n"].as_u64() >= Some(last))
+        });
+        world.kill_core();
+        // As a power cut may leave it: the write-ahead log ends in the middle of a page.
+        let log = world.journal().with_file_name("journal.db-wal");
+        let log = fs::File::options().write(true).open(log).unwrap();
+        log.set_len(log.metadata().unwrap().len() / 2 + 7).unwrap();
+        if !boot.is_empty() {
+            head["boot"] = boot.into();
+            fs::write(&path, head.to_string()).unwrap();
+        }
+        let report = world.exits(&["audit", "--verify"], code).text();
+        assert!(report.contains(says), "{report}");
+        world.create_and_wait(&["--agents", "1", "--", "true"]);
+        world.exits(&["audit", "--verify"], code);
+    }
+}
+
+#[test]
 fn a_core_killed_in_the_middle_leaves_a_sound_audit() {
     let world = World::new();
     let mut known: Vec<String> = Vec::new();
