@@ -28,6 +28,7 @@ impl Behind {
             Input::Due(Timer::Timeout { .. }) => core("timeout"),
             Input::Due(Timer::Retry { .. }) => core("retries"),
             Input::Keeper { news: KeeperNews::Cut { .. }, .. } => core("recording's cap"),
+            Input::Held { .. } => core("protected paths"),
             Input::Keeper { .. } | Input::Ended { .. } => core("keeper"),
             Input::WorktreeMade { .. } => core("--worktree"),
             Input::Start { .. }
@@ -149,6 +150,13 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         Event::RetryPlanned { number, .. } => row("attempt.retry").with("number", *number),
         Event::RecordingCut { from, to } => {
             row("recording.cut").with("from", *from).with("to", *to)
+        }
+        Event::Held { paths, place } => {
+            let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            row("files.hold")
+                .with("count", paths.len())
+                .with("paths", paths.join(" "))
+                .with("place", place.display().to_string())
         }
         Event::SwarmEnded { state, done, failed } => row("swarm.end")
             .with("result", state.word())
