@@ -17,7 +17,7 @@
 //!
 //! | folder | what lives there | may import |
 //! |---|---|---|
-//! | `model` | plain data shared by all: ids, money, agents, swarms, commands, events | – |
+//! | `model` | plain data shared by all: ids, money, agents, swarms, commands, events, audit | – |
 //! | `core` | the rules, pure: `decide`, `settle`, `apply` over `State` | `model` |
 //! | `protocol` | what crosses a socket: REST and stream bodies, keeper frames | `model` |
 //! | `config` | files, paths, instances | `model` |

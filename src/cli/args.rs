@@ -2,9 +2,9 @@
 //! built is not here.
 
 use super::{
-    agent::AgentCommand, attach::Attach, completions::Completions, config::ConfigCommand,
-    core::CoreCommand, demo::Demo, doctor::Doctor, events::EventsArgs, health::HealthArgs,
-    item::ItemCommand, swarm::SwarmCommand,
+    agent::AgentCommand, attach::Attach, audit::AuditArgs, completions::Completions,
+    config::ConfigCommand, core::CoreCommand, demo::Demo, doctor::Doctor, events::EventsArgs,
+    health::HealthArgs, item::ItemCommand, swarm::SwarmCommand,
 };
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -50,6 +50,8 @@ pub enum Command {
     Item(ItemCommand),
     /// What happened, and what happens
     Events(EventsArgs),
+    /// Who did what, by whose leave, when; checked for changes with --verify
+    Audit(AuditArgs),
     /// The process that everything runs in
     #[command(subcommand)]
     Core(CoreCommand),

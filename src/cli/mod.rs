@@ -8,6 +8,7 @@
 mod agent;
 mod args;
 mod attach;
+mod audit;
 mod completions;
 mod config;
 mod context;
@@ -155,6 +156,7 @@ async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
         Some(Command::Attach(command)) => command.run(context).await,
         Some(Command::Item(command)) => command.run(context).await,
         Some(Command::Events(command)) => command.run(context).await,
+        Some(Command::Audit(command)) => command.run(context).await,
         Some(Command::Core(command)) => command.run(context).await,
         Some(Command::Health(command)) => command.run(context).await,
         Some(Command::Doctor(command)) => command.run(context).await,

@@ -13,6 +13,7 @@ const BUILT: &str = "
     attach
     item add|list
     events
+    audit
     core status|stop
     health
     doctor
@@ -79,6 +80,8 @@ fn a_wrong_line_exits_2_and_says_what_is_wrong() {
         ("agent spawn", "nothing to do"),
         ("attach ag-01 --prefix b", "control key"),
         ("events --filter foo", "filter"),
+        ("audit --since yesterday", "--since"),
+        ("audit --verify --agent ag-01", "--agent"),
         ("budget show", "budget"),
         ("mcp", "mcp"),
         ("--socket swarm list", "takes no command"),

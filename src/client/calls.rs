@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     model::{
-        AgentInfo, AgentSpec, AgentState, Explanation, Item, SwarmId, SwarmInfo, SwarmResults,
-        SwarmSpec,
+        AgentInfo, AgentSpec, AgentState, AuditReport, Explanation, Item, SwarmId, SwarmInfo,
+        SwarmResults, SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,
@@ -20,6 +20,9 @@ use std::time::Duration;
 const DOCTOR: Duration = Duration::from_secs(30);
 /// A worktree is removed for each agent, one after the other.
 const REMOVE: Duration = Duration::from_secs(300);
+
+/// Every row of a long history is read and hashed.
+const VERIFY: Duration = Duration::from_secs(600);
 
 /// Longest that one look may take which waits for an end, in seconds.
 const LOOK: u64 = 5;
@@ -136,6 +139,25 @@ impl Client {
 
     pub async fn send_input(&self, agent: &str, input: &InputBody) -> Result<()> {
         self.post(&format!("{}/input", agent_path(agent)), input).await
+    }
+
+    /// Audit rows as NDJSON, oldest first; `since` is a row's number or RFC 3339.
+    pub async fn audit(
+        &self,
+        since: Option<&str>,
+        agent: Option<&str>,
+        swarm: Option<&str>,
+    ) -> Result<Body> {
+        let given = [("since", since), ("agent", agent), ("swarm", swarm)];
+        let query: Vec<String> = given
+            .into_iter()
+            .filter_map(|(key, value)| Some(format!("{key}={}", escape(value?))))
+            .collect();
+        self.stream(&format!("/v1/audit?{}", query.join("&"))).await
+    }
+
+    pub async fn verify_audit(&self) -> Result<AuditReport> {
+        self.within(VERIFY).get("/v1/audit/verify").await
     }
 
     pub async fn items(&self, swarm: &str) -> Result<Vec<Item>> {

@@ -2,12 +2,13 @@
 //! with events (to be journaled, then applied) and effects (to be run after that).
 
 use super::{
+    audit::{self, Behind},
     requests,
     state::{Attempt, Phase, State},
 };
 use crate::model::{
-    Actor, AgentId, AgentState, AttemptId, AttemptResult, Command, Event, Exit, Item, Micros,
-    Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens,
+    Actor, AgentId, AgentState, AttemptId, AttemptResult, AuditDraft, Command, Event, Exit, Item,
+    Micros, Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens,
 };
 use std::path::PathBuf;
 
@@ -74,10 +75,13 @@ pub enum Input {
         place: PathBuf,
     },
     Typed {
+        by: Actor,
         agent: AgentId,
         bytes: u64,
     },
     Due(Timer),
+    /// For the audit alone: what changes no state, or was refused before it came here.
+    Note(Box<AuditDraft>),
 }
 
 /// What a keeper reports, beside the end.
@@ -141,6 +145,8 @@ pub struct Decision {
     pub events: Vec<Draft>,
     pub effects: Vec<Effect>,
     pub reply: Option<Reply>,
+    /// Committed with the events.
+    pub audit: Vec<AuditDraft>,
 }
 
 /// Bounds of the whole instance.
@@ -173,6 +179,15 @@ impl Draft {
 /// Only requests are refused; anything else that no longer fits the state (a late answer,
 /// a timer of an earlier attempt) means nothing and gives an empty decision.
 pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal> {
+    let behind = Behind::of(&input);
+    let asked = audit::asked(&input);
+    let mut decision = meaning(state, now, input)?;
+    let asked = asked.map(|asked| audit::answered(state, asked, &decision));
+    audit::record(&mut decision, &behind, asked);
+    Ok(decision)
+}
+
+fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal> {
     let mut decision = Decision::default();
     match input {
         Input::Start { epoch, pid, version } => decision.events.push(Draft {
@@ -181,7 +196,7 @@ pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refus
             attempt: None,
             event: Event::CoreStarted { epoch, pid, version },
         }),
-        // Who asked is for the audit; what they may was seen before.
+        // What they may was seen before.
         Input::Request { by: _, command, crew } => {
             return requests::request(state, command, &crew);
         }
@@ -248,13 +263,14 @@ pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refus
                 decision.events.push(Draft::attempt(attempt, Event::Held { paths, place }));
             }
         }
-        Input::Typed { agent, bytes } => {
+        Input::Typed { by: _, agent, bytes } => {
             if let Some(agent) = state.agents.get(&agent) {
                 let sent = Event::InputSent { bytes };
                 decision.events.push(Draft::agent(&agent.swarm, &agent.id, sent));
             }
         }
         Input::Due(timer) => due(state, timer, &mut decision),
+        Input::Note(row) => decision.audit.push(audit::placed(state, *row)),
     }
     Ok(decision)
 }

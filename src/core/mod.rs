@@ -7,6 +7,7 @@
 //! nothing follows any more. Replaying the journal through `apply` gives the live state.
 
 mod apply;
+mod audit;
 mod decide;
 mod explain;
 mod requests;

@@ -234,8 +234,8 @@ fn add_item(swarm: &Swarm, text: String) -> Result<Decision, Refusal> {
     let item = Box::new(new_item(&swarm.id, swarm.items.len() as u32 + 1, text));
     Ok(Decision {
         events: vec![Draft::swarm(&swarm.id, Event::ItemAdded { item: item.clone() })],
-        effects: Vec::new(),
         reply: Some(Reply::Item(item)),
+        ..Decision::default()
     })
 }
 
@@ -291,6 +291,7 @@ fn retry(state: &State, agent: &Agent, model: Option<String>) -> Result<Decision
         }],
         effects: vec![Effect::Launch { attempt: id }],
         reply: Some(Reply::Agent(agent.id.clone())),
+        ..Decision::default()
     })
 }
 
@@ -309,5 +310,6 @@ fn remove(state: &State, swarm: &Swarm) -> Result<Decision, Refusal> {
             attempts: of_swarm.map(|attempt| attempt.id.clone()).collect(),
         }],
         reply: Some(Reply::Done),
+        ..Decision::default()
     })
 }

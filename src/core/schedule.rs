@@ -2,6 +2,7 @@
 //! is done, when a swarm is over. And `recover`: what a new core must do again.
 
 use super::{
+    audit,
     decide::{Decision, Draft, Effect, Limits, Timer, timeout},
     state::{Agent, Phase, State, Swarm},
 };
@@ -15,6 +16,7 @@ pub fn settle(state: &State, limits: Limits) -> Decision {
     for swarm in state.swarms.values().filter(|swarm| !swarm.state.is_final()) {
         settle_swarm(state, swarm, limits, &mut running, &mut decision);
     }
+    audit::record(&mut decision, &audit::SCHEDULE, None);
     decision
 }
 

@@ -17,6 +17,17 @@ pub enum Actor {
     Core,
 }
 
+impl Actor {
+    /// By whose leave it acts where no rule and no approval gave it: the socket it came by.
+    pub fn leave(&self) -> &'static str {
+        match self {
+            Self::User(_) => "admin socket",
+            Self::Agent(_) => "agent's own socket",
+            Self::Core => "core",
+        }
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,6 +3,7 @@
 
 mod actor;
 mod agent;
+mod audit;
 mod command;
 mod confine;
 mod event;
@@ -16,6 +17,7 @@ mod tokens;
 
 pub use actor::Actor;
 pub use agent::{AgentInfo, AgentState, AttemptResult, Exit, FileChange, Outcome};
+pub use audit::{AuditDraft, AuditReport, AuditRow, Break, BreakKind, Chain, Gap, Head};
 pub use command::{Command, Refusal, RefusalCode};
 pub use confine::{Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
 pub use event::{Event, EventRecord, Level};

@@ -17,6 +17,8 @@
 //! GET  /v1/agents/{id}/pty?cols=&rows=&read_only=  WebSocket of raw bytes
 //! GET  /v1/items?swarm=ID    POST (NewItem) → 201 Item
 //! GET  /v1/events            see `protocol::stream`
+//! GET  /v1/audit?since=N|TIME&agent=&swarm=&limit=   AuditRow, one a line (NDJSON)
+//! GET  /v1/audit/verify                           AuditReport
 //! ```
 //!
 //! `{id}` of a swarm or agent is its id or its name. Errors are [`Problem`], content type

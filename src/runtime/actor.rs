@@ -13,14 +13,17 @@ use super::{
     clock, failpoint,
     gauges::Gauges,
     history::history_rows,
-    journal::{Journal, JournalError, SNAPSHOT_EVERY},
+    journal::{Entry, Journal, JournalError, SNAPSHOT_EVERY},
 };
 use crate::{
     core::{
         Draft, Effect, Input, Limits, Reply, State, Timer, agent_info, apply, decide, settle,
         swarm_info,
     },
-    model::{AgentId, Command, Event, EventRecord, Refusal, RefusalCode, Stamp, SwarmId},
+    model::{
+        AgentId, AuditDraft, AuditRow, Command, Event, EventRecord, Refusal, RefusalCode, Stamp,
+        SwarmId,
+    },
     protocol::stream::Update,
 };
 use std::{
@@ -156,7 +159,7 @@ impl Actor {
                 let so_far = std::mem::take(batch);
                 let _ = self.run_batch(so_far).await;
                 let snapshot = Some(Box::new(self.state.clone()));
-                let _ = self.journal.commit(Vec::new(), Vec::new(), snapshot).await;
+                let _ = self.journal.commit(Entry { snapshot, ..Entry::default() }).await;
                 let _ = done.send(());
                 return true;
             }
@@ -182,6 +185,7 @@ impl Actor {
     async fn run_batch(&mut self, batch: Vec<(Input, Option<Answer>)>) -> Result<(), JournalError> {
         let before = self.state.seq;
         let mut events = Vec::new();
+        let mut audit = Vec::new();
         let mut effects = Vec::new();
         let mut answers = Vec::new();
         // Only what a failed commit must not lose is kept for another try.
@@ -197,6 +201,7 @@ impl Actor {
             match decide(&self.state, now, input) {
                 Ok(decision) => {
                     self.enact(decision.events, now, &mut events);
+                    audit.push((now, decision.audit));
                     effects.extend(decision.effects);
                     again.push((kept, answers.len()));
                     answers.push((done, Ok(decision.reply)));
@@ -209,21 +214,27 @@ impl Actor {
             if decision.events.is_empty() {
                 break;
             }
-            self.enact(decision.events, clock::now(), &mut events);
+            let now = clock::now();
+            self.enact(decision.events, now, &mut events);
+            audit.push((now, decision.audit));
             effects.extend(decision.effects);
         }
-        if !events.is_empty() {
+        let audit = self.seal(audit);
+        if !(events.is_empty() && audit.is_empty()) {
             let due = self.state.seq - self.snapshot_at >= SNAPSHOT_EVERY;
             let snapshot = due.then(|| Box::new(self.state.clone()));
             let history = history_rows(&self.state, &events);
-            if let Err(error) = self.journal.commit(events.clone(), history, snapshot).await {
+            let entry = Entry { records: events.clone(), audit, history, snapshot };
+            if let Err(error) = self.journal.commit(entry).await {
                 tracing::error!(%error, "the journal cannot be written: holding on");
                 return self.fall_back(answers, again);
             }
             if due {
                 self.snapshot_at = self.state.seq;
             }
-            self.tell(before, events);
+            if !events.is_empty() {
+                self.tell(before, events);
+            }
         }
         if self.journal_full.load(Ordering::Relaxed) {
             self.is_full();
@@ -265,6 +276,14 @@ impl Actor {
             apply(&mut self.state, &record);
             events.push(record);
         }
+    }
+
+    /// The rows that follow on what is committed; a batch that fails takes its rows along.
+    fn seal(&self, drafts: Vec<(Stamp, Vec<AuditDraft>)>) -> Vec<AuditRow> {
+        let mut head = self.journal.head();
+        let each =
+            drafts.into_iter().flat_map(|(at, rows)| rows.into_iter().map(move |row| (at, row)));
+        each.map(|(at, row)| head.seal(row, at)).collect()
     }
 
     fn fall_back(

@@ -68,6 +68,11 @@ impl Handle {
         Self { actor, ..self.clone() }
     }
 
+    /// Whom it speaks for.
+    pub fn acting_for(&self) -> &Actor {
+        &self.actor
+    }
+
     pub fn epoch(&self) -> u64 {
         self.world.epoch
     }
@@ -382,7 +387,8 @@ impl Handle {
         }
         let typed = bytes.len() as u64;
         self.order(agent, Order::Input(bytes)).await?;
-        self.world.tell(Input::Typed { agent: agent.clone(), bytes: typed }).await;
+        let (by, agent) = (self.actor.clone(), agent.clone());
+        self.world.tell(Input::Typed { by, agent, bytes: typed }).await;
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Format (`journal.db`): `events` holds one JSON record an event, `snapshots` the whole
 //! state every [`SNAPSHOT_EVERY`] events, `history` one summary row for each finished
-//! attempt and swarm. With each snapshot the events go that are older than the retention.
+//! attempt and swarm, `audit` the rows of `model::audit`, which are never dropped. With each
+//! snapshot the events go that are older than the retention.
 //! Commits are durable against the death of the core
 //! (synchronous NORMAL). A commit that fails leaves the file as it was.
 //!
@@ -10,9 +11,15 @@
 //! for [`RESERVE`] bytes of the write-ahead log are taken in advance, and what happens then
 //! can still be written while [`Journal::is_low`] keeps new work away.
 
+mod anchor;
+mod audit;
+
+pub use anchor::Anchor;
+pub use audit::AuditQuery;
+
 use crate::{
     core::{State, apply},
-    model::EventRecord,
+    model::{AuditRow, EventRecord, Head},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use rustix::fs::{FallocateFlags, fallocate};
@@ -23,7 +30,7 @@ use std::{
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Events between two snapshots: what a start has to replay at most.
 pub const SNAPSHOT_EVERY: u64 = 10_000;
@@ -69,10 +76,17 @@ pub struct HistoryRow {
     pub ended_at: String,
 }
 
+/// What is written in one transaction; the snapshot, which only saves time, after it.
+#[derive(Default)]
+pub struct Entry {
+    pub records: Vec<EventRecord>,
+    pub audit: Vec<AuditRow>,
+    pub history: Vec<HistoryRow>,
+    pub snapshot: Option<Box<State>>,
+}
+
 struct Commit {
-    records: Vec<EventRecord>,
-    history: Vec<HistoryRow>,
-    snapshot: Option<Box<State>>,
+    entry: Entry,
     done: oneshot::Sender<Result<(), JournalError>>,
 }
 
@@ -81,6 +95,8 @@ struct Commit {
 pub struct Journal {
     path: PathBuf,
     writer: SyncSender<Commit>,
+    /// Of the audit as it is committed.
+    head: watch::Sender<Head>,
 }
 
 impl Journal {
@@ -94,28 +110,23 @@ impl Journal {
         prepare(&db).map_err(wrap)?;
         reserve(path);
         let state = load(&db, path)?;
+        let head = watch::Sender::new(audit::head(&db).map_err(wrap)?);
         let (writer, commits) = sync_channel(QUEUE);
-        let name = path.to_owned();
+        let (name, ends) = (path.to_owned(), head.clone());
         let spawned = thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || write_all(db, &name, &commits, kept.max(2 * SNAPSHOT_EVERY)));
+            .spawn(move || write_all(db, &name, &commits, &ends, kept.max(2 * SNAPSHOT_EVERY)));
         spawned.map_err(|_| JournalError::Gone)?;
-        Ok((Self { path: path.to_owned(), writer }, state))
+        Ok((Self { path: path.to_owned(), writer, head }, state))
     }
 
     /// Writes in one transaction; resolves once it is committed.
     ///
     /// # Errors
     /// When it could not be committed: then nothing of it is in the journal.
-    pub async fn commit(
-        &self,
-        records: Vec<EventRecord>,
-        history: Vec<HistoryRow>,
-        snapshot: Option<Box<State>>,
-    ) -> Result<(), JournalError> {
+    pub async fn commit(&self, entry: Entry) -> Result<(), JournalError> {
         let (done, wait) = oneshot::channel();
-        let commit = Commit { records, history, snapshot, done };
-        self.writer.send(commit).map_err(|_| JournalError::Gone)?;
+        self.writer.send(Commit { entry, done }).map_err(|_| JournalError::Gone)?;
         wait.await.map_err(|_| JournalError::Gone)?
     }
 
@@ -176,7 +187,8 @@ fn prepare(db: &Connection) -> rusqlite::Result<()> {
             model TEXT NOT NULL, task_type TEXT NOT NULL, outcome TEXT NOT NULL,
             failure TEXT NOT NULL, duration_ms INTEGER NOT NULL, tokens INTEGER NOT NULL,
             cost_micros INTEGER NOT NULL, retries INTEGER NOT NULL, ended_at TEXT NOT NULL);",
-    )
+    )?;
+    db.execute_batch(audit::TABLE)
 }
 
 /// Takes the blocks of [`RESERVE`]. SQLite writes over its log from the start again and
@@ -243,30 +255,41 @@ fn read_events(
     Ok(records)
 }
 
-fn write_all(mut db: Connection, path: &Path, commits: &Receiver<Commit>, kept: u64) {
-    while let Ok(commit) = commits.recv() {
-        let outcome = write(&mut db, &commit)
+fn write_all(
+    mut db: Connection,
+    path: &Path,
+    commits: &Receiver<Commit>,
+    head: &watch::Sender<Head>,
+    kept: u64,
+) {
+    while let Ok(Commit { entry, done }) = commits.recv() {
+        let outcome = write(&mut db, &entry)
             .map_err(|source| JournalError::Sqlite { path: path.to_owned(), source });
         // A snapshot only saves time at the next start: failing to write one loses nothing.
         if outcome.is_ok()
-            && let Some(state) = &commit.snapshot
+            && let Some(state) = &entry.snapshot
             && let Err(error) = write_snapshot(&mut db, state, kept)
         {
             tracing::warn!(%error, "no snapshot could be written");
         }
+        if outcome.is_ok()
+            && let Some(row) = entry.audit.last()
+        {
+            head.send_replace(Head { n: row.n, hash: row.hash.clone() });
+        }
         // Whoever waited may be gone; the commit stands all the same.
-        let _ = commit.done.send(outcome);
+        let _ = done.send(outcome);
     }
 }
 
-fn write(db: &mut Connection, commit: &Commit) -> rusqlite::Result<()> {
+fn write(db: &mut Connection, entry: &Entry) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     {
         let mut insert = transaction.prepare_cached(
             "INSERT INTO events (seq, time, kind, swarm, agent, attempt, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
-        for record in &commit.records {
+        for record in &entry.records {
             let json =
                 |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
             let body = serde_json::to_value(record).map_err(json)?;
@@ -283,7 +306,7 @@ fn write(db: &mut Connection, commit: &Commit) -> rusqlite::Result<()> {
         let mut insert = transaction.prepare_cached(
             "INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
-        for row in &commit.history {
+        for row in &entry.history {
             insert.execute(params![
                 row.what,
                 row.id,
@@ -300,6 +323,7 @@ fn write(db: &mut Connection, commit: &Commit) -> rusqlite::Result<()> {
                 row.ended_at,
             ])?;
         }
+        audit::insert(&transaction, &entry.audit)?;
     }
     transaction.commit()
 }
@@ -340,11 +364,13 @@ mod tests {
         let all = 2 * SNAPSHOT_EVERY + 500;
         let records: Vec<_> = (1..=all).map(started).collect();
         records.iter().for_each(|record| apply(&mut state, record));
-        journal.commit(records, Vec::new(), None).await.unwrap();
+        let entry = |records, snapshot| Entry { records, snapshot, ..Entry::default() };
+        journal.commit(entry(records, None)).await.unwrap();
         assert_eq!(journal.oldest().unwrap(), Some(1));
-        journal.commit(Vec::new(), Vec::new(), Some(Box::new(state.clone()))).await.unwrap();
+        let snapshot = Some(Box::new(state.clone()));
+        journal.commit(entry(Vec::new(), snapshot)).await.unwrap();
         // The writer prunes before it takes the next commit.
-        journal.commit(Vec::new(), Vec::new(), None).await.unwrap();
+        journal.commit(Entry::default()).await.unwrap();
         assert_eq!(journal.oldest().unwrap(), Some(501));
         drop(journal);
         let (_, again) = Journal::open(&path, 0).unwrap();

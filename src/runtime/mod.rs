@@ -5,6 +5,7 @@
 mod actor;
 mod adopt;
 mod attempt;
+mod audit;
 mod check;
 mod clock;
 mod confine;
@@ -31,6 +32,7 @@ mod world;
 
 pub use actor::Commit;
 pub use handle::{Handle, Subscription};
+pub use journal::AuditQuery;
 pub use log::LogFormat;
 pub use world::AgentListener;
 
@@ -43,6 +45,7 @@ use crate::{
 };
 use actor::{Actor, COMMITS, Message, QUEUE};
 use anyhow::Context;
+use journal::Anchor;
 use std::{
     collections::{BTreeSet, HashMap},
     path::PathBuf,
@@ -80,6 +83,7 @@ pub struct Runtime {
     pub agent_listeners: mpsc::Receiver<AgentListener>,
     inbox: mpsc::Sender<Message>,
     actor: tokio::task::JoinHandle<Result<(), journal::JournalError>>,
+    anchor: Arc<Anchor>,
 }
 
 /// Opens the journal, adopts what runs, launches what was decided and not yet done. The
@@ -91,9 +95,14 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     let Options { instance, config, environment, adapters, dash } = options;
     let path = instance.journal();
     let kept = config.core.events_kept;
-    let (journal, state) = tokio::task::spawn_blocking(move || journal::Journal::open(&path, kept))
-        .await?
-        .context("opening the journal")?;
+    let anchor = Arc::new(Anchor::beside(&instance.state));
+    let beside = anchor.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let (journal, state) = journal::Journal::open(&path, kept)?;
+        let misfit = beside.compare(&journal)?;
+        Ok::<_, journal::JournalError>((journal, state, misfit))
+    });
+    let (journal, state, misfit) = opened.await?.context("opening the journal")?;
     let catalog = Catalog::load(adapters.as_deref());
     for problem in catalog.problems() {
         tracing::warn!("{problem}");
@@ -157,6 +166,12 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     let actor = tokio::spawn(actor.run(messages));
     tokio::spawn(gauges.run());
     tokio::spawn(run_effects(world.clone(), todo));
+    tokio::spawn(anchor.clone().keep(journal.heads()));
+    if let Some(misfit) = misfit {
+        tracing::error!(row = ?misfit.detail, "the audit does not end as it was left");
+        // First of all: its place in the chain tells what is missing.
+        world.tell(Input::Note(Box::new(misfit))).await;
+    }
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let begun = world.feed(Input::Start { epoch, pid: std::process::id(), version });
     // With a full disk it is journaled once there is room: reads are served meanwhile.
@@ -179,7 +194,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         }
     }
     let handle = Handle { world, journal, commits, journal_full, actor: model::Actor::Core };
-    Ok(Runtime { handle, agent_listeners, inbox, actor })
+    Ok(Runtime { handle, agent_listeners, inbox, actor, anchor })
 }
 
 async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
@@ -241,6 +256,11 @@ impl Runtime {
         }
         if let Ok(Err(error)) = self.actor.await {
             tracing::error!(%error, "the journal");
+        }
+        let (anchor, head) = (self.anchor, self.handle.journal.head());
+        let written = tokio::task::spawn_blocking(move || anchor.write(&head)).await;
+        if let Ok(Err(error)) = written {
+            tracing::warn!(%error, "the end of the audit is not noted down");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     identity::Served,
-    problem::{Answer, Body, Plain, Query},
+    problem::{Answer, Body, Plain, Query, Refused},
     swarms::{OfSwarm, Wait, wait_for},
 };
 use crate::{
@@ -61,15 +61,17 @@ pub async fn change(
     Body(change): Body<Change>,
 ) -> Answer<Json<AgentInfo>> {
     let agent = served.handle.agent_id(&name).await?;
-    let command = match change {
+    let (command, action) = match change {
         Change { state: Some(AgentState::Stopped), model: None, size: None } => {
-            Command::StopAgent { agent: agent.clone() }
+            (Command::StopAgent { agent: agent.clone() }, "agent.stop")
         }
         Change { state: Some(AgentState::Queued), model, size: None } => {
-            Command::RetryAgent { agent: agent.clone(), model }
+            (Command::RetryAgent { agent: agent.clone(), model }, "agent.retry")
         }
         Change { state: None, model: None, size: Some(size) } => {
             served.handle.resize(&agent, size).await?;
+            let row = served.handle.row("agent.resize").on_agent(&agent);
+            served.handle.note(row.with("cols", size.cols).with("rows", size.rows)).await;
             return Ok(Json(served.handle.agent(&agent).await?));
         }
         Change { .. } => {
@@ -78,7 +80,8 @@ pub async fn change(
             return Err(Refusal::new(RefusalCode::Invalid, why).into());
         }
     };
-    served.handle.change(command).await?;
+    let done = served.handle.change(command).await;
+    done.map_err(|refusal| Refused(refusal, None, Some(action)))?;
     Ok(Json(served.handle.agent(&agent).await?))
 }
 
@@ -119,5 +122,9 @@ pub async fn ticket(
     Body(body): Body<TicketBody>,
 ) -> Answer<Json<Ticket>> {
     let id = served.handle.agent_id(&name).await?;
-    Ok(Json(served.handle.ticket(&id, body.read_only).await?))
+    let ticket = served.handle.ticket(&id, body.read_only).await?;
+    // Before it can be used.
+    let row = served.handle.row("agent.attach").on_agent(&id);
+    served.handle.note(row.with("read_only", body.read_only).with("to", "keeper")).await;
+    Ok(Json(ticket))
 }

@@ -2,7 +2,7 @@
 //! the user's own; an attempt's socket speaks for that attempt alone, and to whoever knows
 //! its token: another agent of the same user can reach the socket, too.
 
-use super::problem::Refused;
+use super::{audit::Refusals, problem::Refused};
 use crate::{
     model::{AgentId, Refusal, RefusalCode},
     runtime::Handle,
@@ -98,6 +98,7 @@ pub struct Served {
     pub caller: Caller,
     pub clients: Arc<Clients>,
     pub leave: mpsc::Sender<Leave>,
+    pub refusals: Arc<Refusals>,
     pub started: std::time::Instant,
 }
 
@@ -112,7 +113,8 @@ pub async fn rights(State(served): State<Served>, request: Request, next: Next) 
         Caller::Agent { token, .. } if !token.is_borne_by(&request) => {
             let refusal = Refusal::new(RefusalCode::Forbidden, "this socket asks for its token")
                 .hinted("Authorization: Bearer $DASH_TOKEN");
-            let mut response = Refused(refusal, Some(StatusCode::UNAUTHORIZED)).into_response();
+            let mut response =
+                Refused(refusal, Some(StatusCode::UNAUTHORIZED), None).into_response();
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }

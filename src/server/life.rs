@@ -7,6 +7,7 @@
 //! Ctrl-C stops them too.
 
 use super::{
+    audit::{Refusals, count_skipped},
     identity::{Caller, Clients, Leave, Served, TokenHash},
     routes::router,
 };
@@ -236,6 +237,7 @@ async fn live(
         caller: Caller::Admin,
         clients: clients.clone(),
         leave,
+        refusals: Arc::new(Refusals::default()),
         started: Instant::now(),
     };
     let admin = router(served.clone());
@@ -245,7 +247,8 @@ async fn live(
     // Job control is not for a core: a closed terminal leaves the agents running too.
     let mut hangup = signal(SignalKind::hangup())?;
 
-    let leave = loop {
+    // Whoever asked over the API is on record already.
+    let (leave, why) = loop {
         tokio::select! {
             accepted = bound.listener.accept() => match accepted {
                 Ok((stream, _)) => {
@@ -263,17 +266,26 @@ async fn live(
                     serve_agent(own, &served);
                 }
             }
-            wish = told.recv() => break wish.unwrap_or(Leave::Alone),
-            _ = terminate.recv() => break Leave::Alone,
-            _ = interrupt.recv() => break once_more(&handle, &mut interrupt, foreground).await,
-            _ = hangup.recv() => break Leave::Alone,
-            () = idle(&handle, &clients, idle_exit), if !foreground => break Leave::Alone,
+            wish = told.recv() => break (wish.unwrap_or(Leave::Alone), ""),
+            _ = terminate.recv() => break (Leave::Alone, "SIGTERM"),
+            _ = interrupt.recv() => {
+                break (once_more(&handle, &mut interrupt, foreground).await, "SIGINT");
+            }
+            _ = hangup.recv() => break (Leave::Alone, "SIGHUP"),
+            () = idle(&handle, &clients, idle_exit), if !foreground => {
+                break (Leave::Alone, "idle");
+            }
         }
     };
     if leave == Leave::WithAgents {
         stop_agents(&handle, &mut interrupt).await;
     } else if handle.running() > 0 {
         tracing::info!(agents = handle.running(), "leaving; the agents run on");
+    }
+    count_skipped(&served, None).await;
+    if !why.is_empty() {
+        let row = handle.row("core.stop").with("why", why);
+        handle.note(row.with("running", handle.running())).await;
     }
     running.leave().await;
     bound.remove();
@@ -375,5 +387,6 @@ fn serve_agent(own: AgentListener, served: &Served) {
             // Its sender goes with the attempt.
             _ = until => {}
         }
+        count_skipped(&served, Some(served.handle.acting_for())).await;
     });
 }

@@ -13,19 +13,27 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 /// A refusal on its way to a client. Its code gives the status, unless HTTP has a better
-/// word for it.
-pub struct Refused(pub Refusal, pub Option<StatusCode>);
+/// word for it; the audit has one, too, where the path alone does not tell what was asked.
+pub struct Refused(pub Refusal, pub Option<StatusCode>, pub Option<&'static str>);
+
+/// A refusal as it stands in the extensions of its response, for the audit.
+#[derive(Clone)]
+pub struct Said {
+    pub refusal: Refusal,
+    pub action: Option<&'static str>,
+}
 
 pub type Answer<T> = Result<T, Refused>;
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self(refusal, None)
+        Self(refusal, None, None)
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
+        let refusal = self.0.clone();
         let mut problem = Problem::from(self.0);
         let by_code = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST);
         let status = self.1.unwrap_or(by_code);
@@ -34,6 +42,8 @@ impl IntoResponse for Refused {
         let mut response = (status, Json(problem)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, kind);
+        // For the audit.
+        response.extensions_mut().insert(Said { refusal, action: self.2 });
         if busy {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -44,7 +54,7 @@ impl IntoResponse for Refused {
 fn invalid(message: String, status: StatusCode) -> Refused {
     // A body that parses and does not fit is as invalid as one that does not parse.
     let status = (status != StatusCode::UNPROCESSABLE_ENTITY).then_some(status);
-    Refused(Refusal::new(RefusalCode::Invalid, message), status)
+    Refused(Refusal::new(RefusalCode::Invalid, message), status, None)
 }
 
 /// A JSON body whose errors are problem documents.
@@ -103,5 +113,5 @@ pub async fn no_route(request: Request) -> Refused {
 pub async fn no_method(request: Request) -> Refused {
     let what = format!("{} is not for {}", request.method(), request.uri().path());
     let refusal = Refusal::new(RefusalCode::Invalid, what);
-    Refused(refusal, Some(StatusCode::METHOD_NOT_ALLOWED))
+    Refused(refusal, Some(StatusCode::METHOD_NOT_ALLOWED), None)
 }

@@ -59,18 +59,26 @@ pub async fn open(
         Err(_) => return Ok(only_upgraded()),
     };
     let agent = served.handle.agent_id(&name).await?;
-    let Ticket { socket, ticket } = served.handle.ticket(&agent, wish.read_only != 0).await?;
+    let read_only = wish.read_only != 0;
+    let Ticket { socket, ticket } = served.handle.ticket(&agent, read_only).await?;
+    let row = served.handle.row("agent.attach").on_agent(&agent);
+    served.handle.note(row.with("read_only", read_only)).await;
     let mut keeper = UnixStream::connect(&socket).await.map_err(away)?;
     let hello = ToKeeper::View { version: VERSION, ticket, cols: wish.cols, rows: wish.rows };
     keeper.write_all(&control(&hello)).await.map_err(away)?;
     let present = served.clients.enter();
-    Ok(upgrade.on_upgrade(async move |socket| relay(socket, keeper, present).await))
+    Ok(upgrade.on_upgrade(async move |socket| {
+        let mut typed = 0;
+        relay(socket, keeper, present, &mut typed).await;
+        let row = served.handle.row("agent.detach").on_agent(&agent);
+        served.handle.note(row.with("bytes", typed)).await;
+    }))
 }
 
 fn only_upgraded() -> Response {
     let refusal = Refusal::new(RefusalCode::Invalid, "a terminal is served as a WebSocket only")
         .hinted("Upgrade: websocket; the bytes alone are at log?follow=1");
-    let mut response = Refused(refusal, Some(StatusCode::UPGRADE_REQUIRED)).into_response();
+    let mut response = Refused(refusal, Some(StatusCode::UPGRADE_REQUIRED), None).into_response();
     response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
     response
@@ -88,7 +96,8 @@ fn control(message: &ToKeeper) -> Vec<u8> {
     frame
 }
 
-async fn relay(socket: WebSocket, keeper: UnixStream, _present: Present) {
+/// `typed` counts the bytes that went to the agent.
+async fn relay(socket: WebSocket, keeper: UnixStream, _present: Present, typed: &mut u64) {
     let (mut sink, mut source) = socket.split();
     let (mut from, mut to) = keeper.into_split();
     let mut decoder = Decoder::new(MAX_FRAME);
@@ -121,6 +130,7 @@ async fn relay(socket: WebSocket, keeper: UnixStream, _present: Present) {
                     Some(Ok(Message::Binary(bytes))) => {
                         let mut frame = Vec::new();
                         encode_bytes(&bytes, &mut frame);
+                        *typed += bytes.len() as u64;
                         frame
                     }
                     Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {

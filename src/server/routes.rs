@@ -1,7 +1,9 @@
 //! The table of routes, and the few that are about the core itself.
 
 use super::{
-    agents, events,
+    agents,
+    audit::{self, witness},
+    events,
     identity::{Leave, Served, rights},
     log,
     problem::{Answer, Body, Plain, no_method, no_route},
@@ -40,9 +42,12 @@ pub fn router(served: Served) -> Router {
         .route("/v1/agents/{id}/ticket", post(agents::ticket))
         .route("/v1/agents/{id}/pty", get(pty::open))
         .route("/v1/events", get(events::open))
+        .route("/v1/audit", get(audit::list))
+        .route("/v1/audit/verify", get(audit::verify))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(middleware::from_fn_with_state(served.clone(), rights))
+        .layer(middleware::from_fn_with_state(served.clone(), witness))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(served)
 }
@@ -75,6 +80,8 @@ async fn shutdown(
     if wish.agents {
         served.handle.change(Command::StopAll).await?;
     }
+    let row = served.handle.row("core.stop").with("agents", wish.agents);
+    served.handle.note(row).await;
     let leaving = || Refusal::new(RefusalCode::Conflict, "the core is leaving already");
     served.leave.try_send(leave).map_err(|_| leaving())?;
     Ok(StatusCode::ACCEPTED)

@@ -111,7 +111,9 @@ pub async fn change(
     let swarm = served.handle.swarm_id(&name).await?;
     match change {
         Change { state: Some(AgentState::Stopped), model: None, size: None } => {
-            served.handle.change(Command::StopSwarm { swarm: swarm.clone() }).await?;
+            let stop = Command::StopSwarm { swarm: swarm.clone() };
+            let done = served.handle.change(stop).await;
+            done.map_err(|refusal| Refused(refusal, None, Some("swarm.stop")))?;
         }
         Change { .. } => {
             let why = "a swarm's only change in this build is {\"state\": \"stopped\"}";

@@ -2,6 +2,7 @@
 //! clients. With the real binary, as a model uses it; the worlds are those of `tests/e2e`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod audit;
 mod by_hand;
 #[allow(dead_code)]
 #[path = "../e2e/procs.rs"]

@@ -13,6 +13,7 @@ mod wait;
 mod world;
 
 mod agent;
+mod audit;
 mod bad_input;
 mod core;
 mod demo;

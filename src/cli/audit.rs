@@ -1,0 +1,287 @@
+//! `dash audit`: who did what, by whose leave, when. `--json` is an export, line by line as
+//! the core has it; `--verify` checks the core's own rows, or those of an export, which
+//! needs no core.
+
+use super::{
+    args::Json,
+    context::Context,
+    duration,
+    failure::{Code, Done, Failure},
+    format::{DIM, Table, cell, fg, one_line, short_line},
+};
+use crate::{
+    client::Body,
+    model::{AuditReport, AuditRow, Chain, Stamp},
+};
+use anstyle::{AnsiColor, Style};
+use clap::Args;
+use serde_json::{Map, Value};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+};
+
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Only what an agent did and what was done to it (id or name)
+    #[arg(long, value_name = "A")]
+    agent: Option<String>,
+    /// Only what concerns a swarm (id or name)
+    #[arg(long, value_name = "S")]
+    swarm: Option<String>,
+    /// Only rows after a number (42), or from a time on (1h ago, 2026-01-31T09:30:00Z)
+    #[arg(long, value_name = "N|AGE|TIME", value_parser = since)]
+    since: Option<Since>,
+    /// Check that no row was changed, removed, reordered or cut off; exit code 1 if one was.
+    /// With a FILE (- for standard input) an export is checked
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        conflicts_with_all = ["agent", "swarm", "since"],
+    )]
+    verify: Option<Option<PathBuf>>,
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Since {
+    Row(u64),
+    Age { ms: u64 },
+    Time(Stamp),
+}
+
+/// For clap.
+fn since(text: &str) -> Result<Since, String> {
+    if let Ok(n) = text.parse() {
+        return Ok(Since::Row(n));
+    }
+    if let Ok(ms) = duration::parse(text.strip_suffix(" ago").unwrap_or(text)) {
+        return Ok(Since::Age { ms });
+    }
+    match text.parse::<jiff::Timestamp>() {
+        Ok(time) => Ok(Since::Time(Stamp(time.as_microsecond()))),
+        Err(_) => Err("say a row's number (42), an age (90s, 10m, 1h30m) or a time \
+                       (2026-01-31T09:30:00Z)"
+            .to_owned()),
+    }
+}
+
+impl Since {
+    /// As the API takes it.
+    fn wire(&self) -> String {
+        match self {
+            Self::Row(n) => n.to_string(),
+            Self::Age { ms } => {
+                let now = jiff::Timestamp::now().as_microsecond();
+                let age = i64::try_from(*ms).unwrap_or(i64::MAX).saturating_mul(1000);
+                // Nothing is older than the epoch.
+                Stamp(now.saturating_sub(age).max(0)).to_string()
+            }
+            Self::Time(time) => time.to_string(),
+        }
+    }
+}
+
+impl AuditArgs {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        match &self.verify {
+            Some(file) => self.verified(file.as_deref(), context).await,
+            None => self.listed(context).await,
+        }
+    }
+
+    async fn listed(&self, context: &mut Context<'_>) -> Done {
+        let client = context.client().await?;
+        let since = self.since.as_ref().map(Since::wire);
+        let (agent, swarm) = (self.agent.as_deref(), self.swarm.as_deref());
+        let mut body = client.audit(since.as_deref(), agent, swarm).await?;
+        if self.json.json {
+            while let Some(piece) = body.next().await? {
+                context.out.write_all(&piece)?;
+            }
+            context.out.flush()?;
+            return Ok(Code::Ok);
+        }
+        let rows = rows(&mut body).await?;
+        if rows.is_empty() {
+            context.note("nothing is on record for this");
+            return Ok(Code::Ok);
+        }
+        let table = table(&rows).render(context.term.color, context.term.width);
+        context.out.write_all(table.as_bytes())?;
+        context.out.flush()?;
+        Ok(Code::Ok)
+    }
+
+    async fn verified(&self, file: Option<&Path>, context: &mut Context<'_>) -> Done {
+        let report = match file {
+            Some(file) => verify_file(file)?,
+            None => context.client().await?.verify_audit().await?,
+        };
+        if self.json.json {
+            context.json(&report)?;
+        } else {
+            show(&report, context)?;
+        }
+        Ok(if report.sound { Code::Ok } else { Code::Error })
+    }
+}
+
+async fn rows(body: &mut Body) -> Result<Vec<AuditRow>, Failure> {
+    let mut text = Vec::new();
+    while let Some(piece) = body.next().await? {
+        text.extend_from_slice(&piece);
+    }
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice(line).map_err(Failure::from)).collect()
+}
+
+fn table(rows: &[AuditRow]) -> Table {
+    let heads = [">N", ">TIME (UTC)", "WHO", "?BY LEAVE OF", "ACTION", "?ABOUT", "?DETAIL"];
+    let mut table = Table::new(&heads);
+    for row in rows {
+        let about = row.attempt.as_ref().or(row.agent.as_ref()).or(row.swarm.as_ref());
+        let refused = row.outcome != "ok";
+        let style = if refused { fg(AnsiColor::Red) } else { Style::new() };
+        let detail = if refused { row.outcome.clone() } else { gist(&row.detail) };
+        table.row([
+            cell(row.n),
+            (time(&row.at), DIM),
+            cell(short_line(&row.who)),
+            (short_line(&row.leave), DIM),
+            (short_line(&row.action), style),
+            cell(short_line(about.map_or("", String::as_str))),
+            (one_line(&detail), style),
+        ]);
+    }
+    table
+}
+
+/// To the second; whatever does not look like a time is shown as it is.
+fn time(at: &str) -> String {
+    match at.parse::<jiff::Timestamp>() {
+        Ok(time) => format!("{time:.0}").replace('T', " ").trim_end_matches('Z').to_owned(),
+        Err(_) => short_line(at),
+    }
+}
+
+/// `key=value key=value`.
+fn gist(detail: &str) -> String {
+    let Ok(map) = serde_json::from_str::<Map<String, Value>>(detail) else {
+        return detail.to_owned();
+    };
+    let pairs: Vec<String> = map
+        .iter()
+        .map(|(key, value)| match value {
+            Value::String(text) if !text.contains([' ', '\n']) => format!("{key}={text}"),
+            Value::String(text) => format!("{key}={text:?}"),
+            other => format!("{key}={other}"),
+        })
+        .collect();
+    pairs.join(" ")
+}
+
+fn verify_file(path: &Path) -> Result<AuditReport, Failure> {
+    let name =
+        if path == Path::new("-") { "standard input".into() } else { path.to_string_lossy() };
+    let failed = |error: io::Error| Failure::error(format!("cannot read {name}: {error}"));
+    let mut from: Box<dyn BufRead> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(path).map_err(failed)?))
+    };
+    let mut chain = Chain::piece();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        if from.read_until(b'\n', &mut line).map_err(failed)? == 0 {
+            break;
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(&line) {
+            Ok(row) => chain.row(row),
+            Err(error) => chain.unreadable(format!("line {number} is no row: {error}")),
+        }
+    }
+    Ok(chain.finish(None))
+}
+
+fn show(report: &AuditReport, context: &mut Context<'_>) -> Result<(), Failure> {
+    for found in &report.breaks {
+        let rows = if found.from == found.to {
+            format!("row {}", found.from)
+        } else {
+            format!("rows {} to {}", found.from, found.to)
+        };
+        let word = context.paint(fg(AnsiColor::Red), found.kind.word());
+        context.line(format!("{rows}: {word}: {}", one_line(&found.why)))?;
+    }
+    let unnamed = report.broken.saturating_sub(report.breaks.len() as u64);
+    if unnamed > 0 {
+        context.line(format!("and {unnamed} more"))?;
+    }
+    for gap in &report.gaps {
+        context.line(format!(
+            "rows {} to {}: lost in a power cut, as row {} of {} records",
+            gap.from,
+            gap.to,
+            gap.row,
+            one_line(&gap.at)
+        ))?;
+    }
+    let checked = match report.rows {
+        0 => "no rows".to_owned(),
+        1 => format!("1 row (number {})", report.from),
+        rows => format!("{rows} rows, {} to {}", report.from, report.to),
+    };
+    let head = one_line(&report.head.hash);
+    let verdict = match (report.sound, report.broken) {
+        (true, _) => "sound".to_owned(),
+        (false, 1) => "1 break".to_owned(),
+        (false, breaks) => format!("{breaks} breaks"),
+    };
+    context.line(format!("{checked}: {verdict}; head {} {head}", report.head.n))?;
+    context.out.flush()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_is_a_number_an_age_or_a_time() {
+        assert_eq!(since("42"), Ok(Since::Row(42)));
+        assert_eq!(since("1h30m"), Ok(Since::Age { ms: 5_400_000 }));
+        assert_eq!(since("10m ago"), Ok(Since::Age { ms: 600_000 }));
+        let time = since("2023-11-14T23:13:20.5+01:00").unwrap();
+        assert_eq!(time.wire(), "2023-11-14T22:13:20.500Z");
+        for text in ["", "yesterday", "-1", "2023-11-14", "10"] {
+            assert_eq!(since(text).is_ok(), text == "10", "{text}");
+        }
+    }
+
+    #[test]
+    fn rows_fit_the_terminal_and_hold_no_control_characters() {
+        let row = AuditRow {
+            n: 12,
+            at: "2023-11-14T22:13:20.500Z".to_owned(),
+            who: "user ro\u{1b}[31mot".to_owned(),
+            leave: "admin socket".to_owned(),
+            action: "swarm.create".to_owned(),
+            swarm: Some("sw-1".to_owned()),
+            outcome: "ok".to_owned(),
+            detail: format!("{{\"agents\":3,\"task\":\"{} \\u001b[2J\"}}", "long ".repeat(50)),
+            ..AuditRow::default()
+        };
+        let text = table(&[row]).render(false, Some(100));
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        assert!(text.contains("2023-11-14 22:13:20") && text.contains("agents=3"), "{text}");
+    }
+}

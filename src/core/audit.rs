@@ -1,0 +1,304 @@
+//! What of all that is decided goes into the audit. Every event says here whether it is
+//! audited: a new one cannot be forgotten. What makes no event (a refused request, a
+//! terminal that is opened) reaches the core as [`Input::Note`].
+
+use super::{
+    decide::{Decision, Draft, Input, KeeperNews, Reply, Timer},
+    state::State,
+};
+use crate::model::{Actor, AuditDraft, Command, Event, Scope};
+use std::path::Path;
+
+/// Whoever is behind an input, and by whose leave.
+pub(super) struct Behind {
+    who: Actor,
+    leave: &'static str,
+}
+
+/// Consequences that follow from the state alone.
+pub(super) const SCHEDULE: Behind = Behind { who: Actor::Core, leave: "schedule" };
+
+impl Behind {
+    pub(super) fn of(input: &Input) -> Self {
+        let core = |leave| Self { who: Actor::Core, leave };
+        match input {
+            Input::Request { by, .. } | Input::Typed { by, .. } => {
+                Self { who: by.clone(), leave: by.leave() }
+            }
+            Input::Due(Timer::Timeout { .. }) => core("timeout"),
+            Input::Due(Timer::Retry { .. }) => core("retries"),
+            Input::Keeper { news: KeeperNews::Cut { .. }, .. } => core("recording's cap"),
+            Input::Held { .. } => core("protected paths"),
+            Input::Keeper { .. } | Input::Ended { .. } => core("keeper"),
+            Input::WorktreeMade { .. } => core("--worktree"),
+            Input::Start { .. }
+            | Input::Signal { .. }
+            | Input::Session { .. }
+            | Input::ModelCall { .. }
+            | Input::Note(_) => core("core"),
+        }
+    }
+}
+
+/// Adds what the decision's events are to the audit, and the request: to the row that says
+/// what came of it, else as one of its own.
+pub(super) fn record(decision: &mut Decision, behind: &Behind, asked: Option<AuditDraft>) {
+    let mut rows: Vec<AuditDraft> =
+        decision.events.iter().filter_map(|draft| of_event(draft, behind)).collect();
+    if let Some(asked) = asked {
+        match rows.iter_mut().find(|row| row.action == asked.action) {
+            Some(row) => {
+                for (key, value) in asked.detail {
+                    row.detail.entry(key).or_insert(value);
+                }
+            }
+            None => rows.insert(0, asked),
+        }
+    }
+    rows.append(&mut decision.audit);
+    decision.audit = rows;
+}
+
+/// The row of a request, as far as the request says it.
+pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
+    let Input::Request { by, command, .. } = input else { return None };
+    let row = |action| AuditDraft::new(by, action);
+    Some(match command {
+        Command::CreateSwarm { spec } => {
+            let row = row("swarm.create").with("check", spec.check.as_deref().unwrap_or_default());
+            let row = to_do(row, &spec.task, &spec.command, &spec.cwd);
+            scoped(row, spec.granted.as_ref(), spec.no_sandbox)
+        }
+        Command::SpawnAgent { spec } => {
+            let row = to_do(row("agent.spawn"), &spec.task, &spec.command, &spec.cwd);
+            scoped(row, spec.granted.as_ref(), spec.no_sandbox)
+        }
+        Command::AddItem { swarm, text } => {
+            row("item.add").on_swarm(swarm).with("text", text.as_str())
+        }
+        Command::StopSwarm { swarm } => row("swarm.stop").on_swarm(swarm),
+        Command::StopAgent { agent } => row("agent.stop").on_agent(agent),
+        Command::RetryAgent { agent, model } => {
+            let model = model.as_deref().unwrap_or_default();
+            row("agent.retry").on_agent(agent).with("model", model)
+        }
+        Command::RemoveSwarm { swarm } => row("swarm.remove").on_swarm(swarm),
+        Command::StopAll => row("agents.stop"),
+    })
+}
+
+/// The request's row with what came of it.
+pub(super) fn answered(state: &State, mut asked: AuditDraft, decision: &Decision) -> AuditDraft {
+    match &decision.reply {
+        Some(Reply::Swarm(swarm)) => {
+            asked.swarm = Some(swarm.clone());
+            if decision.events.is_empty() {
+                asked = asked.with("again", true);
+            }
+        }
+        Some(Reply::Agent(agent)) => asked.agent = Some(agent.clone()),
+        Some(Reply::Item(item)) => asked = asked.with("item", item.index),
+        Some(Reply::Done) | None => {}
+    }
+    placed(state, asked)
+}
+
+/// With the swarm of its agent.
+pub(super) fn placed(state: &State, mut row: AuditDraft) -> AuditDraft {
+    if row.swarm.is_none() {
+        let agent = row.agent.as_ref().and_then(|id| state.agents.get(id));
+        row.swarm = agent.map(|agent| agent.swarm.clone());
+    }
+    row
+}
+
+fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
+    let row = |action| AuditDraft {
+        swarm: draft.swarm.clone(),
+        agent: draft.agent.clone(),
+        attempt: draft.attempt.clone(),
+        ..AuditDraft::new(&behind.who, action).by_leave_of(behind.leave)
+    };
+    Some(match &draft.event {
+        Event::SwarmCreated { name, .. } => row("swarm.create").with("name", name.as_str()),
+        Event::AgentAdded { adapter, model, parent, .. } => {
+            let parent = parent.as_ref().map_or("", |id| id.as_str());
+            row("agent.spawn")
+                .with("adapter", adapter.as_str())
+                .with("model", model.as_str())
+                .with("parent", parent)
+        }
+        Event::AttemptPlanned { index, .. } => row("attempt.launch").with("item", *index),
+        Event::WorktreeMade { path, branch, .. } => row("worktree.make")
+            .with("path", path.display().to_string())
+            .with("branch", branch.as_str()),
+        Event::InputSent { bytes } => row("agent.input").with("bytes", *bytes),
+        Event::StopAsked { why } if draft.attempt.is_some() => {
+            row("attempt.stop").with("why", why.as_str())
+        }
+        // The request says so, or the rule of its stop does for each attempt.
+        Event::StopAsked { .. } => return None,
+        Event::AttemptEnded { exit, result } => {
+            let ended = row("attempt.end")
+                .with("result", result.outcome.word())
+                .with("reason", result.stop_reason.as_str());
+            match exit.and_then(|exit| exit.code) {
+                Some(code) => ended.with("exit", code),
+                None => ended,
+            }
+        }
+        Event::RetryPlanned { number, .. } => row("attempt.retry").with("number", *number),
+        Event::RecordingCut { from, to } => {
+            row("recording.cut").with("from", *from).with("to", *to)
+        }
+        Event::Held { paths, place } => {
+            let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            row("files.hold")
+                .with("count", paths.len())
+                .with("paths", paths.join(" "))
+                .with("place", place.display().to_string())
+        }
+        Event::SwarmEnded { state, done, failed } => row("swarm.end")
+            .with("result", state.word())
+            .with("done", *done)
+            .with("failed", *failed),
+        Event::SwarmRemoved => row("swarm.remove"),
+        Event::CoreStarted { epoch, pid, version } => row("core.start")
+            .with("epoch", *epoch)
+            .with("pid", *pid)
+            .with("version", version.as_str()),
+        // Part of a request that has a row, or of a launch or an end that has one.
+        Event::ItemAdded { .. } | Event::AttemptStarted { .. } | Event::ItemEnded { .. } => {
+            return None;
+        }
+        // What was seen, not what was done: the journal has it.
+        Event::SessionNamed { .. }
+        | Event::StateChanged { .. }
+        | Event::Signalled { .. }
+        | Event::ModelCalled { .. }
+        | Event::FactTaken { .. }
+        | Event::DiskFull
+        | Event::DiskBack => return None,
+    })
+}
+
+/// The gist of what is to be done.
+fn to_do(row: AuditDraft, task: &str, command: &[String], cwd: &Path) -> AuditDraft {
+    row.with("task", task).with("command", command.join(" ")).with("cwd", cwd.display().to_string())
+}
+
+/// What may be touched, in full.
+fn scoped(mut row: AuditDraft, granted: Option<&Scope>, no_sandbox: bool) -> AuditDraft {
+    if let Some(scope) = granted.and_then(|scope| serde_json::to_value(scope).ok()) {
+        row.detail.insert("scope".to_owned(), scope);
+    }
+    if no_sandbox { row.with("no_sandbox", true) } else { row }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Limits, apply, decide, settle};
+    use super::*;
+    use crate::model::{AgentId, AgentSpec, EventRecord, RefusalCode, Stamp, SwarmId, SwarmSpec};
+
+    const ROOT: fn() -> Actor = || Actor::User("root".to_owned());
+
+    fn words(decision: &Decision) -> Vec<String> {
+        let word = |row: &AuditDraft| format!("{}/{}/{}", row.who, row.leave, row.action);
+        decision.audit.iter().map(word).collect()
+    }
+
+    fn request(command: Command, agents: usize) -> Input {
+        let crew = vec![("command".to_owned(), String::new()); agents];
+        Input::Request { by: ROOT(), command, crew }
+    }
+
+    fn enact(state: &mut State, decision: &Decision) {
+        for draft in decision.events.clone() {
+            let Draft { swarm, agent, attempt, event } = draft;
+            let seq = state.seq + 1;
+            let record = EventRecord { seq, time: Stamp(0), swarm, agent, attempt, event };
+            apply(state, &record);
+        }
+    }
+
+    #[test]
+    fn a_swarm_and_its_end_are_on_record_by_who_asked_and_by_what_rule() {
+        let mut state = State::default();
+        let spec = SwarmSpec { task: "t".repeat(900), no_sandbox: true, ..SwarmSpec::default() };
+        let create = Command::CreateSwarm { spec: Box::new(spec) };
+        let made = decide(&state, Stamp(1), request(create, 2)).unwrap();
+        let by_root = |action: &str| format!("user root/admin socket/{action}");
+        let spawn = by_root("agent.spawn");
+        assert_eq!(words(&made), [by_root("swarm.create"), spawn.clone(), spawn]);
+        assert_eq!(made.audit[0].detail["no_sandbox"], true);
+        assert!(made.audit[0].detail["task"].as_str().unwrap().chars().count() <= 201);
+        assert_eq!(made.audit[2].agent, Some(AgentId::new("ag-02")));
+        enact(&mut state, &made);
+
+        let follows = settle(&state, Limits { attempts: 0 });
+        let launch = "core/schedule/attempt.launch";
+        assert_eq!(words(&follows), [launch, launch]);
+        assert_eq!(follows.audit[0].attempt.as_ref().unwrap().as_str(), "ag-01-1");
+        enact(&mut state, &follows);
+
+        let timer = Timer::Timeout { attempt: "ag-01-1".into() };
+        let due = decide(&state, Stamp(2), Input::Due(timer)).unwrap();
+        assert_eq!(words(&due), ["core/timeout/attempt.stop"]);
+
+        let typed =
+            Input::Typed { by: Actor::Agent("ag-01".into()), agent: "ag-02".into(), bytes: 7 };
+        let typed = decide(&state, Stamp(3), typed).unwrap();
+        assert_eq!(words(&typed), ["agent ag-01/agent's own socket/agent.input"]);
+        assert_eq!(typed.audit[0].detail["bytes"], 7);
+
+        let stop = request(Command::StopSwarm { swarm: "sw-1".into() }, 0);
+        let stop = decide(&state, Stamp(4), stop).unwrap();
+        let each = by_root("attempt.stop");
+        assert_eq!(words(&stop), [by_root("swarm.stop"), each.clone(), each]);
+    }
+
+    #[test]
+    fn a_request_that_changes_nothing_is_on_record_too() {
+        let mut state = State::default();
+        let spec = SwarmSpec { idempotency_key: Some("k".to_owned()), ..SwarmSpec::default() };
+        let create = Command::CreateSwarm { spec: Box::new(spec) };
+        let made = decide(&state, Stamp(1), request(create.clone(), 1)).unwrap();
+        assert_eq!(made.audit[0].detail.get("again"), None);
+        enact(&mut state, &made);
+        let again = decide(&state, Stamp(2), request(create, 1)).unwrap();
+        assert_eq!(words(&again), ["user root/admin socket/swarm.create"]);
+        assert_eq!(again.audit[0].detail["again"], true);
+        assert_eq!(again.audit[0].swarm, Some(SwarmId::new("sw-1")));
+        let stop = request(Command::StopAll, 0);
+        assert_eq!(words(&decide(&State::default(), Stamp(3), stop).unwrap()).len(), 1);
+    }
+
+    #[test]
+    fn what_an_agent_may_touch_is_on_record_in_full() {
+        let write = (0..99).map(|i| format!("/a/long/way/to/{i}").into()).collect();
+        let granted = Some(Scope { write, ..Scope::default() });
+        let spec = AgentSpec { task: "t".to_owned(), granted, ..AgentSpec::default() };
+        let spawn = Command::SpawnAgent { spec: Box::new(spec) };
+        let made = decide(&State::default(), Stamp(1), request(spawn, 1)).unwrap();
+        let row = made.audit.iter().find(|row| row.action == "agent.spawn").unwrap();
+        assert_eq!(row.agent, Some(AgentId::new("ag-01")));
+        assert_eq!(row.detail["scope"]["write"].as_array().unwrap().len(), 99);
+        assert_eq!((&row.detail["task"], &row.detail["adapter"]), (&"t".into(), &"command".into()));
+    }
+
+    #[test]
+    fn a_note_takes_its_agents_swarm_and_makes_no_event() {
+        let mut state = State::default();
+        let create = Command::CreateSwarm { spec: Box::default() };
+        let made = decide(&state, Stamp(1), request(create, 1)).unwrap();
+        enact(&mut state, &made);
+        let note = AuditDraft::new(&ROOT(), "agent.attach").on_agent(&"ag-01".into());
+        let noted = decide(&state, Stamp(2), Input::Note(Box::new(note))).unwrap();
+        assert_eq!((noted.events.len(), noted.audit.len()), (0, 1));
+        assert_eq!(noted.audit[0].swarm, Some(SwarmId::new("sw-1")));
+        let refused =
+            decide(&state, Stamp(3), request(Command::RemoveSwarm { swarm: "x".into() }, 0));
+        assert_eq!(refused.unwrap_err().code, RefusalCode::NotFound);
+    }
+}

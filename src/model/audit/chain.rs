@@ -1,0 +1,258 @@
+//! Checking a chain of audit rows, row by row, in the order in which they stand.
+
+use super::{AuditRow, Head};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Breaks that are named; more are only counted.
+const NAMED: usize = 100;
+/// Changed rows that are compared with each other, to tell a change from an exchange.
+const COMPARED: usize = 64;
+
+/// What is wrong, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakKind {
+    /// The row is not what its hash was made of.
+    Changed,
+    /// Rows are missing in the middle.
+    Removed,
+    /// The row stands, or stood, at another place.
+    Reordered,
+    /// A row that nobody wrote there.
+    Inserted,
+    /// The row is sound in itself, and not the one that stood there.
+    Replaced,
+    /// Rows are missing at the end, or were when a core started.
+    Cut,
+    /// It is no row at all.
+    Unreadable,
+    /// When a core started, what was noted down outside of the journal did not fit it.
+    Anchor,
+}
+
+impl BreakKind {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+            Self::Reordered => "reordered",
+            Self::Inserted => "inserted",
+            Self::Replaced => "replaced",
+            Self::Cut => "cut",
+            Self::Unreadable => "unreadable",
+            Self::Anchor => "anchor",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Break {
+    pub kind: BreakKind,
+    /// The rows that it is about, first and last.
+    pub from: u64,
+    pub to: u64,
+    pub why: String,
+}
+
+/// Rows that a power cut took, as the core that came after it recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    pub from: u64,
+    pub to: u64,
+    /// The row that says so, and when it was written.
+    pub row: u64,
+    pub at: String,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditReport {
+    /// True without a break; recorded gaps are none.
+    pub sound: bool,
+    /// Rows read.
+    pub rows: u64,
+    /// The numbers of the first and the last; 0 without any.
+    pub from: u64,
+    pub to: u64,
+    /// The last row.
+    pub head: Head,
+    /// All breaks, also those that `breaks` has no room for.
+    pub broken: u64,
+    pub breaks: Vec<Break>,
+    pub gaps: Vec<Gap>,
+}
+
+/// The check under way.
+#[derive(Debug, Default)]
+pub struct Chain {
+    /// All rows from the first are expected.
+    whole: bool,
+    /// A row that is known from elsewhere.
+    known: Option<Head>,
+    last: Option<Last>,
+    /// Where a row is missing so far, first and last.
+    missing: Vec<(u64, u64)>,
+    suspects: Vec<AuditRow>,
+    report: AuditReport,
+}
+
+#[derive(Debug)]
+struct Last {
+    n: u64,
+    hash: String,
+    sound: bool,
+}
+
+impl Chain {
+    /// Of all rows, with one that is known to be among them.
+    pub fn whole(known: Head) -> Self {
+        Self { whole: true, known: Some(known), ..Self::default() }
+    }
+
+    /// Of a piece, such as an export: where it begins and ends nothing is known of the rest.
+    pub fn piece() -> Self {
+        Self::default()
+    }
+
+    /// The next row, as it stands.
+    pub fn row(&mut self, row: AuditRow) {
+        self.report.rows += 1;
+        let sound = row.digest() == row.hash;
+        self.place(&row, sound);
+        if !sound {
+            self.found(BreakKind::Changed, row.n, row.n, "its content is not what was hashed");
+        } else if row.who == "core" && row.action == "audit.anchor" {
+            let why = format!("found at a core's start ({}): {}", row.at, row.detail);
+            self.found(BreakKind::Anchor, row.n, row.n, why);
+        }
+        let other = |known: &Head| known.n == row.n && known.hash != row.hash;
+        if sound && self.known.as_ref().is_some_and(other) {
+            self.found(BreakKind::Replaced, row.n, row.n, "the core wrote another row");
+        }
+        // One that stands too late does not move the place from where it goes on.
+        if self.last.as_ref().is_none_or(|last| row.n > last.n) {
+            let (n, hash) = (row.n, row.hash.clone());
+            self.report.from = if self.last.is_none() { n } else { self.report.from };
+            self.report.to = n;
+            self.report.head = Head { n, hash: hash.clone() };
+            self.last = Some(Last { n, hash, sound });
+        }
+        if !sound && self.suspects.len() < COMPARED {
+            self.suspects.push(row);
+        }
+    }
+
+    /// Whether the row stands where it should.
+    fn place(&mut self, row: &AuditRow, sound: bool) {
+        let (before, hash, before_sound) = match &self.last {
+            Some(last) => (last.n, last.hash.clone(), last.sound),
+            None if self.whole || row.n == 1 => (0, Head::default().hash, true),
+            None => return,
+        };
+        if row.n <= before {
+            return self.too_late(row.n, before);
+        }
+        let follows = row.prev == hash;
+        if row.n > before + 1 {
+            let (from, to) = (before + 1, row.n - 1);
+            match recorded(row).filter(|recorded| sound && follows && recorded.0 == (from, to)) {
+                Some((_, true)) => {
+                    let (row, at) = (row.n, row.at.clone());
+                    self.report.gaps.push(Gap { from, to, row, at });
+                }
+                Some((_, false)) => {
+                    let why = format!(
+                        "they were missing when a core started ({}), and no power cut took them",
+                        row.at
+                    );
+                    self.found(BreakKind::Cut, from, to, why);
+                }
+                None => self.missing.push((from, to)),
+            }
+        } else if !follows && sound && before_sound {
+            let (kind, why) = match before {
+                0 => (BreakKind::Replaced, "it does not begin the chain".to_owned()),
+                _ => (BreakKind::Replaced, format!("row {} was made after another", row.n)),
+            };
+            let about = before.max(1);
+            self.found(kind, about, about, why);
+        }
+    }
+
+    fn too_late(&mut self, n: u64, before: u64) {
+        let hole = self.missing.iter().position(|(from, to)| (*from..=*to).contains(&n));
+        let Some((from, to)) = hole.map(|hole| self.missing.swap_remove(hole)) else {
+            return self.found(BreakKind::Inserted, n, n, "a row of this number stands before it");
+        };
+        // What is left of the hole on either side.
+        let around = [(from, n.saturating_sub(1)), (n + 1, to)];
+        self.missing.extend(around.into_iter().filter(|(from, to)| from <= to));
+        self.found(BreakKind::Reordered, n, n, format!("it stands after row {before}"));
+    }
+
+    /// Something that is no row stands here; `why` says where.
+    pub fn unreadable(&mut self, why: impl Into<String>) {
+        let at = self.last.as_ref().map_or(1, |last| last.n + 1);
+        self.found(BreakKind::Unreadable, at, at, why);
+    }
+
+    /// The number of the last row so far.
+    pub fn last(&self) -> u64 {
+        self.last.as_ref().map_or(0, |last| last.n)
+    }
+
+    /// `end`: the last row that was written, where that is known.
+    pub fn finish(mut self, end: Option<u64>) -> AuditReport {
+        for (from, to) in std::mem::take(&mut self.missing) {
+            self.found(BreakKind::Removed, from, to, "missing");
+        }
+        let last = self.last();
+        if let Some(known) = self.known.take().filter(|known| known.n > last) {
+            self.found(BreakKind::Cut, last + 1, known.n, "missing at the end");
+        }
+        if let Some(end) = end.filter(|end| *end < last) {
+            self.found(BreakKind::Inserted, end + 1, last, "no core wrote what stands at the end");
+        }
+        self.name_exchanged();
+        self.report.breaks.sort_by_key(|found| (found.from, found.to));
+        self.report.sound = self.report.broken == 0;
+        self.report
+    }
+
+    /// Rows that were moved are sound at the place that they came from.
+    fn name_exchanged(&mut self) {
+        let places: Vec<u64> = self.suspects.iter().map(|row| row.n).collect();
+        let around = |n: u64| [n.saturating_sub(1), n + 1];
+        for row in &self.suspects {
+            let neighbours = places.iter().flat_map(|n| around(*n)).chain(around(row.n));
+            let mut elsewhere = places.iter().copied().chain(neighbours).filter(|n| *n != row.n);
+            let Some(was) = elsewhere.find(|n| row.digest_as(*n) == row.hash) else { continue };
+            let same = |found: &&mut Break| {
+                found.kind == BreakKind::Changed && (found.from, found.to) == (row.n, row.n)
+            };
+            if let Some(found) = self.report.breaks.iter_mut().find(same) {
+                found.kind = BreakKind::Reordered;
+                found.why = format!("it was row {was}");
+            }
+        }
+    }
+
+    fn found(&mut self, kind: BreakKind, from: u64, to: u64, why: impl Into<String>) {
+        self.report.broken += 1;
+        if self.report.breaks.len() < NAMED {
+            self.report.breaks.push(Break { kind, from, to, why: why.into() });
+        }
+    }
+}
+
+/// Which rows an `audit.gap` says are missing, and whether a power cut may have taken them.
+fn recorded(row: &AuditRow) -> Option<((u64, u64), bool)> {
+    if row.action != "audit.gap" || row.who != "core" {
+        return None;
+    }
+    let detail: Value = serde_json::from_str(&row.detail).ok()?;
+    let number = |key: &str| detail.get(key).and_then(Value::as_u64);
+    let same_boot = detail.get("boot").and_then(Value::as_str) == Some("same");
+    Some(((number("from")?, number("to")?), !same_boot))
+}
