@@ -97,29 +97,32 @@ fn tools(world: &World, path: &str, program: Option<&Path>) -> Vec<PathBuf> {
     tools
 }
 
-/// A directory of programs, and the one that it is part of where that is no larger world.
+/// A directory of programs, and what belongs to it: the tool's own directory where it has
+/// one (`~/.pyenv` of `~/.pyenv/shims`), else the usual ones beside it.
 fn around(dir: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let mut found = vec![dir.to_owned()];
-    let name = dir.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    let Some(parent) = dir.parent() else { return found };
-    let Some(below) = home.and_then(|home| parent.strip_prefix(home).ok()) else { return found };
-    let first = below.components().next().map(|part| part.as_os_str().to_owned());
-    let wide = [".local", ".cargo", ".config", ".cache"].map(OsStr::new);
-    match first {
-        // ~/bin is alone; of ~/.local only what programs there point to.
-        None => {}
-        Some(first) if wide.contains(&first.as_os_str()) => {
-            let share = parent.join("share");
-            found.extend(["claude", "pipx", "uv", "pnpm"].map(|tool| share.join(tool)));
-            found.push(parent.join("lib"));
-        }
-        Some(_) if matches!(name, "bin" | "shims" | ".bin" | "sbin") => {
-            found.push(parent.to_owned());
-        }
-        Some(_) => {}
+    let name = |path: &Path| path.file_name().and_then(OsStr::to_str).map(str::to_owned);
+    let programs = name(dir).is_some_and(|name| PROGRAMS.contains(&name.as_str()));
+    let Some(parent) = dir.parent().filter(|parent| programs && Some(*parent) != home) else {
+        return found;
+    };
+    let own = name(parent).unwrap_or_default();
+    if own.starts_with('.') && !WIDE.contains(&own.as_str()) {
+        found.push(parent.to_owned());
+    } else {
+        found.extend(BESIDE.iter().map(|part| parent.join(part)));
+        let share = parent.join("share");
+        found.extend(["claude", "pipx", "uv", "pnpm"].map(|tool| share.join(tool)));
     }
     found
 }
+
+/// What directories of programs are called.
+const PROGRAMS: &[&str] = &["bin", "shims", ".bin", "sbin"];
+/// What stands beside them.
+const BESIDE: &[&str] = &["lib", "lib64", "libexec", "include", "plugins", "versions", "jre"];
+/// Directories that many programs share, secrets among them.
+const WIDE: &[&str] = &[".local", ".cargo", ".config", ".cache"];
 
 /// The directory that a program was installed with.
 fn package(program: &Path) -> Option<PathBuf> {

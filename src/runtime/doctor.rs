@@ -139,7 +139,9 @@ fn scope(world: &World) -> Vec<DoctorCheck> {
         }
         Ok(Holder::Landlock) => warn(
             "scope",
-            "strict for files only, by Landlock alone: the network needs --net any".to_owned(),
+            "strict for what files hold, by Landlock alone: the network needs --net any, modes \
+             and times of files outside can be changed, names of processes are seen"
+                .to_owned(),
             "with bubblewrap the network is limited too",
         ),
         Err(why) => warn(

@@ -1,4 +1,4 @@
-//! What an attempt left in its scope that git would run or obey, and that was not there
+//! What an attempt left in its scope that git (in a home: a shell, an editor) would run or obey, and that was not there
 //! before it: hooks, and settings that name programs. No mount can hold what comes into
 //! being; so it is looked for once the attempt is over, before anybody is told so, and moved
 //! to the attempt's own directory, where it can be looked at and is run by nobody.
@@ -75,9 +75,11 @@ fn hold(world: &Shared, plan: &Plan) -> io::Result<(Vec<PathBuf>, PathBuf)> {
     };
     let now = Found::look(&roots)?;
     let watched = protected_of(&now, &plan.scope);
+    let home = world.environment.iter().find(|(name, _)| name == "HOME").map(|(_, home)| home);
+    let home = home.and_then(|home| fs::canonicalize(home).ok());
     let mut held = Vec::new();
     for path in before.newer(&now).into_iter().filter(|path| watched.contains(path)) {
-        for file in dangerous(&path) {
+        for file in dangerous(&path, home.as_deref()) {
             let away =
                 place.join(held.len().to_string()).join(file.file_name().unwrap_or_default());
             move_away(&file, &away)?;
@@ -87,8 +89,9 @@ fn hold(world: &Shared, plan: &Plan) -> io::Result<(Vec<PathBuf>, PathBuf)> {
     Ok((held, place))
 }
 
-/// Of a protected path what git would act on.
-fn dangerous(path: &Path) -> Vec<PathBuf> {
+/// Of a protected path what git would act on; in the user's home what shells and editors
+/// would, too.
+fn dangerous(path: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let Ok(meta) = fs::symlink_metadata(path) else { return Vec::new() };
     match name {
@@ -107,7 +110,8 @@ fn dangerous(path: &Path) -> Vec<PathBuf> {
             let entries = fs::read_dir(path).into_iter().flatten().flatten();
             entries.map(|entry| entry.path()).filter(|file| runs(file)).collect()
         }
-        // What others than git obey may be the very work that was asked for.
+        _ if home.is_some() && path.parent() == home => vec![path.to_owned()],
+        // Elsewhere what others than git obey may be the very work that was asked for.
         _ => Vec::new(),
     }
 }
@@ -190,9 +194,12 @@ mod tests {
             fs::write(hooks.join(name), "").unwrap();
             fs::set_permissions(hooks.join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
-        assert_eq!(dangerous(&hooks), [hooks.join("pre-commit")]);
+        assert_eq!(dangerous(&hooks, None), [hooks.join("pre-commit")]);
+        fs::write(dir.path().join(".bashrc"), "").unwrap();
+        assert!(dangerous(&dir.path().join(".bashrc"), None).is_empty());
+        assert_eq!(dangerous(&dir.path().join(".bashrc"), Some(dir.path())).len(), 1);
         let away = dir.path().join("held/0/pre-commit");
         move_away(&hooks.join("pre-commit"), &away).unwrap();
-        assert!(away.exists() && dangerous(&hooks).is_empty());
+        assert!(away.exists() && dangerous(&hooks, None).is_empty());
     }
 }

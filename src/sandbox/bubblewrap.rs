@@ -2,31 +2,12 @@
 //! root, the system read-only, then one mount for each path of the scope, outermost first,
 //! so that what lies deeper decides.
 
+use super::system::{KERNEL, SECRET, SYSTEM};
 use crate::model::{Confine, SANDBOX_BIN};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Read-only where they are there; a link among them stays a link.
-const SYSTEM: &[&str] =
-    &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix/store"];
-
-/// Of the system's own files those that hold secrets. The user of a sandbox keeps the
-/// number it had outside: root's agents could read them.
-const SECRET: &[&str] = &[
-    "/etc/shadow",
-    "/etc/shadow-",
-    "/etc/gshadow",
-    "/etc/gshadow-",
-    "/etc/sudoers",
-    "/etc/sudoers.d",
-    "/etc/ssh",
-    "/etc/ssl/private",
-    "/etc/krb5.keytab",
-    "/etc/docker",
-    "/etc/wireguard",
-];
 
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +80,9 @@ pub fn arguments<E>(
         }
     }
     put(&["--proc".as_ref(), "/proc".as_ref(), "--dev".as_ref(), "/dev".as_ref()]);
+    for path in KERNEL.iter().filter(|path| Path::new(path).exists()) {
+        put(&["--ro-bind".as_ref(), path.as_ref(), path.as_ref()]);
+    }
     for path in empty.iter().rev() {
         put(&["--remount-ro".as_ref(), path.as_ref()]);
     }

@@ -13,9 +13,11 @@ mod inside;
 mod launch;
 mod plan;
 mod protect;
+mod rights;
 mod rules;
 mod seccomp;
 mod steps;
+mod system;
 mod title;
 mod within;
 

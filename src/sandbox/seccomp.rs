@@ -19,6 +19,10 @@ use std::io;
 pub struct Refuse {
     /// Sockets of the Unix family (pairs stay): where no namespace hides others' sockets.
     pub unix: bool,
+    /// Owners and attributes by path, which Landlock leaves open to all; by an open
+    /// descriptor they can still be changed. Modes and times are left open too, since neither
+    /// git nor a build does without.
+    pub attributes: bool,
     /// Memory that can be executed as a file: it would pass for no program at all.
     pub memfd: bool,
 }
@@ -64,6 +68,23 @@ const FORBIDDEN: &[c_long] = &[
     libc::SYS_setdomainname,
     libc::SYS_fanotify_init,
     libc::SYS_nfsservctl,
+];
+
+/// Changes to what a path leads to.
+const ATTRIBUTES: &[c_long] = &[
+    libc::SYS_fchownat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    // setxattrat and removexattrat, by the same numbers everywhere; the library does not name
+    // them yet.
+    463,
+    466,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
 ];
 
 /// A door of its own past many of these rules; libraries know how to do without.
@@ -169,6 +190,9 @@ fn rules(refuse: Refuse) -> Result<Rules, seccompiler::BackendError> {
         families.push(one(equals(0, libc::AF_UNIX as u64)?)?);
     }
     rules.insert(libc::SYS_socket, families);
+    if refuse.attributes {
+        rules.extend(ATTRIBUTES.iter().map(|call| (*call, Vec::new())));
+    }
     if refuse.memfd {
         let sealed = u64::from(libc::MFD_NOEXEC_SEAL);
         let open = SeccompCondition::new(1, Long, SeccompCmpOp::MaskedEq(sealed), 0)?;
@@ -191,13 +215,13 @@ mod tests {
 
     #[test]
     fn the_filters_fit_this_processor() {
-        for refuse in [Refuse::default(), Refuse { unix: true, memfd: true }] {
+        for refuse in [Refuse::default(), Refuse { unix: true, attributes: true, memfd: true }] {
             let programs = programs(refuse).unwrap();
             assert!(programs.iter().all(|program| (4..=4096).contains(&program.len())));
         }
         let more = |refuse| programs(refuse).unwrap().iter().map(Vec::len).sum::<usize>();
         let least = more(Refuse::default());
-        assert!(more(Refuse { unix: true, memfd: false }) > least);
-        assert!(more(Refuse { unix: false, memfd: true }) > least);
+        assert!(more(Refuse { unix: true, ..Refuse::default() }) > least);
+        assert!(more(Refuse { memfd: true, ..Refuse::default() }) > least);
     }
 }

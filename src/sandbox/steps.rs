@@ -3,15 +3,12 @@
 
 use super::launch::Failure;
 use super::plan::Plan;
-use super::{rules, seccomp};
-use crate::model::Holder;
+use super::{rights, rules, seccomp};
+use crate::model::{Confine, Holder};
 use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 type Step = fn(&Plan, BorrowedFd<'_>) -> io::Result<()>;
 
@@ -68,15 +65,19 @@ fn directory(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::process::chdir(&plan.cwd)?)
 }
 
-/// The walls that this process puts around itself, within those that are there already.
 fn sandbox(plan: &Plan, tty: BorrowedFd<'_>) -> io::Result<()> {
     let Some(confine) = &plan.confine else { return Ok(()) };
-    // Its path counts where Landlock alone holds: inside another mount it has none.
-    let tty = rustix::termios::ttyname(tty, Vec::new()).ok();
-    let tty = tty.map(|name| PathBuf::from(OsStr::from_bytes(name.as_bytes())));
-    rules::restrict(confine, tty.as_deref())?;
+    wall(confine, Some(tty))
+}
+
+/// The walls that a process puts around itself.
+pub fn wall(confine: &Confine, tty: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    rights::give_up()?;
+    rules::restrict(confine, tty)?;
+    let alone = confine.holder == Holder::Landlock;
     seccomp::install(seccomp::Refuse {
-        unix: confine.holder == Holder::Landlock,
+        unix: alone,
+        attributes: alone,
         memfd: confine.only.is_some(),
     })
 }

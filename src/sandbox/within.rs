@@ -4,7 +4,7 @@
 //!
 //! `dash __exec within CONFINE PROGRAM ARGS…` is its last step.
 
-use super::{bubblewrap, rules, seccomp, steps};
+use super::{bubblewrap, steps};
 use crate::model::{Confine, Holder};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -62,9 +62,5 @@ pub fn main(args: &[OsString]) -> ExitCode {
 
 fn confine(rules: &OsString) -> io::Result<()> {
     let confine: Confine = serde_json::from_slice(rules.as_encoded_bytes())?;
-    rules::restrict(&confine, None)?;
-    seccomp::install(seccomp::Refuse {
-        unix: confine.holder == Holder::Landlock,
-        memfd: confine.only.is_some(),
-    })
+    steps::wall(&confine, None)
 }

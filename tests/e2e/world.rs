@@ -84,6 +84,7 @@ impl World {
     }
 
     /// Adds to the configuration of this world.
+    #[allow(dead_code)]
     pub fn configure(&self, text: &str) {
         let file = self.dir.path().join("config/dash/config.toml");
         let all = fs::read_to_string(&file).unwrap() + text;

@@ -42,13 +42,14 @@ impl Outside {
         };
         let secret = file(dir.join("secret"));
         let key = file(world.path().join("home/.ssh/id"));
-        let shm = file(PathBuf::from(format!("/dev/shm/dash-escape-{}", std::process::id())));
+        let shm = file(Path::new("/dev/shm").join(world.path().file_name().unwrap()));
         protected(&world.work);
         let mut bystander = Command::new("sleep");
         bystander.arg("611").env("SECRET_OF_OTHERS", "secret").stdin(Stdio::piped());
         let bystander = bystander.spawn().unwrap();
 
-        let name = format!("dash-escape-{}", std::process::id());
+        let root = world.path().file_name().unwrap().to_string_lossy().into_owned();
+        let name = format!("dash-escape-{root}");
         let at = |name: &str| dir.join(name).display().to_string();
         serve_unix(UnixListener::bind(dir.join("u.sock")).unwrap());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
@@ -63,8 +64,20 @@ impl Outside {
         let udp = serve_udp();
 
         // Another agent, with a place, a socket and a keeper of its own.
-        let other = world
-            .create(&["--name", "other", "--scope", "..", "--agents", "1", "--", "sleep", "613"]);
+        fs::create_dir(at("others")).unwrap();
+        let other = world.create(&[
+            "--name",
+            "other",
+            "--scope",
+            &at("others"),
+            "--net",
+            "any",
+            "--agents",
+            "1",
+            "--",
+            "sleep",
+            "613",
+        ]);
         let other = world.only_agent(&other);
         let attempt = world.until_state(&other, &["working", "idle"])["attempt_id"].clone();
         let attempt = attempt.as_str().unwrap();

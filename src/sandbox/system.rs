@@ -1,0 +1,24 @@
+//! What of the system itself every agent sees, and what of it no agent sees.
+
+/// Read-only where they are there; a link among them stays a link.
+pub const SYSTEM: &[&str] =
+    &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix/store"];
+
+/// Of these files those that hold secrets. The user of a sandbox keeps the number it had
+/// outside: the superuser's agents could read them.
+pub const SECRET: &[&str] = &[
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/gshadow",
+    "/etc/gshadow-",
+    "/etc/sudoers",
+    "/etc/sudoers.d",
+    "/etc/ssh",
+    "/etc/ssl/private",
+    "/etc/krb5.keytab",
+    "/etc/docker",
+    "/etc/wireguard",
+];
+
+/// Settings of the kernel. The superuser's number alone opens them, without any right.
+pub const KERNEL: &[&str] = &["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"];
