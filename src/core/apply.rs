@@ -159,7 +159,10 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         }
         Event::DiskFull => set_disk_full(state, record, true),
         Event::DiskBack => set_disk_full(state, record, false),
-        Event::InputSent { .. } | Event::RecordingCut { .. } | Event::Held { .. } => {}
+        Event::InputSent { .. }
+        | Event::RecordingCut { .. }
+        | Event::Held { .. }
+        | Event::NetConnected { .. } => {}
     }
 }
 

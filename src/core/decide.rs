@@ -74,6 +74,11 @@ pub enum Input {
         paths: Vec<PathBuf>,
         place: PathBuf,
     },
+    /// A connection through the egress proxy is over; `what` is its event.
+    Connected {
+        attempt: AttemptId,
+        what: Event,
+    },
     Typed {
         by: Actor,
         agent: AgentId,
@@ -261,6 +266,12 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
         Input::Held { attempt, paths, place } => {
             if let Some(attempt) = state.attempts.get(&attempt) {
                 decision.events.push(Draft::attempt(attempt, Event::Held { paths, place }));
+            }
+        }
+        Input::Connected { attempt, what } => {
+            // One may be told after its attempt ended.
+            if let Some(attempt) = state.attempts.get(&attempt) {
+                decision.events.push(Draft::attempt(attempt, what));
             }
         }
         Input::Typed { by: _, agent, bytes } => {

@@ -91,6 +91,21 @@ pub enum Event {
         priced: bool,
         duration_ms: u64,
     },
+    /// A connection through the egress proxy is over, or was refused.
+    NetConnected {
+        host: String,
+        port: u16,
+        allowed: bool,
+        /// Why it was refused, or why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Bytes to the host, and from it.
+        sent: u64,
+        received: u64,
+        duration_ms: u64,
+        /// How many alike it stands for; the numbers above are their sums.
+        count: u64,
+    },
     /// A keeper's fact number `n`, up to byte `offset`, was taken over.
     FactTaken {
         n: u64,
@@ -166,6 +181,7 @@ impl Event {
                 | AgentState::Done
                 | AgentState::Stopped => Level::Info,
             },
+            Self::NetConnected { allowed: false, .. } => Level::Warn,
             Self::DiskFull | Self::RecordingCut { .. } | Self::RetryPlanned { .. } => Level::Warn,
             Self::Held { .. } => Level::Warn,
             Self::SwarmEnded { failed, .. } if *failed > 0 => Level::Error,
@@ -173,6 +189,7 @@ impl Event {
             | Self::WorktreeMade { .. }
             | Self::AttemptStarted { .. }
             | Self::ModelCalled { .. }
+            | Self::NetConnected { .. }
             | Self::InputSent { .. }
             | Self::StopAsked { .. }
             | Self::ItemEnded { .. }
@@ -208,6 +225,20 @@ impl Event {
             }
             Self::ModelCalled { model, status, tokens, cost_micros, .. } => {
                 format!("{model} answered {status}, {} tokens, {cost_micros}", tokens.total())
+            }
+            Self::NetConnected { host, port, allowed, reason, sent, received, count, .. } => {
+                let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
+                let place = if *port == 0 { host.clone() } else { format!("{host}:{port}") };
+                match (allowed, reason) {
+                    (false, reason) => {
+                        let why = reason.as_deref().unwrap_or("not allowed");
+                        format!("connection to {place} refused{times}: {why}")
+                    }
+                    (true, reason) => {
+                        let why = reason.as_ref().map_or(String::new(), |why| format!(": {why}"));
+                        format!("connected to {place}{times}, {sent} B out, {received} B in{why}")
+                    }
+                }
             }
             Self::FactTaken { n, offset } => format!("fact {n} taken at byte {offset}"),
             Self::InputSent { bytes } => format!("{bytes} bytes typed"),

@@ -22,6 +22,8 @@ pub const VIEWER_BACKLOG: usize = 256 << 10;
 /// In argv, env and file contents of a [`LaunchFile`], replaced by the keeper with the
 /// attempt's own gateway address, `http://127.0.0.1:PORT`, which is known only there.
 pub const GATEWAY_MARK: &str = "@DASH_GATEWAY@";
+/// The same without the scheme, `127.0.0.1:PORT`: for a URL with a password in it.
+pub const GATEWAY_ADDRESS_MARK: &str = "@DASH_GATEWAY_ADDRESS@";
 
 /// `spec.json` in an attempt's directory: all that `dash __keeper DIR` needs. The core
 /// writes it before it launches the keeper, whose standard input is the first connection

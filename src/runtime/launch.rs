@@ -4,7 +4,7 @@ use super::{confine, environment, failpoint, fill, worktree, world::Shared};
 use crate::{
     agents::LaunchRequest,
     config::Instance,
-    core::{Attempt, Input, State, Worktree},
+    core::{Attempt, Input, State, Worktree, scope_of},
     model::{AttemptId, Scope, SwarmSpec},
     protocol::keeper::{KeeperSpec, VERSION},
 };
@@ -51,7 +51,7 @@ impl Plan {
             queue: swarm.queue,
             cwd: agent.cwd.clone(),
             worktree: agent.worktree.clone(),
-            scope: confine::granted(swarm.spec.granted.as_ref()),
+            scope: scope_of(state, &attempt.agent),
             attempt,
         })
     }
@@ -178,6 +178,7 @@ fn keeper_spec(
         agent_socket: &agent_socket,
         dash: &world.dash,
         session: None,
+        net: plan.scope.is_strict().then_some(&plan.scope.net),
     })?;
     let core = &world.config.core;
     Ok(KeeperSpec {
