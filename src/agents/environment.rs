@@ -199,6 +199,7 @@ fn glob(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Host;
 
     fn core() -> Vec<(String, String)> {
         [
@@ -271,7 +272,7 @@ mod tests {
         };
         assert_eq!(pointed(&Net::Any), Variables::inherited(&given).0);
         assert_eq!(pointed(&Net::None).into_keys().collect::<Vec<_>>(), ["NO_PROXY"]);
-        let host = crate::model::Host::parse("a.com").unwrap();
+        let host = Host::parse("a.com").unwrap();
         let open = pointed(&Net::Hosts([host].into()));
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
             assert_eq!(open[name], "http://dash:secret@@DASH_GATEWAY_ADDRESS@", "{name}");

@@ -130,6 +130,44 @@ fn every_agent_does_the_task_once() {
 }
 
 #[test]
+fn connections_are_told_and_change_nothing() {
+    let mut bench = Bench::default();
+    bench.create(spec(), 1);
+    bench.started("ag-01-1", 1);
+    let before = State { seq: 0, ..bench.state.clone() };
+    let what = Event::NetConnected {
+        host: "a.com".to_owned(),
+        port: 443,
+        allowed: false,
+        reason: Some("outside".to_owned()),
+        sent: 0,
+        received: 0,
+        duration_ms: 0,
+        count: 3,
+    };
+    assert_eq!(what.summary(), "connection to a.com:443 refused (3 times): outside");
+    for attempt in ["ag-01-1", "ag-77-1"] {
+        let connected = Input::Connected { attempt: attempt.into(), what: what.clone() };
+        bench.feed(connected).unwrap();
+    }
+    let last = bench.journal.last().unwrap();
+    assert_eq!((&last.event, last.attempt.as_ref().unwrap().as_str()), (&what, "ag-01-1"));
+    assert_eq!(last.seq, bench.state.seq);
+    assert_eq!(State { seq: 0, ..bench.state }, before);
+}
+
+#[test]
+fn an_agents_scope_is_its_swarms() {
+    let mut bench = Bench::default();
+    bench.create(spec(), 1);
+    let granted = Scope { write: vec!["/w".into()], ..Scope::default() };
+    bench.create(SwarmSpec { granted: Some(granted.clone()), ..spec() }, 1);
+    assert_eq!(scope_of(&bench.state, &"ag-01".into()), Scope::none());
+    assert_eq!(scope_of(&bench.state, &"ag-02".into()), granted);
+    assert_eq!(scope_of(&bench.state, &"ag-03".into()), Scope::default(), "nobody");
+}
+
+#[test]
 fn agents_work_through_a_queue_and_end_when_it_is_empty() {
     let mut bench = Bench::default();
     let id = bench.create(queue(3), 2);

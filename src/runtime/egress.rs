@@ -29,8 +29,8 @@ impl Egress for WayOut {
 
     fn resolve<'a>(&'a self, name: &'a str) -> EgressFuture<'a, io::Result<Vec<IpAddr>>> {
         Box::pin(async move {
-            // Rooted, so that no search domain of this machine makes another name of it.
-            let found = tokio::net::lookup_host((format!("{name}."), 0)).await?;
+            // As this machine understands the name, its hosts file included.
+            let found = tokio::net::lookup_host((name, 0)).await?;
             let mut addresses: Vec<IpAddr> = Vec::new();
             for address in found.map(|socket| socket.ip()) {
                 if !addresses.contains(&address) {

@@ -22,3 +22,4 @@ mod outputs;
 mod rest;
 mod silent;
 mod socket;
+mod way_out;

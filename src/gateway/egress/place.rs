@@ -157,6 +157,7 @@ pub fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Host as Named;
 
     fn place(text: &str) -> String {
         Place::parse(text, None).unwrap().to_string()
@@ -243,7 +244,7 @@ mod tests {
     }
 
     fn scope(hosts: &[&str]) -> Scope {
-        let hosts = hosts.iter().map(|host| crate::model::Host::parse(host).unwrap());
+        let hosts = hosts.iter().map(|host| Named::parse(host).unwrap());
         Scope { net: Net::Hosts(hosts.collect()), ..Scope::default() }
     }
 

@@ -341,7 +341,7 @@ fn what_the_scope_does_not_name_is_refused_and_not_looked_up() {
 
 #[test]
 fn a_name_cannot_lead_inside() {
-    let (place, _seen) = host(|stream| drop(stream));
+    let (place, _seen) = host(drop);
     let port = place.rsplit(':').next().unwrap();
     let names = ["here", "meta", "mapped", "none"].map(|name| format!("{name}.example"));
     let stage = Stage::new(&names.each_ref().map(String::as_str));
@@ -502,7 +502,7 @@ fn a_host_that_is_away_is_said_to_be() {
         assert!(told.allowed && told.reason.unwrap().contains("refused"));
     }
     // One that takes the connection and hangs up.
-    let (place, _seen) = host(|stream| drop(stream));
+    let (place, _seen) = host(drop);
     stage.allow(&[&place]);
     let answer = stage.get(&format!("http://{place}/"));
     assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("did not answer"), "{answer}");
