@@ -229,15 +229,16 @@ impl Event {
             Self::NetConnected { host, port, allowed, reason, sent, received, count, .. } => {
                 let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
                 let place = if *port == 0 { host.clone() } else { format!("{host}:{port}") };
-                match (allowed, reason) {
-                    (false, reason) => {
-                        let why = reason.as_deref().unwrap_or("not allowed");
+                let bytes = format!("{sent} B out, {received} B in");
+                match (allowed, reason.as_deref()) {
+                    (false, why) => {
+                        let why = why.unwrap_or("not allowed");
                         format!("connection to {place} refused{times}: {why}")
                     }
-                    (true, reason) => {
-                        let why = reason.as_ref().map_or(String::new(), |why| format!(": {why}"));
-                        format!("connected to {place}{times}, {sent} B out, {received} B in{why}")
+                    (true, Some(why)) => {
+                        format!("connection to {place} cut off{times}: {why} ({bytes})")
                     }
+                    (true, None) => format!("connected to {place}{times}, {bytes}"),
                 }
             }
             Self::FactTaken { n, offset } => format!("fact {n} taken at byte {offset}"),
