@@ -1,6 +1,6 @@
 //! The rules as tables, and as properties over random histories.
 
-use super::*;
+use super::{Limits, *};
 use crate::model::*;
 use proptest::{
     prelude::{Just, ProptestConfig, prop_assert_eq, prop_oneof, proptest},
@@ -257,6 +257,30 @@ fn a_timeout_fails_and_says_so() {
     bench.ended("ag-01-1", Outcome::Failed);
     let result = bench.state.attempts["ag-01-1"].result.clone().unwrap();
     assert_eq!((result.outcome, result.stop_reason.as_str()), (Outcome::Failed, "timeout"));
+}
+
+#[test]
+fn an_attempt_beyond_a_limit_has_failed_and_says_which() {
+    for (asked, outcome, reason) in
+        [(false, Outcome::Failed, "limit"), (true, Outcome::Stopped, "stopped")]
+    {
+        let mut bench = Bench::default();
+        bench.create(spec(), 2);
+        bench.started("ag-01-1", 1);
+        let message = "201 MB of memory".to_owned();
+        let news = KeeperNews::LimitReached { limit: "memory".to_owned(), message };
+        let attempt = AttemptId::new("ag-01-1");
+        bench.feed(Input::Keeper { attempt, n: 2, offset: 5, news }).unwrap();
+        if asked {
+            bench.ask(Command::StopAgent { agent: "ag-01".into() }).unwrap();
+        }
+        // However the agent itself came out: it was killed.
+        bench.ended("ag-01-1", Outcome::Done);
+        let ended = bench.state.attempts[&AttemptId::new("ag-01-1")].result.clone().unwrap();
+        assert_eq!((ended.outcome, ended.stop_reason.as_str()), (outcome, reason));
+        assert_eq!(ended.error == "201 MB of memory", !asked, "{}", ended.error);
+        assert!(!bench.agent("ag-02").state.is_final());
+    }
 }
 
 #[test]

@@ -71,6 +71,8 @@ fn try_spawn(spec: &KeeperSpec, tty: BorrowedFd<'_>) -> io::Result<(Child, Optio
         cwd: spec.cwd.clone(),
         stdin_null: spec.stdin_null,
         nofile: number("DASH_NOFILE").unwrap_or(NOFILE),
+        processes: spec.limits.processes,
+        users: fs::read_link("/proc/self/ns/user").unwrap_or_default(),
         namespaces: std::env::var_os("DASH_NO_PIDNS").is_none(),
         confine: spec.confine.clone(),
     };

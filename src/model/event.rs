@@ -134,6 +134,12 @@ pub enum Event {
     },
     DiskFull,
     DiskBack,
+    /// The attempt went beyond a limit and is being ended.
+    LimitReached {
+        /// `memory`, `processes`.
+        limit: String,
+        message: String,
+    },
     /// The oldest middle of a recording was cut to stay under its cap.
     RecordingCut {
         from: u64,
@@ -182,6 +188,7 @@ impl Event {
                 | AgentState::Stopped => Level::Info,
             },
             Self::NetConnected { allowed: false, .. } => Level::Warn,
+            Self::LimitReached { .. } => Level::Error,
             Self::DiskFull | Self::RecordingCut { .. } | Self::RetryPlanned { .. } => Level::Warn,
             Self::Held { .. } => Level::Warn,
             Self::SwarmEnded { failed, .. } if *failed > 0 => Level::Error,
@@ -269,6 +276,7 @@ impl Event {
             Self::ItemEnded { index, done: true } => format!("item {index} done"),
             Self::ItemEnded { index, done: false } => format!("item {index} not done"),
             Self::DiskFull => "disk full: held until there is room".to_owned(),
+            Self::LimitReached { message, .. } => format!("limit reached: {message}"),
             Self::DiskBack => "disk has room again".to_owned(),
             Self::Held { paths, place } => {
                 let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();

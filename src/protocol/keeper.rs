@@ -6,7 +6,7 @@
 //! kind 1 raw terminal bytes (input to a keeper, output from it). The first frame of a
 //! connection says who it is: [`ToKeeper::Core`] or [`ToKeeper::View`].
 
-use crate::model::{AttemptId, Confine, Exit, Stamp};
+use crate::model::{AttemptId, Confine, Exit, Limits, Stamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -56,6 +56,8 @@ pub struct KeeperSpec {
     pub core_socket: PathBuf,
     /// Recording cap in bytes.
     pub recording_cap: u64,
+    #[serde(default)]
+    pub limits: Limits,
     /// None: no sandbox.
     #[serde(default)]
     pub confine: Option<Box<Confine>>,
@@ -196,6 +198,11 @@ pub enum FactKind {
     },
     DiskFull,
     DiskBack,
+    /// It used more than it may, and was killed; `limit`: `memory` or `processes`.
+    LimitReached {
+        limit: String,
+        message: String,
+    },
     Cut {
         from: u64,
         to: u64,

@@ -1,6 +1,6 @@
 //! A launch: from a planned attempt to a running keeper with its first connection.
 
-use super::{confine, environment, failpoint, fill, worktree, world::Shared};
+use super::{confine, environment, failpoint, fill, limits, worktree, world::Shared};
 use crate::{
     agents::LaunchRequest,
     config::Instance,
@@ -181,6 +181,8 @@ fn keeper_spec(
         net: plan.scope.is_strict().then_some(&plan.scope.net),
     })?;
     let core = &world.config.core;
+    let limits = limits::of(plan, &world.config.limits);
+    let recording_cap = core.recording_mb.saturating_mul(1 << 20);
     Ok(KeeperSpec {
         version: VERSION,
         attempt: id.clone(),
@@ -195,7 +197,8 @@ fn keeper_spec(
         keeper_socket: world.instance.keeper_socket(id),
         agent_socket,
         core_socket: world.instance.socket.clone(),
-        recording_cap: core.recording_mb.saturating_mul(1 << 20),
+        recording_cap: limits.output_bytes.map_or(recording_cap, |most| most.min(recording_cap)),
+        limits,
         confine: confine.map(Box::new),
     })
 }

@@ -21,6 +21,7 @@ mod history;
 mod journal;
 mod launch;
 mod ledger;
+mod limits;
 mod link;
 mod log;
 mod lookup;
