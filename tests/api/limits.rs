@@ -12,7 +12,7 @@ fn who_takes_too_much_fails_for_it_and_the_others_go_on() {
     assert_eq!(code, 3);
     let results = world.dash(&["swarm", "results", &swarm, "--json"]).json();
     let results = results["results"].as_array().unwrap();
-    let (hog, other) = (&results[0]["result"], &results[1]["result"]);
+    let (hog, other) = (&results[0], &results[1]);
     assert_eq!((&hog["outcome"], &hog["stop_reason"]), (&"failed".into(), &"limit".into()));
     assert!(hog["error"].as_str().unwrap().ends_with("at most 64 MB (--memory)"), "{hog}");
     assert_eq!(other["outcome"], "done", "{other}");
