@@ -129,9 +129,9 @@ impl Keeper {
             });
         match launched {
             Ok((pty, child, gateway)) => {
-                // The kernel counts in a namespace of users, and never root's.
+                // Of root's processes the kernel keeps no count.
                 let root = rustix::process::getuid().is_root();
-                let counted = !root && !child.is_plain();
+                let counted = !root && child.has_own_users();
                 self.watch = Watch::new(spec.limits, counted, Instant::now());
                 (self.pty, self.child) = (Some(pty), Some(child));
                 // The one in the agent's own network takes the place of ours.

@@ -377,6 +377,7 @@ fn an_attempt_has_one_keeper_ever() {
     both("echo run >> runs; read x", |world| {
         let (mut first, mut core) = world.start();
         core.started();
+        until("it ran", || world.path("runs").exists() && lines(&world.path("runs")) == 1);
         // While the first lives, and after it: the second leaves, and touches nothing.
         let (mut second, _theirs) = world.keep();
         second.wait();
