@@ -3,7 +3,7 @@
 //! The number of processes is held by the kernel where the attempt has a user namespace of
 //! its own and its user is not root, whom the kernel never counts; elsewhere, as memory
 //! everywhere, it is watched by the keeper, which ends an attempt that is beyond its limit.
-//! A watched attempt costs a look at its processes every few seconds, so nothing is watched
+//! A watched attempt costs a look at its processes every two seconds, so nothing is watched
 //! that nobody asked for.
 
 use super::launch::Plan;

@@ -302,6 +302,10 @@ async fn forward(
         let message = format!("{place} changed the protocol without being asked to");
         return Err(No { told: false, ..no(StatusCode::BAD_GATEWAY, message) });
     }
+    if head.headers.contains_key(header::TRANSFER_ENCODING) {
+        // Said beside chunks it counts for nothing, and would be believed on the next hop.
+        head.headers.remove(header::CONTENT_LENGTH);
+    }
     strip(&mut head.headers);
     Ok(Response::from_parts(head, body.map_err(|_| Cut).boxed_unsync()))
 }

@@ -493,6 +493,19 @@ fn no_second_request_hides_in_a_first() {
 }
 
 #[test]
+fn an_answer_has_one_length() {
+    let (place, _seen) = host(|mut stream| {
+        head(&stream);
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n\
+            8\r\nabcdefgh\r\n0\r\n\r\n";
+        stream.write_all(answer).unwrap();
+    });
+    let stage = Stage::new(&[&place]);
+    let answer = stage.get(&format!("http://{place}/"));
+    assert!(answer.contains("abcdefgh") && !answer.contains("content-length"), "{answer}");
+}
+
+#[test]
 fn a_host_that_is_away_is_said_to_be() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let stage = Stage::new(&[&free]);
