@@ -23,7 +23,7 @@
 //! | `config` | files, paths, instances | `model` |
 //! | `term` | screen, scanner, follower, recordings, keys | `model`, `protocol` |
 //! | `agents` | adapters: launch, watch, judge, as data | `model`, `config`, `term`, `protocol` |
-//! | `gateway` | metering proxy, prices, simulated provider, `trait Ledger` | `model`, `config` |
+//! | `gateway` | metering proxy, prices, simulated provider, `trait Ledger`; egress proxy | `model`, `config` |
 //! | `sandbox` | the shim | `model`, `config` |
 //! | `keeper` | the process of an attempt | `protocol`, `term`, `sandbox`, `model` |
 //! | `mini` | the embedded agent | `model` |

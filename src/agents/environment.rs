@@ -1,6 +1,7 @@
 //! What an agent finds in its environment, and what of the core's it never sees.
 
-use crate::protocol::keeper::GATEWAY_MARK;
+use crate::model::Net;
+use crate::protocol::keeper::{GATEWAY_ADDRESS_MARK, GATEWAY_MARK};
 use std::{collections::BTreeMap, path::Path};
 
 /// Variables of agents, of the gateway and of Dash itself: an agent gets its own or none.
@@ -76,6 +77,9 @@ const KEPT: &[&str] = &[
 /// has no author and `cargo` no toolchain. (variable, path under the user's home)
 const TOOLS: &[(&str, &str)] =
     &[("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"), ("GIT_CONFIG_GLOBAL", ".gitconfig")];
+
+/// Read by programs that reach others through a proxy; each in both cases.
+const PROXIES: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY"];
 
 pub struct Variables(BTreeMap<String, String>);
 
@@ -153,6 +157,24 @@ impl Variables {
         self.set("no_proxy", &direct);
     }
 
+    /// What reaches the network `net` of a sandbox: the egress proxy, with the attempt's token
+    /// as its password, or nothing. A network that is not closed keeps the user's own proxies.
+    pub fn point_at_proxy(&mut self, net: &Net, token: &str) {
+        let proxied = match net {
+            Net::Any => return,
+            Net::None => false,
+            Net::Hosts(_) => true,
+        };
+        self.0.retain(|name, _| !PROXIES.iter().any(|proxy| name.eq_ignore_ascii_case(proxy)));
+        if proxied {
+            let url = format!("http://dash:{token}@{GATEWAY_ADDRESS_MARK}");
+            for name in PROXIES.iter().filter(|name| **name != "FTP_PROXY") {
+                self.set(name, &url);
+                self.set(&name.to_ascii_lowercase(), &url);
+            }
+        }
+    }
+
     pub fn into_list(self) -> Vec<(String, String)> {
         self.0.into_iter().collect()
     }
@@ -177,6 +199,7 @@ fn glob(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Host;
 
     fn core() -> Vec<(String, String)> {
         [
@@ -236,6 +259,26 @@ mod tests {
             assert_eq!(variables.0["NO_PROXY"], expected);
             assert_eq!(variables.0["no_proxy"], expected);
         }
+    }
+
+    #[test]
+    fn proxies_of_a_sandbox_are_its_own() {
+        let given = [("https_proxy", "http://corp:1"), ("FTP_PROXY", "x"), ("NO_PROXY", "y")];
+        let given = given.map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let pointed = |net: &Net| {
+            let mut variables = Variables::inherited(&given);
+            variables.point_at_proxy(net, "secret");
+            variables.0
+        };
+        assert_eq!(pointed(&Net::Any), Variables::inherited(&given).0);
+        assert_eq!(pointed(&Net::None).into_keys().collect::<Vec<_>>(), ["NO_PROXY"]);
+        let host = Host::parse("a.com").unwrap();
+        let open = pointed(&Net::Hosts([host].into()));
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            assert_eq!(open[name], "http://dash:secret@@DASH_GATEWAY_ADDRESS@", "{name}");
+            assert_eq!(open[&name.to_ascii_lowercase()], open[name]);
+        }
+        assert_eq!(open.len(), 7);
     }
 
     #[test]

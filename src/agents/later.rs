@@ -138,6 +138,7 @@ fn launches() {
                 confine: None,
                 author: None,
                 session: None,
+                net: None,
             })
             .unwrap();
         assert_eq!(launch.argv.last().map(String::as_str), Some("do it"));

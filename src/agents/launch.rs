@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::Dialect,
-    model::{AgentId, AttemptId, Confine, Holder, SANDBOX_BIN, SwarmId},
+    model::{AgentId, AttemptId, Confine, Holder, Net, SANDBOX_BIN, SwarmId},
     protocol::keeper::{GATEWAY_MARK, LaunchFile},
 };
 use std::path::{Path, PathBuf};
@@ -44,6 +44,8 @@ pub struct LaunchRequest<'a> {
     pub author: Option<(&'a str, &'a str)>,
     /// Resume this session of the agent's own.
     pub session: Option<&'a str>,
+    /// What its sandbox reaches of the network; none where there is no sandbox.
+    pub net: Option<&'a Net>,
 }
 
 /// Everything a keeper needs to start the agent; `GATEWAY_MARK` still stands in it.
@@ -233,6 +235,9 @@ impl<'a> Filling<'a> {
         variables.set("DASH_ATTEMPT", request.attempt.as_str());
         variables.set("DASH_TOKEN", request.token);
         variables.point_at_gateway(request.token);
+        if let Some(net) = request.net {
+            variables.point_at_proxy(net, request.token);
+        }
         for (name, template) in &rules.env {
             variables.set(name, &self.fill(template));
         }

@@ -22,6 +22,7 @@ mod format;
 mod gone;
 mod health;
 mod item;
+mod limits;
 mod open;
 mod progress;
 mod scope;

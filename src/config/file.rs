@@ -8,12 +8,23 @@ use std::{collections::BTreeMap, path::PathBuf};
 pub struct Config {
     pub core: CoreConfig,
     pub agents: AgentsConfig,
+    pub limits: LimitsConfig,
     /// By name. The provider variables in the core's own environment (`ANTHROPIC_API_KEY`,
     /// `ANTHROPIC_BASE_URL`, …) stand for a provider of each dialect that is not named here.
     pub providers: BTreeMap<String, Provider>,
     pub simulated: Simulated,
     pub sandbox: SandboxConfig,
     pub ui: Ui,
+}
+
+/// What each agent in a sandbox may use, where its request does not say; 0 sets no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Memory of all its processes together, in MB. Not set: no limit.
+    pub memory_mb: Option<u64>,
+    /// Processes and threads at once. Not set: 4096 where the kernel counts them.
+    pub processes: Option<u64>,
 }
 
 /// How scopes are held.

@@ -99,6 +99,14 @@ impl Config {
             let message = "at least 20000 events are kept: a start reads the newest ones";
             return wrong(&["core", "events_kept"], message);
         }
+        if self.limits.memory_mb.is_some_and(|mb| (1..16).contains(&mb)) {
+            let message = "less than 16 MB is too little for any program (0 sets no limit)";
+            return wrong(&["limits", "memory_mb"], message);
+        }
+        if self.limits.processes.is_some_and(|most| (1..8).contains(&most)) {
+            let message = "less than 8 leaves no room beside the sandbox's own (0 sets no limit)";
+            return wrong(&["limits", "processes"], message);
+        }
         for (name, provider) in &self.providers {
             provider.check().or_else(|(key, message)| wrong(&["providers", name, key], message))?;
         }
@@ -233,7 +241,7 @@ mod tests {
              `recording_mb`?"
         );
         let error = refuse("[zzz]\n");
-        assert!(error.contains("known here: core, agents, providers"), "{error}");
+        assert!(error.contains("known here: core, agents, limits"), "{error}");
     }
 
     #[test]
@@ -249,6 +257,10 @@ mod tests {
     fn values_that_cannot_work_are_refused_where_they_stand() {
         let error = refuse("[core]\nrows = 24\ncols = 0\n");
         assert!(error.starts_with("config.toml:3:1: core.cols: "), "{error}");
+        let error = refuse("[limits]\nmemory_mb = 1\n");
+        assert!(error.starts_with("config.toml:2:1: limits.memory_mb: less than"), "{error}");
+        let error = refuse("[limits]\nmemory_mb = 0\nprocesses = 2\n");
+        assert!(error.starts_with("config.toml:3:1: limits.processes: less than"), "{error}");
         let provider = "[providers.x]\ndialect = \"openai\"\nbase_url = \"example.org\"\n";
         assert!(refuse(provider).starts_with("config.toml:3:1: providers.x.base_url"));
         let two = "[providers.x]\ndialect = \"openai\"\nbase_url = \"http://h\"\n\

@@ -6,8 +6,8 @@ mod load;
 pub mod paths;
 
 pub use file::{
-    AgentsConfig, Config, CoreConfig, Dialect, HolderChoice, ModelPrice, Provider, SandboxConfig,
-    Simulated, Ui,
+    AgentsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, ModelPrice, Provider,
+    SandboxConfig, Simulated, Ui,
 };
 pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};

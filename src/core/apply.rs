@@ -157,9 +157,17 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 attempt.fact_offset = *offset;
             }
         }
+        Event::LimitReached { message, .. } => {
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.limit = Some(message.clone());
+            }
+        }
         Event::DiskFull => set_disk_full(state, record, true),
         Event::DiskBack => set_disk_full(state, record, false),
-        Event::InputSent { .. } | Event::RecordingCut { .. } | Event::Held { .. } => {}
+        Event::InputSent { .. }
+        | Event::RecordingCut { .. }
+        | Event::Held { .. }
+        | Event::NetConnected { .. } => {}
     }
 }
 
@@ -246,6 +254,7 @@ fn new_attempt(
         session: None,
         stop: None,
         disk_full: false,
+        limit: None,
         signals: Vec::new(),
         tokens: Default::default(),
         cost: Default::default(),

@@ -28,7 +28,9 @@ impl Behind {
             Input::Due(Timer::Timeout { .. }) => core("timeout"),
             Input::Due(Timer::Retry { .. }) => core("retries"),
             Input::Keeper { news: KeeperNews::Cut { .. }, .. } => core("recording's cap"),
+            Input::Keeper { news: KeeperNews::LimitReached { .. }, .. } => core("limits"),
             Input::Held { .. } => core("protected paths"),
+            Input::Connected { .. } => core("--net"),
             Input::Keeper { .. } | Input::Ended { .. } => core("keeper"),
             Input::WorktreeMade { .. } => core("--worktree"),
             Input::Start { .. }
@@ -158,6 +160,24 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
                 .with("paths", paths.join(" "))
                 .with("place", place.display().to_string())
         }
+        Event::NetConnected { host, port, allowed, reason, sent, received, count, .. } => {
+            let mut row = row("net.connect").with("host", host.as_str()).with("port", *port);
+            // The agent did it, through the proxy.
+            if let Some(agent) = &draft.agent {
+                row.who = Actor::Agent(agent.clone());
+            }
+            if *count > 1 {
+                row = row.with("count", *count);
+            }
+            let why = reason.as_deref().unwrap_or_default();
+            if !allowed {
+                return Some(row.refused(why));
+            }
+            row.with("sent", *sent).with("received", *received).with("cut_off", why)
+        }
+        Event::LimitReached { limit, message } => {
+            row("limit.reach").with("limit", limit.as_str()).with("why", message.as_str())
+        }
         Event::SwarmEnded { state, done, failed } => row("swarm.end")
             .with("result", state.word())
             .with("done", *done)
@@ -199,7 +219,9 @@ fn scoped(mut row: AuditDraft, granted: Option<&Scope>, no_sandbox: bool) -> Aud
 mod tests {
     use super::super::{Limits, apply, decide, settle};
     use super::*;
-    use crate::model::{AgentId, AgentSpec, EventRecord, RefusalCode, Stamp, SwarmId, SwarmSpec};
+    use crate::model::{
+        AgentId, AgentSpec, AttemptId, EventRecord, RefusalCode, Stamp, SwarmId, SwarmSpec,
+    };
 
     const ROOT: fn() -> Actor = || Actor::User("root".to_owned());
 
@@ -220,6 +242,32 @@ mod tests {
             let record = EventRecord { seq, time: Stamp(0), swarm, agent, attempt, event };
             apply(state, &record);
         }
+    }
+
+    #[test]
+    fn connections_are_the_agents_and_limits_the_rules() {
+        let mut state = State::default();
+        let spec = SwarmSpec { task: "t".to_owned(), ..SwarmSpec::default() };
+        let create = Command::CreateSwarm { spec: Box::new(spec) };
+        let made = decide(&state, Stamp(1), request(create, 1)).unwrap();
+        enact(&mut state, &made);
+        let follows = settle(&state, Limits { attempts: 0 });
+        enact(&mut state, &follows);
+        let (attempt, reason) = (AttemptId::new("ag-01-1"), Some("outside".to_owned()));
+        let (host, port, allowed) = ("a.com".to_owned(), 443, false);
+        let (sent, received, duration_ms, count) = (0, 0, 0, 9);
+        let what =
+            Event::NetConnected { host, port, allowed, reason, sent, received, duration_ms, count };
+        let told = Input::Connected { attempt: attempt.clone(), what };
+        let told = decide(&state, Stamp(2), told).unwrap();
+        assert_eq!(words(&told), ["agent ag-01/--net/net.connect"]);
+        assert_eq!(told.audit[0].outcome, "refused: outside");
+        assert_eq!(told.audit[0].detail["count"], 9);
+        let (limit, message) = ("memory".to_owned(), "65 MB".to_owned());
+        let news = KeeperNews::LimitReached { limit, message };
+        let reached = Input::Keeper { attempt, n: 1, offset: 0, news };
+        let reached = decide(&state, Stamp(3), reached).unwrap();
+        assert_eq!(words(&reached), ["core/limits/limit.reach"]);
     }
 
     #[test]

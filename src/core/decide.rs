@@ -74,6 +74,11 @@ pub enum Input {
         paths: Vec<PathBuf>,
         place: PathBuf,
     },
+    /// A connection through the egress proxy is over; `what` is its event.
+    Connected {
+        attempt: AttemptId,
+        what: Event,
+    },
     Typed {
         by: Actor,
         agent: AgentId,
@@ -91,6 +96,7 @@ pub enum KeeperNews {
     DiskFull,
     DiskBack,
     Cut { from: u64, to: u64 },
+    LimitReached { limit: String, message: String },
 }
 
 /// Carries the number of what it was set for: a timer from an earlier state is ignored.
@@ -263,6 +269,12 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
                 decision.events.push(Draft::attempt(attempt, Event::Held { paths, place }));
             }
         }
+        Input::Connected { attempt, what } => {
+            // One may be told after its attempt ended.
+            if let Some(attempt) = state.attempts.get(&attempt) {
+                decision.events.push(Draft::attempt(attempt, what));
+            }
+        }
         Input::Typed { by: _, agent, bytes } => {
             if let Some(agent) = state.agents.get(&agent) {
                 let sent = Event::InputSent { bytes };
@@ -319,6 +331,10 @@ fn keeper_news(
             let back = Event::StateChanged { state: to, reason };
             decision.events.push(Draft::attempt(attempt, back));
         }
+        KeeperNews::LimitReached { limit, message } => {
+            let reached = Event::LimitReached { limit, message };
+            decision.events.push(Draft::attempt(attempt, reached));
+        }
         KeeperNews::Cut { from, to } => {
             decision.events.push(Draft::attempt(attempt, Event::RecordingCut { from, to }));
         }
@@ -364,6 +380,13 @@ fn ended(
     mut result: Box<AttemptResult>,
     decision: &mut Decision,
 ) {
+    if let Some(limit) = &attempt.limit
+        && attempt.stop.is_none()
+    {
+        result.outcome = Outcome::Failed;
+        result.stop_reason = "limit".to_owned();
+        result.error.clone_from(limit);
+    }
     match attempt.stop.as_deref() {
         // An agent that finished well in the moment of its timeout has finished.
         Some("timeout") if result.outcome != Outcome::Done => {

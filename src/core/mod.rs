@@ -12,6 +12,7 @@ mod decide;
 mod explain;
 mod requests;
 mod schedule;
+mod scope;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -20,5 +21,6 @@ mod views;
 pub use apply::apply;
 pub use decide::{Decision, Draft, Effect, Input, KeeperNews, Limits, Reply, Timer, decide};
 pub use schedule::{recover, settle};
+pub use scope::scope_of;
 pub use state::{Agent, Attempt, Phase, State, Swarm, Worktree};
 pub use views::{agent_info, explanation, swarm_info, swarm_results};

@@ -176,6 +176,7 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
             cwd: spec.cwd,
             worktree: spec.worktree,
             timeout_ms: spec.timeout_ms,
+            limits: spec.limits,
             retries: spec.retries,
             command: spec.command,
             path: spec.path,

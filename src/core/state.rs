@@ -128,6 +128,9 @@ pub struct Attempt {
     /// Why a stop was asked for, if it was.
     pub stop: Option<String>,
     pub disk_full: bool,
+    /// What was said of the limit that it went beyond.
+    #[serde(default)]
+    pub limit: Option<String>,
     /// Each source's last word.
     pub signals: Vec<(Signal, Stamp)>,
     pub tokens: Tokens,

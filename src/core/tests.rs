@@ -1,6 +1,6 @@
 //! The rules as tables, and as properties over random histories.
 
-use super::*;
+use super::{Limits, *};
 use crate::model::*;
 use proptest::{
     prelude::{Just, ProptestConfig, prop_assert_eq, prop_oneof, proptest},
@@ -130,6 +130,44 @@ fn every_agent_does_the_task_once() {
 }
 
 #[test]
+fn connections_are_told_and_change_nothing() {
+    let mut bench = Bench::default();
+    bench.create(spec(), 1);
+    bench.started("ag-01-1", 1);
+    let before = State { seq: 0, ..bench.state.clone() };
+    let what = Event::NetConnected {
+        host: "a.com".to_owned(),
+        port: 443,
+        allowed: false,
+        reason: Some("outside".to_owned()),
+        sent: 0,
+        received: 0,
+        duration_ms: 0,
+        count: 3,
+    };
+    assert_eq!(what.summary(), "connection to a.com:443 refused (3 times): outside");
+    for attempt in ["ag-01-1", "ag-77-1"] {
+        let connected = Input::Connected { attempt: attempt.into(), what: what.clone() };
+        bench.feed(connected).unwrap();
+    }
+    let last = bench.journal.last().unwrap();
+    assert_eq!((&last.event, last.attempt.as_ref().unwrap().as_str()), (&what, "ag-01-1"));
+    assert_eq!(last.seq, bench.state.seq);
+    assert_eq!(State { seq: 0, ..bench.state }, before);
+}
+
+#[test]
+fn an_agents_scope_is_its_swarms() {
+    let mut bench = Bench::default();
+    bench.create(spec(), 1);
+    let granted = Scope { write: vec!["/w".into()], ..Scope::default() };
+    bench.create(SwarmSpec { granted: Some(granted.clone()), ..spec() }, 1);
+    assert_eq!(scope_of(&bench.state, &"ag-01".into()), Scope::none());
+    assert_eq!(scope_of(&bench.state, &"ag-02".into()), granted);
+    assert_eq!(scope_of(&bench.state, &"ag-03".into()), Scope::default(), "nobody");
+}
+
+#[test]
 fn agents_work_through_a_queue_and_end_when_it_is_empty() {
     let mut bench = Bench::default();
     let id = bench.create(queue(3), 2);
@@ -219,6 +257,30 @@ fn a_timeout_fails_and_says_so() {
     bench.ended("ag-01-1", Outcome::Failed);
     let result = bench.state.attempts["ag-01-1"].result.clone().unwrap();
     assert_eq!((result.outcome, result.stop_reason.as_str()), (Outcome::Failed, "timeout"));
+}
+
+#[test]
+fn an_attempt_beyond_a_limit_has_failed_and_says_which() {
+    for (asked, outcome, reason) in
+        [(false, Outcome::Failed, "limit"), (true, Outcome::Stopped, "stopped")]
+    {
+        let mut bench = Bench::default();
+        bench.create(spec(), 2);
+        bench.started("ag-01-1", 1);
+        let message = "201 MB of memory".to_owned();
+        let news = KeeperNews::LimitReached { limit: "memory".to_owned(), message };
+        let attempt = AttemptId::new("ag-01-1");
+        bench.feed(Input::Keeper { attempt, n: 2, offset: 5, news }).unwrap();
+        if asked {
+            bench.ask(Command::StopAgent { agent: "ag-01".into() }).unwrap();
+        }
+        // However the agent itself came out: it was killed.
+        bench.ended("ag-01-1", Outcome::Done);
+        let ended = bench.state.attempts[&AttemptId::new("ag-01-1")].result.clone().unwrap();
+        assert_eq!((ended.outcome, ended.stop_reason.as_str()), (outcome, reason));
+        assert_eq!(ended.error == "201 MB of memory", !asked, "{}", ended.error);
+        assert!(!bench.agent("ag-02").state.is_final());
+    }
 }
 
 #[test]

@@ -135,7 +135,7 @@ const REPLACED: [HeaderName; 6] = [
 ];
 
 /// Takes out what concerns one hop only (RFC 9110, 7.6.1).
-fn strip(headers: &mut HeaderMap) {
+pub fn strip(headers: &mut HeaderMap) {
     let listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -162,7 +162,7 @@ fn strip(headers: &mut HeaderMap) {
 }
 
 /// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -13,10 +13,12 @@
 //! agents give up on that late or never, so only an attempt's `--timeout` ends it. Where an
 //! earlier core had a key that this one lacks, calls wait for a core that has it.
 //!
-//! Without a provider for a dialect the [`simulated`] one answers.
+//! Without a provider for a dialect the [`simulated`] one answers. What is no model call at
+//! all goes, or does not go, the way out of [`egress`].
 
 mod answer;
 mod call;
+mod egress;
 mod ledger;
 pub mod prices;
 mod server;
@@ -28,6 +30,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use egress::{Connection, Egress, EgressFuture};
 pub use ledger::{
     Call, CallReport, Caller, Ledger, OverBudget, Reservation, ReserveFuture, Traffic,
 };
@@ -38,7 +41,7 @@ use crate::config::{Config, Dialect};
 use answer::Client;
 use prices::{Price, Prices};
 use simulated::{BadScenario, Simulated};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use upstream::Upstream;
 
 /// The name of the provider that answers from a scenario.
@@ -68,6 +71,8 @@ struct Inner {
     client: Client,
     /// Ports that this gateway listens on: never a provider.
     ports: Mutex<Vec<u16>>,
+    /// None: agents get no further than the providers.
+    egress: OnceLock<Arc<dyn Egress>>,
 }
 
 /// Who answers a call.
@@ -128,7 +133,16 @@ impl Gateway {
             simulated: Arc::new(Simulated::load(&config.simulated, env)?),
             client: Client::default(),
             ports: Mutex::new(Vec::new()),
+            egress: OnceLock::new(),
         })))
+    }
+
+    /// Opens the way out that `egress` guards; the first one stays.
+    #[must_use]
+    pub fn with_egress(self, egress: Arc<dyn Egress>) -> Self {
+        // A second one is no wider than the first.
+        let _ = self.0.egress.set(egress);
+        self
     }
 
     /// Answers on `listener` on behalf of `caller`, until the result is stopped or dropped.
@@ -190,6 +204,10 @@ impl Gateway {
 
     fn ledger(&self) -> Arc<dyn Ledger> {
         self.0.ledger.clone()
+    }
+
+    fn egress(&self) -> Option<Arc<dyn Egress>> {
+        self.0.egress.get().cloned()
     }
 
     fn simulated(&self) -> Arc<Simulated> {

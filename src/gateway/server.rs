@@ -5,6 +5,7 @@
 
 use super::answer::{Answer, Cut, Outgoing};
 use super::call::{self, Begun};
+use super::egress::{self, Outlet};
 use super::usage::Meter;
 use super::wire::{Asked, Wire, dialect_of};
 use super::{Call, Caller, Gateway, Target, Traffic};
@@ -24,12 +25,12 @@ use tokio_stream::wrappers::ReceiverStream;
 /// Largest request body, in bytes.
 const MAX_BODY: usize = 64 << 20;
 /// Largest request head, in bytes; also the connection's read buffer at most.
-const MAX_HEAD: usize = 128 << 10;
+pub const MAX_HEAD: usize = 128 << 10;
 const HEAD_LIMIT: Duration = Duration::from_secs(60);
 /// Connections at once on one listener; an agent with its side requests needs a handful.
 const MAX_CONNECTIONS: usize = 128;
 
-type Body = UnsyncBoxBody<Bytes, Cut>;
+pub type Body = UnsyncBoxBody<Bytes, Cut>;
 
 /// A listener in service. Dropped or stopped, it ends with all its open streams.
 #[must_use = "dropping it stops the listener"]
@@ -45,13 +46,16 @@ impl Serving {
 }
 
 /// What the connections of one listener share.
-pub(super) struct Attempt {
-    gateway: Gateway,
-    caller: Caller,
+pub struct Attempt {
+    pub gateway: Gateway,
+    pub caller: Caller,
+    /// Of the listener, where it could be asked.
+    port: Option<u16>,
+    pub out: Outlet,
     in_flight: Mutex<u32>,
     /// Model calls so far, for scenarios that count them.
     calls: AtomicU32,
-    stop: watch::Receiver<bool>,
+    pub stop: watch::Receiver<bool>,
 }
 
 /// A request in flight; tells the ledger when it comes and when it was the last.
@@ -85,14 +89,16 @@ impl Drop for Flight {
 /// Serves `listener` for `caller`; needs a tokio runtime around it.
 pub(super) fn serve(gateway: &Gateway, listener: std::net::TcpListener, caller: Caller) -> Serving {
     let (stop, stopping) = watch::channel(false);
+    let port = listener.local_addr().map(|addr| addr.port()).ok();
     let attempt = Arc::new(Attempt {
         gateway: gateway.clone(),
         caller,
+        port,
+        out: Outlet::new(),
         in_flight: Mutex::new(0),
         calls: AtomicU32::new(0),
         stop: stopping,
     });
-    let port = listener.local_addr().map(|addr| addr.port()).ok();
     let listener =
         listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
     match listener {
@@ -151,6 +157,7 @@ async fn connection(stream: tokio::net::TcpStream, attempt: Arc<Attempt>) {
         .header_read_timeout(HEAD_LIMIT)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended early");
@@ -158,6 +165,9 @@ async fn connection(stream: tokio::net::TcpStream, attempt: Arc<Attempt>) {
 }
 
 async fn respond(attempt: Arc<Attempt>, request: Request<Incoming>) -> Response<Body> {
+    if egress::is_for_others(&request, attempt.port) {
+        return egress::respond(&attempt, request).await;
+    }
     let (status, headers, frames) = match handle(&attempt, request).await {
         Ok(Begun { status, headers, body }) => (status, headers, ReceiverStream::new(body).boxed()),
         Err(Refused { dialect, status, message }) => {
@@ -314,7 +324,7 @@ fn presented(headers: &hyper::HeaderMap) -> Option<&str> {
 }
 
 /// Compares in a time that depends on the lengths only.
-fn same(a: &[u8], b: &[u8]) -> bool {
+pub fn same(a: &[u8], b: &[u8]) -> bool {
     let differing = a.iter().zip(b).fold(0, |bits, (x, y)| bits | (x ^ y));
     a.len() == b.len() && std::hint::black_box(differing) == 0
 }

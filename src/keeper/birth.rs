@@ -11,6 +11,7 @@ use super::run::{Keeper, Phase};
 use super::signals::Signals;
 use super::status::States;
 use super::tape::Tape;
+use super::watch::Watch;
 use super::{launch, sockets};
 use crate::model::{Exit, GATEWAY_PORT};
 use crate::protocol::keeper::{FactKind, KeeperId, KeeperSpec, VERSION};
@@ -90,6 +91,7 @@ pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
         activity: 0,
         revive,
         stopping: None,
+        watch: None,
         phase: Phase::Living,
     };
     if let Some(stream) = core {
@@ -127,6 +129,10 @@ impl Keeper {
             });
         match launched {
             Ok((pty, child, gateway)) => {
+                // Of root's processes the kernel keeps no count.
+                let root = rustix::process::getuid().is_root();
+                let counted = !root && child.has_own_users();
+                self.watch = Watch::new(spec.limits, counted, Instant::now());
                 (self.pty, self.child) = (Some(pty), Some(child));
                 // The one in the agent's own network takes the place of ours.
                 if let Some(gateway) = gateway {

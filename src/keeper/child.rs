@@ -187,6 +187,15 @@ impl Child {
         }
     }
 
+    /// True if the tree has a user namespace of its own, where the kernel counts its processes
+    /// apart from all others of its user.
+    pub fn has_own_users(&self) -> bool {
+        let Some(pid) = self.init.or(self.first) else { return false };
+        let users = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/user")).ok();
+        let theirs = users(&pid.as_raw_nonzero().to_string());
+        theirs.is_some() && theirs != users("self")
+    }
+
     /// SIGKILL to all that one signal reaches.
     pub fn kill(&self) {
         // The monitor waits for the init, which cannot be another process before that.

@@ -127,7 +127,7 @@ impl Keeper {
         }
     }
 
-    fn kill_all(&mut self) {
+    pub fn kill_all(&mut self) {
         let Some(child) = &self.child else { return };
         child.kill();
         if child.is_plain() {

@@ -1,7 +1,7 @@
 //! From the specification to the shim: marks replaced, files written, shim forked.
 
 use super::child::Child;
-use crate::protocol::keeper::{GATEWAY_MARK, KeeperSpec, LaunchFile};
+use crate::protocol::keeper::{GATEWAY_ADDRESS_MARK, GATEWAY_MARK, KeeperSpec, LaunchFile};
 use crate::sandbox::{self, Plan, Started};
 use rustix::fd::BorrowedFd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -15,9 +15,12 @@ const NOFILE: u64 = 1024;
 
 /// Puts the gateway's address where its mark stands.
 pub fn fill(spec: &mut KeeperSpec, gateway: &str) {
+    let address = gateway.strip_prefix("http://").unwrap_or(gateway);
     let put = |text: &mut String| {
-        if text.contains(GATEWAY_MARK) {
-            *text = text.replace(GATEWAY_MARK, gateway);
+        for (mark, value) in [(GATEWAY_MARK, gateway), (GATEWAY_ADDRESS_MARK, address)] {
+            if text.contains(mark) {
+                *text = text.replace(mark, value);
+            }
         }
     };
     spec.argv.iter_mut().for_each(put);
@@ -68,6 +71,8 @@ fn try_spawn(spec: &KeeperSpec, tty: BorrowedFd<'_>) -> io::Result<(Child, Optio
         cwd: spec.cwd.clone(),
         stdin_null: spec.stdin_null,
         nofile: number("DASH_NOFILE").unwrap_or(NOFILE),
+        processes: spec.limits.processes,
+        users: fs::read_link("/proc/self/ns/user").unwrap_or_default(),
         namespaces: std::env::var_os("DASH_NO_PIDNS").is_none(),
         confine: spec.confine.clone(),
     };

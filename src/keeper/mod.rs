@@ -30,6 +30,7 @@ mod signals;
 mod sockets;
 mod status;
 mod tape;
+mod watch;
 
 use std::fs::OpenOptions;
 use std::io::Write;

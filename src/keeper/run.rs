@@ -10,6 +10,7 @@ use super::pty::Pty;
 use super::revive::Revive;
 use super::signals::Signals;
 use super::status::States;
+use super::watch::Watch;
 use crate::model::{AttemptId, Exit, Stamp};
 use crate::protocol::keeper::{FactKind, ScreenDump};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -53,6 +54,8 @@ pub struct Keeper {
     pub activity: u64,
     pub revive: Revive,
     pub stopping: Option<Stopping>,
+    /// None: no limit is left to us.
+    pub watch: Option<Watch>,
     pub phase: Phase,
 }
 
@@ -119,6 +122,7 @@ impl Keeper {
             if self.facts.is_waiting() {
                 self.facts.settle();
             }
+            self.look_after(at);
             self.end(at);
             for index in 0..self.conns.len() {
                 self.conns[index].flush();
@@ -186,6 +190,7 @@ impl Keeper {
             self.ending_due(),
             self.revive.due(),
             self.patience(),
+            self.watch_due(),
         ];
         due.into_iter().flatten().min()
     }

@@ -192,7 +192,7 @@ impl Outcome {
 pub struct AttemptResult {
     pub outcome: Outcome,
     /// A stable word: `finished`, `exit`, `signal`, `timeout`, `budget`, `overloaded`,
-    /// `check`, `launch`, `stopped`, `lost`, `error`.
+    /// `limit`, `check`, `launch`, `stopped`, `lost`, `error`.
     pub stop_reason: String,
     /// The agent's final text; for `command` the tail of what it printed.
     pub text: String,

@@ -91,6 +91,21 @@ pub enum Event {
         priced: bool,
         duration_ms: u64,
     },
+    /// A connection through the egress proxy is over, or was refused.
+    NetConnected {
+        host: String,
+        port: u16,
+        allowed: bool,
+        /// Why it was refused, or why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Bytes to the host, and from it.
+        sent: u64,
+        received: u64,
+        duration_ms: u64,
+        /// How many alike it stands for; the numbers above are their sums.
+        count: u64,
+    },
     /// A keeper's fact number `n`, up to byte `offset`, was taken over.
     FactTaken {
         n: u64,
@@ -119,6 +134,12 @@ pub enum Event {
     },
     DiskFull,
     DiskBack,
+    /// The attempt went beyond a limit and is being ended.
+    LimitReached {
+        /// `memory`, `processes`.
+        limit: String,
+        message: String,
+    },
     /// The oldest middle of a recording was cut to stay under its cap.
     RecordingCut {
         from: u64,
@@ -166,6 +187,8 @@ impl Event {
                 | AgentState::Done
                 | AgentState::Stopped => Level::Info,
             },
+            Self::NetConnected { allowed: false, .. } => Level::Warn,
+            Self::LimitReached { .. } => Level::Error,
             Self::DiskFull | Self::RecordingCut { .. } | Self::RetryPlanned { .. } => Level::Warn,
             Self::Held { .. } => Level::Warn,
             Self::SwarmEnded { failed, .. } if *failed > 0 => Level::Error,
@@ -173,6 +196,7 @@ impl Event {
             | Self::WorktreeMade { .. }
             | Self::AttemptStarted { .. }
             | Self::ModelCalled { .. }
+            | Self::NetConnected { .. }
             | Self::InputSent { .. }
             | Self::StopAsked { .. }
             | Self::ItemEnded { .. }
@@ -209,6 +233,21 @@ impl Event {
             Self::ModelCalled { model, status, tokens, cost_micros, .. } => {
                 format!("{model} answered {status}, {} tokens, {cost_micros}", tokens.total())
             }
+            Self::NetConnected { host, port, allowed, reason, sent, received, count, .. } => {
+                let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
+                let place = if *port == 0 { host.clone() } else { format!("{host}:{port}") };
+                let bytes = format!("{sent} B out, {received} B in");
+                match (allowed, reason.as_deref()) {
+                    (false, why) => {
+                        let why = why.unwrap_or("not allowed");
+                        format!("connection to {place} refused{times}: {why}")
+                    }
+                    (true, Some(why)) => {
+                        format!("connection to {place} cut off{times}: {why} ({bytes})")
+                    }
+                    (true, None) => format!("connected to {place}{times}, {bytes}"),
+                }
+            }
             Self::FactTaken { n, offset } => format!("fact {n} taken at byte {offset}"),
             Self::InputSent { bytes } => format!("{bytes} bytes typed"),
             Self::StopAsked { why } => format!("asked to stop: {why}"),
@@ -237,6 +276,7 @@ impl Event {
             Self::ItemEnded { index, done: true } => format!("item {index} done"),
             Self::ItemEnded { index, done: false } => format!("item {index} not done"),
             Self::DiskFull => "disk full: held until there is room".to_owned(),
+            Self::LimitReached { message, .. } => format!("limit reached: {message}"),
             Self::DiskBack => "disk has room again".to_owned(),
             Self::Held { paths, place } => {
                 let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();

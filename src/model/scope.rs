@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
+    net::{IpAddr, Ipv6Addr},
     path::{Path, PathBuf},
 };
 
@@ -87,8 +88,13 @@ impl Host {
         };
         let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         let six = name.contains(':');
+        // One address, one spelling; an IPv4 address in IPv6 dress is the IPv4 address.
+        let name = match name.parse::<Ipv6Addr>() {
+            Ok(address) if six => IpAddr::V6(address).to_canonical().to_string(),
+            Ok(_) | Err(_) => name,
+        };
         let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if six && (below || name.parse::<std::net::Ipv6Addr>().is_err()) {
+        if six && (below || name.parse::<IpAddr>().is_err()) {
             return bad("it is no IPv6 address");
         }
         if !six
@@ -174,6 +180,16 @@ impl Net {
             Self::None => false,
             Self::Hosts(hosts) => hosts.iter().any(|host| host.admits(name, port)),
             Self::Any => true,
+        }
+    }
+
+    /// True if this very address stands there, not merely a name that leads to it.
+    pub fn names(&self, address: IpAddr, port: u16) -> bool {
+        match self {
+            Self::None | Self::Any => false,
+            Self::Hosts(hosts) => hosts.iter().any(|host| {
+                !host.below && host.name.parse() == Ok(address) && host.admits(&host.name, port)
+            }),
         }
     }
 
@@ -374,6 +390,11 @@ mod tests {
         for text in ["a.b", "*.a.b:8", "[::1]:80", "::1"] {
             assert_eq!(host(text).to_string(), text);
         }
+        assert_eq!(host("[0:0::1]:80"), host("[::1]:80"));
+        assert_eq!(host("[::ffff:10.0.0.1]:80"), host("10.0.0.1:80"));
+        let net = Net::Hosts([host("10.0.0.1:80"), host("a.com"), host("*.0.0.1")].into());
+        assert!(net.names([10, 0, 0, 1].into(), 80) && !net.names([10, 0, 0, 1].into(), 81));
+        assert!(!net.names([9, 0, 0, 1].into(), 80) && !Net::Any.names([9, 0, 0, 1].into(), 1));
     }
 
     #[test]

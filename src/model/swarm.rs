@@ -1,6 +1,6 @@
 //! A swarm: what is asked for, and how clients see it.
 
-use super::{AgentId, AgentState, AttemptResult, Micros, Scope, Stamp, SwarmId, Tokens};
+use super::{AgentId, AgentState, AttemptResult, Limits, Micros, Scope, Stamp, SwarmId, Tokens};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
@@ -31,6 +31,9 @@ pub struct SwarmSpec {
     pub check: Option<String>,
     /// Per attempt, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// Of each attempt; what it leaves open is as the configuration has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// Further attempts after a failed one, per item.
     pub retries: u32,
     /// `-- CMD…`: the command of the `command` adapter.
@@ -92,6 +95,8 @@ pub struct AgentSpec {
     pub cwd: PathBuf,
     pub worktree: bool,
     pub timeout_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     pub retries: u32,
     pub command: Vec<String>,
     pub path: Option<String>,

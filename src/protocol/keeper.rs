@@ -6,7 +6,7 @@
 //! kind 1 raw terminal bytes (input to a keeper, output from it). The first frame of a
 //! connection says who it is: [`ToKeeper::Core`] or [`ToKeeper::View`].
 
-use crate::model::{AttemptId, Confine, Exit, Stamp};
+use crate::model::{AttemptId, Confine, Exit, Limits, Stamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -22,6 +22,8 @@ pub const VIEWER_BACKLOG: usize = 256 << 10;
 /// In argv, env and file contents of a [`LaunchFile`], replaced by the keeper with the
 /// attempt's own gateway address, `http://127.0.0.1:PORT`, which is known only there.
 pub const GATEWAY_MARK: &str = "@DASH_GATEWAY@";
+/// The same without the scheme, `127.0.0.1:PORT`: for a URL with a password in it.
+pub const GATEWAY_ADDRESS_MARK: &str = "@DASH_GATEWAY_ADDRESS@";
 
 /// `spec.json` in an attempt's directory: all that `dash __keeper DIR` needs. The core
 /// writes it before it launches the keeper, whose standard input is the first connection
@@ -54,6 +56,8 @@ pub struct KeeperSpec {
     pub core_socket: PathBuf,
     /// Recording cap in bytes.
     pub recording_cap: u64,
+    #[serde(default)]
+    pub limits: Limits,
     /// None: no sandbox.
     #[serde(default)]
     pub confine: Option<Box<Confine>>,
@@ -194,6 +198,11 @@ pub enum FactKind {
     },
     DiskFull,
     DiskBack,
+    /// It used more than it may, and was killed; `limit`: `memory` or `processes`.
+    LimitReached {
+        limit: String,
+        message: String,
+    },
     Cut {
         from: u64,
         to: u64,

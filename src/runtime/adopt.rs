@@ -74,6 +74,13 @@ fn keeper_id(dir: &Path) -> Option<KeeperId> {
     serde_json::from_slice(&fs::read(dir.join("keeper.json")).ok()?).ok()
 }
 
+/// What the keeper said of a limit that the attempt went beyond.
+pub fn limit_reached(world: &Shared, attempt: &AttemptId) -> Option<Fact> {
+    let facts = fs::read_to_string(world.instance.attempt_dir(attempt).join("facts")).ok()?;
+    let mut facts = facts.lines().filter_map(|line| serde_json::from_str::<Fact>(line).ok());
+    facts.find(|fact| matches!(fact.kind, FactKind::LimitReached { .. }))
+}
+
 /// What the keeper said about a launch that failed.
 fn launch_error(dir: &Path) -> Option<String> {
     let facts = fs::read_to_string(dir.join("facts")).ok()?;
@@ -84,6 +91,7 @@ fn launch_error(dir: &Path) -> Option<String> {
         | FactKind::Status { .. }
         | FactKind::DiskFull
         | FactKind::DiskBack
+        | FactKind::LimitReached { .. }
         | FactKind::Cut { .. } => None,
     })
 }

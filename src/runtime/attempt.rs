@@ -83,6 +83,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         Some(adopt::Found::Ended(record, error)) => {
             keeping.rereads = true;
             keeping.launch_error = error;
+            keeping.catch_up().await;
             return keeping.end(None, *record).await;
         }
         Some(adopt::Found::Gone) => return keeping.lost().await,
@@ -167,6 +168,7 @@ impl Keeping {
                     Some(adopt::Found::Alive(stream)) => next = Some(stream),
                     Some(adopt::Found::Ended(record, error)) => {
                         self.launch_error = error;
+                        self.catch_up().await;
                         return self.end(None, *record).await;
                     }
                     Some(adopt::Found::Gone | adopt::Found::Never) => return self.lost().await,
@@ -351,6 +353,9 @@ impl Keeping {
             FactKind::Started { pid } => KeeperNews::Started { pid },
             FactKind::DiskFull => KeeperNews::DiskFull,
             FactKind::DiskBack => KeeperNews::DiskBack,
+            FactKind::LimitReached { limit, message } => {
+                KeeperNews::LimitReached { limit, message }
+            }
             FactKind::Cut { from, to } => KeeperNews::Cut { from, to },
             FactKind::Status { state, kind, message, progress } => {
                 let seen = self.watcher.status(&state, &kind, &message, progress);

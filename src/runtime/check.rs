@@ -47,6 +47,9 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
     if spec.timeout_ms == Some(0) {
         return Err(invalid("the timeout is 0"));
     }
+    if let Some(Err((field, why))) = spec.limits.map(|limits| limits.check()) {
+        return Err(invalid(format!("limits: {field}: {why}")));
+    }
     name(&spec.name)?;
     directory(&spec.cwd)?;
     let path = search_path(world, spec.path.as_deref());
@@ -92,6 +95,12 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
 /// # Errors
 /// As [`swarm`].
 pub async fn agent(world: &Shared, spec: &mut AgentSpec) -> Result<Crew, Refusal> {
+    if spec.swarm.is_some() && spec.limits.is_some() {
+        let why = "limits: an agent that joins a swarm has the swarm's";
+        return Err(
+            invalid(why).hinted("leave --memory, --processes and --output, or --swarm, out")
+        );
+    }
     let mut alone = SwarmSpec {
         name: spec.name.clone(),
         task: spec.task.clone(),
@@ -100,6 +109,7 @@ pub async fn agent(world: &Shared, spec: &mut AgentSpec) -> Result<Crew, Refusal
         cwd: spec.cwd.clone(),
         worktree: spec.worktree,
         timeout_ms: spec.timeout_ms,
+        limits: spec.limits,
         command: spec.command.clone(),
         path: spec.path.clone(),
         scope: spec.scope.clone(),

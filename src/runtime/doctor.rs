@@ -1,6 +1,9 @@
 //! `dash doctor`: what this machine and this instance can do, each line measured now.
 
-use super::world::{Shared, World};
+use super::{
+    limits,
+    world::{Shared, World},
+};
 use crate::{
     agents::Adapter,
     config::Dialect,
@@ -28,6 +31,7 @@ pub async fn report(world: &Shared) -> DoctorReport {
         namespaces(),
         program("git", &path, "worktrees (--worktree) need it"),
         open_files(),
+        limits::check(&world.config.limits),
     ];
     let tried = world.clone();
     checks.extend(tokio::task::spawn_blocking(move || scope(&tried)).await.unwrap_or_default());

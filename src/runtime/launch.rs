@@ -1,10 +1,10 @@
 //! A launch: from a planned attempt to a running keeper with its first connection.
 
-use super::{confine, environment, failpoint, fill, worktree, world::Shared};
+use super::{confine, environment, failpoint, fill, limits, worktree, world::Shared};
 use crate::{
     agents::LaunchRequest,
     config::Instance,
-    core::{Attempt, Input, State, Worktree},
+    core::{Attempt, Input, State, Worktree, scope_of},
     model::{AttemptId, Scope, SwarmSpec},
     protocol::keeper::{KeeperSpec, VERSION},
 };
@@ -51,7 +51,7 @@ impl Plan {
             queue: swarm.queue,
             cwd: agent.cwd.clone(),
             worktree: agent.worktree.clone(),
-            scope: confine::granted(swarm.spec.granted.as_ref()),
+            scope: scope_of(state, &attempt.agent),
             attempt,
         })
     }
@@ -178,8 +178,11 @@ fn keeper_spec(
         agent_socket: &agent_socket,
         dash: &world.dash,
         session: None,
+        net: plan.scope.is_strict().then_some(&plan.scope.net),
     })?;
     let core = &world.config.core;
+    let limits = limits::of(plan, &world.config.limits);
+    let recording_cap = core.recording_mb.saturating_mul(1 << 20);
     Ok(KeeperSpec {
         version: VERSION,
         attempt: id.clone(),
@@ -194,7 +197,8 @@ fn keeper_spec(
         keeper_socket: world.instance.keeper_socket(id),
         agent_socket,
         core_socket: world.instance.socket.clone(),
-        recording_cap: core.recording_mb.saturating_mul(1 << 20),
+        recording_cap: limits.output_bytes.map_or(recording_cap, |most| most.min(recording_cap)),
+        limits,
         confine: confine.map(Box::new),
     })
 }

@@ -10,6 +10,7 @@ mod check;
 mod clock;
 mod confine;
 mod doctor;
+mod egress;
 mod environment;
 mod failpoint;
 mod fill;
@@ -20,6 +21,7 @@ mod history;
 mod journal;
 mod launch;
 mod ledger;
+mod limits;
 mod link;
 mod log;
 mod lookup;
@@ -138,7 +140,8 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     let ledger = Arc::new(ledger::CountingLedger::new(inbox.clone()));
     let works = state.swarms.values().any(|swarm| !swarm.state.is_final());
     let before = if works { providers::read(&world.instance) } else { Vec::new() };
-    let gateway = Gateway::after(&world.config, &world.environment, &before, ledger)?;
+    let gateway = Gateway::after(&world.config, &world.environment, &before, ledger)?
+        .with_egress(Arc::new(egress::WayOut::new(Arc::downgrade(&world))));
     for problem in gateway.problems() {
         tracing::warn!("{problem}");
     }

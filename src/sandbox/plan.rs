@@ -16,6 +16,10 @@ pub struct Plan {
     pub stdin_null: bool,
     /// Soft limit of open files for the agent; never above the hard one.
     pub nofile: u64,
+    /// Processes and threads at once, in a user namespace of the attempt's own.
+    pub processes: Option<u64>,
+    /// The keeper's user namespace, as /proc names it; empty where it has no name.
+    pub users: PathBuf,
     /// False: no pid namespace even where there are some.
     pub namespaces: bool,
     /// None: no sandbox.

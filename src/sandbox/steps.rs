@@ -54,10 +54,26 @@ fn terminal(plan: &Plan, tty: BorrowedFd<'_>) -> io::Result<()> {
 
 /// Core and keeper raise their own limit of open files; programs that use select(2) break
 /// on a high one, so the agent gets back what the user had.
+///
+/// Processes are counted for each user in each user namespace: in the keeper's the limit
+/// would be one for all that the user runs.
 fn limits(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let current = Some(maximum.map_or(plan.nofile, |hard| hard.min(plan.nofile)));
-    Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?)
+    setrlimit(Resource::Nofile, Rlimit { current, maximum })?;
+    if let Some(most) = plan.processes {
+        let users = std::fs::read_link("/proc/self/ns/user")?;
+        if users != plan.users {
+            let hard = getrlimit(Resource::Nproc).maximum;
+            let most = Some(hard.map_or(most, |hard| hard.min(most)));
+            setrlimit(Resource::Nproc, Rlimit { current: most, maximum: most })?;
+        }
+    }
+    if plan.confine.is_some() {
+        // The memory of a crash, in whatever directory it happens.
+        setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    }
+    Ok(())
 }
 
 /// A directory that is missing is an error: the agent must not run elsewhere.

@@ -1,5 +1,7 @@
 use crate::harness::{World, family, lines, until};
-use dash::protocol::keeper::{FactKind, FromKeeper, GATEWAY_MARK, LaunchFile, ToKeeper};
+use dash::protocol::keeper::{
+    FactKind, FromKeeper, GATEWAY_ADDRESS_MARK, GATEWAY_MARK, LaunchFile, ToKeeper,
+};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -182,8 +184,9 @@ fn a_second_core_takes_over_where_the_first_was() {
 
 #[test]
 fn listeners_are_handed_over_and_stay() {
-    let mut world = World::sh("cat file; echo $URL; read x");
+    let mut world = World::sh("cat file; echo $URL; echo $PROXY; read x");
     world.spec.env.push(("URL".into(), format!("{GATEWAY_MARK}/v1")));
+    world.spec.env.push(("PROXY".into(), format!("http://dash:x@{GATEWAY_ADDRESS_MARK}")));
     world.spec.files.push(LaunchFile {
         path: world.path("file"),
         content: format!("{GATEWAY_MARK}\n"),
@@ -192,8 +195,10 @@ fn listeners_are_handed_over_and_stay() {
     let (_keeper, mut core) = world.start();
     let agent = std::os::unix::net::UnixListener::from(core.fds.remove(1));
     let gateway = std::net::TcpListener::from(core.fds.remove(0));
-    let url = format!("http://{}", gateway.local_addr().unwrap());
-    until("the text", || world.read("out.raw") == format!("{url}\r\n{url}/v1\r\n").as_bytes());
+    let place = gateway.local_addr().unwrap();
+    let url = format!("http://{place}");
+    let text = format!("{url}\r\n{url}/v1\r\nhttp://dash:x@{place}\r\n");
+    until("the text", || world.read("out.raw") == text.as_bytes());
     assert_eq!(world.path("file").metadata().unwrap().permissions().mode() & 0o777, 0o640);
     assert!(std::net::TcpStream::connect(gateway.local_addr().unwrap()).is_ok());
     let address = gateway.local_addr().unwrap();
@@ -372,6 +377,7 @@ fn an_attempt_has_one_keeper_ever() {
     both("echo run >> runs; read x", |world| {
         let (mut first, mut core) = world.start();
         core.started();
+        until("it ran", || world.path("runs").exists() && lines(&world.path("runs")) == 1);
         // While the first lives, and after it: the second leaves, and touches nothing.
         let (mut second, _theirs) = world.keep();
         second.wait();

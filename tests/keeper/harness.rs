@@ -56,6 +56,7 @@ impl World {
             agent_socket: at("a.sock"),
             core_socket: at("core.sock"),
             recording_cap: 1 << 30,
+            limits: Default::default(),
             confine: None,
         };
         Self { dir, spec, plain: false, file_limit: None }

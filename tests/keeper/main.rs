@@ -6,3 +6,4 @@
 mod bench;
 mod cases;
 mod harness;
+mod limits;

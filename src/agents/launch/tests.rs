@@ -51,6 +51,7 @@ impl Given {
             confine: None,
             author: None,
             session: self.session,
+            net: None,
         })
     }
 

@@ -5,6 +5,7 @@ use super::super::{
     context::Context,
     duration,
     failure::{Code, Done, Failure},
+    limits::LimitArgs,
     scope::{ScopeArgs, ScopeFields},
     swarm::{create::Unenforced, here},
 };
@@ -41,6 +42,8 @@ pub struct Spawn {
     json: Json,
     #[command(flatten)]
     scope: ScopeArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     unenforced: Unenforced,
     /// A command to run as the agent
@@ -102,6 +105,7 @@ impl Spawn {
             allow: &mut spec.allow,
             no_sandbox: &mut spec.no_sandbox,
         });
+        self.limits.apply(&mut spec.limits);
         Ok(spec)
     }
 }

@@ -7,6 +7,7 @@ use super::{
         duration,
         failure::{Code, Done, Failure},
         format::one_line,
+        limits::LimitArgs,
         scope::ScopeArgs,
     },
     wait::{Report, wait_for},
@@ -69,6 +70,8 @@ pub struct Create {
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub scope: ScopeArgs,
+    #[command(flatten)]
+    pub limits: LimitArgs,
     #[command(flatten)]
     pub unenforced: Unenforced,
     /// A command to run as the agent

@@ -60,6 +60,7 @@ impl Create {
             allow: &mut spec.allow,
             no_sandbox: &mut spec.no_sandbox,
         });
+        self.limits.apply(&mut spec.limits);
         settle_counts(&mut spec)?;
         settle_command(&mut spec)?;
         if let Some(pattern) = &self.each {

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     agents::{LAST_LINES, Observation},
-    core::Input,
+    core::{Input, KeeperNews},
     model::{AttemptResult, Exit, Outcome},
-    protocol::keeper::{ExitRecord, KeeperGauge},
+    protocol::keeper::{ExitRecord, Fact, FactKind, KeeperGauge},
     term::{
         lines,
         recording::{Recording, last_lines},
@@ -60,6 +60,19 @@ impl Keeping {
             }
         }
         if std::mem::take(&mut self.rereads) { last_words(seen) } else { seen }
+    }
+
+    /// A keeper that has left may have ended the attempt for a limit that no core has heard of.
+    pub(super) async fn catch_up(&mut self) {
+        let Some(fact) = adopt::limit_reached(&self.world, &self.id) else { return };
+        let Fact { n, offset, kind: FactKind::LimitReached { limit, message }, .. } = fact else {
+            return;
+        };
+        let news = KeeperNews::LimitReached { limit, message };
+        let input = Input::Keeper { attempt: self.id.clone(), n, offset, news };
+        if let Err(refusal) = self.world.feed(input).await {
+            tracing::error!(attempt = %self.id, %refusal, "its limit could not be journaled");
+        }
     }
 
     /// The agent is gone: judge, check, count files, and have it journaled.

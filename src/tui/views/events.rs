@@ -64,11 +64,13 @@ fn is_part_of(record: &EventRecord, ends: &[&EventRecord]) -> bool {
     repeats && ends.iter().filter(|end| end.agent == record.agent).any(near)
 }
 
-/// In little room, what comes by the thousand (calls that went well, keys typed) would push
+/// In little room, what comes by the thousand (calls and connections that went well, keys typed) would push
 /// out what matters.
 fn tells(event: &Event, pane: EventsPane) -> bool {
     match event {
-        Event::ModelCalled { .. } | Event::InputSent { .. } if event.level() < Level::Warn => {
+        Event::ModelCalled { .. } | Event::NetConnected { .. } | Event::InputSent { .. }
+            if event.level() < Level::Warn =>
+        {
             pane == EventsPane::Full
         }
         _ => event.level() > Level::Debug,
