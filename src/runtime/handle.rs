@@ -231,6 +231,15 @@ impl Handle {
     /// # Errors
     /// When the request is refused.
     pub async fn spawn_agent(&self, mut spec: AgentSpec) -> Result<AgentInfo, Refusal> {
+        // Whatever a request says of them, these are the core's.
+        spec.granted = None;
+        spec.caps = Some(self.world.config.delegation.caps());
+        if matches!(self.actor, Actor::Agent(_)) && spec.worktree {
+            // Git would run outside on what the parent wrote.
+            let why = "worktree: not enforced in this build for the child of an agent";
+            return Err(Refusal::new(RefusalCode::NotEnforced, why)
+                .hinted("it works in its parent's directory"));
+        }
         if let Some(name) = &spec.swarm {
             spec.swarm = Some(self.swarm_id(name.as_str()).await?);
         }

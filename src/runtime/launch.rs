@@ -4,7 +4,7 @@ use super::{confine, environment, failpoint, fill, worktree, world::Shared};
 use crate::{
     agents::LaunchRequest,
     config::Instance,
-    core::{Attempt, Input, State, Worktree},
+    core::{self, Attempt, Input, State, Worktree},
     model::{AttemptId, Scope, SwarmSpec},
     protocol::keeper::{KeeperSpec, VERSION},
 };
@@ -46,12 +46,12 @@ impl Plan {
             adapter: agent.adapter.clone(),
             model: agent.model.clone(),
             swarm_name: swarm.name.clone(),
-            spec: swarm.spec.clone(),
+            spec: core::spec_of(swarm, agent),
             item: item.text.clone(),
             queue: swarm.queue,
             cwd: agent.cwd.clone(),
             worktree: agent.worktree.clone(),
-            scope: confine::granted(swarm.spec.granted.as_ref()),
+            scope: core::scope_of(state, &agent.id),
             attempt,
         })
     }

@@ -108,7 +108,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         tracing::warn!("{problem}");
     }
     let epoch = state.epoch + 1;
-    let limits = Limits { attempts: config.agents.max };
+    let limits = Limits { attempts: config.agents.max, breaker: config.delegation.breaker.limit() };
     let (inbox, messages) = mpsc::channel(QUEUE);
     let (effects, todo) = mpsc::channel(EFFECTS);
     let (commits, _) = broadcast::channel(COMMITS);
