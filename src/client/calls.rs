@@ -110,6 +110,12 @@ impl Client {
         self.patch(&agent_path(agent), &change).await
     }
 
+    /// Lets a branch go on that was held because children of the agent failed too often.
+    pub async fn resume_agent(&self, agent: &str) -> Result<AgentInfo> {
+        let change = Change { state: Some(AgentState::Working), ..Change::default() };
+        self.patch(&agent_path(agent), &change).await
+    }
+
     pub async fn explain(&self, agent: &str) -> Result<Explanation> {
         self.get(&format!("{}/explain", agent_path(agent))).await
     }

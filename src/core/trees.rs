@@ -303,8 +303,7 @@ impl Dice {
         let paths = ["/", "/a", "/a/b", "/a/b/c", "/a/bc", "/x", "/x/y"];
         let hosts = ["a.com", "*.a.com", "x.a.com:443", "*.x.a.com", "b.com:80", "[::1]:80"];
         let words = [vec!["git"], vec!["git", "push"], vec!["ls"]];
-        let paths =
-            |dice: &mut Self| outermost(dice.some(&paths).iter().map(Into::into).collect());
+        let paths = |dice: &mut Self| outermost(dice.some(&paths).iter().map(Into::into).collect());
         let (write, read) = (paths(self), paths(self));
         Scope {
             sandbox: Sandbox::Strict,

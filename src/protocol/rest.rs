@@ -95,7 +95,8 @@ pub struct Shutdown {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Change {
-    /// `stopped`; for a finished agent also `queued`: try its last item again.
+    /// `stopped`; for a finished agent also `queued`: try its last item again; for one whose
+    /// branch is held `working`: it goes on.
     pub state: Option<AgentState>,
     /// With `state: queued`: on another model.
     pub model: Option<String>,
