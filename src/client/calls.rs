@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     model::{
-        AgentInfo, AgentSpec, AgentState, AuditReport, Explanation, Item, SwarmId, SwarmInfo,
+        AgentInfo, AgentResult, AgentSpec, AgentState, AuditReport, Explanation, Item, SwarmId, SwarmInfo,
         SwarmResults, SwarmSpec,
     },
     protocol::{
@@ -118,6 +118,10 @@ impl Client {
 
     pub async fn explain(&self, agent: &str) -> Result<Explanation> {
         self.get(&format!("{}/explain", agent_path(agent))).await
+    }
+
+    pub async fn agent_results(&self, agent: &str) -> Result<Vec<AgentResult>> {
+        self.get(&format!("{}/results", agent_path(agent))).await
     }
 
     pub async fn screen(&self, agent: &str, attempt: Option<u32>) -> Result<ScreenDump> {

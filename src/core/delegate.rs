@@ -7,8 +7,8 @@ use super::{
     state::{Agent, Attempt, State, Swarm},
 };
 use crate::model::{
-    Actor, AgentId, AgentSpec, AgentState, Breaker, Caps, Command, Event, Grant, Refusal,
-    RefusalCode, Scope, Stamp, SwarmSpec,
+    Actor, AgentId, AgentSpec, AgentState, Breaker, Caps, Command, Event, Grant, Item, ItemState,
+    Refusal, RefusalCode, Scope, Stamp, SwarmSpec, outermost,
 };
 
 /// Failures that are remembered of an agent's children; a breaker that needs more never trips.
@@ -23,13 +23,23 @@ pub const ORPHAN: &str = "its parent ended";
 pub fn scope_of(state: &State, agent: &AgentId) -> Scope {
     let Some(agent) = state.agents.get(agent) else { return Scope::none() };
     let of_swarm = || state.swarms.get(&agent.swarm)?.spec.granted.clone();
-    agent.grant.scope.clone().or_else(of_swarm).unwrap_or_else(Scope::none)
+    // An older build's had none.
+    let mut scope = agent.grant.scope.clone().or_else(of_swarm).unwrap_or_else(Scope::none);
+    if let Some(tree) = agent.worktree.as_ref().filter(|_| scope.is_strict()) {
+        // Made for it, after it was granted the rest.
+        scope.write.push(tree.workplace());
+        scope.write = outermost(scope.write);
+    }
+    scope
 }
 
 /// What an agent's attempts are made from: its swarm's specification, or its own where it was
 /// spawned with one.
 pub fn spec_of(swarm: &Swarm, agent: &Agent) -> SwarmSpec {
-    let Some(own) = &agent.grant.own else { return swarm.spec.clone() };
+    let granted = agent.grant.scope.clone().or_else(|| swarm.spec.granted.clone());
+    let Some(own) = &agent.grant.own else {
+        return SwarmSpec { granted, ..swarm.spec.clone() };
+    };
     SwarmSpec {
         name: swarm.spec.name.clone(),
         // Its task is the text of its item.
@@ -41,7 +51,7 @@ pub fn spec_of(swarm: &Swarm, agent: &Agent) -> SwarmSpec {
         retries: own.retries,
         command: own.command.clone(),
         path: own.path.clone(),
-        granted: agent.grant.scope.clone().or_else(|| swarm.spec.granted.clone()),
+        granted,
         ..SwarmSpec::default()
     }
 }
@@ -166,6 +176,11 @@ fn grant(
         return Err(Refusal::new(RefusalCode::Forbidden, why).hinted("spawn higher up in the tree"));
     }
     let parents = scope_of(state, parent);
+    // What lies on PATH can be read by whoever runs with it.
+    let path = match (parents.is_strict(), state.swarms.get(&agent.swarm)) {
+        (true, swarm) => swarm.and_then(|swarm| spec_of(swarm, agent).path),
+        (false, _) => spec.path.clone(),
+    };
     let scope = match &spec.granted {
         Some(wish) => parents.meet(wish),
         None => parents,
@@ -176,7 +191,7 @@ fn grant(
         deadline: deadline_of(state, attempt, started),
         caps: Some(caps.below().lowered(spec.depth, spec.children, spec.total)),
         // What was made of the wishes stands beside it; the wishes say nothing any more.
-        own: Some(Box::new(AgentSpec { granted: None, caps: None, ..spec.clone() })),
+        own: Some(Box::new(AgentSpec { path, granted: None, caps: None, ..spec.clone() })),
     };
     Ok((id, granted))
 }
@@ -233,6 +248,14 @@ pub(super) fn is_orphan(state: &State, agent: &Agent) -> bool {
     let Some(parent) = &agent.parent else { return false };
     let attempt = state.agents.get(parent).and_then(|parent| parent.current.as_ref());
     attempt.and_then(|id| state.attempts.get(id)).is_none_or(|attempt| attempt.stop.is_some())
+}
+
+/// True for a child's item that was not finished because its parent ended, or had no use for
+/// it any more: that says nothing about the swarm.
+pub(super) fn is_given_up(state: &State, item: &Item) -> bool {
+    let child = item.agent.as_ref().filter(|id| id.is_child());
+    matches!(item.state, ItemState::Stopped | ItemState::Queued)
+        && child.and_then(|id| state.agents.get(id)).is_some_and(|agent| agent.state.is_final())
 }
 
 /// Fails for a child that must not run any more, or not now.

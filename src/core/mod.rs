@@ -25,4 +25,4 @@ pub use decide::{Decision, Draft, Effect, Input, KeeperNews, Limits, Reply, Time
 pub use delegate::{deadline_of, scope_of, spec_of};
 pub use schedule::{recover, settle};
 pub use state::{Agent, Attempt, Phase, State, Swarm, Worktree};
-pub use views::{agent_info, explanation, swarm_info, swarm_results};
+pub use views::{agent_info, agent_results, explanation, swarm_info, swarm_results};

@@ -97,7 +97,7 @@ fn settle_swarm(
     }
     let over = !moved && agents.iter().all(|agent| agent.state.is_final() && !busy(agent));
     if over {
-        decision.events.push(Draft::swarm(&swarm.id, end_of(swarm, &agents)));
+        decision.events.push(Draft::swarm(&swarm.id, end_of(state, swarm, &agents)));
     }
 }
 
@@ -151,26 +151,23 @@ fn enter(agent: &Agent, to: AgentState, reason: &str, decision: &mut Decision) -
     true
 }
 
-fn end_of(swarm: &Swarm, agents: &[&Agent]) -> Event {
+fn end_of(state: &State, swarm: &Swarm, agents: &[&Agent]) -> Event {
     let count =
         |wanted: ItemState| swarm.items.iter().filter(|item| item.state == wanted).count() as u32;
     let (done, failed) = (count(ItemState::Done), count(ItemState::Failed));
-    // That its parent ended says nothing about the swarm.
-    let child = |item: &Item| {
-        let by = |agent: &&&Agent| item.agent.as_ref() == Some(&agent.id);
-        agents.iter().find(by).is_some_and(|agent| agent.parent.is_some())
+    let open = |item: &&Item| {
+        matches!(item.state, ItemState::Stopped | ItemState::Queued)
+            && !delegate::is_given_up(state, item)
     };
-    let open =
-        |item: &&Item| matches!(item.state, ItemState::Stopped | ItemState::Queued) && !child(item);
     let lost = agents.iter().any(|agent| agent.state == AgentState::Lost);
-    let state = if failed > 0 || lost {
+    let end = if failed > 0 || lost {
         SwarmState::Failed
     } else if swarm.stopping || swarm.items.iter().any(|item| open(&item)) {
         SwarmState::Stopped
     } else {
         SwarmState::Done
     };
-    Event::SwarmEnded { state, done, failed }
+    Event::SwarmEnded { state: end, done, failed }
 }
 
 /// What a core that takes over must do again: launches without a keeper are for the

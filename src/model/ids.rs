@@ -78,6 +78,11 @@ impl AgentId {
         self.0.strip_prefix(&other.0).is_some_and(|rest| rest.starts_with('.'))
     }
 
+    /// True for one that another agent made.
+    pub fn is_child(&self) -> bool {
+        self.0.contains('.')
+    }
+
     /// Who made it, who made that one, and so on up.
     pub fn ancestors(&self) -> impl Iterator<Item = Self> + '_ {
         self.0.rmatch_indices('.').map(|(at, _)| Self(self.0[..at].to_owned()))
@@ -108,6 +113,7 @@ mod tests {
         assert!(!AgentId::numbered(10).child(1).is_below(&AgentId::from("ag-1")));
         let up: Vec<String> = low.ancestors().map(|id| id.to_string()).collect();
         assert_eq!(up, ["ag-01.2", "ag-01"]);
+        assert!(low.is_child() && !top.is_child());
         assert!(low.has_room() && !low.child(100).child(100).has_room());
     }
 }

@@ -210,7 +210,7 @@ pub struct SwarmResults {
     pub swarm: SwarmInfo,
     pub failed: u32,
     pub done: u32,
-    /// Not over yet, or never started.
+    /// Not over yet, or never started; without what its parent had no use for any more.
     pub open: u32,
     pub results: Vec<AgentResult>,
 }

@@ -10,6 +10,7 @@
 //! GET  /v1/agents?swarm=     POST (AgentSpec) → 201 AgentInfo
 //! GET  /v1/agents/{id}       PATCH (Change)                   ?wait=SECONDS on GET: until it is over
 //! GET  /v1/agents/{id}/explain                    Explanation
+//! GET  /v1/agents/{id}/results                    [AgentResult], one for each item tried
 //! GET  /v1/agents/{id}/screen?attempt=N           ScreenDump
 //! GET  /v1/agents/{id}/log?attempt=N&format=raw|text|cast&follow=1   stream of bytes
 //! POST /v1/agents/{id}/input (InputBody) → 204

@@ -7,7 +7,7 @@ use super::{
     world::{Looked, World},
 };
 use crate::{
-    model::{Confine, Net, Scope, SwarmId},
+    model::{Confine, Net, SwarmId},
     sandbox::Found,
 };
 use anyhow::{Context, bail};
@@ -133,11 +133,6 @@ fn is_system(path: &Path) -> bool {
 
 fn variable<'a>(world: &'a World, name: &str) -> Option<&'a str> {
     world.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-}
-
-/// No scope is known for what an older build started: it ran without one.
-pub fn granted(spec: Option<&Scope>) -> Scope {
-    spec.cloned().unwrap_or_else(Scope::none)
 }
 
 impl World {

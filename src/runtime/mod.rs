@@ -26,7 +26,9 @@ mod lookup;
 mod nursery;
 mod outcome;
 mod providers;
+mod results;
 mod scope;
+mod spawn;
 mod worktree;
 mod world;
 

@@ -6,7 +6,9 @@ use super::{
     swarms::{OfSwarm, Wait, wait_for},
 };
 use crate::{
-    model::{AgentInfo, AgentSpec, AgentState, Command, Explanation, Refusal, RefusalCode},
+    model::{
+        AgentInfo, AgentResult, AgentSpec, AgentState, Command, Explanation, Refusal, RefusalCode,
+    },
     protocol::{
         keeper::ScreenDump,
         rest::{Change, InputBody, Ticket, TicketBody},
@@ -99,6 +101,15 @@ pub async fn explain(
 ) -> Answer<Json<Explanation>> {
     let id = served.handle.agent_id(&name).await?;
     Ok(Json(served.handle.explain(&id).await?))
+}
+
+pub async fn results(
+    _: Plain,
+    State(served): State<Served>,
+    Path(name): Path<String>,
+) -> Answer<Json<Vec<AgentResult>>> {
+    let id = served.handle.agent_id(&name).await?;
+    Ok(Json(served.handle.agent_results(&id).await?))
 }
 
 pub async fn screen(

@@ -27,7 +27,9 @@ fn need(method: &Method, path: &str) -> Option<Need> {
     match (method.as_str(), noun, name, part) {
         ("GET", "health" | "events" | "agents", None, None) => Some(Need::Nothing),
         ("POST", "agents", None, None) => Some(Need::Nothing),
-        ("GET", "agents", Some(_), None | Some("explain" | "screen" | "log")) => Some(Need::Branch),
+        ("GET", "agents", Some(_), None | Some("explain" | "results" | "screen" | "log")) => {
+            Some(Need::Branch)
+        }
         ("PATCH", "agents", Some(_), None) => Some(Need::Below),
         ("POST", "agents", Some(_), Some("input")) => Some(Need::Below),
         _ => None,

@@ -37,7 +37,7 @@ fn an_agent_spawns_a_child_and_waits_for_it() {
         "id=$(DASH agent spawn -- sh -c 'echo from the child; exit 3' 2>said); echo $id >id; \
          DASH agent wait $id >waited; echo $? >code; \
          DASH agent log $id >log; DASH agent list --json >list; DASH agent tree >tree; \
-         DASH agent show $id --json >row; echo done >end",
+         DASH agent show $id --json >row; DASH agent results $id >results; echo done >end",
     );
     world.until_state(&parent, &["done"]);
     let child = format!("{parent}.1");
@@ -45,6 +45,8 @@ fn an_agent_spawns_a_child_and_waits_for_it() {
     assert!(read(&world, "waited").contains(&format!("{child}  failed")));
     assert_eq!(read(&world, "code").trim(), "3");
     assert!(read(&world, "log").contains("from the child"));
+    let results = read(&world, "results");
+    assert!(results.contains("failed (exit)") && results.contains("from the child"), "{results}");
     let row: serde_json::Value = serde_json::from_str(&read(&world, "row")).unwrap();
     assert_eq!(row["parent"], parent.as_str());
     assert_eq!(row["swarm"], world.agent(&parent)["swarm"]);
@@ -135,6 +137,8 @@ fn a_child_ends_with_its_parents_attempt() {
         let row = rows.as_array()?.iter().find(|row| row["id"] == swarm.as_str())?.clone();
         (row["state"] == "done").then_some(())
     });
+    // What it did not need keeps nobody from being done.
+    world.ok(&["swarm", "wait", &swarm]);
 }
 
 #[test]
@@ -166,6 +170,7 @@ fn caps_and_the_breaker_of_the_configuration_hold() {
     assert!(held.contains("held") && held.contains("dash agent resume"), "{held}");
     let told = world.ok(&["events", "--filter", &format!("agent={parent}")]).text();
     assert!(told.contains("2 children failed within"), "{told}");
+    assert_eq!(world.agent(&parent)["reason"], "its branch is held");
     world.ok(&["agent", "resume", &parent]);
     world.exits(&["agent", "resume", &parent], 1);
     world.write("resumed", "");

@@ -3,6 +3,7 @@
 mod explain;
 pub mod list;
 mod log;
+mod results;
 mod screen;
 mod send;
 mod show;
@@ -28,6 +29,8 @@ pub enum AgentCommand {
     Screen(screen::Screen),
     /// What it printed
     Log(log::Log),
+    /// What it made of each of its items
+    Results(results::Results),
     /// Type into its terminal
     Send(send::Send),
     /// Wait until it is over
@@ -51,6 +54,7 @@ impl AgentCommand {
             Self::Show(command) => command.run(context).await,
             Self::Screen(command) => command.run(context).await,
             Self::Log(command) => command.run(context).await,
+            Self::Results(command) => command.run(context).await,
             Self::Send(command) => command.run(context).await,
             Self::Wait(command) => command.run(context).await,
             Self::Retry(command) => command.run(context).await,

@@ -129,8 +129,8 @@ fn bars(rows: &[Row], unicode: bool) -> Vec<String> {
             let depth = usize::from(*depth);
             more.resize(depth + 1, false);
             let mut bar = String::new();
-            for level in 1..=depth {
-                bar.push_str(match (level == depth, more[level]) {
+            for (level, more) in more.iter().enumerate().skip(1) {
+                bar.push_str(match (level == depth, more) {
                     (true, true) => tip,
                     (true, false) => last,
                     (false, true) => through,
