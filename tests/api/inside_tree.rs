@@ -8,15 +8,12 @@ use crate::{
 };
 use std::{fs, path::PathBuf};
 
-const DASH: &str = env!("CARGO_BIN_EXE_dash");
-
 fn read(world: &World, name: &str) -> String {
     fs::read_to_string(world.work.join(name)).unwrap_or_default()
 }
 
 /// A swarm of one agent that runs this script.
 fn agent(world: &World, script: &str) -> String {
-    let script = script.replace("DASH ", &format!("{DASH} "));
     let swarm = world.create(&["--agents", "1", "--", "sh", "-c", &script]);
     let first = world.agents_of(&swarm).into_iter().find(|id| !id.contains('.'));
     first.unwrap()
@@ -34,10 +31,10 @@ fn an_agent_spawns_a_child_and_waits_for_it() {
     let world = World::new();
     let parent = agent(
         &world,
-        "id=$(DASH agent spawn -- sh -c 'echo from the child; exit 3' 2>said); echo $id >id; \
-         DASH agent wait $id >waited; echo $? >code; \
-         DASH agent log $id >log; DASH agent list --json >list; DASH agent tree >tree; \
-         DASH agent show $id --json >row; DASH agent results $id >results; echo done >end",
+        "id=$(dash agent spawn -- sh -c 'echo from the child; exit 3' 2>said); echo $id >id; \
+         dash agent wait $id >waited; echo $? >code; \
+         dash agent log $id >log; dash agent list --json >list; dash agent tree >tree; \
+         dash agent show $id --json >row; dash agent results $id >results; echo done >end",
     );
     world.until_state(&parent, &["done"]);
     let child = format!("{parent}.1");
@@ -71,8 +68,8 @@ fn an_agent_sees_and_touches_its_own_branch_only() {
     let other = world.only_agent(&other);
     world.until_state(&other, &["working", "idle"]);
     let script = format!(
-        "DASH agent spawn --name kid -- sleep 612; \
-         try() {{ name=$1; shift; {DASH} \"$@\" >out.$name 2>&1; echo $? >>out.$name; }}; \
+        "dash agent spawn --name kid -- sleep 612; \
+         try() {{ name=$1; shift; dash \"$@\" >out.$name 2>&1; echo $? >>out.$name; }}; \
          try list agent list; try show agent show {other}; try log agent log {other}; \
          try stop agent stop {other}; try self agent stop $DASH_AGENT; try typed agent send {other} x; \
          try retry agent retry {other}; try resume agent resume kid; \
@@ -105,8 +102,8 @@ fn an_agent_sees_and_touches_its_own_branch_only() {
 #[test]
 fn stopping_a_parent_stops_all_below_it() {
     let world = World::new();
-    let inner = format!("{DASH} agent spawn -- sleep 614; sleep 615");
-    let parent = agent(&world, &format!("DASH agent spawn -- sh -c '{inner}'; sleep 616"));
+    let inner = "dash agent spawn -- sleep 614; sleep 615";
+    let parent = agent(&world, &format!("dash agent spawn -- sh -c '{inner}'; sleep 616"));
     let (child, grandchild) = (format!("{parent}.1"), format!("{parent}.1.1"));
     eventually("a grandchild that works", || {
         let row = world.agents().into_iter().find(|row| row["id"] == grandchild.as_str())?;
@@ -127,7 +124,7 @@ fn stopping_a_parent_stops_all_below_it() {
 #[test]
 fn a_child_ends_with_its_parents_attempt() {
     let world = World::new();
-    let parent = agent(&world, "DASH agent spawn -- sleep 617");
+    let parent = agent(&world, "dash agent spawn -- sleep 617");
     world.until_state(&parent, &["done"]);
     let row = world.until_state(&format!("{parent}.1"), &["stopped"]);
     assert_eq!(row["reason"], "its parent ended");
@@ -149,15 +146,15 @@ fn caps_and_the_breaker_of_the_configuration_hold() {
     fs::write(world.path().join("config/dash/config.toml"), config).unwrap();
     let parent = agent(
         &world,
-        "DASH agent spawn -- sh -c 'DASH agent spawn -- true 2>deep; echo $? >>deep; sleep 618'; \
-         DASH agent spawn --timeout 1h --depth 9 -- sleep 619; \
-         DASH agent spawn -- true 2>many; echo $? >>many; \
-         while [ ! -e next ]; do sleep 0.1; done; DASH agent stop $DASH_AGENT.2; \
-         for n in 1 2; do id=$(DASH agent spawn -- false); DASH agent wait $id; \
-         DASH agent stop $DASH_AGENT.1; done; \
-         DASH agent spawn -- true 2>held; echo $? >>held; \
+        "dash agent spawn -- sh -c 'dash agent spawn -- true 2>deep; echo $? >>deep; sleep 618'; \
+         dash agent spawn --timeout 1h --depth 9 -- sleep 619; \
+         dash agent spawn -- true 2>many; echo $? >>many; \
+         while [ ! -e next ]; do sleep 0.1; done; dash agent stop $DASH_AGENT.2; \
+         for n in 1 2; do id=$(dash agent spawn -- false); dash agent wait $id; \
+         dash agent stop $DASH_AGENT.1; done; \
+         dash agent spawn -- true 2>held; echo $? >>held; \
          while [ ! -e resumed ]; do sleep 0.1; done; \
-         DASH agent spawn -- true 2>total; echo $? >>total; echo end >end; sleep 620",
+         dash agent spawn -- true 2>total; echo $? >>total; echo end >end; sleep 620",
     );
     let deep = until_written(&world, "deep");
     eventually("its code", || read(&world, "deep").trim().ends_with('6').then_some(()));
@@ -212,4 +209,69 @@ fn a_body_decides_neither_parent_nor_grant() {
     assert_eq!(added["grant"]["caps"]["total"], 100, "{added}");
     let answer = get(&socket, &format!("/v1/agents/{parent}.1"), &bearer);
     assert_eq!(answer.status, 200);
+}
+
+#[test]
+fn a_child_that_asks_for_more_gets_no_more() {
+    let world = World::new();
+    let root = world.path().canonicalize().unwrap().display().to_string();
+    world.write("sub/keep", "");
+    fs::write(world.path().join("data/secret"), "a secret").unwrap();
+    let script = format!(
+        "dash agent spawn --name free --no-sandbox -- \
+           sh -c 'touch {root}/data/escaped; cat {root}/data/secret; touch by-free' >said 2>&1; \
+         dash agent wait free; \
+         dash agent spawn --name wide --scope {root} --net any -- \
+           sh -c 'touch {root}/data/escaped; touch by-wide' >>said 2>&1; \
+         dash agent wait wide; \
+         PATH=$PATH:{root}/data dash agent spawn --name path -- cat {root}/data/secret >>said 2>&1; \
+         dash agent wait path; \
+         dash agent spawn --name narrow --scope sub -- \
+           sh -c 'touch sub/by-narrow; touch by-narrow' >>said 2>&1; dash agent wait narrow; \
+         (cd /usr; dash agent spawn --name away -- true) >away 2>&1; echo $? >>away; \
+         dash agent spawn --name tree --worktree -- true >tree 2>&1; echo $? >>tree; \
+         echo end >end"
+    );
+    let parent = agent(&world, &script);
+    until_written(&world, "end");
+    let scope = world.agent(&parent)["scope"].clone();
+    assert!(scope.as_str().unwrap().starts_with("strict: write "), "{scope}");
+    for (name, scope) in [
+        ("free", scope.as_str().unwrap().to_owned()),
+        ("wide", scope.as_str().unwrap().to_owned()),
+        ("path", scope.as_str().unwrap().to_owned()),
+        ("narrow", format!("strict: write {root}/work/sub; read {root}/work; net none")),
+    ] {
+        let row = world.json(&["agent", "show", name]);
+        assert_eq!(row["scope"], scope, "{name}: {}", read(&world, "said"));
+        let said = world.raw_log(name);
+        assert!(!String::from_utf8_lossy(&said).contains("a secret"), "{name} read it");
+    }
+    assert!(!world.path().join("data/escaped").exists());
+    for (file, there) in
+        [("by-free", true), ("by-wide", true), ("sub/by-narrow", true), ("by-narrow", false)]
+    {
+        assert_eq!(world.work.join(file).exists(), there, "{file}");
+    }
+    let away = read(&world, "away");
+    assert!(away.trim().ends_with('6') && away.contains("cannot work in /usr"), "{away}");
+    let tree = read(&world, "tree");
+    assert!(tree.trim().ends_with('2') || tree.trim().ends_with('1'), "{tree}");
+    assert!(tree.contains("not enforced in this build"), "{tree}");
+}
+
+#[test]
+fn without_a_sandbox_children_get_what_they_ask_for() {
+    let world = World::new();
+    world.write("sub/keep", "");
+    let dash = env!("CARGO_BIN_EXE_dash");
+    let script = format!(
+        "{dash} agent spawn --name same -- true; {dash} agent spawn --name less --scope sub -- true; \
+         {dash} agent wait same; {dash} agent wait less; echo end >end"
+    );
+    world.create(&["--no-sandbox", "--agents", "1", "--", "sh", "-c", &script]);
+    until_written(&world, "end");
+    assert_eq!(world.json(&["agent", "show", "same"])["scope"], "none");
+    let less = world.json(&["agent", "show", "less"])["scope"].clone();
+    assert!(less.as_str().unwrap().starts_with("strict: write "), "{less}");
 }
