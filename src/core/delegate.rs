@@ -33,6 +33,11 @@ pub fn scope_of(state: &State, agent: &AgentId) -> Scope {
     scope
 }
 
+/// The scopes of its parent, of that one's parent, and so on up.
+pub fn scopes_above(state: &State, agent: &AgentId) -> Vec<Scope> {
+    agent.ancestors().map(|above| scope_of(state, &above)).collect()
+}
+
 /// What an agent's attempts are made from: its swarm's specification, or its own where it was
 /// spawned with one.
 pub fn spec_of(swarm: &Swarm, agent: &Agent) -> SwarmSpec {

@@ -34,6 +34,8 @@ pub struct Plan {
     pub cwd: PathBuf,
     pub worktree: Option<Worktree>,
     pub scope: Scope,
+    /// Of those above it, nearest first.
+    pub above: Vec<Scope>,
 }
 
 impl Plan {
@@ -52,6 +54,7 @@ impl Plan {
             cwd: agent.cwd.clone(),
             worktree: agent.worktree.clone(),
             scope: core::scope_of(state, &agent.id),
+            above: core::scopes_above(state, &agent.id),
             attempt,
         })
     }

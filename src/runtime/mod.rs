@@ -2,6 +2,7 @@
 //! adoption, git, the gateway's ledger. [`start`] brings a core up; [`Handle`] is what the
 //! server may do with it.
 
+mod above;
 mod actor;
 mod adopt;
 mod attempt;

@@ -2,13 +2,14 @@
 //! to under its parent, before the core decides.
 
 use super::{
+    above::Above,
     check,
     handle::Handle,
     world::{Shared, leaving},
 };
 use crate::{
     core::{self, Reply},
-    model::{Actor, AgentId, AgentInfo, AgentSpec, Command, Refusal, RefusalCode, Scope},
+    model::{Actor, AgentId, AgentInfo, AgentSpec, Command, Refusal, RefusalCode, Scope, SwarmId},
 };
 use std::path::Path;
 
@@ -17,6 +18,9 @@ struct Parent {
     id: AgentId,
     scope: Scope,
     path: Option<String>,
+    swarm: SwarmId,
+    /// Its own scope first, then those above it.
+    scopes: Vec<Scope>,
 }
 
 impl Handle {
@@ -52,7 +56,10 @@ impl Parent {
         let found = world.read(move |state| {
             let agent = state.agents.get(&of)?;
             let path = core::spec_of(state.swarms.get(&agent.swarm)?, agent).path;
-            Some(Self { scope: core::scope_of(state, &of), id: of, path })
+            let scope = core::scope_of(state, &of);
+            let mut scopes = core::scopes_above(state, &of);
+            scopes.insert(0, scope.clone());
+            Some(Self { scope, swarm: agent.swarm.clone(), id: of, path, scopes })
         });
         let gone = || Refusal::new(RefusalCode::NotFound, format!("no agent {id} any more"));
         found.await?.ok_or_else(gone)
@@ -103,8 +110,28 @@ impl Parent {
             let hint = format!("what is left of it under {}: {granted}", self.id);
             return Err(Refusal::new(RefusalCode::Forbidden, why).hinted(hint));
         }
+        if granted.is_strict() {
+            self.opens_nothing(world, granted).await?;
+        }
         spec.granted = Some(wish);
         Ok(crew)
+    }
+
+    /// Refuses a scope that names what the parent must not touch though it lies in its own.
+    async fn opens_nothing(&self, world: &Shared, granted: Scope) -> Result<(), Refusal> {
+        let (world, swarm, scopes) = (world.clone(), self.swarm.clone(), self.scopes.clone());
+        let looked = tokio::task::spawn_blocking(move || {
+            let above = Above::of(&world, &swarm, &scopes).map_err(|error| error.to_string())?;
+            Ok(above.opened_by(&granted).map(|path| path.display().to_string()))
+        });
+        let forbidden = |why: String| Err(Refusal::new(RefusalCode::Forbidden, why));
+        match looked.await.map_err(|_| leaving())? {
+            Ok(None) => Ok(()),
+            Ok(Some(path)) => {
+                forbidden(format!("{} may not touch {path}, so no child of it may", self.id))
+            }
+            Err::<_, String>(why) => forbidden(format!("the scope of {}: {why}", self.id)),
+        }
     }
 
     /// What a wish leaves unsaid is as the parent has it.
@@ -137,7 +164,9 @@ mod tests {
 
     fn parent() -> Parent {
         let scope = Scope { write: vec!["/w".into()], net: Net::Any, ..Scope::default() };
-        Parent { id: "ag-01".into(), scope, path: Some("/usr/bin".to_owned()) }
+        let scopes = vec![scope.clone()];
+        let path = Some("/usr/bin".to_owned());
+        Parent { id: "ag-01".into(), scope, path, swarm: "sw-1".into(), scopes }
     }
 
     #[test]

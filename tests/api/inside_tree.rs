@@ -228,10 +228,17 @@ fn a_child_that_asks_for_more_gets_no_more() {
          dash agent wait path; \
          dash agent spawn --name narrow --scope sub -- \
            sh -c 'touch sub/by-narrow; touch by-narrow' >>said 2>&1; dash agent wait narrow; \
+         dash agent spawn --name hooks --scope .git/hooks --read . -- true >hooks 2>&1; echo $? >>hooks; \
+         dash agent spawn --name git --scope .git -- sh -c 'touch .git/hooks/pre-commit .git/by-git' >>said 2>&1; \
+         dash agent wait git; \
          (cd /usr; dash agent spawn --name away -- true) >away 2>&1; echo $? >>away; \
          dash agent spawn --name tree --worktree -- true >tree 2>&1; echo $? >>tree; \
          echo end >end"
     );
+    // A repository, as far as it is to be told from other directories.
+    for path in [".git/HEAD", ".git/config", ".git/objects/x", ".git/hooks/x"] {
+        world.write(path, "");
+    }
     let parent = agent(&world, &script);
     until_written(&world, "end");
     let scope = world.agent(&parent)["scope"].clone();
@@ -248,11 +255,18 @@ fn a_child_that_asks_for_more_gets_no_more() {
         assert!(!String::from_utf8_lossy(&said).contains("a secret"), "{name} read it");
     }
     assert!(!world.path().join("data/escaped").exists());
-    for (file, there) in
-        [("by-free", true), ("by-wide", true), ("sub/by-narrow", true), ("by-narrow", false)]
-    {
+    for (file, there) in [
+        ("by-free", true),
+        ("by-wide", true),
+        ("sub/by-narrow", true),
+        ("by-narrow", false),
+        (".git/by-git", true),
+        (".git/hooks/pre-commit", false),
+    ] {
         assert_eq!(world.work.join(file).exists(), there, "{file}");
     }
+    let hooks = read(&world, "hooks");
+    assert!(hooks.trim().ends_with('6') && hooks.contains("may not touch"), "{hooks}");
     let away = read(&world, "away");
     assert!(away.trim().ends_with('6') && away.contains("cannot work in /usr"), "{away}");
     let tree = read(&world, "tree");
