@@ -14,7 +14,7 @@ fn read(world: &World, name: &str) -> String {
 
 /// A swarm of one agent that runs this script.
 fn agent(world: &World, script: &str) -> String {
-    let swarm = world.create(&["--agents", "1", "--", "sh", "-c", &script]);
+    let swarm = world.create(&["--agents", "1", "--", "sh", "-c", script]);
     let first = world.agents_of(&swarm).into_iter().find(|id| !id.contains('.'));
     first.unwrap()
 }
