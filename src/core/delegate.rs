@@ -24,9 +24,14 @@ pub fn scope_of(state: &State, agent: &AgentId) -> Scope {
     let Some(agent) = state.agents.get(agent) else { return Scope::none() };
     let of_swarm = || state.swarms.get(&agent.swarm)?.spec.granted.clone();
     // An older build's had none.
-    let mut scope = agent.grant.scope.clone().or_else(of_swarm).unwrap_or_else(Scope::none);
-    if let Some(tree) = agent.worktree.as_ref().filter(|_| scope.is_strict()) {
-        // Made for it, after it was granted the rest.
+    agent.grant.scope.clone().or_else(of_swarm).unwrap_or_else(Scope::none)
+}
+
+/// What an agent may touch with the tree that was made for it, which its children share.
+pub fn reach_of(state: &State, agent: &AgentId) -> Scope {
+    let mut scope = scope_of(state, agent);
+    let tree = state.agents.get(agent).and_then(|agent| agent.worktree.as_ref());
+    if let Some(tree) = tree.filter(|_| scope.is_strict()) {
         scope.write.push(tree.workplace());
         scope.write = outermost(scope.write);
     }
@@ -35,7 +40,7 @@ pub fn scope_of(state: &State, agent: &AgentId) -> Scope {
 
 /// The scopes of its parent, of that one's parent, and so on up.
 pub fn scopes_above(state: &State, agent: &AgentId) -> Vec<Scope> {
-    agent.ancestors().map(|above| scope_of(state, &above)).collect()
+    agent.ancestors().map(|above| reach_of(state, &above)).collect()
 }
 
 /// What an agent's attempts are made from: its swarm's specification, or its own where it was
@@ -180,7 +185,7 @@ fn grant(
         let why = format!("a child of {parent} would have too long an id: {id}");
         return Err(Refusal::new(RefusalCode::Forbidden, why).hinted("spawn higher up in the tree"));
     }
-    let parents = scope_of(state, parent);
+    let parents = reach_of(state, parent);
     // What lies on PATH can be read by whoever runs with it.
     let path = match (parents.is_strict(), state.swarms.get(&agent.swarm)) {
         (true, swarm) => swarm.and_then(|swarm| spec_of(swarm, agent).path),

@@ -22,7 +22,7 @@ mod views;
 
 pub use apply::apply;
 pub use decide::{Decision, Draft, Effect, Input, KeeperNews, Limits, Reply, Timer, decide};
-pub use delegate::{deadline_of, scope_of, scopes_above, spec_of};
+pub use delegate::{deadline_of, reach_of, scope_of, scopes_above, spec_of};
 pub use schedule::{recover, settle};
 pub use state::{Agent, Attempt, Phase, State, Swarm, Worktree};
 pub use views::{agent_info, agent_results, explanation, swarm_info, swarm_results};

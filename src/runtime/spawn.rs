@@ -56,7 +56,7 @@ impl Parent {
         let found = world.read(move |state| {
             let agent = state.agents.get(&of)?;
             let path = core::spec_of(state.swarms.get(&agent.swarm)?, agent).path;
-            let scope = core::scope_of(state, &of);
+            let scope = core::reach_of(state, &of);
             let mut scopes = core::scopes_above(state, &of);
             scopes.insert(0, scope.clone());
             Some(Self { scope, swarm: agent.swarm.clone(), id: of, path, scopes })
