@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     model::{
-        AgentInfo, AgentResult, AgentSpec, AgentState, AuditReport, Explanation, Item, SwarmId, SwarmInfo,
-        SwarmResults, SwarmSpec,
+        AgentInfo, AgentResult, AgentSpec, AgentState, AuditReport, Explanation, Item, SwarmId,
+        SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,

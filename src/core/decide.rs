@@ -7,8 +7,8 @@ use super::{
     state::{Attempt, Phase, State},
 };
 use crate::model::{
-    Actor, AgentId, AgentState, AttemptId, AttemptResult, AuditDraft, Breaker, Command, Event, Exit, Item,
-    Micros, Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens,
+    Actor, AgentId, AgentState, AttemptId, AttemptResult, AuditDraft, Breaker, Command, Event,
+    Exit, Item, Micros, Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens,
 };
 use std::path::PathBuf;
 
@@ -150,7 +150,7 @@ pub struct Decision {
 }
 
 /// Bounds of the whole instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Attempts at once; 0 sets no limit.
     pub attempts: u32,

@@ -51,7 +51,7 @@ impl Caps {
 }
 
 /// So many failed children of one agent in so long a time hold its branch; 0 failures: never.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Breaker {
     pub failures: u32,
     pub within_ms: u64,

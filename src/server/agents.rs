@@ -72,7 +72,7 @@ pub async fn change(
             (Command::StopAgent { agent: agent.clone() }, "agent.stop")
         }
         Change { state: Some(AgentState::Working), model: None, size: None } => {
-            Command::ResumeAgent { agent: agent.clone() }
+            (Command::ResumeAgent { agent: agent.clone() }, "branch.resume")
         }
         Change { state: Some(AgentState::Queued), model, size: None } => {
             (Command::RetryAgent { agent: agent.clone(), model }, "agent.retry")
