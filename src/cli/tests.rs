@@ -9,7 +9,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 const BUILT: &str = "
     demo
     swarm create|list|show|wait|results|stop|rm
-    agent spawn|list|show|screen|log|send|wait|retry|stop|explain
+    agent spawn|list|tree|show|screen|log|results|send|wait|retry|resume|stop|explain
     attach
     item add|list
     events

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     model::{
-        AgentInfo, AgentSpec, AgentState, AuditReport, Explanation, Item, SwarmId, SwarmInfo,
-        SwarmResults, SwarmSpec,
+        AgentInfo, AgentResult, AgentSpec, AgentState, AuditReport, Explanation, Item, SwarmId,
+        SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,
@@ -110,8 +110,18 @@ impl Client {
         self.patch(&agent_path(agent), &change).await
     }
 
+    /// Lets a branch go on that was held because children of the agent failed too often.
+    pub async fn resume_agent(&self, agent: &str) -> Result<AgentInfo> {
+        let change = Change { state: Some(AgentState::Working), ..Change::default() };
+        self.patch(&agent_path(agent), &change).await
+    }
+
     pub async fn explain(&self, agent: &str) -> Result<Explanation> {
         self.get(&format!("{}/explain", agent_path(agent))).await
+    }
+
+    pub async fn agent_results(&self, agent: &str) -> Result<Vec<AgentResult>> {
+        self.get(&format!("{}/results", agent_path(agent))).await
     }
 
     pub async fn screen(&self, agent: &str, attempt: Option<u32>) -> Result<ScreenDump> {

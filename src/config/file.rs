@@ -1,5 +1,6 @@
 //! `config.toml`, as serde data with its defaults.
 
+use super::Delegation;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -9,6 +10,7 @@ pub struct Config {
     pub core: CoreConfig,
     pub agents: AgentsConfig,
     pub limits: LimitsConfig,
+    pub delegation: Delegation,
     /// By name. The provider variables in the core's own environment (`ANTHROPIC_API_KEY`,
     /// `ANTHROPIC_BASE_URL`, …) stand for a provider of each dialect that is not named here.
     pub providers: BTreeMap<String, Provider>,

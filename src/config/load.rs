@@ -2,7 +2,7 @@
 //! refused as a whole, with the place and the nearest right thing, so that no setting is
 //! ever ignored in silence.
 
-use super::{Config, Dirs, Provider};
+use super::{BreakerConfig, Config, Dirs, Provider};
 use serde::de::DeserializeOwned;
 use std::{
     fmt, io,
@@ -106,6 +106,10 @@ impl Config {
         if self.limits.processes.is_some_and(|most| (1..8).contains(&most)) {
             let message = "less than 8 leaves no room beside the sandbox's own (0 sets no limit)";
             return wrong(&["limits", "processes"], message);
+        }
+        if self.delegation.breaker.failures > BreakerConfig::MOST {
+            let message = "at most 1000 failures are remembered";
+            return wrong(&["delegation", "breaker", "failures"], message);
         }
         for (name, provider) in &self.providers {
             provider.check().or_else(|(key, message)| wrong(&["providers", name, key], message))?;
@@ -241,7 +245,7 @@ mod tests {
              `recording_mb`?"
         );
         let error = refuse("[zzz]\n");
-        assert!(error.contains("known here: core, agents, limits"), "{error}");
+        assert!(error.contains("known here: core, agents, limits, delegation"), "{error}");
     }
 
     #[test]
@@ -266,6 +270,19 @@ mod tests {
         let two = "[providers.x]\ndialect = \"openai\"\nbase_url = \"http://h\"\n\
                    key_env = \"A\"\nkey_file = \"/b\"\n";
         assert!(refuse(two).starts_with("config.toml:5:1: providers.x.key_file: only one"));
+    }
+
+    #[test]
+    fn delegation_is_capped_and_a_wrong_span_has_a_place() {
+        let text = "[delegation]\ndepth = 1\nbreaker = { failures = 2, within = \"90s\" }\n";
+        let config = Config::parse(Path::new("config.toml"), text).unwrap();
+        assert_eq!((config.delegation.depth, config.delegation.children), (1, 16));
+        let limit = config.delegation.breaker.limit();
+        assert_eq!((limit.failures, limit.within_ms), (2, 90_000));
+        let error = refuse("[delegation.breaker]\nwithin = \"soon\"\n");
+        assert!(error.starts_with("config.toml:2:10: delegation.breaker.within"), "{error}");
+        let error = refuse("[delegation.breaker]\nfailures = 1001\n");
+        assert!(error.starts_with("config.toml:2:1: delegation.breaker.failures: "), "{error}");
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! Configuration: files, their merge and their checks. Unknown keys are refused with the
 //! file, the line and the nearest known key.
 
+mod delegation;
+mod duration;
 mod file;
 mod load;
 pub mod paths;
 
+pub use delegation::{BreakerConfig, Delegation, Span};
+pub use duration::duration;
 pub use file::{
     AgentsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, ModelPrice, Provider,
     SandboxConfig, Simulated, Ui,

@@ -22,8 +22,7 @@ use std::{
 
 /// Bytes of a socket's path that the kernel takes, without the final NUL.
 pub const MAX_SOCKET_PATH: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
-/// Reserved for an attempt's name, such as `ag-500.12-10`.
-const MAX_ATTEMPT_NAME: usize = 20;
+const MAX_ATTEMPT_NAME: usize = AttemptId::LONGEST;
 
 /// All paths of one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! `apply`: the only mutation of the state. Total: an event about something that is gone
 //! changes nothing but `seq`.
 
+use super::delegate::FAILURES;
 use super::state::{Agent, Attempt, Phase, Retry, State, Swarm, Worktree};
 use crate::model::{
     AgentId, AgentState, AttemptId, Event, EventRecord, ItemState, Outcome, Stamp, SwarmId,
@@ -25,9 +26,12 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 swarm.items.push((**item).clone());
             }
         }
-        Event::AgentAdded { name, parent, adapter, model, cwd } => {
+        Event::AgentAdded { name, parent, adapter, model, cwd, grant } => {
             let (Some(swarm), Some(id)) = (&record.swarm, &record.agent) else { return };
-            state.agents_made += 1;
+            match parent.as_ref().and_then(|parent| state.agents.get_mut(parent)) {
+                Some(parent) => parent.children_made += 1,
+                None => state.agents_made += 1,
+            }
             if let Some(swarm) = state.swarms.get_mut(swarm) {
                 swarm.agents.push(id.clone());
             }
@@ -54,6 +58,10 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 cost: Default::default(),
                 provider: String::new(),
                 seen_model: String::new(),
+                grant: (**grant).clone(),
+                children_made: 0,
+                failures: Vec::new(),
+                held: false,
             };
             state.agents.insert(id.clone(), agent);
         }
@@ -67,6 +75,11 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 });
             });
         }
+        Event::BranchHeld { .. } => with_agent(state, record, |agent| agent.held = true),
+        Event::BranchResumed => with_agent(state, record, |agent| {
+            agent.held = false;
+            agent.failures.clear();
+        }),
         Event::AttemptPlanned { number, index } => plan(state, record, *number, *index),
         Event::SwarmEnded { state: end, .. } => {
             if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.get_mut(id)) {
@@ -273,6 +286,15 @@ fn end_item(state: &mut State, record: &EventRecord, index: u32, done: bool) {
             (false, Some(Outcome::Stopped)) => ItemState::Stopped,
             (false, _) => ItemState::Failed,
         };
+    }
+    let failed = !done && matches!(outcome, Some(Outcome::Failed | Outcome::Lost));
+    let agent = record.agent.as_ref().and_then(|id| state.agents.get(id));
+    let parent = agent.and_then(|agent| agent.parent.clone()).filter(|_| failed);
+    if let Some(parent) = parent.and_then(|id| state.agents.get_mut(&id)) {
+        if parent.failures.len() == FAILURES {
+            parent.failures.remove(0);
+        }
+        parent.failures.push(record.time);
     }
     with_agent(state, record, |agent| match (done, outcome) {
         (true, _) => agent.items_done += 1,

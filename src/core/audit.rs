@@ -84,6 +84,7 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
             let model = model.as_deref().unwrap_or_default();
             row("agent.retry").on_agent(agent).with("model", model)
         }
+        Command::ResumeAgent { agent } => row("branch.resume").on_agent(agent),
         Command::RemoveSwarm { swarm } => row("swarm.remove").on_swarm(swarm),
         Command::StopAll => row("agents.stop"),
     })
@@ -123,13 +124,18 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
     };
     Some(match &draft.event {
         Event::SwarmCreated { name, .. } => row("swarm.create").with("name", name.as_str()),
-        Event::AgentAdded { adapter, model, parent, .. } => {
+        Event::AgentAdded { adapter, model, parent, grant, .. } => {
             let parent = parent.as_ref().map_or("", |id| id.as_str());
-            row("agent.spawn")
+            let row = row("agent.spawn")
                 .with("adapter", adapter.as_str())
                 .with("model", model.as_str())
-                .with("parent", parent)
+                .with("parent", parent);
+            scoped(row, grant.scope.as_ref(), false)
         }
+        Event::BranchHeld { failures, within_ms } => {
+            row("branch.hold").with("failures", *failures).with("within_ms", *within_ms)
+        }
+        Event::BranchResumed => row("branch.resume"),
         Event::AttemptPlanned { index, .. } => row("attempt.launch").with("item", *index),
         Event::WorktreeMade { path, branch, .. } => row("worktree.make")
             .with("path", path.display().to_string())
@@ -220,7 +226,7 @@ mod tests {
     use super::super::{Limits, apply, decide, settle};
     use super::*;
     use crate::model::{
-        AgentId, AgentSpec, AttemptId, EventRecord, RefusalCode, Stamp, SwarmId, SwarmSpec,
+        AgentId, AgentSpec, AttemptId, Breaker, EventRecord, RefusalCode, Stamp, SwarmId, SwarmSpec,
     };
 
     const ROOT: fn() -> Actor = || Actor::User("root".to_owned());
@@ -251,7 +257,8 @@ mod tests {
         let create = Command::CreateSwarm { spec: Box::new(spec) };
         let made = decide(&state, Stamp(1), request(create, 1)).unwrap();
         enact(&mut state, &made);
-        let follows = settle(&state, Limits { attempts: 0 });
+        let follows =
+            settle(&state, Limits { attempts: 0, breaker: Breaker { failures: 0, within_ms: 0 } });
         enact(&mut state, &follows);
         let (attempt, reason) = (AttemptId::new("ag-01-1"), Some("outside".to_owned()));
         let (host, port, allowed) = ("a.com".to_owned(), 443, false);
@@ -284,7 +291,7 @@ mod tests {
         assert_eq!(made.audit[2].agent, Some(AgentId::new("ag-02")));
         enact(&mut state, &made);
 
-        let follows = settle(&state, Limits { attempts: 0 });
+        let follows = settle(&state, Limits::default());
         let launch = "core/schedule/attempt.launch";
         assert_eq!(words(&follows), [launch, launch]);
         assert_eq!(follows.audit[0].attempt.as_ref().unwrap().as_str(), "ag-01-1");

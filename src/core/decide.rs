@@ -3,12 +3,12 @@
 
 use super::{
     audit::{self, Behind},
-    requests,
+    delegate, requests,
     state::{Attempt, Phase, State},
 };
 use crate::model::{
-    Actor, AgentId, AgentState, AttemptId, AttemptResult, AuditDraft, Command, Event, Exit, Item,
-    Micros, Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens,
+    Actor, AgentId, AgentState, AttemptId, AttemptResult, AuditDraft, Breaker, Command, Event,
+    Exit, Item, Micros, Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens,
 };
 use std::path::PathBuf;
 
@@ -156,10 +156,11 @@ pub struct Decision {
 }
 
 /// Bounds of the whole instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Attempts at once; 0 sets no limit.
     pub attempts: u32,
+    pub breaker: Breaker,
 }
 
 impl Draft {
@@ -202,9 +203,8 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
             attempt: None,
             event: Event::CoreStarted { epoch, pid, version },
         }),
-        // What they may was seen before.
-        Input::Request { by: _, command, crew } => {
-            return requests::request(state, command, &crew);
+        Input::Request { by, command, crew } => {
+            return requests::request(state, now, &by, command, &crew);
         }
         Input::Keeper { attempt, n, offset, news } => {
             if let Some(attempt) = fresh(state, &attempt, n) {
@@ -341,11 +341,10 @@ fn keeper_news(
     }
 }
 
-/// The timer that holds `attempt` to its swarm's time limit.
+/// The timer that holds `attempt` to its time limit.
 pub(super) fn timeout(state: &State, attempt: &Attempt, started: Stamp) -> Option<Effect> {
-    let limit = state.swarms.get(&attempt.swarm)?.spec.timeout_ms?;
-    let timer = Timer::Timeout { attempt: attempt.id.clone() };
-    Some(Effect::SetTimer { at: started.plus_ms(limit), timer })
+    let at = delegate::deadline_of(state, attempt, started)?;
+    Some(Effect::SetTimer { at, timer: Timer::Timeout { attempt: attempt.id.clone() } })
 }
 
 fn signalled(state: &State, attempt: &Attempt, signal: Signal, decision: &mut Decision) {
@@ -409,17 +408,22 @@ fn ended(
     decision.events.push(Draft::attempt(attempt, Event::AttemptEnded { exit, result }));
     let swarm = state.swarms.get(&attempt.swarm);
     let tries = state.item(&attempt.swarm, attempt.index).map_or(1, |item| item.attempts);
-    let may_retry = swarm.is_some_and(|swarm| !swarm.stopping && tries <= swarm.spec.retries)
-        && !matches!(reason.as_str(), "budget" | "launch");
+    let agent = state.agents.get(&attempt.agent);
+    let may_retry = swarm.zip(agent).is_some_and(|(swarm, agent)| {
+        !swarm.stopping
+            && tries <= delegate::retries_of(swarm, agent)
+            && !delegate::is_orphan(state, agent)
+    }) && !matches!(reason.as_str(), "budget" | "launch");
     let again = match outcome {
         Outcome::Failed | Outcome::Lost => may_retry,
         Outcome::Done | Outcome::Stopped => false,
     };
-    if again {
+    // 1, 2, 4 … seconds, a minute at most.
+    let wait_ms = 1000u64.saturating_mul(1 << tries.saturating_sub(1).min(6)).min(60_000);
+    let at = now.plus_ms(wait_ms);
+    let in_time = agent.and_then(|agent| agent.grant.deadline).is_none_or(|end| at < end);
+    if again && in_time {
         let number = attempt.number + 1;
-        // 1, 2, 4 … seconds, a minute at most.
-        let wait_ms = 1000u64.saturating_mul(1 << tries.saturating_sub(1).min(6)).min(60_000);
-        let at = now.plus_ms(wait_ms);
         let because = format!("{reason}, attempt {number} follows");
         let to = Event::StateChanged { state: AgentState::Retrying, reason: because };
         decision.events.push(Draft::attempt(attempt, to));
@@ -431,7 +435,10 @@ fn ended(
     let done = outcome == Outcome::Done;
     decision.events.push(Draft::attempt(attempt, Event::ItemEnded { index: attempt.index, done }));
     let to = match outcome {
-        Outcome::Stopped => Some((AgentState::Stopped, String::new())),
+        Outcome::Stopped => {
+            let why = attempt.stop.as_deref().unwrap_or_default();
+            Some((AgentState::Stopped, delegate::reason(why)))
+        }
         Outcome::Lost => Some((AgentState::Lost, "its keeper vanished".to_owned())),
         // Whether it is done, has failed or takes another item is for `settle` to see.
         Outcome::Done | Outcome::Failed => None,
@@ -453,6 +460,10 @@ fn due(state: &State, timer: Timer, decision: &mut Decision) {
         Timer::Retry { agent, number } => {
             let Some(agent) = state.agents.get(&agent) else { return };
             let Some(retry) = agent.retry.filter(|retry| retry.number == number) else { return };
+            if delegate::is_held(state, agent) {
+                // Set again when its branch goes on.
+                return;
+            }
             let id = agent.id.attempt(number);
             let planned = Event::AttemptPlanned { number, index: retry.index };
             decision.events.push(Draft {

@@ -9,18 +9,20 @@
 mod apply;
 mod audit;
 mod decide;
+mod delegate;
 mod explain;
 mod requests;
 mod schedule;
-mod scope;
 mod state;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trees;
 mod views;
 
 pub use apply::apply;
 pub use decide::{Decision, Draft, Effect, Input, KeeperNews, Limits, Reply, Timer, decide};
+pub use delegate::{deadline_of, reach_of, scope_of, scopes_above, spec_of};
 pub use schedule::{recover, settle};
-pub use scope::scope_of;
 pub use state::{Agent, Attempt, Phase, State, Swarm, Worktree};
-pub use views::{agent_info, explanation, swarm_info, swarm_results};
+pub use views::{agent_info, agent_results, explanation, swarm_info, swarm_results};

@@ -2,25 +2,32 @@
 
 use super::{
     decide::{Decision, Draft, Effect, Reply},
+    delegate,
     state::{Agent, State, Swarm},
 };
 use crate::model::{
-    AgentId, AgentSpec, AgentState, Command, Event, Item, ItemState, Refusal, RefusalCode, SwarmId,
-    SwarmSpec,
+    Actor, AgentId, AgentSpec, AgentState, Command, Event, Grant, Item, ItemState, Refusal,
+    RefusalCode, Stamp, SwarmId, SwarmSpec,
 };
 
 /// `crew` names adapter and model of each new agent, one entry an agent.
 pub(super) fn request(
     state: &State,
+    now: Stamp,
+    by: &Actor,
     command: Command,
     crew: &[(String, String)],
 ) -> Result<Decision, Refusal> {
+    delegate::may(by, &command)?;
     match command {
         Command::CreateSwarm { spec } => {
             free_to_make(state, &spec)?;
             create(state, *spec, crew)
         }
-        Command::SpawnAgent { spec } => spawn(state, *spec, crew),
+        Command::SpawnAgent { spec } => match by {
+            Actor::Agent(parent) => delegate::spawn(state, now, parent, *spec, crew),
+            Actor::User(_) | Actor::Core => spawn(state, *spec, crew),
+        },
         Command::AddItem { swarm, text } => add_item(find_swarm(state, &swarm)?, text),
         Command::StopSwarm { swarm } => {
             let swarm = find_swarm(state, &swarm)?;
@@ -35,7 +42,13 @@ pub(super) fn request(
             stop_agent(state, find_agent(state, &agent)?, "asked to", &mut decision);
             Ok(decision)
         }
-        Command::RetryAgent { agent, model } => retry(state, find_agent(state, &agent)?, model),
+        Command::RetryAgent { agent, model } => {
+            retry(state, now, find_agent(state, &agent)?, model)
+        }
+        Command::ResumeAgent { agent } => {
+            let decision = delegate::resume(state, find_agent(state, &agent)?)?;
+            Ok(Decision { reply: Some(Reply::Done), ..decision })
+        }
         Command::RemoveSwarm { swarm } => remove(state, find_swarm(state, &swarm)?),
         Command::StopAll => {
             let mut decision = Decision { reply: Some(Reply::Done), ..Decision::default() };
@@ -88,6 +101,7 @@ fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Result<D
             adapter: adapter.clone(),
             model: model.clone(),
             cwd: cwd.clone(),
+            grant: Box::default(),
         };
         decision.events.push(Draft::agent(&id, &agent, added));
     }
@@ -156,18 +170,17 @@ fn slug(text: &str) -> String {
     slug
 }
 
-fn new_item(swarm: &SwarmId, index: u32, text: String) -> Item {
+pub(super) fn new_item(swarm: &SwarmId, index: u32, text: String) -> Item {
     Item { swarm: swarm.clone(), index, text, state: ItemState::Queued, agent: None, attempts: 0 }
 }
 
 /// A swarm of one, or one more agent with an item of its own in an existing swarm.
 fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<Decision, Refusal> {
     let id = AgentId::numbered(state.agents_made + 1);
-    let name = if spec.name.is_empty() { id.to_string() } else { spec.name.clone() };
-    if state.agents.values().any(|agent| agent.name == name) {
-        let why = format!("an agent is called {name:?} already");
-        return Err(Refusal::new(RefusalCode::Conflict, why).hinted("choose another --name"));
-    }
+    let name = agent_name(state, &spec.name, &id)?;
+    let lowered = spec.depth.is_some() || spec.children.is_some() || spec.total.is_some();
+    let caps = spec.caps.unwrap_or_default().lowered(spec.depth, spec.children, spec.total);
+    let mut grant = Grant { caps: lowered.then_some(caps), ..Grant::default() };
     let Some(swarm) = &spec.swarm else {
         let alone = SwarmSpec {
             name: spec.name,
@@ -191,17 +204,17 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
         };
         let mut decision = create(state, alone, crew)?;
         for draft in &mut decision.events {
-            if let Event::AgentAdded { name: added, .. } = &mut draft.event {
+            if let Event::AgentAdded { name: added, grant: granted, .. } = &mut draft.event {
                 added.clone_from(&name);
+                **granted = grant.clone();
             }
         }
         decision.reply = Some(Reply::Agent(id));
         return Ok(decision);
     };
     let swarm = find_swarm(state, swarm)?;
-    if swarm.state.is_final() || swarm.stopping {
-        return Err(over(swarm));
-    }
+    still_open(swarm)?;
+    grant.scope = spec.granted;
     let mut decision = Decision { reply: Some(Reply::Agent(id.clone())), ..Decision::default() };
     let item = Box::new(new_item(&swarm.id, swarm.items.len() as u32 + 1, spec.task));
     decision.events.push(Draft::swarm(&swarm.id, Event::ItemAdded { item }));
@@ -212,21 +225,34 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
             adapter: adapter.clone(),
             model: model.clone(),
             cwd: spec.cwd.clone(),
+            grant: Box::new(grant.clone()),
         };
         decision.events.push(Draft::agent(&swarm.id, &id, added));
     }
     Ok(decision)
 }
 
-fn over(swarm: &Swarm) -> Refusal {
-    Refusal::new(RefusalCode::Conflict, format!("swarm {} is over ({})", swarm.name, swarm.state))
-        .hinted("create a new swarm")
+/// The name that an agent is to have.
+pub(super) fn agent_name(state: &State, wish: &str, id: &AgentId) -> Result<String, Refusal> {
+    let name = if wish.is_empty() { id.as_str() } else { wish };
+    if state.agents.values().any(|agent| agent.name == name) {
+        let why = format!("an agent is called {name:?} already");
+        return Err(Refusal::new(RefusalCode::Conflict, why).hinted("choose another --name"));
+    }
+    Ok(name.to_owned())
+}
+
+/// Fails for a swarm that takes nothing more.
+pub(super) fn still_open(swarm: &Swarm) -> Result<(), Refusal> {
+    if !swarm.state.is_final() && !swarm.stopping {
+        return Ok(());
+    }
+    let why = format!("swarm {} is over ({})", swarm.name, swarm.state);
+    Err(Refusal::new(RefusalCode::Conflict, why).hinted("create a new swarm"))
 }
 
 fn add_item(swarm: &Swarm, text: String) -> Result<Decision, Refusal> {
-    if swarm.state.is_final() || swarm.stopping {
-        return Err(over(swarm));
-    }
+    still_open(swarm)?;
     if !swarm.queue {
         let why = format!("swarm {} has no queue: each agent does the task once", swarm.name);
         return Err(Refusal::new(RefusalCode::Conflict, why)
@@ -248,7 +274,7 @@ fn stop_swarm(state: &State, swarm: &Swarm, decision: &mut Decision) {
     }
 }
 
-fn stop_agent(state: &State, agent: &Agent, why: &str, decision: &mut Decision) {
+pub(super) fn stop_agent(state: &State, agent: &Agent, why: &str, decision: &mut Decision) {
     let current = agent.current.as_ref().and_then(|id| state.attempts.get(id));
     if let Some(attempt) = current {
         if attempt.stop.is_none() {
@@ -265,12 +291,17 @@ fn stop_agent(state: &State, agent: &Agent, why: &str, decision: &mut Decision) 
                 .events
                 .push(Draft { attempt: latest, ..Draft::agent(&agent.swarm, &agent.id, ended) });
         }
-        let to = Event::StateChanged { state: AgentState::Stopped, reason: String::new() };
+        let to = Event::StateChanged { state: AgentState::Stopped, reason: delegate::reason(why) };
         decision.events.push(Draft::agent(&agent.swarm, &agent.id, to));
     }
 }
 
-fn retry(state: &State, agent: &Agent, model: Option<String>) -> Result<Decision, Refusal> {
+fn retry(
+    state: &State,
+    now: Stamp,
+    agent: &Agent,
+    model: Option<String>,
+) -> Result<Decision, Refusal> {
     if model.is_some() {
         let why = "a retry on another model is not enforced in this build";
         return Err(Refusal::new(RefusalCode::NotEnforced, why));
@@ -282,6 +313,7 @@ fn retry(state: &State, agent: &Agent, model: Option<String>) -> Result<Decision
         return Err(Refusal::new(RefusalCode::Conflict, why)
             .hinted(format!("dash agent stop {}", agent.id)));
     };
+    delegate::may_run(state, now, agent)?;
     let number = last.number + 1;
     let id = agent.id.attempt(number);
     let planned = Event::AttemptPlanned { number, index: last.index };

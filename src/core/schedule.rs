@@ -4,6 +4,7 @@
 use super::{
     audit,
     decide::{Decision, Draft, Effect, Limits, Timer, timeout},
+    delegate, requests,
     state::{Agent, Phase, State, Swarm},
 };
 use crate::model::{AgentState, Event, Item, ItemState, Outcome, SwarmState};
@@ -12,6 +13,7 @@ use crate::model::{AgentState, Event, Item, ItemState, Outcome, SwarmState};
 /// answers nothing: each round brings the swarms closer to their end.
 pub fn settle(state: &State, limits: Limits) -> Decision {
     let mut decision = Decision::default();
+    delegate::trip(state, limits.breaker, &mut decision);
     let mut running = state.live_attempts().count() as u32;
     for swarm in state.swarms.values().filter(|swarm| !swarm.state.is_final()) {
         settle_swarm(state, swarm, limits, &mut running, &mut decision);
@@ -29,7 +31,9 @@ fn settle_swarm(
 ) {
     let agents: Vec<&Agent> = swarm.agents.iter().filter_map(|id| state.agents.get(id)).collect();
     let busy = |agent: &Agent| agent.current.is_some() || agent.retry.is_some();
-    let mut here = agents.iter().filter(|agent| agent.current.is_some()).count() as u32;
+    // A parent that waits for its child holds its own place: --max is not for children.
+    let here = agents.iter().filter(|agent| agent.current.is_some() && agent.parent.is_none());
+    let mut here = here.count() as u32;
     let queued = |item: &&Item| item.state == ItemState::Queued;
     let mut queue: Vec<&Item> = swarm.items.iter().filter(queued).collect();
     if swarm.stopping {
@@ -38,7 +42,13 @@ fn settle_swarm(
     queue.reverse();
 
     let mut moved = false;
-    for (place, agent) in agents.iter().enumerate().filter(|(_, agent)| !busy(agent)) {
+    for agent in agents.iter().filter(|agent| agent.parent.is_some()) {
+        moved |= child(state, agent, decision);
+    }
+    let free = |agent: &Agent| {
+        !busy(agent) && !delegate::is_orphan(state, agent) && !delegate::is_held(state, agent)
+    };
+    for (place, agent) in agents.iter().enumerate().filter(|(_, agent)| free(agent)) {
         let usable = match agent.state {
             AgentState::Stopped | AgentState::Lost => false,
             AgentState::Queued
@@ -51,11 +61,14 @@ fn settle_swarm(
             | AgentState::Done
             | AgentState::Failed => true,
         };
-        let room = (limits.attempts == 0 || *running < limits.attempts)
-            && swarm.spec.max.is_none_or(|max| here < max);
-        // From a queue the next; without one each agent has an item of its own.
-        let next = if swarm.queue {
-            queue.last().copied()
+        let is_child = agent.parent.is_some();
+        let full = !is_child && swarm.spec.max.is_some_and(|max| here >= max);
+        let room = (limits.attempts == 0 || *running < limits.attempts) && !full;
+        // From a queue the next; without one each agent has an item of its own, as a child has.
+        let next = if is_child {
+            queue.iter().copied().find(|item| item.agent.as_ref() == Some(&agent.id))
+        } else if swarm.queue {
+            queue.iter().rev().copied().find(|item| item.agent.is_none())
         } else {
             queue.iter().copied().find(|item| item.index as usize == place + 1)
         };
@@ -71,15 +84,11 @@ fn settle_swarm(
                 decision.effects.push(Effect::Launch { attempt: id });
                 queue.retain(|other| other.index != item.index);
                 *running += 1;
-                here += 1;
+                here += u32::from(!is_child);
                 moved = true;
             }
             Some(_) => {
-                let why = if swarm.spec.max.is_some_and(|max| here >= max) {
-                    "the swarm's --max"
-                } else {
-                    "the core's agents.max"
-                };
+                let why = if full { "the swarm's --max" } else { "the core's agents.max" };
                 moved |= enter(agent, AgentState::Queued, why, decision);
             }
             None if usable => moved |= finish(state, swarm, agent, decision),
@@ -88,8 +97,28 @@ fn settle_swarm(
     }
     let over = !moved && agents.iter().all(|agent| agent.state.is_final() && !busy(agent));
     if over {
-        decision.events.push(Draft::swarm(&swarm.id, end_of(swarm, &agents)));
+        decision.events.push(Draft::swarm(&swarm.id, end_of(state, swarm, &agents)));
     }
+}
+
+/// What its ancestors' state means for a child: without its parent it is stopped, below a
+/// branch that is held it waits.
+fn child(state: &State, agent: &Agent, decision: &mut Decision) -> bool {
+    if delegate::is_orphan(state, agent) {
+        let current = agent.current.as_ref().and_then(|id| state.attempts.get(id));
+        let done = match current {
+            Some(attempt) => attempt.stop.is_some(),
+            None => agent.state.is_final(),
+        };
+        if !done {
+            requests::stop_agent(state, agent, delegate::ORPHAN, decision);
+        }
+        return !done;
+    }
+    let waits = matches!(agent.state, AgentState::Queued | AgentState::Retrying);
+    waits
+        && delegate::is_held(state, agent)
+        && enter(agent, AgentState::Paused, delegate::BREAKER, decision)
 }
 
 /// An agent without further items takes its final state from how its last one ended.
@@ -122,19 +151,23 @@ fn enter(agent: &Agent, to: AgentState, reason: &str, decision: &mut Decision) -
     true
 }
 
-fn end_of(swarm: &Swarm, agents: &[&Agent]) -> Event {
+fn end_of(state: &State, swarm: &Swarm, agents: &[&Agent]) -> Event {
     let count =
         |wanted: ItemState| swarm.items.iter().filter(|item| item.state == wanted).count() as u32;
     let (done, failed) = (count(ItemState::Done), count(ItemState::Failed));
+    let open = |item: &&Item| {
+        matches!(item.state, ItemState::Stopped | ItemState::Queued)
+            && !delegate::is_given_up(state, item)
+    };
     let lost = agents.iter().any(|agent| agent.state == AgentState::Lost);
-    let state = if failed > 0 || lost {
+    let end = if failed > 0 || lost {
         SwarmState::Failed
-    } else if swarm.stopping || count(ItemState::Stopped) + count(ItemState::Queued) > 0 {
+    } else if swarm.stopping || swarm.items.iter().any(|item| open(&item)) {
         SwarmState::Stopped
     } else {
         SwarmState::Done
     };
-    Event::SwarmEnded { state, done, failed }
+    Event::SwarmEnded { state: end, done, failed }
 }
 
 /// What a core that takes over must do again: launches without a keeper are for the

@@ -1,8 +1,8 @@
 //! All that the core knows. Changed by `apply` alone; serialised whole as a snapshot.
 
 use crate::model::{
-    AgentId, AgentState, AttemptId, AttemptResult, Exit, Item, Micros, Signal, Stamp, SwarmId,
-    SwarmSpec, SwarmState, Tokens,
+    AgentId, AgentState, AttemptId, AttemptResult, Exit, Grant, Item, Micros, Signal, Stamp,
+    SwarmId, SwarmSpec, SwarmState, Tokens,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -70,6 +70,18 @@ pub struct Agent {
     pub cost: Micros,
     pub provider: String,
     pub seen_model: String,
+    /// What it got beside what its swarm has.
+    #[serde(default)]
+    pub grant: Grant,
+    /// Children that it ever had.
+    #[serde(default)]
+    pub children_made: u32,
+    /// When its children failed, the newest last.
+    #[serde(default)]
+    pub failures: Vec<Stamp>,
+    /// Its children failed too often: it spawns no more, and what waits below it is held.
+    #[serde(default)]
+    pub held: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -142,6 +154,16 @@ impl State {
     pub fn item(&self, swarm: &SwarmId, index: u32) -> Option<&Item> {
         let at = usize::try_from(index).ok()?.checked_sub(1)?;
         self.swarms.get(swarm)?.items.get(at)
+    }
+
+    /// All below an agent.
+    pub fn branch<'a>(&'a self, top: &'a AgentId) -> impl Iterator<Item = &'a Agent> {
+        // Theirs are the ids that begin with its own.
+        self.agents
+            .range::<AgentId, _>(top..)
+            .map(|(_, agent)| agent)
+            .take_while(move |agent| agent.id.as_str().starts_with(top.as_str()))
+            .filter(move |agent| agent.id.is_below(top))
     }
 
     pub fn live_attempts(&self) -> impl Iterator<Item = &Attempt> {

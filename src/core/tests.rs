@@ -10,22 +10,22 @@ use std::path::PathBuf;
 
 /// A core without a world: what is decided is applied at once.
 #[derive(Default)]
-struct Bench {
-    state: State,
-    journal: Vec<EventRecord>,
-    now: i64,
-    effects: Vec<Effect>,
+pub(super) struct Bench {
+    pub(super) state: State,
+    pub(super) journal: Vec<EventRecord>,
+    pub(super) now: i64,
+    pub(super) effects: Vec<Effect>,
     limits: u32,
 }
 
 impl Bench {
-    fn feed(&mut self, input: Input) -> Result<Option<Reply>, Refusal> {
+    pub(super) fn feed(&mut self, input: Input) -> Result<Option<Reply>, Refusal> {
         self.now += 1_000_000;
         let decision = decide(&self.state, Stamp(self.now), input)?;
         let reply = decision.reply.clone();
         self.enact(decision);
         for round in 0.. {
-            let decision = settle(&self.state, Limits { attempts: self.limits });
+            let decision = settle(&self.state, self.limits());
             if decision.events.is_empty() {
                 break;
             }
@@ -33,6 +33,12 @@ impl Bench {
             self.enact(decision);
         }
         Ok(reply)
+    }
+
+    fn limits(&self) -> Limits {
+        // As configured by default.
+        let breaker = Breaker { failures: 5, within_ms: 600_000 };
+        Limits { attempts: self.limits, breaker }
     }
 
     fn enact(&mut self, decision: Decision) {
@@ -51,7 +57,7 @@ impl Bench {
         self.effects.extend(decision.effects);
     }
 
-    fn create(&mut self, spec: SwarmSpec, agents: usize) -> SwarmId {
+    pub(super) fn create(&mut self, spec: SwarmSpec, agents: usize) -> SwarmId {
         let crew = vec![("command".to_owned(), String::new()); agents];
         let command = Command::CreateSwarm { spec: Box::new(spec) };
         match self.feed(Input::Request { by: Actor::Core, command, crew }).unwrap() {
@@ -60,23 +66,23 @@ impl Bench {
         }
     }
 
-    fn ask(&mut self, command: Command) -> Result<Option<Reply>, Refusal> {
+    pub(super) fn ask(&mut self, command: Command) -> Result<Option<Reply>, Refusal> {
         self.feed(Input::Request { by: Actor::Core, command, crew: Vec::new() })
     }
 
-    fn started(&mut self, attempt: &str, n: u64) {
+    pub(super) fn started(&mut self, attempt: &str, n: u64) {
         let news = KeeperNews::Started { pid: 7 };
         let attempt = attempt.into();
         self.feed(Input::Keeper { attempt, n, offset: 0, news }).unwrap();
     }
 
-    fn ended(&mut self, attempt: &str, outcome: Outcome) {
+    pub(super) fn ended(&mut self, attempt: &str, outcome: Outcome) {
         let result = Box::new(result(outcome));
         let exit = Some(Exit { code: Some(0), signal: None });
         self.feed(Input::Ended { attempt: attempt.into(), n: 9, bytes: 70, exit, result }).unwrap();
     }
 
-    fn launches(&mut self) -> Vec<String> {
+    pub(super) fn launches(&mut self) -> Vec<String> {
         let launch = |effect: Effect| match effect {
             Effect::Launch { attempt } => Some(attempt.to_string()),
             _ => None,
@@ -84,7 +90,7 @@ impl Bench {
         std::mem::take(&mut self.effects).into_iter().filter_map(launch).collect()
     }
 
-    fn agent(&self, id: &str) -> &Agent {
+    pub(super) fn agent(&self, id: &str) -> &Agent {
         &self.state.agents[id]
     }
 }
@@ -101,7 +107,7 @@ fn result(outcome: Outcome) -> AttemptResult {
     }
 }
 
-fn spec() -> SwarmSpec {
+pub(super) fn spec() -> SwarmSpec {
     SwarmSpec {
         task: "Refactor the auth code".to_owned(),
         cwd: PathBuf::from("/"),
@@ -109,7 +115,7 @@ fn spec() -> SwarmSpec {
     }
 }
 
-fn queue(items: usize) -> SwarmSpec {
+pub(super) fn queue(items: usize) -> SwarmSpec {
     SwarmSpec { items: Some((0..items).map(|n| format!("item {n}")).collect()), ..spec() }
 }
 
@@ -399,6 +405,8 @@ enum Step {
     End(usize, u8),
     Stop(usize),
     StopSwarm(usize),
+    Spawn(usize),
+    Resume(usize),
     Retry(usize),
     Remove(usize),
     Add(usize),
@@ -416,6 +424,8 @@ fn step() -> impl proptest::strategy::Strategy<Value = Step> {
         1 => (0usize..20).prop_map(Step::Retry),
         1 => (0usize..4).prop_map(Step::Remove),
         2 => (0usize..4).prop_map(Step::Add),
+        4 => (0usize..20).prop_map(Step::Spawn),
+        1 => (0usize..20).prop_map(Step::Resume),
         3 => Just(Step::Timers),
     ]
 }
@@ -445,6 +455,19 @@ fn take(bench: &mut Bench, step: Step) {
         Step::Stop(at) => {
             if let Some(at) = some(at, agents.len()) {
                 let _ = bench.ask(Command::StopAgent { agent: agents[at].clone() });
+            }
+        }
+        Step::Spawn(at) => {
+            if let Some(at) = some(at, agents.len()) {
+                let spec = AgentSpec { cwd: "/".into(), retries: 1, ..AgentSpec::default() };
+                let command = Command::SpawnAgent { spec: Box::new(spec) };
+                let (by, crew) = (Actor::Agent(agents[at].clone()), vec![Default::default()]);
+                let _ = bench.feed(Input::Request { by, command, crew });
+            }
+        }
+        Step::Resume(at) => {
+            if let Some(at) = some(at, agents.len()) {
+                let _ = bench.ask(Command::ResumeAgent { agent: agents[at].clone() });
             }
         }
         Step::Retry(at) => {
@@ -485,7 +508,10 @@ fn holds(state: &State) {
             state.live_attempts().filter(|attempt| attempt.swarm == swarm.id).collect();
         if let Some(max) = swarm.spec.max.filter(|_| !swarm.agents.is_empty()) {
             // Retries and attempts by hand keep their place: they are not new work.
-            let fresh = running.iter().filter(|attempt| attempt.number == 1).count();
+            // Children are not, either.
+            let own = |attempt: &&Attempt| state.agents[&attempt.agent].parent.is_none();
+            let fresh = running.iter().copied().filter(|attempt| attempt.number == 1);
+            let fresh = fresh.filter(own).count();
             assert!(fresh <= max as usize, "{} over its max", swarm.id);
         }
         let mut indexes: Vec<u32> = running.iter().map(|attempt| attempt.index).collect();

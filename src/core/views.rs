@@ -1,6 +1,7 @@
 //! The state as clients see it.
 
 use super::{
+    delegate::{is_given_up, scope_of},
     explain::deciding,
     state::{Agent, Attempt, State, Swarm, Worktree},
 };
@@ -35,7 +36,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         attempt: agent.attempts,
         attempt_id: agent.latest.clone(),
         state: agent.state,
-        reason: agent.reason.clone(),
+        reason: reason_of(agent),
         pid: attempt.filter(|_| agent.current.is_some()).and_then(|attempt| attempt.pid),
         exit: attempt.and_then(|attempt| Some(attempt.exit?.shell_code())),
         progress,
@@ -47,14 +48,20 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         items_done: agent.items_done,
         items_failed: agent.items_failed,
         provider: agent.provider.clone(),
-        scope: scope_words(
-            state.swarms.get(&agent.swarm).and_then(|swarm| swarm.spec.granted.as_ref()),
-        ),
+        scope: scope_of(state, id).to_string(),
         cwd: agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), Worktree::workplace),
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
         last_line: attempt.and_then(last_words).unwrap_or_default(),
         bytes: attempt.map_or(0, |attempt| attempt.fact_offset),
     })
+}
+
+/// Why it stands as it stands; that it may spawn no more is told where nothing else is.
+fn reason_of(agent: &Agent) -> String {
+    if agent.held && agent.reason.is_empty() && !agent.state.is_final() {
+        return "its branch is held".to_owned();
+    }
+    agent.reason.clone()
 }
 
 /// What an attempt that is over leaves to be seen in one line.
@@ -140,13 +147,25 @@ pub fn swarm_results(state: &State, id: &SwarmId, now: Stamp) -> Option<SwarmRes
     results.sort_by_key(|result| (rank(result), result.index));
     let done = info.items.done;
     let failed = info.items.failed;
+    let given_up = swarm.items.iter().filter(|item| is_given_up(state, item)).count() as u32;
     Some(SwarmResults {
         failed,
         done,
-        open: info.items.total - done - failed,
+        open: info.items.total - done - failed - given_up,
         swarm: info,
         results,
     })
+}
+
+/// One result for each item that an agent tried, by its latest attempt at it.
+pub fn agent_results(state: &State, id: &AgentId, now: Stamp) -> Option<Vec<AgentResult>> {
+    let agent = state.agents.get(id)?;
+    let mut latest: Vec<&Attempt> = Vec::new();
+    for attempt in (1..=agent.attempts).filter_map(|n| state.attempts.get(&id.attempt(n))) {
+        latest.retain(|other| other.index != attempt.index);
+        latest.push(attempt);
+    }
+    Some(latest.into_iter().filter_map(|attempt| result_of(state, attempt, now)).collect())
 }
 
 /// Failed first, then what is open, then done.

@@ -28,6 +28,10 @@ pub enum Command {
         agent: AgentId,
         model: Option<String>,
     },
+    /// Lets an agent whose children failed too often spawn again, and what was held go on.
+    ResumeAgent {
+        agent: AgentId,
+    },
     /// Forgets a swarm that is over, its recordings too.
     RemoveSwarm {
         swarm: SwarmId,

@@ -2,8 +2,8 @@
 //! thing that changes the core's state.
 
 use super::{
-    AgentId, AgentState, AttemptId, AttemptResult, Exit, Item, Micros, Signal, Stamp, SwarmId,
-    SwarmSpec, SwarmState, Tokens,
+    AgentId, AgentState, AttemptId, AttemptResult, Exit, Grant, Item, Micros, Signal, Stamp,
+    SwarmId, SwarmSpec, SwarmState, Tokens,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -49,7 +49,17 @@ pub enum Event {
         adapter: String,
         model: String,
         cwd: PathBuf,
+        /// What it got beside what its swarm has.
+        #[serde(default, skip_serializing_if = "Grant::is_empty")]
+        grant: Box<Grant>,
     },
+    /// Children of the agent failed too often: it spawns no more, and what waits below it is
+    /// held.
+    BranchHeld {
+        failures: u32,
+        within_ms: u64,
+    },
+    BranchResumed,
     /// A launch was decided; whatever happens to the core, it is carried out once.
     AttemptPlanned {
         number: u32,
@@ -168,6 +178,7 @@ impl Event {
     pub fn level(&self) -> Level {
         match self {
             Self::FactTaken { .. } | Self::Signalled { .. } => Level::Debug,
+            Self::AgentAdded { parent: Some(_), .. } => Level::Info,
             Self::SessionNamed { .. } | Self::ItemAdded { .. } | Self::AgentAdded { .. } => {
                 Level::Debug
             }
@@ -190,7 +201,7 @@ impl Event {
             Self::NetConnected { allowed: false, .. } => Level::Warn,
             Self::LimitReached { .. } => Level::Error,
             Self::DiskFull | Self::RecordingCut { .. } | Self::RetryPlanned { .. } => Level::Warn,
-            Self::Held { .. } => Level::Warn,
+            Self::Held { .. } | Self::BranchHeld { .. } => Level::Warn,
             Self::SwarmEnded { failed, .. } if *failed > 0 => Level::Error,
             Self::SwarmCreated { .. }
             | Self::WorktreeMade { .. }
@@ -202,6 +213,7 @@ impl Event {
             | Self::ItemEnded { .. }
             | Self::DiskBack
             | Self::SwarmEnded { .. }
+            | Self::BranchResumed
             | Self::SwarmRemoved => Level::Info,
         }
     }
@@ -214,6 +226,9 @@ impl Event {
             }
             Self::ItemAdded { item } => {
                 format!("item {} added: {}", item.index, first_line(&item.text))
+            }
+            Self::AgentAdded { parent: Some(parent), adapter, .. } => {
+                format!("spawned by {parent} ({adapter})")
             }
             Self::AgentAdded { adapter, model, .. } if model.is_empty() => {
                 format!("added ({adapter})")
@@ -287,6 +302,15 @@ impl Event {
             Self::SwarmEnded { state, done, failed } => {
                 format!("swarm {state}: {failed} failed, {done} done")
             }
+            Self::BranchHeld { failures, within_ms } => {
+                let minutes = within_ms / 60_000;
+                let time = match within_ms % 60_000 {
+                    0 => format!("{minutes}m"),
+                    rest => format!("{}s", minutes * 60 + rest / 1000),
+                };
+                format!("{failures} children failed within {time}: its branch is held")
+            }
+            Self::BranchResumed => "its branch goes on".to_owned(),
             Self::SwarmRemoved => "swarm removed".to_owned(),
             Self::CoreStarted { pid, version, .. } => {
                 format!("core {version} took over, pid {pid}")

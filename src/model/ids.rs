@@ -52,6 +52,11 @@ id!(
     AttemptId
 );
 
+impl AttemptId {
+    /// Bytes that are reserved for one in the path of a socket: `ag-500.12.30.10-10`.
+    pub const LONGEST: usize = 20;
+}
+
 impl SwarmId {
     pub fn numbered(n: u64) -> Self {
         Self(format!("sw-{n}"))
@@ -63,8 +68,52 @@ impl AgentId {
         Self(format!("ag-{n:02}"))
     }
 
+    /// The id of this agent's child number `n`, counted from 1.
+    pub fn child(&self, n: u32) -> Self {
+        Self(format!("{}.{n}", self.0))
+    }
+
+    /// True for a child of `other`, a child's child, and so on: an id says whose.
+    pub fn is_below(&self, other: &Self) -> bool {
+        self.0.strip_prefix(&other.0).is_some_and(|rest| rest.starts_with('.'))
+    }
+
+    /// True for one that another agent made.
+    pub fn is_child(&self) -> bool {
+        self.0.contains('.')
+    }
+
+    /// Who made it, who made that one, and so on up.
+    pub fn ancestors(&self) -> impl Iterator<Item = Self> + '_ {
+        self.0.rmatch_indices('.').map(|(at, _)| Self(self.0[..at].to_owned()))
+    }
+
+    /// True if attempts of it can be named: their names are those of sockets, too.
+    pub fn has_room(&self) -> bool {
+        self.0.len() + "-999".len() <= AttemptId::LONGEST
+    }
+
     /// The id of this agent's attempt number `n`, counted from 1.
     pub fn attempt(&self, n: u32) -> AttemptId {
         AttemptId(format!("{}-{n}", self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_says_whose_child_it_is() {
+        let top = AgentId::numbered(1);
+        let low = top.child(2).child(10);
+        assert_eq!(low.as_str(), "ag-01.2.10");
+        assert!(low.is_below(&top) && low.is_below(&top.child(2)));
+        assert!(!low.is_below(&low) && !top.is_below(&low) && !low.is_below(&top.child(1)));
+        assert!(!AgentId::numbered(10).child(1).is_below(&AgentId::from("ag-1")));
+        let up: Vec<String> = low.ancestors().map(|id| id.to_string()).collect();
+        assert_eq!(up, ["ag-01.2", "ag-01"]);
+        assert!(low.is_child() && !top.is_child());
+        assert!(low.has_room() && !low.child(100).child(100).has_room());
     }
 }

@@ -6,6 +6,7 @@ mod agent;
 mod audit;
 mod command;
 mod confine;
+mod delegation;
 mod event;
 mod ids;
 mod limits;
@@ -15,12 +16,14 @@ mod signal;
 mod swarm;
 mod time;
 mod tokens;
+mod tree;
 
 pub use actor::Actor;
 pub use agent::{AgentInfo, AgentState, AttemptResult, Exit, FileChange, Outcome};
 pub use audit::{AuditDraft, AuditReport, AuditRow, Break, BreakKind, Chain, Gap, Head};
 pub use command::{Command, Refusal, RefusalCode};
 pub use confine::{Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
+pub use delegation::{Breaker, Caps, Grant};
 pub use event::{Event, EventRecord, Level};
 pub use ids::{AgentId, AttemptId, SwarmId};
 pub use limits::Limits;
@@ -33,3 +36,4 @@ pub use swarm::{
 };
 pub use time::Stamp;
 pub use tokens::Tokens;
+pub use tree::{Branch, RollUp, forest};

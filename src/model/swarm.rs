@@ -1,6 +1,8 @@
 //! A swarm: what is asked for, and how clients see it.
 
-use super::{AgentId, AgentState, AttemptResult, Limits, Micros, Scope, Stamp, SwarmId, Tokens};
+use super::{
+    AgentId, AgentState, AttemptResult, Caps, Limits, Micros, Scope, Stamp, SwarmId, Tokens,
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
@@ -107,9 +109,16 @@ pub struct AgentSpec {
     pub allow: Vec<String>,
     pub allow_only: Option<Vec<String>>,
     pub no_sandbox: bool,
+    /// Lower the caps on what it may spawn itself; see [`Caps`].
+    pub depth: Option<u32>,
+    pub children: Option<u32>,
+    pub total: Option<u32>,
     /// Made by the core, whatever a request says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub granted: Option<Scope>,
+    /// The configuration's; made by the core, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caps: Option<Caps>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,7 +217,7 @@ pub struct SwarmResults {
     pub swarm: SwarmInfo,
     pub failed: u32,
     pub done: u32,
-    /// Not over yet, or never started.
+    /// Not over yet, or never started; without what its parent had no use for any more.
     pub open: u32,
     pub results: Vec<AgentResult>,
 }

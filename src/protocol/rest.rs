@@ -10,6 +10,7 @@
 //! GET  /v1/agents?swarm=     POST (AgentSpec) → 201 AgentInfo
 //! GET  /v1/agents/{id}       PATCH (Change)                   ?wait=SECONDS on GET: until it is over
 //! GET  /v1/agents/{id}/explain                    Explanation
+//! GET  /v1/agents/{id}/results                    [AgentResult], one for each item tried
 //! GET  /v1/agents/{id}/screen?attempt=N           ScreenDump
 //! GET  /v1/agents/{id}/log?attempt=N&format=raw|text|cast&follow=1   stream of bytes
 //! POST /v1/agents/{id}/input (InputBody) → 204
@@ -95,7 +96,8 @@ pub struct Shutdown {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Change {
-    /// `stopped`; for a finished agent also `queued`: try its last item again.
+    /// `stopped`; for a finished agent also `queued`: try its last item again; for one whose
+    /// branch is held `working`: it goes on.
     pub state: Option<AgentState>,
     /// With `state: queued`: on another model.
     pub model: Option<String>,

@@ -337,7 +337,8 @@ fn begins_something(input: &Input) -> bool {
         Command::CreateSwarm { .. }
         | Command::SpawnAgent { .. }
         | Command::AddItem { .. }
-        | Command::RetryAgent { .. } => true,
+        | Command::RetryAgent { .. }
+        | Command::ResumeAgent { .. } => true,
         Command::StopSwarm { .. }
         | Command::StopAgent { .. }
         | Command::RemoveSwarm { .. }

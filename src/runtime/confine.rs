@@ -2,6 +2,7 @@
 //! scope what its programs need: toolchains on PATH, the agent's own program, a home.
 
 use super::{
+    above::Above,
     launch::Plan,
     scope::{hidden, protected_of},
     world::{Looked, World},
@@ -52,11 +53,17 @@ pub fn confine(
     readable.retain(|path| path.exists());
     let roots: Vec<PathBuf> = writable.iter().chain(&readable).cloned().collect();
     let socket = world.instance.agent_socket(&plan.attempt.id);
+    let above = Above::of(world, &plan.attempt.swarm, &plan.above);
+    let above = above.context("looking through the scope of its parent")?;
+    if let Some(path) = above.opened_by(scope) {
+        bail!("its scope would open {}, which its parent may not touch", path.display());
+    }
+    let above = above.within(&roots);
     Ok(Some(Confine {
         holder,
-        hidden: hidden(world, &roots),
-        protected: protected_of(&found, scope),
-        pinned: found.pinned.clone(),
+        hidden: all(hidden(world, &roots), above.hidden),
+        protected: all(protected_of(&found, scope), above.protected),
+        pinned: all(found.pinned.clone(), above.pinned),
         tmp: private.join("tmp"),
         private: private.to_owned(),
         socket_dir: socket.parent().unwrap_or(&socket).to_owned(),
@@ -66,6 +73,14 @@ pub fn confine(
         writable,
         readable,
     }))
+}
+
+/// Both lists, each path once.
+fn all(mut own: Vec<PathBuf>, above: Vec<PathBuf>) -> Vec<PathBuf> {
+    own.extend(above);
+    own.sort();
+    own.dedup();
+    own
 }
 
 /// Where the programs on PATH, and what belongs to them, lie outside of the system's own
@@ -142,7 +157,7 @@ impl World {
     /// What is protected below `roots`: looked for once a swarm, since twenty agents on one
     /// tree would look at the same, and written down, since a later core must be able to tell
     /// what the agents made.
-    fn found(&self, swarm: &SwarmId, roots: &[PathBuf]) -> io::Result<Arc<Found>> {
+    pub(super) fn found(&self, swarm: &SwarmId, roots: &[PathBuf]) -> io::Result<Arc<Found>> {
         if let Some(found) = self.looked(swarm, roots) {
             return Ok(found);
         }

@@ -15,8 +15,8 @@ use crate::{
     config::Instance,
     core::{self, Input, Reply, State},
     model::{
-        Actor, AgentId, AgentInfo, AgentSpec, AttemptId, Command, EventRecord, Explanation, Item,
-        Refusal, RefusalCode, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
+        Actor, AgentId, AgentInfo, AttemptId, Command, EventRecord, Explanation, Item, Refusal,
+        RefusalCode, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,
@@ -212,7 +212,11 @@ impl Handle {
         items.await?.ok_or_else(|| not_found("swarm", swarm.as_str()))
     }
 
-    async fn request(&self, command: Command, crew: check::Crew) -> Result<Reply, Refusal> {
+    pub(super) async fn request(
+        &self,
+        command: Command,
+        crew: check::Crew,
+    ) -> Result<Reply, Refusal> {
         let reply =
             self.world.feed(Input::Request { by: self.actor.clone(), command, crew }).await?;
         Ok(reply.unwrap_or(Reply::Done))
@@ -225,19 +229,6 @@ impl Handle {
         match self.request(Command::CreateSwarm { spec: Box::new(spec) }, crew).await? {
             Reply::Swarm(id) => self.swarm(&id).await,
             Reply::Agent(_) | Reply::Item(_) | Reply::Done => Err(leaving()),
-        }
-    }
-
-    /// # Errors
-    /// When the request is refused.
-    pub async fn spawn_agent(&self, mut spec: AgentSpec) -> Result<AgentInfo, Refusal> {
-        if let Some(name) = &spec.swarm {
-            spec.swarm = Some(self.swarm_id(name.as_str()).await?);
-        }
-        let crew = check::agent(&self.world, &mut spec).await?;
-        match self.request(Command::SpawnAgent { spec: Box::new(spec) }, crew).await? {
-            Reply::Agent(id) => self.agent(&id).await,
-            Reply::Swarm(_) | Reply::Item(_) | Reply::Done => Err(leaving()),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{confine, environment, failpoint, fill, limits, worktree, world::Shar
 use crate::{
     agents::LaunchRequest,
     config::Instance,
-    core::{Attempt, Input, State, Worktree, scope_of},
+    core::{self, Attempt, Input, State, Worktree},
     model::{AttemptId, Scope, SwarmSpec},
     protocol::keeper::{KeeperSpec, VERSION},
 };
@@ -34,6 +34,8 @@ pub struct Plan {
     pub cwd: PathBuf,
     pub worktree: Option<Worktree>,
     pub scope: Scope,
+    /// Of those above it, nearest first.
+    pub above: Vec<Scope>,
 }
 
 impl Plan {
@@ -46,12 +48,13 @@ impl Plan {
             adapter: agent.adapter.clone(),
             model: agent.model.clone(),
             swarm_name: swarm.name.clone(),
-            spec: swarm.spec.clone(),
+            spec: core::spec_of(swarm, agent),
             item: item.text.clone(),
             queue: swarm.queue,
             cwd: agent.cwd.clone(),
             worktree: agent.worktree.clone(),
-            scope: scope_of(state, &attempt.agent),
+            scope: core::scope_of(state, &agent.id),
+            above: core::scopes_above(state, &agent.id),
             attempt,
         })
     }

@@ -2,6 +2,7 @@
 //! adoption, git, the gateway's ledger. [`start`] brings a core up; [`Handle`] is what the
 //! server may do with it.
 
+mod above;
 mod actor;
 mod adopt;
 mod attempt;
@@ -28,7 +29,9 @@ mod lookup;
 mod nursery;
 mod outcome;
 mod providers;
+mod results;
 mod scope;
+mod spawn;
 mod worktree;
 mod world;
 
@@ -110,7 +113,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         tracing::warn!("{problem}");
     }
     let epoch = state.epoch + 1;
-    let limits = Limits { attempts: config.agents.max };
+    let limits = Limits { attempts: config.agents.max, breaker: config.delegation.breaker.limit() };
     let (inbox, messages) = mpsc::channel(QUEUE);
     let (effects, todo) = mpsc::channel(EFFECTS);
     let (commits, _) = broadcast::channel(COMMITS);

@@ -6,7 +6,9 @@ use super::{
     swarms::{OfSwarm, Wait, wait_for},
 };
 use crate::{
-    model::{AgentInfo, AgentSpec, AgentState, Command, Explanation, Refusal, RefusalCode},
+    model::{
+        AgentInfo, AgentResult, AgentSpec, AgentState, Command, Explanation, Refusal, RefusalCode,
+    },
     protocol::{
         keeper::ScreenDump,
         rest::{Change, InputBody, Ticket, TicketBody},
@@ -33,7 +35,11 @@ pub async fn list(
         Some(name) => Some(served.handle.swarm_id(&name).await?),
         None => None,
     };
-    Ok(Json(served.handle.agents(swarm).await?))
+    let mut agents = served.handle.agents(swarm).await?;
+    if let Some(top) = served.caller.branch() {
+        agents.retain(|info| info.id == *top || info.id.is_below(top));
+    }
+    Ok(Json(agents))
 }
 
 pub async fn spawn(
@@ -65,6 +71,9 @@ pub async fn change(
         Change { state: Some(AgentState::Stopped), model: None, size: None } => {
             (Command::StopAgent { agent: agent.clone() }, "agent.stop")
         }
+        Change { state: Some(AgentState::Working), model: None, size: None } => {
+            (Command::ResumeAgent { agent: agent.clone() }, "branch.resume")
+        }
         Change { state: Some(AgentState::Queued), model, size: None } => {
             (Command::RetryAgent { agent: agent.clone(), model }, "agent.retry")
         }
@@ -75,8 +84,8 @@ pub async fn change(
             return Ok(Json(served.handle.agent(&agent).await?));
         }
         Change { .. } => {
-            let why = "an agent's changes are {\"state\": \"stopped\"}, {\"state\": \"queued\"} \
-                       and {\"size\": {\"cols\": …, \"rows\": …}}";
+            let why = "an agent's changes are {\"state\": \"stopped\"}, {\"state\": \"queued\"}, \
+                       {\"state\": \"working\"} and {\"size\": {\"cols\": …, \"rows\": …}}";
             return Err(Refusal::new(RefusalCode::Invalid, why).into());
         }
     };
@@ -92,6 +101,15 @@ pub async fn explain(
 ) -> Answer<Json<Explanation>> {
     let id = served.handle.agent_id(&name).await?;
     Ok(Json(served.handle.explain(&id).await?))
+}
+
+pub async fn results(
+    _: Plain,
+    State(served): State<Served>,
+    Path(name): Path<String>,
+) -> Answer<Json<Vec<AgentResult>>> {
+    let id = served.handle.agent_id(&name).await?;
+    Ok(Json(served.handle.agent_results(&id).await?))
 }
 
 pub async fn screen(

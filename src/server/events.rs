@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     model::{AgentId, EventRecord, Level, Refusal, RefusalCode, SwarmId},
-    protocol::stream::{ServerMessage, Update},
+    protocol::stream::{ServerMessage, Snapshot, Update},
     runtime::{Commit, Handle, Subscription},
 };
 use axum::{
@@ -48,6 +48,8 @@ pub struct Wish {
 }
 
 struct Filter {
+    /// An agent sees its own branch, whatever it asks for.
+    branch: Option<AgentId>,
     swarm: Option<SwarmId>,
     agent: Option<AgentId>,
     level: Level,
@@ -56,12 +58,34 @@ struct Filter {
 impl Filter {
     fn lets(&self, record: &EventRecord) -> bool {
         record.event.level() >= self.level
+            && record.agent.as_ref().map_or(self.branch.is_none(), |agent| self.sees(agent))
             && (self.swarm.is_none() || self.swarm == record.swarm)
             && (self.agent.is_none() || self.agent == record.agent)
     }
 
+    fn sees(&self, agent: &AgentId) -> bool {
+        self.branch.as_ref().is_none_or(|top| agent == top || agent.is_below(top))
+    }
+
+    fn snapshot(&self, snapshot: &mut Snapshot) {
+        snapshot.recent.retain(|record| self.lets(record));
+        if self.branch.is_some() {
+            // What others of the swarm do and cost stands in its row.
+            snapshot.swarms.clear();
+            snapshot.agents.retain(|info| self.sees(&info.id));
+        }
+        if let Some(swarm) = &self.swarm {
+            snapshot.swarms.retain(|info| &info.id == swarm);
+            snapshot.agents.retain(|info| &info.swarm == swarm);
+        }
+    }
+
     fn update(&self, update: &Update) -> Update {
         let mut update = update.clone();
+        if self.branch.is_some() {
+            update.swarms.clear();
+            update.agents.retain(|info| self.sees(&info.id));
+        }
         if let Some(swarm) = &self.swarm {
             update.swarms.retain(|info| &info.id == swarm);
             update.agents.retain(|info| &info.swarm == swarm);
@@ -81,6 +105,7 @@ pub async fn open(
 ) -> Answer<Response> {
     let handle = served.handle.clone();
     let filter = Filter {
+        branch: served.caller.branch().cloned(),
         swarm: match &wish.swarm {
             Some(name) => Some(handle.swarm_id(name).await?),
             None => None,
@@ -208,11 +233,7 @@ type Queue = mpsc::Sender<ServerMessage>;
 async fn mirror(handle: &Handle, filter: &Filter, queue: &Queue) -> Result<(), Stop> {
     loop {
         let Subscription { mut snapshot, mut commits, mut gauges } = handle.subscribe().await?;
-        snapshot.recent.retain(|record| filter.lets(record));
-        if let Some(swarm) = &filter.swarm {
-            snapshot.swarms.retain(|info| &info.id == swarm);
-            snapshot.agents.retain(|info| &info.swarm == swarm);
-        }
+        filter.snapshot(&mut snapshot);
         let mut last = snapshot.seq;
         queue.send(ServerMessage::Snapshot(Box::new(snapshot))).await?;
         loop {
@@ -229,7 +250,8 @@ async fn mirror(handle: &Handle, filter: &Filter, queue: &Queue) -> Result<(), S
                 },
                 latest = gauges.recv() => match latest {
                     Ok(latest) => {
-                        let gauges = latest.to_vec();
+                        let mut gauges = latest.to_vec();
+                        gauges.retain(|gauge| filter.sees(&gauge.agent));
                         queue.send(ServerMessage::Gauges { gauges }).await?;
                     }
                     // Only the latest values count, and more will come.

@@ -2,7 +2,7 @@
 //! the user's own; an attempt's socket speaks for that attempt alone, and to whoever knows
 //! its token: another agent of the same user can reach the socket, too.
 
-use super::{audit::Refusals, problem::Refused};
+use super::{audit::Refusals, branch, problem::Refused};
 use crate::{
     model::{AgentId, Refusal, RefusalCode},
     runtime::Handle,
@@ -10,7 +10,7 @@ use crate::{
 use axum::{
     extract::{Request, State},
     http::{
-        HeaderValue, Method, StatusCode,
+        HeaderValue, StatusCode,
         header::{AUTHORIZATION, WWW_AUTHENTICATE},
     },
     middleware::Next,
@@ -91,6 +91,16 @@ impl Drop for Present {
     }
 }
 
+impl Caller {
+    /// The agent whose branch is all that the caller may see.
+    pub fn branch(&self) -> Option<&AgentId> {
+        match self {
+            Self::Agent { agent, .. } => Some(agent),
+            Self::Admin | Self::Stranger => None,
+        }
+    }
+}
+
 /// What every route needs.
 #[derive(Clone)]
 pub struct Served {
@@ -102,7 +112,7 @@ pub struct Served {
     pub started: std::time::Instant,
 }
 
-/// Lets an agent see the core's health and its own row, and nothing else.
+/// Lets an agent do what `branch` says, and nothing else.
 pub async fn rights(State(served): State<Served>, request: Request, next: Next) -> Response {
     let refused = |why: &str| Refused::from(Refusal::new(RefusalCode::Forbidden, why));
     match &served.caller {
@@ -118,14 +128,9 @@ pub async fn rights(State(served): State<Served>, request: Request, next: Next) 
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }
-        Caller::Agent { agent, .. } => {
-            let path = request.uri().path();
-            let own = path.strip_prefix("/v1/agents/").is_some_and(|name| name == agent.as_str());
-            if request.method() == Method::GET && (own || path == "/v1/health") {
-                return next.run(request).await;
-            }
-            refused("from inside an agent this build serves its own row and the core's health only")
-                .into_response()
-        }
+        Caller::Agent { agent, .. } => match branch::admit(agent, &served, request).await {
+            Ok(request) => next.run(request).await,
+            Err(refused) => refused.into_response(),
+        },
     }
 }

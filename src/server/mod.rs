@@ -3,6 +3,7 @@
 
 mod agents;
 mod audit;
+mod branch;
 mod events;
 mod identity;
 mod life;

@@ -36,6 +36,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/agents", get(agents::list).post(agents::spawn))
         .route("/v1/agents/{id}", get(agents::show).patch(agents::change))
         .route("/v1/agents/{id}/explain", get(agents::explain))
+        .route("/v1/agents/{id}/results", get(agents::results))
         .route("/v1/agents/{id}/screen", get(agents::screen))
         .route("/v1/agents/{id}/log", get(log::read))
         .route("/v1/agents/{id}/input", post(agents::input))

@@ -10,6 +10,7 @@ mod history;
 mod order;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use filter::Filter;
 pub use history::{BUCKET_SECONDS, BUCKETS, History};

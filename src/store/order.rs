@@ -1,8 +1,11 @@
 //! Which rows the grid shows, and in which order: pure functions of the replica.
 
-use super::{Filter, Store};
+use super::{Filter, Store, tree};
 use crate::model::{AgentId, AgentInfo, AgentState, SwarmId, SwarmInfo};
-use std::{cmp::Ordering, collections::HashMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap},
+};
 
 /// What the grid may be sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +68,10 @@ pub struct GridOptions {
     /// Rows under a heading for each swarm.
     pub group: bool,
     pub filter: Filter,
+    /// Who spawned whom, instead of an order by column.
+    pub tree: bool,
+    /// In the tree: whose children are not shown.
+    pub folded: BTreeSet<AgentId>,
     /// Only this swarm.
     pub swarm: Option<SwarmId>,
     /// The order to keep: rows named here stay in this order, whatever changed about them;
@@ -117,6 +124,9 @@ pub fn rows<'a>(store: &'a Store, options: &GridOptions) -> Vec<Row<'a>> {
         .filter(|agent| options.swarm.as_ref().is_none_or(|only| agent.swarm == *only))
         .filter(|agent| runner.passes(agent, store.swarm(&agent.swarm)))
         .collect();
+    if options.tree {
+        return tree::rows(shown, options);
+    }
     sort(&mut shown, store, options);
     let ordered = families(shown);
     if !options.group {
@@ -198,7 +208,7 @@ fn compare(column: Column, a: &AgentInfo, b: &AgentInfo) -> Ordering {
 }
 
 /// `ag-9` before `ag-10`.
-fn natural(a: &str, b: &str) -> Ordering {
+pub(super) fn natural(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     loop {
         let digits = |s: &[u8]| s.iter().take_while(|c| c.is_ascii_digit()).count();
@@ -225,7 +235,7 @@ fn natural(a: &str, b: &str) -> Ordering {
 }
 
 /// Children directly below their parent, where the parent is shown too.
-fn families(shown: Vec<&AgentInfo>) -> Vec<(&AgentInfo, u8)> {
+pub(super) fn families(shown: Vec<&AgentInfo>) -> Vec<(&AgentInfo, u8)> {
     if shown.iter().all(|agent| agent.parent.is_none()) {
         return shown.into_iter().map(|agent| (agent, 0)).collect();
     }

@@ -87,6 +87,8 @@ actions! {
     OrderNow "order-now" "put rows that changed into their place" "order now" [Grid];
     Group "group" "group rows by swarm, or not" "group" [Grid];
     OnlySwarm "only-swarm" "show only this swarm, or all" "one swarm" [Grid];
+    Tree "tree" "show who spawned whom, or the plain grid" "tree" [Grid];
+    Fold "fold" "in the tree: fold or unfold a branch" "fold" [Grid];
     Events "events" "show or hide the events" "events" [Grid];
     EventsSize "events-size" "give the events more room" "events size" [Grid];
     Palette "palette" "type a command" "command" [Grid Focus];

@@ -17,6 +17,7 @@ mod world;
 mod death;
 mod follow;
 mod inside;
+mod inside_tree;
 mod limits;
 mod once;
 mod outputs;

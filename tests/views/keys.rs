@@ -396,3 +396,39 @@ fn a_filter_knows_its_fields_and_keeps_the_row() {
     press(&mut app, "Esc");
     assert_eq!(cursor(&mut app), row);
 }
+
+#[test]
+fn the_tree_folds_and_keeps_the_cursor() {
+    let mut app = ready(0);
+    let mut agents: Vec<_> = (1..=2).map(|n| world::agent(n, 1)).collect();
+    for id in ["ag-01.1", "ag-01.1.1", "ag-01.2"] {
+        let mut child = world::agent(5, 1);
+        (child.id, child.name) = (id.into(), id.into());
+        child.parent = child.id.ancestors().next();
+        agents.push(child);
+    }
+    app.message(Message::Server(world::snapshot_of(agents)));
+    press(&mut app, "b");
+    let ids = |app: &mut App| {
+        frame(app, SIZE);
+        let rows = dash::store::rows(&app.store, &app.ui.grid);
+        rows.iter().map(|row| row.agent().unwrap().id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&mut app), ["ag-01", "ag-01.1", "ag-01.1.1", "ag-01.2", "ag-02"]);
+    press(&mut app, "j j");
+    assert_eq!(cursor(&mut app), "ag-01.1.1");
+    // One without children folds with its parent.
+    press(&mut app, "z");
+    assert_eq!(cursor(&mut app), "ag-01.1");
+    assert_eq!(ids(&mut app), ["ag-01", "ag-01.1", "ag-01.2", "ag-02"]);
+    press(&mut app, "z k z");
+    assert_eq!(ids(&mut app), ["ag-01", "ag-02"]);
+    press(&mut app, "s");
+    assert!(app.ui.notice.as_ref().unwrap().text.contains("order of its own"));
+    press(&mut app, "j Enter");
+    assert_eq!(app.ui.focus.as_ref().unwrap().agent.as_str(), "ag-02");
+    press(&mut app, "C-b d Esc");
+    assert!(!app.ui.grid.tree);
+    press(&mut app, "z");
+    assert!(app.ui.notice.as_ref().unwrap().text.contains("in the tree"));
+}

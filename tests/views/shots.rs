@@ -110,6 +110,41 @@ fn every_overlay() {
     }
 }
 
+/// A parent of several, one of which has children of its own.
+fn family() -> dash::protocol::stream::ServerMessage {
+    let mut agents: Vec<_> = (1..=3).map(|n| world::agent(n, 1)).collect();
+    for (n, id) in
+        (4..).zip(["ag-01.1", "ag-01.2", "ag-01.10", "ag-01.2.1", "ag-01.2.2", "ag-03.1"])
+    {
+        let mut child = world::agent(n, 1);
+        child.id = id.into();
+        child.name = if id == "ag-01.2" { "tests".into() } else { id.into() };
+        child.parent = child.id.ancestors().next();
+        agents.push(child);
+    }
+    world::snapshot_of(agents)
+}
+
+#[test]
+fn the_tree_of_who_spawned_whom() {
+    for size in SIZES {
+        let mut app = app(0, size);
+        app.message(Message::Server(family()));
+        press(&mut app, "b");
+        shot(&named("tree", size), &frame(&mut app, size));
+        press(&mut app, "j j j z");
+        shot(&named("tree-folded", size), &frame(&mut app, size));
+        app.ui.unicode = false;
+        assert!(text(&frame(&mut app, size)).is_ascii());
+    }
+    for width in 0..60 {
+        let mut app = app(0, (width, 12));
+        app.message(Message::Server(family()));
+        press(&mut app, "b G");
+        frame(&mut app, (width, 12));
+    }
+}
+
 #[test]
 fn no_core_and_other_notices() {
     for size in SIZES {

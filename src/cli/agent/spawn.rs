@@ -9,7 +9,10 @@ use super::super::{
     scope::{ScopeArgs, ScopeFields},
     swarm::{create::Unenforced, here},
 };
-use crate::model::{AgentSpec, SwarmId};
+use crate::{
+    client::in_agent,
+    model::{AgentSpec, SwarmId},
+};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -38,6 +41,15 @@ pub struct Spawn {
     /// Further attempts after a failed one
     #[arg(long, value_name = "N", default_value_t = 0)]
     retries: u32,
+    /// Generations of agents that it may have below it; lowers the caps in force
+    #[arg(long, value_name = "N")]
+    depth: Option<u32>,
+    /// Children that it may have at a time
+    #[arg(long, value_name = "N")]
+    children: Option<u32>,
+    /// Agents that may ever be spawned below it
+    #[arg(long, value_name = "N")]
+    total: Option<u32>,
     #[command(flatten)]
     json: Json,
     #[command(flatten)]
@@ -61,10 +73,10 @@ impl Spawn {
             context.json(&agent)?;
         } else {
             context.line(&agent.id)?;
-            context.note(format!(
-                "in {}; `dash attach {}` shows it, `dash agent wait {}` waits",
-                agent.swarm, agent.id, agent.id
-            ));
+            let (id, swarm) = (&agent.id, &agent.swarm);
+            let show = if in_agent() { "dash agent screen" } else { "dash attach" };
+            context
+                .note(format!("in {swarm}; `{show} {id}` shows it, `dash agent wait {id}` waits"));
         }
         Ok(Code::Ok)
     }
@@ -96,6 +108,9 @@ impl Spawn {
             retries: self.retries,
             command: self.command,
             path: std::env::var("PATH").ok(),
+            depth: self.depth,
+            children: self.children,
+            total: self.total,
             ..AgentSpec::default()
         };
         self.scope.apply(ScopeFields {

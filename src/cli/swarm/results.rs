@@ -57,6 +57,8 @@ pub fn code(results: &SwarmResults) -> Code {
         .iter()
         .map(|result| match &result.result {
             Some(result) if result.outcome == Outcome::Done => Code::Ok,
+            // Its parent ended, or stopped it: the parent's own result counts.
+            Some(ended) if ended.outcome == Outcome::Stopped && result.agent.is_child() => Code::Ok,
             Some(result) => match result.stop_reason.as_str() {
                 "denied" => Code::Denied,
                 "budget" => Code::Budget,

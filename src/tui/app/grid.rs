@@ -19,6 +19,10 @@ const IDLE_MS: u64 = 5_000;
 impl App {
     pub(super) fn grid_action(&mut self, action: Action) {
         let page = self.page() as isize;
+        let orders = [Action::Sort, Action::Reverse, Action::OrderNow, Action::Group];
+        if self.ui.grid.tree && orders.contains(&action) {
+            return self.say(Level::Info, "the tree has an order of its own");
+        }
         match action {
             Action::Down => self.move_cursor(1),
             Action::Up => self.move_cursor(-1),
@@ -49,6 +53,8 @@ impl App {
                 self.ui.grid.group = !self.ui.grid.group;
             }
             Action::OnlySwarm => self.toggle_swarm(),
+            Action::Tree => self.ui.grid.tree = !self.ui.grid.tree,
+            Action::Fold => self.fold(),
             _ => {}
         }
     }
@@ -154,9 +160,31 @@ impl App {
             self.drop_filter();
         } else if !self.ui.marked.is_empty() {
             self.ui.marked.clear();
+        } else if self.ui.grid.tree {
+            self.ui.grid.tree = false;
         } else {
             self.release();
         }
+    }
+
+    /// Folds or unfolds the branch under the cursor; from one without children its parent's.
+    fn fold(&mut self) {
+        if !self.ui.grid.tree {
+            return self.say(Level::Info, "fold works in the tree");
+        }
+        let Some(agent) = self.cursor_agent() else { return };
+        let is_parent = |id: &AgentId| self.store.agents().any(|a| a.parent.as_ref() == Some(id));
+        let top = if is_parent(&agent.id) { Some(agent.id.clone()) } else { agent.parent.clone() };
+        let Some(top) = top else {
+            let text = format!("{} has spawned nobody", agent.name);
+            return self.say(Level::Info, text);
+        };
+        let ids = self.ids();
+        self.hold(&ids);
+        if !self.ui.grid.folded.remove(&top) {
+            self.ui.grid.folded.insert(top.clone());
+        }
+        self.ui.cursor = Some(top);
     }
 
     fn toggle_swarm(&mut self) {

@@ -268,6 +268,8 @@ impl App {
             | Action::Reverse
             | Action::OrderNow
             | Action::Group
+            | Action::Tree
+            | Action::Fold
             | Action::OnlySwarm => self.grid_action(action),
             Action::Detach
             | Action::NextAgent
@@ -365,6 +367,10 @@ impl App {
             (Action::OnlySwarm, ""),
             (Action::NextTheme, ""),
         ]);
+        if self.ui.grid.tree {
+            wanted.insert(1, (Action::Fold, ""));
+            wanted.insert(2, (Action::Tree, "grid"));
+        }
         if chosen.is_none() {
             wanted = vec![(Action::Palette, ""), (Action::Help, ""), (Action::Quit, "")];
         }

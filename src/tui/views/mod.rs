@@ -15,6 +15,7 @@ mod notes;
 mod overlay;
 mod palette;
 pub mod pen;
+mod tree;
 pub mod words;
 
 pub use notes::{MIN_COLUMNS, MIN_ROWS};
@@ -138,6 +139,8 @@ fn home(store: &Store, rows: &[Row], ui: &Ui, theme: &Theme, at: &Layout, buffer
     if ui.events != EventsPane::Full {
         if store.agents().len() == 0 && store.swarms().len() == 0 {
             notes::empty(store, ui, theme, at.grid, buffer);
+        } else if ui.grid.tree {
+            tree::draw(store, rows, ui, theme, at.grid, buffer);
         } else {
             grid::draw(store, rows, ui, theme, at.grid, buffer);
         }

@@ -1,0 +1,82 @@
+//! How much an agent may hand on: caps on the agents below it, and what it was granted.
+
+use super::{AgentSpec, Scope, Stamp};
+use serde::{Deserialize, Serialize};
+
+/// Caps on the agents that an agent makes. A child's are never wider than its parent's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Caps {
+    /// Generations below it.
+    pub depth: u32,
+    /// Its own children at the same time.
+    pub children: u32,
+    /// All that is ever made below it.
+    pub total: u32,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self { depth: 3, children: 16, total: 100 }
+    }
+}
+
+impl Caps {
+    /// The smaller of each.
+    #[must_use]
+    pub fn meet(self, other: Self) -> Self {
+        Self {
+            depth: self.depth.min(other.depth),
+            children: self.children.min(other.children),
+            total: self.total.min(other.total),
+        }
+    }
+
+    /// A child's, before it asks for less.
+    #[must_use]
+    pub fn below(self) -> Self {
+        Self { depth: self.depth.saturating_sub(1), ..self }
+    }
+
+    /// Lowered to what is asked for; nothing is ever raised.
+    #[must_use]
+    pub fn lowered(self, depth: Option<u32>, children: Option<u32>, total: Option<u32>) -> Self {
+        let asked = Self {
+            depth: depth.unwrap_or(self.depth),
+            children: children.unwrap_or(self.children),
+            total: total.unwrap_or(self.total),
+        };
+        self.meet(asked)
+    }
+}
+
+/// So many failed children of one agent in so long a time hold its branch; 0 failures: never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Breaker {
+    pub failures: u32,
+    pub within_ms: u64,
+}
+
+/// What an agent got of what was asked for it, as the core worked it out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Grant {
+    /// None: its swarm's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// Its parent's end; no attempt of it runs longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Stamp>,
+    /// None: what the configuration says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caps: Option<Caps>,
+    /// What a child is asked to do; none: its swarm's task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<Box<AgentSpec>>,
+}
+
+impl Grant {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
