@@ -4,6 +4,7 @@
 mod file;
 mod load;
 pub mod paths;
+mod policy;
 
 pub use file::{
     AgentsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, ModelPrice, Provider,
@@ -11,3 +12,4 @@ pub use file::{
 };
 pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};
+pub use policy::{PolicyFiles, built_in, check_policy};

@@ -10,6 +10,7 @@ mod apply;
 mod audit;
 mod decide;
 mod explain;
+pub mod policy;
 mod requests;
 mod schedule;
 mod scope;

@@ -102,7 +102,8 @@ pub struct Served {
     pub started: std::time::Instant,
 }
 
-/// Lets an agent see the core's health and its own row, and nothing else.
+/// Lets an agent see the core's health and its own row, and ask what the rules say of a
+/// command of its own; nothing else.
 pub async fn rights(State(served): State<Served>, request: Request, next: Next) -> Response {
     let refused = |why: &str| Refused::from(Refusal::new(RefusalCode::Forbidden, why));
     match &served.caller {
@@ -121,11 +122,15 @@ pub async fn rights(State(served): State<Served>, request: Request, next: Next) 
         Caller::Agent { agent, .. } => {
             let path = request.uri().path();
             let own = path.strip_prefix("/v1/agents/").is_some_and(|name| name == agent.as_str());
-            if request.method() == Method::GET && (own || path == "/v1/health") {
+            let asks = request.method() == Method::POST && path == "/v1/policy/check";
+            if asks || request.method() == Method::GET && (own || path == "/v1/health") {
                 return next.run(request).await;
             }
-            refused("from inside an agent this build serves its own row and the core's health only")
-                .into_response()
+            refused(
+                "from inside an agent this build serves its own row, the core's health and \
+                 questions about its own commands only",
+            )
+            .into_response()
         }
     }
 }

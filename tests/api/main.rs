@@ -20,6 +20,7 @@ mod inside;
 mod limits;
 mod once;
 mod outputs;
+mod policy;
 mod rest;
 mod silent;
 mod socket;
