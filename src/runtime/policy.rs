@@ -3,6 +3,7 @@
 //! until it is mended, and every question is answered with what is wrong in it.
 
 use super::{
+    confine::granted,
     handle::Handle,
     lookup::{find_agent, find_swarm},
     world::Shared,
@@ -13,7 +14,7 @@ use crate::{
         State,
         policy::{Judge, Where},
     },
-    model::{Actor, Judgement, Refusal, RefusalCode, Scope},
+    model::{Actor, Holder, Judgement, Refusal, RefusalCode, Scope},
     protocol::rest::{PolicyQuestion, PolicyRule, PolicyRules},
 };
 use std::{
@@ -99,18 +100,22 @@ struct Asker {
     path: Option<String>,
 }
 
-/// An agent's scope is its swarm's.
+/// An agent's scope is its swarm's, and its own tree.
 fn agent_in(state: &State, name: &str) -> Option<Asker> {
     let agent = state.agents.get(&find_agent(state, name)?)?;
     let spec = &state.swarms.get(&agent.swarm)?.spec;
-    let cwd = agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), |tree| tree.workplace());
-    let scope = spec.granted.clone().unwrap_or_else(Scope::none);
+    let tree = agent.worktree.as_ref().map(|tree| tree.workplace());
+    let mut scope = granted(spec.granted.as_ref());
+    if scope.is_strict() {
+        scope.write.extend(tree.clone());
+    }
+    let cwd = tree.unwrap_or_else(|| agent.cwd.clone());
     Some(Asker { cwd, scope, path: spec.path.clone() })
 }
 
 fn swarm_in(state: &State, name: &str) -> Option<Asker> {
     let spec = &state.swarms.get(&find_swarm(state, name)?)?.spec;
-    let scope = spec.granted.clone().unwrap_or_else(Scope::none);
+    let scope = granted(spec.granted.as_ref());
     Some(Asker { cwd: spec.cwd.clone(), scope, path: spec.path.clone() })
 }
 
@@ -143,7 +148,12 @@ impl Handle {
             let path = asker.path.as_ref().or_else(|| own.map(|(_, path)| path));
             executable(program, path.map_or("", String::as_str), &asker.cwd)
         });
+        let world = self.world.clone();
         let judged = tokio::task::spawn_blocking(move || {
+            if scope.is_strict() && matches!(world.holder(), Ok(Holder::Bubblewrap { .. })) {
+                // There these are directories of the agent's own.
+                scope.write.extend(["/tmp".into(), "/var/tmp".into()]);
+            }
             let cwd = cwd.as_deref().unwrap_or(&asker.cwd);
             let at = Where { cwd, scope: &scope, executable: executable.as_deref() };
             match line {

@@ -100,6 +100,29 @@ fn a_project_may_narrow_and_nothing_else() {
 }
 
 #[test]
+fn an_agents_scope_decides_what_is_outside_and_what_is_allowed() {
+    let world = World::new();
+    let sleep = ["--agents", "1", "--allow", "npm publish", "--", "sleep", "609"];
+    let swarm = world.create(&sleep);
+    let agent = world.only_agent(&swarm);
+    world.write("deep/notes", "");
+    for (code, command) in
+        [(0, "rm -rf build"), (0, "npm publish --tag x"), (6, "rm -rf /etc"), (6, "git push -f")]
+    {
+        for of in [["--agent", &*agent], ["--swarm", &*swarm]] {
+            // Where the question is asked does not matter: the agent works in its own place.
+            let mut check = world.command(&["policy", "check", of[0], of[1], "--json", "--"]);
+            check.arg(command).current_dir("/");
+            let said = world.run(check, b"", std::time::Duration::from_secs(20));
+            assert_eq!(said.code, code, "{of:?} {command}: {said:?}");
+            if command.starts_with("npm") {
+                assert_eq!(said.json()["verdict"], "allow", "{said:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_agent_asks_for_itself_and_its_hook_answers() {
     let world = World::new();
     let other = world.only_agent(&world.create(&["--agents", "1", "--", "sleep", "608"]));

@@ -21,6 +21,7 @@ mod tests;
 mod unwrap;
 mod word;
 mod words;
+mod wrappers;
 
 pub use judge::{Judge, LONGEST, Where};
 
