@@ -130,6 +130,12 @@ fn what_the_built_in_rules_say() {
         (Allow, "bash scripts/build.sh --fast < input"),
         (Allow, "git -c core.editor=true commit; git stash push -m x"),
         (Allow, "ls | xargs -n1 echo"),
+        (Allow, "git commit -m \"$(cat <<'EOF'\nfix: don't (panic on `x`\n\ngit push -f\nEOF\n)\""),
+        (Allow, "case \"$1\" in\n  start) make;;\n  *) echo \"x)\";;\nesac"),
+        (Allow, "for ((i=0;i<3;i++)); do echo $i; done"),
+        (Allow, "git diff | grep -E \"^\\\\+.*\\\\(\""),
+        (Allow, "a=(1 2) b=$'it\\'s'; echo ${#a[@]} ${b//i/j} {1..3}"),
+        (Allow, "diff <(sort a) <(sort b) 2>&1 >/dev/null"),
         // Seen through.
         (Deny, "/usr/bin/git push -f"),
         (Deny, "./git push -f"),
@@ -225,6 +231,8 @@ fn what_the_built_in_rules_say() {
         (Ask, "git push --dry-run --no-dry-run -f"),
         (Ask, "git -c protocol.ext.allow=always clone ext::x"),
         (Ask, "cat x | bash /dev/stdin"),
+        (Ask, "git pus? -f"),
+        (Ask, "git push -?"),
         (Ask, "npm publish"),
         (Ask, "cat .env"),
     ] {

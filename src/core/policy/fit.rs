@@ -4,7 +4,7 @@ use super::{
     place::Dirs,
     script::Script,
     unwrap::{find_roots, runs_one_of},
-    word::{Likely, MANY, ONE, is_open, like},
+    word::{Likely, MANY, ONE, expands_to, has_glob, is_open, like},
 };
 use crate::model::{Rule, Verdict};
 use std::path::{Path, PathBuf};
@@ -114,6 +114,9 @@ fn beginning(rule: &Rule, words: &[String], strict: bool) -> Likely {
                 let to = if arg.contains(MANY) { wanted.len() } else { at + 1 };
                 next[to] = next[to].max(Likely::Maybe);
                 next[at] = next[at].max(Likely::Maybe);
+            } else if has_glob(arg) && wanted[at].iter().any(|one| expands_to(arg, one)) {
+                // Where there is a file of that name.
+                next[at + 1] = next[at + 1].max(Likely::Maybe);
             }
             if option || after_option {
                 next[at] = next[at].max(here);
@@ -153,6 +156,9 @@ fn argument(pattern: &str, arg: &str, strict: bool) -> Likely {
     }
     if strict {
         return Likely::No;
+    }
+    if has_glob(arg) && expands_to(arg, pattern) {
+        return Likely::Maybe;
     }
     let known = arg.split([MANY, ONE]).next().unwrap_or(arg);
     let open = known.len() < arg.len();

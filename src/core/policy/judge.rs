@@ -392,7 +392,9 @@ impl<'a> Walk<'a> {
 
     /// What `--allow-only` leaves out cannot be executed.
     fn only(&mut self, given: &Given<'_>) {
-        let Some(only) = &self.scope.only else { return };
+        let Some(only) = self.scope.only.as_ref().filter(|_| self.scope.is_strict()) else {
+            return;
+        };
         let first = given.words.first().map_or("", String::as_str);
         let is = |name: &String| name == given.name || name == first;
         if given.name.is_empty() || unwrap::is_builtin(given.name) || only.iter().any(is) {
