@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     model::{
-        AgentInfo, AgentSpec, AgentState, AuditReport, Explanation, Item, Judgement, SwarmId, SwarmInfo,
-        SwarmResults, SwarmSpec,
+        AgentInfo, AgentSpec, AgentState, AuditReport, Explanation, Item, Judgement, SwarmId,
+        SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,

@@ -1,6 +1,7 @@
 //! `/v1/policy`.
 
 use super::{
+    audit,
     identity::Served,
     problem::{Answer, Body, Plain, Query},
 };
@@ -34,5 +35,7 @@ pub async fn check(
     State(served): State<Served>,
     Body(question): Body<PolicyQuestion>,
 ) -> Answer<Json<Judgement>> {
-    Ok(Json(served.handle.judge(question).await?))
+    let judgement = served.handle.judge(question).await?;
+    audit::record(&served, &judgement).await;
+    Ok(Json(judgement))
 }
