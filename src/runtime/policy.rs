@@ -3,7 +3,6 @@
 //! until it is mended, and every question is answered with what is wrong in it.
 
 use super::{
-    confine::granted,
     handle::Handle,
     lookup::{find_agent, find_swarm},
     world::Shared,
@@ -13,6 +12,7 @@ use crate::{
     core::{
         State,
         policy::{Judge, Where},
+        scope_of,
     },
     model::{Actor, Holder, Judgement, Refusal, RefusalCode, Scope},
     protocol::rest::{PolicyQuestion, PolicyRule, PolicyRules},
@@ -100,12 +100,12 @@ struct Asker {
     path: Option<String>,
 }
 
-/// An agent's scope is its swarm's, and its own tree.
+/// With the tree that is the agent's own.
 fn agent_in(state: &State, name: &str) -> Option<Asker> {
     let agent = state.agents.get(&find_agent(state, name)?)?;
     let spec = &state.swarms.get(&agent.swarm)?.spec;
     let tree = agent.worktree.as_ref().map(|tree| tree.workplace());
-    let mut scope = granted(spec.granted.as_ref());
+    let mut scope = scope_of(state, &agent.id);
     if scope.is_strict() {
         scope.write.extend(tree.clone());
     }
@@ -115,7 +115,7 @@ fn agent_in(state: &State, name: &str) -> Option<Asker> {
 
 fn swarm_in(state: &State, name: &str) -> Option<Asker> {
     let spec = &state.swarms.get(&find_swarm(state, name)?)?.spec;
-    let scope = granted(spec.granted.as_ref());
+    let scope = spec.granted.clone().unwrap_or_else(Scope::none);
     Some(Asker { cwd: spec.cwd.clone(), scope, path: spec.path.clone() })
 }
 
