@@ -39,6 +39,8 @@
 //! - `decide` states what an input means and `settle` draws the consequences; both answer
 //!   with events that are applied between rounds. One function would have had to apply its
 //!   own events to a copy of the state to see what follows from them.
+//! - `config` imports `core::policy`, the judge of commands, which is pure: a policy file's
+//!   examples are held against it when the file is loaded, by whomever it is loaded.
 //! - `term` imports `protocol` for the bodies that a screen is dumped into.
 //! - The keeper's first connection to its core is a socket pair made at its birth, so that
 //!   a launch needs no waiting for a socket to appear.

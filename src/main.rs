@@ -3,7 +3,7 @@
 
 use dash::{
     cli::{self, CoreWish, Next},
-    config::{Config, Dirs},
+    config::{Config, Dirs, PolicyFiles},
     keeper, mini, sandbox, server,
 };
 use std::{
@@ -53,5 +53,7 @@ fn run_core(wish: CoreWish) -> anyhow::Result<ExitCode> {
         let _ = rustix::process::setsid();
     }
     let adapters = Some(dirs.config.join("agents"));
-    server::run(wish.instance, server::Options { config, adapters, foreground: wish.foreground })
+    let policy = PolicyFiles::of(&dirs);
+    let foreground = wish.foreground;
+    server::run(wish.instance, server::Options { config, adapters, policy, foreground })
 }

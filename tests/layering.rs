@@ -91,6 +91,11 @@ const TABLE: &[Row] = &[
 /// Where the code departs from the table: importer, imported (and all below it), the reason.
 const DEVIATIONS: &[(&str, &str, &str)] = &[
     (
+        "config",
+        "core/policy",
+        "the examples of a policy file are held against the judge, which is pure, at its load",
+    ),
+    (
         "term",
         "protocol/keeper",
         "a screen is dumped straight into the wire's ScreenDump, which keeper and server send on",

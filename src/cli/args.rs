@@ -4,7 +4,7 @@
 use super::{
     agent::AgentCommand, attach::Attach, audit::AuditArgs, completions::Completions,
     config::ConfigCommand, core::CoreCommand, demo::Demo, doctor::Doctor, events::EventsArgs,
-    health::HealthArgs, item::ItemCommand, swarm::SwarmCommand,
+    health::HealthArgs, item::ItemCommand, policy::PolicyCommand, swarm::SwarmCommand,
 };
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -52,6 +52,9 @@ pub enum Command {
     Events(EventsArgs),
     /// Who did what, by whose leave, when; checked for changes with --verify
     Audit(AuditArgs),
+    /// The rules on commands, and what they say
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// The process that everything runs in
     #[command(subcommand)]
     Core(CoreCommand),

@@ -4,16 +4,17 @@ use super::{
     args::Json,
     context::Context,
     failure::{Code, Done, Failure},
+    swarm::here,
 };
 use crate::{
-    config::{Config, Dirs},
+    config::{Config, Dirs, PolicyFiles, check_policy},
     tui::{
         keymap::Keymap,
         theme::{Appearance, Depth, Themes},
     },
 };
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
@@ -31,7 +32,7 @@ pub struct Show {
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// This file instead of the one in force
+    /// This file instead of the ones in force; one called policy.toml holds rules
     file: Option<PathBuf>,
 }
 
@@ -78,9 +79,18 @@ fn of_the_screen(config: &Config, dirs: &Dirs) -> Vec<String> {
     problems
 }
 
+fn of_rules(path: &Path, context: &mut Context<'_>) -> Done {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::error(format!("{}: {error}", path.display())))?;
+    let rules = check_policy(path, &text)?;
+    context.line(format!("{} is right: {rules} rules", path.display()))?;
+    Ok(Code::Ok)
+}
+
 impl Check {
     fn run(self, context: &mut Context<'_>) -> Done {
         let dirs = Dirs::from_env()?;
+        let in_force = self.file.is_none();
         let path = match self.file {
             Some(file) if !file.exists() => {
                 return Err(Failure::error(format!("{}: no such file", file.display())));
@@ -88,6 +98,9 @@ impl Check {
             Some(file) => file,
             None => Config::path(&dirs),
         };
+        if path.file_name().is_some_and(|name| name == "policy.toml") {
+            return of_rules(&path, context);
+        }
         let config = Config::load_file(&path)?;
         let problems = of_the_screen(&config, &dirs);
         if !problems.is_empty() {
@@ -95,6 +108,12 @@ impl Check {
         }
         let note = if path.exists() { "is right" } else { "is not there: the defaults hold" };
         context.line(format!("{} {note}", path.display()))?;
+        if in_force {
+            // The project's, too: what a core would read for an agent started here.
+            let files = PolicyFiles::of(&dirs).at(&here()?);
+            let rules = files.load()?.rules.len();
+            context.line(format!("{rules} rules on commands are right"))?;
+        }
         Ok(Code::Ok)
     }
 }

@@ -21,9 +21,11 @@ mod failure;
 mod format;
 mod gone;
 mod health;
+mod hook;
 mod item;
 mod limits;
 mod open;
+mod policy;
 mod progress;
 mod scope;
 mod stopping;
@@ -86,6 +88,9 @@ fn run_with(args: Vec<OsString>, context: &mut Context<'_>) -> Next {
             Ok(wish) => Next::Core(wish),
             Err(failure) => Next::Exit(report(failure, context).into()),
         };
+    }
+    if args.get(1).is_some_and(|arg| arg == "__hook") {
+        return Next::Exit(hook::main(&args[2..], context));
     }
     if let Err(failure) = no_command_after_socket(&args) {
         return Next::Exit(report(failure, context).into());
@@ -159,6 +164,7 @@ async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
         Some(Command::Events(command)) => command.run(context).await,
         Some(Command::Audit(command)) => command.run(context).await,
         Some(Command::Core(command)) => command.run(context).await,
+        Some(Command::Policy(command)) => command.run(context).await,
         Some(Command::Health(command)) => command.run(context).await,
         Some(Command::Doctor(command)) => command.run(context).await,
         Some(Command::Config(command)) => command.run(context).await,

@@ -14,6 +14,7 @@ const BUILT: &str = "
     item add|list
     events
     audit
+    policy check|show
     core status|stop
     health
     doctor
@@ -82,6 +83,9 @@ fn a_wrong_line_exits_2_and_says_what_is_wrong() {
         ("events --filter foo", "filter"),
         ("audit --since yesterday", "--since"),
         ("audit --verify --agent ag-01", "--agent"),
+        ("policy check", "CMD"),
+        ("policy check ls", "ls"),
+        ("policy check --agent a --swarm b -- ls", "--swarm"),
         ("budget show", "budget"),
         ("mcp", "mcp"),
         ("--socket swarm list", "takes no command"),

@@ -6,15 +6,18 @@ use super::{
 };
 use crate::{
     model::{
-        AgentInfo, AgentResult, AgentSpec, AgentState, AuditReport, Explanation, Item, SwarmId,
-        SwarmInfo, SwarmResults, SwarmSpec,
+        AgentInfo, AgentResult, AgentSpec, AgentState, AuditReport, Explanation, Item, Judgement,
+        SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,
-        rest::{Change, DoctorReport, InputBody, NewItem, Removed, Shutdown},
+        rest::{
+            Change, DoctorReport, InputBody, NewItem, PolicyQuestion, PolicyRules, Removed,
+            Shutdown,
+        },
     },
 };
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 /// A doctor asks every agent program for its version, and gives each 10 s.
 const DOCTOR: Duration = Duration::from_secs(30);
@@ -168,6 +171,16 @@ impl Client {
 
     pub async fn verify_audit(&self) -> Result<AuditReport> {
         self.within(VERIFY).get("/v1/audit/verify").await
+    }
+
+    /// What the rules say of a command.
+    pub async fn judge(&self, question: &PolicyQuestion) -> Result<Judgement> {
+        self.post("/v1/policy/check", question).await
+    }
+
+    /// The rules in force for what runs in `cwd`.
+    pub async fn policy(&self, cwd: &Path) -> Result<PolicyRules> {
+        self.get(&format!("/v1/policy?cwd={}", escape(&cwd.to_string_lossy()))).await
     }
 
     pub async fn items(&self, swarm: &str) -> Result<Vec<Item>> {

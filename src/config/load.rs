@@ -56,17 +56,7 @@ impl Config {
     }
 
     pub fn load_file(path: &Path) -> Result<Self, ConfigError> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(path, &text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(ConfigError {
-                file: path.to_owned(),
-                at: None,
-                key: String::new(),
-                message: format!("cannot be read: {error}"),
-                nearest: None,
-            }),
-        }
+        read(path)?.map_or_else(|| Ok(Self::default()), |text| Self::parse(path, &text))
     }
 
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
@@ -135,6 +125,21 @@ impl Provider {
     }
 }
 
+/// A file's text; none where there is no file.
+pub(super) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ConfigError {
+            file: path.to_owned(),
+            at: None,
+            key: String::new(),
+            message: format!("cannot be read: {error}"),
+            nearest: None,
+        }),
+    }
+}
+
 /// Reads TOML, with the place and the nearest known key in the error. Also for other files
 /// in the user's hands: adapters, keymaps, `swarm.toml`.
 pub fn from_toml<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, ConfigError> {
@@ -181,7 +186,7 @@ fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
     Some((field, quoted.skip(1).step_by(2).collect()))
 }
 
-fn line_column(text: &str, offset: usize) -> (usize, usize) {
+pub(super) fn line_column(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)

@@ -6,6 +6,7 @@ mod duration;
 mod file;
 mod load;
 pub mod paths;
+mod policy;
 
 pub use delegation::{BreakerConfig, Delegation, Span};
 pub use duration::duration;
@@ -15,3 +16,4 @@ pub use file::{
 };
 pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};
+pub use policy::{PolicyFiles, built_in, check_policy};

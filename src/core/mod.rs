@@ -11,6 +11,7 @@ mod audit;
 mod decide;
 mod delegate;
 mod explain;
+pub mod policy;
 mod requests;
 mod schedule;
 mod state;

@@ -11,6 +11,7 @@ mod event;
 mod ids;
 mod limits;
 mod money;
+mod policy;
 mod scope;
 mod signal;
 mod swarm;
@@ -28,6 +29,7 @@ pub use event::{Event, EventRecord, Level};
 pub use ids::{AgentId, AttemptId, SwarmId};
 pub use limits::Limits;
 pub use money::{Micros, NotMoney};
+pub use policy::{Enforcement, Finding, Hidden, Judgement, Policy, Rule, Verdict};
 pub use scope::{Host, Net, Sandbox, Scope, outermost};
 pub use signal::{ExplainedSignal, Explanation, Signal, Source};
 pub use swarm::{

@@ -17,6 +17,8 @@
 //! POST /v1/agents/{id}/ticket (TicketBody) → Ticket   (direct attach to the keeper)
 //! GET  /v1/agents/{id}/pty?cols=&rows=&read_only=  WebSocket of raw bytes
 //! GET  /v1/items?swarm=ID    POST (NewItem) → 201 Item
+//! GET  /v1/policy?cwd=PATH                        PolicyRules: the rules in force there
+//! POST /v1/policy/check (PolicyQuestion)          Judgement; the one POST that is open to an agent
 //! GET  /v1/events            see `protocol::stream`
 //! GET  /v1/audit?since=N|TIME&agent=&swarm=&limit=   AuditRow, one a line (NDJSON)
 //! GET  /v1/audit/verify                           AuditReport
@@ -25,7 +27,7 @@
 //! `{id}` of a swarm or agent is its id or its name. Errors are [`Problem`], content type
 //! `application/problem+json`.
 
-use crate::model::{AgentState, Refusal, RefusalCode, SwarmId};
+use crate::model::{AgentState, Enforcement, Refusal, RefusalCode, Rule, SwarmId, Verdict};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -151,6 +153,38 @@ pub struct Ticket {
 pub struct NewItem {
     pub swarm: SwarmId,
     pub text: String,
+}
+
+/// May this be run? Exactly one of `argv` and `line` is set, and at most one of `agent` and
+/// `swarm`. From an agent's own socket the question is always about that agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicyQuestion {
+    /// As it is executed.
+    pub argv: Vec<String>,
+    /// As a shell runs it.
+    pub line: Option<String>,
+    /// By this agent: in its directory, under its scope.
+    pub agent: Option<String>,
+    /// By an agent of this swarm.
+    pub swarm: Option<String>,
+    /// In this directory; absolute. Needed where neither an agent nor a swarm is named.
+    pub cwd: Option<PathBuf>,
+}
+
+/// `dash policy show`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyRules {
+    /// Holds where no rule speaks.
+    pub default: Verdict,
+    pub rules: Vec<PolicyRule>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyRule {
+    #[serde(flatten)]
+    pub rule: Rule,
+    pub enforced_by: Enforcement,
 }
 
 /// `dash doctor`: what this machine and this instance can do.

@@ -2,6 +2,7 @@
 //! directories, repositories. What cannot be enforced is refused, never ignored.
 
 use super::{
+    policy,
     scope::{self, Wishes},
     worktree,
     world::{Shared, leaving},
@@ -52,6 +53,7 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
     }
     name(&spec.name)?;
     directory(&spec.cwd)?;
+    policy::whole(world, &spec.cwd).await?;
     let path = search_path(world, spec.path.as_deref());
     let catalog = world.read_adapters().await;
     let mut adapters = Vec::new();

@@ -28,6 +28,7 @@ mod log;
 mod lookup;
 mod nursery;
 mod outcome;
+mod policy;
 mod providers;
 mod results;
 mod scope;
@@ -43,7 +44,7 @@ pub use world::AgentListener;
 
 use crate::{
     agents::Catalog,
-    config::{Config, Instance},
+    config::{Config, Instance, PolicyFiles},
     core::{Effect, Input, Limits, recover},
     gateway::Gateway,
     model::{self, AttemptId},
@@ -79,6 +80,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// The user's directory of adapters.
     pub adapters: Option<PathBuf>,
+    /// Where the rules on commands come from.
+    pub policy: PolicyFiles,
     pub dash: PathBuf,
 }
 
@@ -97,7 +100,7 @@ pub struct Runtime {
 /// # Errors
 /// When the journal cannot be opened or written, or the configuration cannot be used.
 pub async fn start(options: Options) -> anyhow::Result<Runtime> {
-    let Options { instance, config, environment, adapters, dash } = options;
+    let Options { instance, config, environment, adapters, policy, dash } = options;
     let path = instance.journal();
     let kept = config.core.events_kept;
     let anchor = Arc::new(Anchor::beside(&instance.state));
@@ -112,6 +115,10 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     for problem in catalog.problems() {
         tracing::warn!("{problem}");
     }
+    let policies = policy::Policies::new(policy);
+    if let Err(error) = policies.judge(std::path::Path::new("/")) {
+        tracing::warn!("no agent is started until it is mended: {error}");
+    }
     let epoch = state.epoch + 1;
     let limits = Limits { attempts: config.agents.max, breaker: config.delegation.breaker.limit() };
     let (inbox, messages) = mpsc::channel(QUEUE);
@@ -123,6 +130,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     let world: Shared = Arc::new(World {
         instance,
         adapters,
+        policies,
         catalog: Mutex::new(Arc::new(catalog)),
         dash,
         epoch,

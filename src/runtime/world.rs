@@ -1,6 +1,6 @@
 //! What every part of the runtime shares: paths, configuration, the way to the actor.
 
-use super::{actor::Message, gauges::Gauges, nursery::Nursery};
+use super::{actor::Message, gauges::Gauges, nursery::Nursery, policy::Policies};
 use crate::{
     agents::Catalog,
     config::{Config, Instance},
@@ -57,6 +57,7 @@ pub struct World {
     pub config: Config,
     /// The user's directory of adapters.
     pub adapters: Option<PathBuf>,
+    pub policies: Policies,
     /// As it was last read.
     pub catalog: Mutex<Arc<Catalog>>,
     /// The core's own environment.

@@ -10,7 +10,7 @@ use super::{
     problem::{Answer, Plain, Query, Said},
 };
 use crate::{
-    model::{Actor, AuditDraft, AuditReport, Refusal, RefusalCode, Stamp},
+    model::{Actor, AuditDraft, AuditReport, Judgement, Refusal, RefusalCode, Stamp, Verdict},
     runtime::AuditQuery,
 };
 use axum::{
@@ -79,6 +79,28 @@ pub async fn witness(State(served): State<Served>, request: Request, next: Next)
         served.handle.note(row).await;
     }
     response
+}
+
+/// Puts a verdict on record that keeps an agent from a command, by the rule alone: keys stand
+/// in command lines. Of an agent that asks again and again as few rows as of refusals.
+pub async fn record(served: &Served, judgement: &Judgement) {
+    let action = match judgement.verdict {
+        Verdict::Allow => return,
+        Verdict::Ask => "policy.ask",
+        Verdict::Deny => "policy.deny",
+    };
+    let (Caller::Agent { agent, .. }, Some(finding)) = (&served.caller, judgement.findings.first())
+    else {
+        return;
+    };
+    let Some(skipped) = served.refusals.admit(leave_of(served), Instant::now()) else { return };
+    let rule = if finding.rule.is_empty() { &finding.source } else { &finding.rule };
+    let mut row = served.handle.row(action).by_leave_of(rule).on_agent(agent);
+    row = row.with("source", finding.source.as_str()).with("reason", judgement.reason.as_str());
+    if skipped > 0 {
+        row = row.with("skipped", skipped);
+    }
+    served.handle.note(row).await;
 }
 
 /// Of what was refused: all that would have changed something or opened a terminal, and what

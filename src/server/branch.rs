@@ -27,6 +27,8 @@ fn need(method: &Method, path: &str) -> Option<Need> {
     match (method.as_str(), noun, name, part) {
         ("GET", "health" | "events" | "agents", None, None) => Some(Need::Nothing),
         ("POST", "agents", None, None) => Some(Need::Nothing),
+        // What the rules say of a command of its own.
+        ("POST", "policy", Some("check"), None) => Some(Need::Nothing),
         ("GET", "agents", Some(_), None | Some("explain" | "results" | "screen" | "log")) => {
             Some(Need::Branch)
         }
@@ -86,6 +88,8 @@ mod tests {
             (Method::GET, "/v1/agents", Some(Need::Nothing)),
             (Method::POST, "/v1/agents", Some(Need::Nothing)),
             (Method::GET, "/v1/events", Some(Need::Nothing)),
+            (Method::POST, "/v1/policy/check", Some(Need::Nothing)),
+            (Method::GET, "/v1/policy", None),
             (Method::GET, "/v1/agents/a", Some(Need::Branch)),
             (Method::GET, "/v1/agents/a/log", Some(Need::Branch)),
             (Method::PATCH, "/v1/agents/a", Some(Need::Below)),

@@ -12,7 +12,7 @@ use super::{
     routes::router,
 };
 use crate::{
-    config::{Config, Instance},
+    config::{Config, Instance, PolicyFiles},
     model::{Actor, Command},
     runtime::{self, AgentListener, Handle},
 };
@@ -50,6 +50,8 @@ pub struct Options {
     pub config: Config,
     /// The user's directory of adapters.
     pub adapters: Option<PathBuf>,
+    /// Where the rules on commands come from.
+    pub policy: PolicyFiles,
     /// Stay until told to leave, and log to standard error.
     pub foreground: bool,
 }
@@ -216,11 +218,12 @@ async fn live(
     options: Options,
     environment: Vec<(String, String)>,
 ) -> anyhow::Result<ExitCode> {
-    let Options { config, adapters, foreground } = options;
+    let Options { config, adapters, policy, foreground } = options;
     let idle_exit = Duration::from_secs(config.core.idle_exit_seconds);
     let mut running = runtime::start(runtime::Options {
         config,
         adapters,
+        policy,
         environment,
         dash: std::env::current_exe().context("finding this executable")?,
         instance: instance.clone(),

@@ -8,6 +8,7 @@ mod events;
 mod identity;
 mod life;
 mod log;
+mod policy;
 mod problem;
 mod pty;
 mod routes;

@@ -5,7 +5,7 @@ use super::{
     audit::{self, witness},
     events,
     identity::{Leave, Served, rights},
-    log,
+    log, policy,
     problem::{Answer, Body, Plain, no_method, no_route},
     pty, swarms,
 };
@@ -42,6 +42,8 @@ pub fn router(served: Served) -> Router {
         .route("/v1/agents/{id}/input", post(agents::input))
         .route("/v1/agents/{id}/ticket", post(agents::ticket))
         .route("/v1/agents/{id}/pty", get(pty::open))
+        .route("/v1/policy", get(policy::show))
+        .route("/v1/policy/check", post(policy::check))
         .route("/v1/events", get(events::open))
         .route("/v1/audit", get(audit::list))
         .route("/v1/audit/verify", get(audit::verify))

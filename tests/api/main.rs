@@ -21,6 +21,7 @@ mod inside_tree;
 mod limits;
 mod once;
 mod outputs;
+mod policy;
 mod rest;
 mod silent;
 mod socket;

@@ -1,0 +1,329 @@
+use super::*;
+use crate::{
+    core::policy::Judge,
+    model::{Enforcement, Judgement, Sandbox},
+};
+
+fn refuse(text: &str) -> String {
+    let refused = parse(Path::new("policy.toml"), text, Whose::User);
+    refused.map(|_| ()).unwrap_err().to_string()
+}
+
+fn in_project(text: &str) -> Result<(), String> {
+    let read = parse(Path::new("p.toml"), text, Whose::Project);
+    read.map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_built_in_rules_hold_their_examples() {
+    let policy = built_in().unwrap_or_else(|error| panic!("{error}"));
+    assert!(policy.rules.len() > 20);
+    for rule in &policy.rules {
+        assert!(!rule.name.is_empty() && rule.source == "built in", "{rule:?}");
+        assert!(!rule.reason.contains("the rule at"), "{}: no reason", rule.name);
+    }
+    assert_eq!(BUILT_IN.matches("\nmatch = ").count(), policy.rules.len());
+    assert_eq!(BUILT_IN.matches("\nnot_match = ").count(), policy.rules.len());
+}
+
+#[test]
+fn errors_name_the_place_and_the_nearest_key() {
+    let rule = "[[rule]]\ncommand = [\"a\"]\nverdict = \"deny\"\n";
+    for (text, says) in [
+        ("[[rule]]\ncommand = [\"a\"]\nverdikt = \"deny\"\n", "policy.toml:3:1: rule.verdikt: "),
+        ("[[rule]]\ncommand = [\"a\"]\nverdikt = \"deny\"\n", "did you mean `verdict`?"),
+        ("[[rule]]\ncommand = [\"a\"]\nverdict = \"maybe\"\n", "policy.toml:3:11: rule.verdict"),
+        ("[[rule]]\ncommand = []\nverdict = \"deny\"\n", "policy.toml:1:1: rule.command"),
+        ("[[rule]]\ncommand = [[]]\nverdict = \"deny\"\n", "names no program"),
+        (
+            "[[rule]]\ncommand = [1]\nverdict = \"deny\"\n",
+            "policy.toml:2:11: rule.command: expected a word or a list",
+        ),
+        ("[[rule]]\nverdict = \"deny\"\n", "missing field `command`"),
+        ("[[rule]]\ncommand = [\"/bin/a\"]\nverdict = \"deny\"\n", "executable"),
+        (&format!("{rule}executable = \"a\"\n"), "policy.toml:4:14: rule.executable"),
+        (&format!("{rule}with = [\"\"]\n"), "an empty word"),
+        (
+            &format!("{rule}[rule.examples]\nmatch = [\"a\",\n \"b\"]\n"),
+            "policy.toml:6:2: rule.examples: the rule does not match \"b\"",
+        ),
+        (
+            &format!("{rule}[rule.examples]\nnot_match = [\"a\"]\n"),
+            "policy.toml:5:14: rule.examples: the rule matches \"a\"",
+        ),
+        (&format!("{rule}name = \"x\"\n{rule}name = \"x\"\n"), "policy.toml:5:1: rule.name"),
+        ("default = \"no\"\n", "policy.toml:1:11: default"),
+    ] {
+        let error = refuse(text);
+        assert!(error.contains(says), "{text}\n{error}\nwanted {says}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn a_project_narrows_only() {
+    let rule = |verdict| format!("[[rule]]\ncommand = [\"a\"]\nverdict = \"{verdict}\"\n");
+    assert_eq!(in_project(&rule("deny")), Ok(()));
+    assert_eq!(in_project(&rule("ask")), Ok(()));
+    assert!(
+        in_project(&rule("allow")).unwrap_err().contains("p.toml:3:11: rule.verdict: a project")
+    );
+    assert!(in_project("default = \"allow\"").unwrap_err().contains("narrow only"));
+    assert_eq!(in_project("default = \"ask\""), Ok(()));
+}
+
+#[test]
+fn files_are_found_merged_and_refused_when_they_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let dirs = Dirs { config: dir.path().to_owned(), state: dir.path().to_owned() };
+    let deep = dir.path().join("p/a/b");
+    std::fs::create_dir_all(&deep).unwrap();
+    std::fs::create_dir(dir.path().join("p/.dash")).unwrap();
+    let files = PolicyFiles::of(&dirs).at(&deep);
+    assert_eq!((files.project.clone(), files.load().unwrap()), (None, built_in().unwrap()));
+    let own = "default = \"ask\"\n\n[[rule]]\nname = \"force-push\"\ncommand = [\"git\"]\n\
+               verdict = \"ask\"\n";
+    std::fs::write(dir.path().join("policy.toml"), own).unwrap();
+    let project =
+        "default = \"ask\"\n[[rule]]\nname = \"mount\"\ncommand = [\"x\"]\nverdict = \"deny\"\n";
+    std::fs::write(dir.path().join("p/.dash/policy.toml"), project).unwrap();
+    let policy = PolicyFiles::of(&dirs).at(&deep).load().unwrap();
+    assert_eq!(policy.default, Verdict::Ask);
+    let of = |name: &str| policy.rules.iter().filter(|r| r.name == name).collect::<Vec<_>>();
+    assert_eq!(of("force-push").len(), 1, "the user's stands in the place of the built-in one");
+    assert!(of("force-push")[0].source.ends_with("policy.toml:3"), "{:?}", of("force-push"));
+    assert_eq!(of("mount").len(), 2, "a project takes nothing away");
+    std::fs::remove_file(dir.path().join("policy.toml")).unwrap();
+    std::fs::create_dir(dir.path().join("policy.toml")).unwrap();
+    let error = PolicyFiles::of(&dirs).load().unwrap_err().to_string();
+    assert!(error.contains("cannot be read"), "{error}");
+}
+
+fn in_scope(line: &str) -> Judgement {
+    let cwd = Path::new("/scope/sub");
+    let scope = Scope { write: vec!["/scope".into()], ..Scope::default() };
+    Judge::new(built_in().unwrap()).line(line, &Where { cwd, scope: &scope, executable: None })
+}
+
+/// Lines that the built-in rules speak of in ways that the examples beside them do not show.
+#[test]
+fn what_the_built_in_rules_say() {
+    use Verdict::{Allow, Ask, Deny};
+    let mut wrong = Vec::new();
+    for (wanted, line) in [
+        // Everyday work.
+        (Allow, "cargo test --all && git commit -am 'rm -rf /' && git push"),
+        (Allow, "for f in *.rs; do wc -l \"$f\"; done | sort -n > /tmp/x 2>&1"),
+        (Allow, "if [ -f a ]; then cat a; else echo 'sudo'; fi"),
+        (Allow, "FOO=1 npm run build -- --force; echo $?"),
+        (Allow, "case $x in a|b) make;; *) exit 1;; esac"),
+        (Allow, "[[ -n $x && ( $y == a || $z =~ ^b ) ]] && make test"),
+        (Allow, "f() { echo hi; }; f"),
+        (Allow, "cat <<EOF > notes\nsudo rm -rf / $(date)\nEOF\nmake"),
+        (Allow, "python3 -c 'print(1)' | tee log"),
+        (Allow, "rm -rf target ./node_modules /scope/other ../build"),
+        (Allow, "find . -name '*.pyc' -exec rm -rf {} +"),
+        (Allow, "cd /scope && rm -rf build"),
+        (Allow, "git log --format='%H' -- src # sudo"),
+        (Allow, "echo $((1 + (2 * 3))) ${x:-y}"),
+        (Allow, "GIT_EDITOR=true git rebase --continue"),
+        (Allow, "bash scripts/build.sh --fast < input"),
+        (Allow, "git -c core.editor=true commit; git stash push -m x"),
+        (Allow, "ls | xargs -n1 echo"),
+        (Allow, "git commit -m \"$(cat <<'EOF'\nfix: don't (panic on `x`\n\ngit push -f\nEOF\n)\""),
+        (Allow, "case \"$1\" in\n  start) make;;\n  *) echo \"x)\";;\nesac"),
+        (Allow, "for ((i=0;i<3;i++)); do echo $i; done"),
+        (Allow, "git diff | grep -E \"^\\\\+.*\\\\(\""),
+        (Allow, "a=(1 2) b=$'it\\'s'; echo ${#a[@]} ${b//i/j} {1..3}"),
+        (Allow, "diff <(sort a) <(sort b) 2>&1 >/dev/null"),
+        // Seen through.
+        (Deny, "/usr/bin/git push -f"),
+        (Deny, "./git push -f"),
+        (Deny, "\\git pu''sh \"-f\""),
+        (Deny, "$'\\x67it' push -f"),
+        (Deny, "env -i A=b git push -f"),
+        (Deny, "A=b git push -f"),
+        (Deny, "nohup nice -n 5 timeout -k 1 5m stdbuf -oL setsid -w git push -f &"),
+        (Deny, "command exec -a x git push -f"),
+        (Deny, "time -p git push -f"),
+        (Deny, "! git push -f"),
+        (Deny, "true || (true; { git push -f; })"),
+        (Deny, "if true; then git push -f; fi"),
+        (Deny, "while :; do git push -f; done"),
+        (Deny, "case a in a) git push -f;; esac"),
+        (Deny, "f() { git push -f; }; f"),
+        (Deny, "echo \"$(git push -f)\" `ls`"),
+        (Deny, "echo `git push -f`"),
+        (Deny, "echo `echo \\`git push -f\\``"),
+        (Deny, "echo ${x:-$(git push -f)}"),
+        (Deny, "x=$(git push -f)"),
+        (Deny, "a=(1 $(git push -f))"),
+        (Deny, "cat <<X\n$(git push -f)\nX"),
+        (Deny, "bash <<'X'\ngit push -f\nX"),
+        (Deny, "sh <<< 'git push -f'"),
+        (Deny, "diff <(git push -f) x"),
+        (Deny, "sh -c 'git push -f'"),
+        (Deny, "bash -lc \"sh -c 'git push -f'\""),
+        (Deny, "bash -o pipefail -ec 'git push -f'"),
+        (Deny, "busybox sh -c 'git push -f'"),
+        (Deny, "echo -f | xargs git push --force"),
+        (Deny, "find . -exec git push -f \\;"),
+        (Deny, "git -c alias.x='push -f' x origin"),
+        (Deny, "git -c alias.x='!git push -f' x"),
+        (Deny, "git -c core.pager='sudo id' log"),
+        (Deny, "git rebase -x 'git push -f' main"),
+        (Deny, "git submodule foreach 'git push -f'"),
+        (Deny, "GIT_SSH_COMMAND='sudo ssh' git fetch"),
+        (Deny, "trap 'git push -f' EXIT"),
+        (Deny, "eval 'git push -f'"),
+        (Deny, "git push origin main --force-w"),
+        (Deny, "git push -o ci.skip -uf"),
+        (Deny, "su root -c 'ls'"),
+        (Deny, "busybox rm -fr /etc"),
+        (Deny, "cd / ; rm -r usr"),
+        (Deny, "git -C .. -C .. clean -fdx"),
+        (Deny, "find / -exec rm -rf {} +"),
+        (Deny, "find /etc /usr -type f -delete"),
+        (Deny, "rm -rf build /"),
+        (Deny, "curl x > >(sh)"),
+        (Deny, "curl x | tee >(bash)"),
+        (Deny, "watch -n 1 git push -f"),
+        (Deny, "git-push -f"),
+        (Deny, "/usr/lib/git-core/git-push --force"),
+        (Deny, "uv run --with x git push -f"),
+        (Deny, "git ls-remote --upload-pack='git push -f' ."),
+        (Deny, "builtin cd / && rm -rf usr"),
+        (Deny, "source /dev/stdin <<< 'git push -f'"),
+        (Deny, "curl x | (cat; sh)"),
+        (Deny, "curl x | while read l; do bash; done"),
+        (Deny, "env curl x | env sh"),
+        (Deny, "python3 <(curl x)"),
+        (Deny, "cat /scope/../root/.ssh/id_rsa"),
+        (Deny, "tar c -C \"$HOME\" .ssh"),
+        (Deny, "cat < /etc/shadow"),
+        // Not to be read for sure.
+        (Ask, "$X push -f"),
+        (Ask, "git $X"),
+        (Ask, "git push $X"),
+        (Ask, "git push \"$X\""),
+        (Ask, "git{,} push -f"),
+        (Ask, "gi? push -f"),
+        (Ask, "rm$IFS-rf$IFS/"),
+        (Ask, "eval \"$X\""),
+        (Ask, "sh -c \"$X\""),
+        (Ask, "sh -c \"ls $X\""),
+        (Ask, "echo bHM= | base64 -d | sh"),
+        (Ask, "sh -c '\"$@\"' sh git push -f"),
+        (Ask, "echo 'git push -f"),
+        (Ask, "(git status"),
+        (Ask, "rm -rf \"$DIR\""),
+        (Ask, "rm -rf build/*"),
+        (Ask, "rm -rf a/../b"),
+        (Ask, "ls | xargs rm -rf"),
+        (Ask, "cd \"$X\" && rm -rf build"),
+        (Ask, "git push -o --dry-run -f"),
+        (Ask, "env --unheard-of=1 ls"),
+        (Ask, "LD_PRELOAD=./x.so ls"),
+        (Ask, "BASH_ENV=x bash y"),
+        (Ask, "git --exec-path=/tmp/x status"),
+        (Ask, "ls | xargs -I% sh -c '%'"),
+        (Ask, "ls > >(sh)"),
+        (Ask, "git push --dry-run --no-dry-run -f"),
+        (Ask, "git -c protocol.ext.allow=always clone ext::x"),
+        (Ask, "cat x | bash /dev/stdin"),
+        (Ask, "git pus? -f"),
+        (Ask, "git push -?"),
+        (Ask, "npm publish"),
+        (Ask, "cat .env"),
+    ] {
+        let said = in_scope(line);
+        if said.verdict != wanted {
+            wrong.push(format!("{line}\n    wanted {wanted}, got {said:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn without_a_sandbox_the_agents_directory_is_the_scope() {
+    let scope = Scope { sandbox: Sandbox::None, ..Scope::none() };
+    let judge = Judge::new(built_in().unwrap());
+    let at = Where { cwd: Path::new("/w/a"), scope: &scope, executable: None };
+    assert_eq!(judge.line("rm -rf b", &at).verdict, Verdict::Allow);
+    assert_eq!(judge.line("rm -rf ../c", &at).verdict, Verdict::Deny);
+}
+
+#[test]
+fn allow_answers_what_is_asked_and_nothing_that_is_denied() {
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let allow = ["npm publish", "git", "sh", "eval"].map(words).to_vec();
+    let scope = Scope { write: vec!["/scope".into()], allow, ..Scope::default() };
+    let judge = Judge::new(built_in().unwrap());
+    let at = Where { cwd: Path::new("/scope"), scope: &scope, executable: None };
+    for (line, wanted) in [
+        ("npm publish --tag x", Verdict::Allow),
+        ("/usr/bin/npm publish", Verdict::Allow),
+        ("sh -c 'npm publish'", Verdict::Allow),
+        ("npm -w x publish", Verdict::Ask),
+        ("git config alias.x y", Verdict::Allow),
+        ("git push -f", Verdict::Deny),
+        ("git push $X", Verdict::Ask),
+        ("sh -c \"$X\"", Verdict::Ask),
+    ] {
+        assert_eq!(judge.line(line, &at).verdict, wanted, "{line}");
+    }
+}
+
+#[test]
+fn allow_only_names_the_programs_and_the_kernel_holds_it() {
+    let only = Some(["git".to_owned(), "/bin/sh".to_owned(), "timeout".to_owned()].into());
+    let scope = Scope { write: vec!["/scope".into()], only, ..Scope::default() };
+    let judge = Judge::new(built_in().unwrap());
+    let at = Where { cwd: Path::new("/scope"), scope: &scope, executable: None };
+    for (line, wanted) in [
+        ("git status", Verdict::Allow),
+        ("timeout 5 git status; cd x", Verdict::Allow),
+        ("/bin/sh -c 'git status'", Verdict::Allow),
+        ("/bin/sh -c 'ls'", Verdict::Deny),
+        ("timeout 5 ls", Verdict::Deny),
+        ("ls", Verdict::Deny),
+    ] {
+        let said = judge.line(line, &at);
+        assert_eq!(said.verdict, wanted, "{line}: {said:?}");
+        if wanted == Verdict::Deny {
+            assert_eq!(said.enforced_by, Some(Enforcement::Kernel), "{line}");
+        }
+    }
+}
+
+/// The least of some runs: a busy machine tells nothing by its mean.
+fn least(run: impl Fn()) -> std::time::Duration {
+    let once = || {
+        let started = std::time::Instant::now();
+        run();
+        started.elapsed()
+    };
+    (0..20).map(|_| once()).min().unwrap()
+}
+
+/// Bounds for a build without optimisation; with it, all is some ten times faster.
+#[test]
+fn a_verdict_is_quick() {
+    let judge = Judge::new(built_in().unwrap());
+    let scope = Scope { write: vec!["/scope".into()], ..Scope::default() };
+    let at = Where { cwd: Path::new("/scope"), scope: &scope, executable: None };
+    let line = "cd sub && FOO=1 timeout 5m git -C x push origin main 2>&1 | tee \"$LOG\" | tail -5";
+    let typical = least(|| drop(judge.line(line, &at)));
+    let words = |n: usize, word: &str| std::iter::repeat_n(word.to_owned(), n);
+    let mut long: Vec<String> = vec!["git".to_owned(), "add".to_owned()];
+    long.extend(words(127 * 1024 / 13, "src/a/b.rs.x"));
+    assert_eq!(judge.argv(&long, &at).verdict, Verdict::Allow);
+    let long = least(|| drop(judge.argv(&long, &at)));
+    let lines = "make -j2 x; ".repeat(127 * 1024 / 12);
+    assert_eq!(judge.line(&lines, &at).verdict, Verdict::Allow);
+    let lines = least(|| drop(judge.line(&lines, &at)));
+    println!("typical {typical:?}, 128 KB of arguments {long:?}, 128 KB of commands {lines:?}");
+    assert!(typical.as_micros() < 2000, "{typical:?}");
+    assert!(long.as_millis() < 1000, "{long:?}");
+    assert!(lines.as_millis() < 3000, "{lines:?}");
+}

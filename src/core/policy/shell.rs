@@ -1,0 +1,478 @@
+//! Reads a shell line as sh and bash do, far enough to find every simple command in it. It
+//! runs nothing and knows no variable: what a shell would put in becomes a mark. A line that
+//! it does not understand for sure is said to be so (`Script::unread`), never taken for good.
+//!
+//! Structure is read flat: `if`, `while`, `{` and their like only begin and end a stage of a
+//! pipeline. Parentheses and substitutions recurse, to a bounded depth; each letter is read
+//! once, those in backquotes once for each level.
+
+use super::{
+    script::{Item, Link, Script, Simple},
+    words::Word,
+};
+use std::ops::Range;
+
+/// Parentheses and substitutions in each other.
+const DEEPEST: usize = 48;
+
+pub const UNCLOSED: &str = "a quote, a parenthesis or a compound command is not closed";
+pub const DEEP: &str = "it is nested too deeply";
+
+pub fn parse(line: &str) -> Script {
+    parse_at(line, 0)
+}
+
+pub(super) fn parse_at(line: &str, depth: usize) -> Script {
+    let mut parser = Parser::new(line, depth);
+    parser.list(false);
+    parser.documents_now();
+    parser.script
+}
+
+/// A here-document whose text has yet to come.
+struct Waiting {
+    number: usize,
+    end: String,
+    strip: bool,
+    quoted: bool,
+}
+
+pub(super) struct Parser {
+    pub text: Vec<char>,
+    pub at: usize,
+    pub depth: usize,
+    pub script: Script,
+    /// What was put into the words of the command that is read.
+    pub put_in: Vec<Range<usize>>,
+    /// What reads what it prints: `>(…)`.
+    pub put_out: Vec<Range<usize>>,
+    waiting: Vec<Waiting>,
+}
+
+/// A compound command that is open.
+struct Open {
+    is_case: bool,
+    stage: usize,
+    from: Option<Range<usize>>,
+}
+
+/// Where in a list the reader is.
+#[derive(Default)]
+struct Place {
+    /// Where the stage began that is read.
+    stage: usize,
+    /// The stage before it, if that is piped into it.
+    from: Option<Range<usize>>,
+    open: Vec<Open>,
+}
+
+impl Parser {
+    pub fn new(text: &str, depth: usize) -> Self {
+        Self {
+            text: text.chars().collect(),
+            at: 0,
+            depth,
+            script: Script::default(),
+            put_in: Vec::new(),
+            put_out: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    pub fn peek(&self) -> Option<char> {
+        self.text.get(self.at).copied()
+    }
+
+    pub fn peek_at(&self, ahead: usize) -> Option<char> {
+        self.text.get(self.at + ahead).copied()
+    }
+
+    pub fn take(&mut self, wanted: char) -> bool {
+        let found = self.peek() == Some(wanted);
+        if found {
+            self.at += 1;
+        }
+        found
+    }
+
+    pub fn doubt(&mut self, why: &'static str) {
+        self.script.doubt(why);
+    }
+
+    /// Gives up on the rest.
+    pub fn stop(&mut self, why: &'static str) {
+        self.doubt(why);
+        self.at = self.text.len();
+    }
+
+    /// A list in parentheses, whose opening was read.
+    pub fn nested(&mut self) -> Range<usize> {
+        let start = self.script.items.len();
+        if self.depth >= DEEPEST {
+            self.stop(DEEP);
+            return start..start;
+        }
+        self.depth += 1;
+        let outer = (std::mem::take(&mut self.put_in), std::mem::take(&mut self.put_out));
+        self.script.items.push(Item::Enter);
+        self.list(true);
+        self.script.items.push(Item::Leave);
+        (self.put_in, self.put_out) = outer;
+        self.depth -= 1;
+        start..self.script.items.len()
+    }
+
+    /// Blanks, continued lines and comments.
+    fn skip_blanks(&mut self) {
+        loop {
+            match self.peek() {
+                Some(' ' | '\t' | '\r') => self.at += 1,
+                Some('\\') if self.peek_at(1) == Some('\n') => self.at += 2,
+                Some('#') => {
+                    while self.peek().is_some_and(|c| c != '\n') {
+                        self.at += 1;
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn end_stage(&mut self, place: &mut Place) -> Range<usize> {
+        let stage = place.stage..self.script.items.len();
+        if let Some(from) = place.from.take()
+            && !from.is_empty()
+            && !stage.is_empty()
+        {
+            self.script.links.push(Link { from, to: stage.clone(), pipe: true });
+        }
+        place.stage = self.script.items.len();
+        stage
+    }
+
+    /// Commands up to the end, or to the parenthesis that closes.
+    fn list(&mut self, in_parentheses: bool) {
+        let mut place = Place { stage: self.script.items.len(), ..Place::default() };
+        loop {
+            self.skip_blanks();
+            match self.peek() {
+                None => {
+                    if in_parentheses {
+                        self.doubt(UNCLOSED);
+                    }
+                    break;
+                }
+                Some('\n') => {
+                    self.at += 1;
+                    self.documents_now();
+                    self.end_stage(&mut place);
+                }
+                Some(';') => {
+                    self.at += 1;
+                    self.end_stage(&mut place);
+                    if matches!(self.peek(), Some(';' | '&')) {
+                        while matches!(self.peek(), Some(';' | '&')) {
+                            self.at += 1;
+                        }
+                        self.pattern(&mut place);
+                    }
+                }
+                Some('&') if self.peek_at(1) == Some('>') => self.simple(None),
+                Some('&') => {
+                    self.at += 1;
+                    self.take('&');
+                    self.end_stage(&mut place);
+                }
+                Some('|') => {
+                    self.at += 1;
+                    if self.take('|') {
+                        self.end_stage(&mut place);
+                    } else {
+                        self.take('&');
+                        place.from = Some(self.end_stage(&mut place));
+                    }
+                }
+                Some('(') => {
+                    self.at += 1;
+                    self.nested();
+                }
+                Some(')') => {
+                    self.at += 1;
+                    if in_parentheses {
+                        break;
+                    }
+                    self.doubt(UNCLOSED);
+                }
+                Some('<' | '>') => self.simple(None),
+                Some(_) => self.command(&mut place),
+            }
+        }
+        self.end_stage(&mut place);
+        if !place.open.is_empty() {
+            self.doubt(UNCLOSED);
+        }
+    }
+
+    /// What begins with a word: a reserved one, or a simple command.
+    fn command(&mut self, place: &mut Place) {
+        let before = self.put_in.len();
+        let word = self.word();
+        let reserved = if word.plain { word.text.as_str() } else { "" };
+        if matches!(reserved, "if" | "while" | "until" | "{" | "for" | "select" | "case") {
+            let is_case = reserved == "case";
+            place.open.push(Open { is_case, stage: place.stage, from: place.from.take() });
+        }
+        match reserved {
+            "if" | "while" | "until" | "{" => place.stage = self.script.items.len(),
+            "then" | "elif" | "else" | "do" | "!" | "coproc" => {}
+            "for" | "select" => {
+                self.heading();
+                place.stage = self.script.items.len();
+            }
+            "case" => {
+                self.skip_blanks();
+                self.word();
+                self.skip_blanks();
+                if self.word().text != "in" {
+                    self.doubt(UNCLOSED);
+                }
+                self.pattern(place);
+                place.stage = self.script.items.len();
+            }
+            "function" => {
+                self.skip_blanks();
+                self.word();
+                self.skip_blanks();
+                if self.take('(') {
+                    self.skip_blanks();
+                    self.take(')');
+                }
+            }
+            "fi" | "done" | "}" | "esac" => self.close(place),
+            "[[" => self.condition(),
+            _ => {
+                self.simple(Some(word));
+                return;
+            }
+        }
+        self.put_in.truncate(before);
+    }
+
+    fn close(&mut self, place: &mut Place) {
+        self.end_stage(place);
+        match place.open.pop() {
+            Some(open) => (place.stage, place.from) = (open.stage, open.from),
+            None => self.doubt(UNCLOSED),
+        }
+    }
+
+    /// Of `for` and `select`, up to its `;`, newline or `do`.
+    fn heading(&mut self) {
+        self.skip_blanks();
+        if self.peek() == Some('(') && self.peek_at(1) == Some('(') {
+            self.at += 2;
+            self.arithmetic();
+            return;
+        }
+        loop {
+            self.skip_blanks();
+            match self.peek() {
+                None | Some(';' | '\n' | '&' | '|' | ')') => return,
+                Some('(' | '<' | '>') => return self.doubt(UNCLOSED),
+                Some(_) => {
+                    self.word();
+                }
+            }
+        }
+    }
+
+    /// The pattern of a `case`, up to its parenthesis, or the end of it all.
+    fn pattern(&mut self, place: &mut Place) {
+        if !place.open.last().is_some_and(|open| open.is_case) {
+            return self.doubt(UNCLOSED);
+        }
+        let blank = |c: char| matches!(c, ' ' | '\t' | '\r' | '\n');
+        while self.peek().is_some_and(blank) {
+            self.at += 1;
+        }
+        self.take('(');
+        loop {
+            self.skip_blanks();
+            match self.peek() {
+                Some(')') => {
+                    self.at += 1;
+                    return;
+                }
+                Some('|') => self.at += 1,
+                None | Some('(' | '<' | '>' | ';' | '&' | '\n') => return self.doubt(UNCLOSED),
+                Some(_) => {
+                    let word = self.word();
+                    if word.plain && word.text == "esac" {
+                        return self.close(place);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `[[ … ]]`, which runs nothing but what is put into it.
+    fn condition(&mut self) {
+        loop {
+            match self.peek() {
+                None => return self.doubt(UNCLOSED),
+                Some(' ' | '\t' | '\r' | '\n' | '&' | '|' | '(' | ')' | ';') => self.at += 1,
+                Some('<' | '>') if self.peek_at(1) != Some('(') => self.at += 1,
+                Some(_) => {
+                    let word = self.word();
+                    if word.plain && word.text == "]]" {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn simple(&mut self, first: Option<Word>) {
+        let mut simple = Simple::default();
+        let mut next = first;
+        loop {
+            let word = match next.take() {
+                Some(word) => word,
+                None => {
+                    self.skip_blanks();
+                    match self.peek() {
+                        None | Some('\n' | ';' | '|' | ')') => break,
+                        Some('&') if self.peek_at(1) != Some('>') => break,
+                        Some('(') => {
+                            if simple.words.len() == 1 && self.is_definition() {
+                                // Its body follows, and is judged where it stands.
+                                return;
+                            }
+                            self.doubt("a parenthesis stands where none is read");
+                            break;
+                        }
+                        Some('<' | '>') if self.peek_at(1) == Some('(') => self.word(),
+                        Some('<' | '>' | '&') => {
+                            self.redirect(&mut simple);
+                            continue;
+                        }
+                        Some(_) => self.word(),
+                    }
+                }
+            };
+            let number = word.plain && word.text.bytes().all(|b| b.is_ascii_digit());
+            if number && matches!(self.peek(), Some('<' | '>')) {
+                continue;
+            }
+            match word.assignment().filter(|_| simple.words.is_empty()) {
+                Some((name, value)) => {
+                    if value.is_empty() && self.take('(') {
+                        self.array();
+                    }
+                    simple.assigned.push((name, value));
+                }
+                None => simple.words.push(word.text),
+            }
+        }
+        let index = self.script.items.len();
+        for from in std::mem::take(&mut self.put_in) {
+            self.script.links.push(Link { from, to: index..index + 1, pipe: false });
+        }
+        for to in std::mem::take(&mut self.put_out) {
+            self.script.links.push(Link { from: index..index + 1, to, pipe: true });
+        }
+        self.script.items.push(Item::Command(simple));
+    }
+
+    /// The `()` of a function.
+    fn is_definition(&mut self) -> bool {
+        let start = self.at;
+        self.at += 1;
+        self.skip_blanks();
+        if self.take(')') {
+            return true;
+        }
+        self.at = start;
+        false
+    }
+
+    fn array(&mut self) {
+        loop {
+            match self.peek() {
+                None => return self.doubt(UNCLOSED),
+                Some(' ' | '\t' | '\r' | '\n') => self.at += 1,
+                Some(')') => {
+                    self.at += 1;
+                    return;
+                }
+                Some('(' | '<' | '>' | ';' | '&' | '|') => return self.doubt(UNCLOSED),
+                Some(_) => {
+                    self.word();
+                }
+            }
+        }
+    }
+
+    fn redirect(&mut self, simple: &mut Simple) {
+        self.take('&');
+        let reads = self.take('<');
+        if reads && self.take('<') {
+            if self.take('<') {
+                self.skip_blanks();
+                simple.input = Some(self.word().text);
+                return;
+            }
+            let strip = self.take('-');
+            self.skip_blanks();
+            let end = self.word();
+            let number = self.script.documents.len();
+            self.script.documents.push(String::new());
+            simple.document = Some(number);
+            self.waiting.push(Waiting { number, strip, quoted: !end.plain, end: end.text });
+            return;
+        }
+        while matches!(self.peek(), Some('>' | '|' | '&')) {
+            self.at += 1;
+        }
+        self.skip_blanks();
+        if matches!(self.peek(), None | Some('\n' | ';' | '|' | '&' | '(' | ')')) {
+            return self.doubt("a redirection leads nowhere");
+        }
+        let target = self.word().text;
+        if target != "-" && !target.bytes().all(|b| b.is_ascii_digit()) {
+            simple.files.push(target);
+        }
+    }
+
+    /// Here-documents begin after the line that asks for them.
+    fn documents_now(&mut self) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            let mut body = String::new();
+            let mut closed = false;
+            while self.at < self.text.len() {
+                let rest = &self.text[self.at..];
+                let length = rest.iter().position(|&c| c == '\n').unwrap_or(rest.len());
+                let line: String = rest[..length].iter().collect();
+                self.at += (length + 1).min(rest.len());
+                let line = if waiting.strip { line.trim_start_matches('\t') } else { &line };
+                if line == waiting.end {
+                    closed = true;
+                    break;
+                }
+                body.push_str(line);
+                body.push('\n');
+            }
+            if !closed {
+                self.doubt(UNCLOSED);
+            }
+            if !waiting.quoted {
+                let mut inner = Self::new(&body, self.depth + 1);
+                body = inner.expanded();
+                self.script.append(inner.script);
+            }
+            if let Some(place) = self.script.documents.get_mut(waiting.number) {
+                *place = body;
+            }
+        }
+    }
+}

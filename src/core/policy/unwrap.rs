@@ -1,0 +1,336 @@
+//! Programs that run another: what they run. A program that is not here runs nothing as far
+//! as the judge knows.
+
+use super::{
+    git,
+    word::{MANY, ONE, is_mark, is_open, like},
+    wrappers::{WATCH, WRAPPERS, wrapped},
+};
+use std::borrow::Cow;
+
+/// What a command runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inner<'a> {
+    pub what: What<'a>,
+    /// The directory it is run in, if it is another.
+    pub dir: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What<'a> {
+    Command(Cow<'a, [String]>),
+    /// A shell line.
+    Line(String),
+    /// A shell that reads its lines from its standard input.
+    Input,
+    /// Something, and this is why it cannot be told what.
+    Unread(&'static str),
+}
+
+impl<'a> Inner<'a> {
+    pub fn command(words: &'a [String]) -> Self {
+        Self { what: What::Command(Cow::Borrowed(words)), dir: None }
+    }
+
+    pub fn line(text: impl Into<String>) -> Self {
+        Self { what: What::Line(text.into()), dir: None }
+    }
+
+    pub fn unread(why: &'static str) -> Self {
+        Self { what: What::Unread(why), dir: None }
+    }
+}
+
+pub const OPTION: &str = "an option of a program that runs others is not known";
+pub const LATE: &str = "what it runs is put together only when it runs";
+
+const SHELLS: &[&str] =
+    &["sh", "bash", "dash", "zsh", "ksh", "ksh93", "mksh", "ash", "hush", "rbash", "fish", "yash"];
+
+/// Variables whose value a program runs as a command line.
+const COMMAND_VARIABLES: &[&str] = &[
+    "EDITOR",
+    "VISUAL",
+    "PAGER",
+    "MANPAGER",
+    "GIT_EDITOR",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_PAGER",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_ASKPASS",
+    "SSH_ASKPASS",
+    "GIT_PROXY_COMMAND",
+    "PROMPT_COMMAND",
+    "LESSOPEN",
+    "LESSCLOSE",
+    "BROWSER",
+];
+/// Variables by which other code comes into a program.
+const CODE_VARIABLES: &[&str] = &["BASH_ENV", "ENV", "LD_PRELOAD", "LD_AUDIT", "PYTHONSTARTUP"];
+
+/// What an assignment makes the command after it run.
+pub fn assigned<'a>(name: &str, value: &str) -> Option<Inner<'a>> {
+    if COMMAND_VARIABLES.contains(&name) {
+        return Some(Inner::line(value));
+    }
+    let loads = ["-r", "--require", "--import", "--loader", "--experimental-loader"];
+    let by_node = name == "NODE_OPTIONS"
+        && (is_open(value)
+            || value.split(' ').any(|word| loads.iter().any(|l| word.starts_with(l))));
+    let by_git = name.starts_with("GIT_CONFIG");
+    (CODE_VARIABLES.contains(&name) || by_node || by_git)
+        .then(|| Inner::unread("a variable brings other code or settings into a program"))
+}
+
+/// What `words` runs beside itself; `name` is its program.
+pub fn inner<'a>(name: &str, words: &'a [String]) -> Vec<Inner<'a>> {
+    let args = words.get(1..).unwrap_or_default();
+    if SHELLS.contains(&name) {
+        return shell(args).into_iter().collect();
+    }
+    if let Some(subcommand) = name.strip_prefix("git-") {
+        let mut words = vec!["git".to_owned(), subcommand.to_owned()];
+        words.extend_from_slice(args);
+        return vec![Inner { what: What::Command(Cow::Owned(words)), dir: None }];
+    }
+    match name {
+        "git" => return git::inner(args),
+        "find" => return find(args),
+        "eval" => {
+            return vec![Inner::unread("eval runs what it is given"), Inner::line(args.join(" "))];
+        }
+        "source" | "." => return sourced(args).into_iter().collect(),
+        "watch" => return watch(args),
+        "bundle" | "uv" | "poetry" | "pipenv" | "pdm" | "hatch" | "mise" | "direnv" | "rustup" => {
+            return runner(args);
+        }
+        "trap" => {
+            return args
+                .iter()
+                .find(|a| !a.starts_with('-'))
+                .map(Inner::line)
+                .into_iter()
+                .collect();
+        }
+        "alias" => {
+            let values = args.iter().filter_map(|arg| Some(Inner::line(arg.split_once('=')?.1)));
+            return values.collect();
+        }
+        "su" | "runuser" | "script" | "flock" => return by_option(args),
+        "fd" | "fdfind" => return after(args, &["-x", "-X", "--exec", "--exec-batch"]),
+        "parallel" => return vec![Inner::unread("what parallel runs comes from its input")],
+        "setpriv" | "nsenter" | "systemd-run" | "capsh" | "bwrap" | "firejail" | "proot" => {
+            return vec![Inner::unread("it runs another program with other rights")];
+        }
+        // Only asks what a name stands for.
+        "command" if args.first().is_some_and(|arg| arg == "-v" || arg == "-V") => {
+            return Vec::new();
+        }
+        _ => {}
+    }
+    let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.names.contains(&name)) else {
+        return Vec::new();
+    };
+    wrapped(wrapper, name, args)
+}
+
+/// `sh -c LINE`, `sh FILE`, `sh`.
+fn shell<'a>(args: &[String]) -> Option<Inner<'a>> {
+    let mut line = false;
+    let mut input = false;
+    let mut at = 0;
+    while let Some(arg) = args.get(at) {
+        let Some(letters) = arg.strip_prefix(['-', '+']).filter(|_| arg != "-") else { break };
+        at += 1;
+        if arg == "--" {
+            break;
+        }
+        if is_open(arg) {
+            return Some(Inner::unread(LATE));
+        }
+        if let Some(long) = letters.strip_prefix('-') {
+            match long {
+                "rcfile" | "init-file" => at += 1,
+                "command" => line = true,
+                _ => {}
+            }
+            if let Some(text) = long.strip_prefix("command=") {
+                return Some(Inner::line(text));
+            }
+            continue;
+        }
+        line |= letters.contains('c') && arg.starts_with('-');
+        input |= letters.contains('s') && arg.starts_with('-');
+        if letters.ends_with(['o', 'O']) {
+            at += 1;
+        }
+    }
+    match args.get(at) {
+        Some(text) if line => Some(Inner::line(text)),
+        None if line => Some(Inner::unread("a shell is given no line")),
+        Some(text) if !input && text != "-" && !is_device(text) => {
+            // A file: the judge cannot see into it, as with any other program.
+            (is_open(text) && text.chars().all(is_mark)).then(|| Inner::unread(LATE))
+        }
+        _ => Some(Inner { what: What::Input, dir: None }),
+    }
+}
+
+/// What a shell is given there is no file.
+fn is_device(path: &str) -> bool {
+    path.starts_with("/dev/") || path.starts_with("/proc/")
+}
+
+fn sourced<'a>(args: &[String]) -> Option<Inner<'a>> {
+    let file = args.iter().find(|arg| *arg != "--")?;
+    if is_device(file) {
+        return Some(Inner { what: What::Input, dir: None });
+    }
+    (is_open(file) && file.chars().all(is_mark)).then(|| Inner::unread(LATE))
+}
+
+/// Its words are a shell line.
+fn watch<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
+    let found = wrapped(&WATCH, "watch", args);
+    let line = |what| match what {
+        What::Command(words) => What::Line(words.join(" ")),
+        What::Line(_) | What::Input | What::Unread(_) => what,
+    };
+    found.into_iter().map(|inner| Inner { what: line(inner.what), ..inner }).collect()
+}
+
+/// `uv run [OPTION…] CMD…`: where options stand before it, any of the words after them may
+/// be where the command begins.
+fn runner<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
+    const STARTS: usize = 4;
+    let Some(at) = args.iter().position(|arg| matches!(arg.as_str(), "run" | "exec" | "x")) else {
+        return Vec::new();
+    };
+    let rest = &args[at + 1..];
+    if let Some(at) = rest.iter().position(|arg| arg == "--") {
+        return vec![Inner::command(&rest[at + 1..])];
+    }
+    let words = rest.iter().enumerate().filter(|(_, arg)| !arg.starts_with('-'));
+    words.take(STARTS).map(|(at, _)| Inner::command(&rest[at..])).collect()
+}
+
+/// `su -c LINE`, `flock FILE -c LINE`, `flock FILE CMD…`.
+fn by_option<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
+    let mut found = Vec::new();
+    for (i, arg) in args.iter().enumerate() {
+        let attached = arg.strip_prefix("--command=").or_else(|| arg.strip_prefix("-c"));
+        match attached {
+            Some("") => found.extend(args.get(i + 1).map(Inner::line)),
+            Some(text) => found.push(Inner::line(text)),
+            None if arg == "--command" => found.extend(args.get(i + 1).map(Inner::line)),
+            None if arg.starts_with('-') && arg.ends_with('c') && !arg.starts_with("--") => {
+                found.extend(args.get(i + 1).map(Inner::line));
+            }
+            None => {}
+        }
+    }
+    if found.is_empty() && args.iter().filter(|arg| !arg.starts_with('-')).count() > 1 {
+        // The file or the user, then perhaps a command.
+        let first = args.iter().position(|arg| !arg.starts_with('-')).unwrap_or(0);
+        found.push(Inner::command(&args[first + 1..]));
+        found.push(Inner::unread(OPTION));
+    }
+    found
+}
+
+fn after<'a>(args: &'a [String], options: &[&str]) -> Vec<Inner<'a>> {
+    let at = args.iter().position(|arg| options.contains(&arg.as_str()));
+    let rest = at.and_then(|at| args.get(at + 1..)).filter(|rest| !rest.is_empty());
+    rest.map(|rest| {
+        let mut words = rest.to_vec();
+        words.push(ONE.to_string());
+        Inner { what: What::Command(Cow::Owned(words)), dir: None }
+    })
+    .into_iter()
+    .collect()
+}
+
+/// Where `find` begins its search.
+pub fn find_roots(args: &[String]) -> &[String] {
+    let lead = args.iter().take_while(|arg| {
+        matches!(arg.as_str(), "-H" | "-L" | "-P" | "--") || arg.starts_with("-O")
+    });
+    let start = lead.count();
+    let rest = &args[start..];
+    let end = rest.iter().position(|arg| arg.starts_with(['-', '(', '!'])).unwrap_or(rest.len());
+    &rest[..end]
+}
+
+/// `-exec CMD… ;` and its like: `{}` lies where the search began.
+fn find<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
+    let found_file = match find_roots(args) {
+        [] => ".".to_owned(),
+        [one] => one.clone(),
+        _ => ONE.to_string(),
+    };
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(arg) = args.get(at) {
+        at += 1;
+        if !matches!(arg.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir") {
+            continue;
+        }
+        let start = at;
+        while args.get(at).is_some_and(|arg| arg != ";" && !(arg == "+" && args[at - 1] == "{}")) {
+            at += 1;
+        }
+        let words: Vec<String> =
+            args[start..at].iter().map(|word| word.replace("{}", &found_file)).collect();
+        if !words.is_empty() {
+            found.push(Inner { what: What::Command(Cow::Owned(words)), dir: None });
+        }
+    }
+    if args.iter().any(|arg| arg.starts_with(MANY)) {
+        found.push(Inner::unread(LATE));
+    }
+    found
+}
+
+/// Programs that a shell has in itself: they harm nothing, whatever the rules leave open.
+pub fn is_builtin(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "", ":", "[", "cd", "pushd", "popd", "dirs", "echo", "printf", "test", "true", "false",
+        "export", "set", "unset", "local", "declare", "typeset", "readonly", "read", "shift",
+        "return", "exit", "wait", "umask", "pwd", "type", "hash", "break", "continue", "let",
+    ];
+    NAMES.contains(&name)
+}
+
+/// The last part of a program's path, where that is known.
+pub fn program(word: &str) -> Option<&str> {
+    // Without quotes an expansion may be several words: what follows it is no name.
+    if word.contains(MANY) {
+        return None;
+    }
+    let name = word.rsplit('/').next().unwrap_or(word);
+    (!name.contains(is_mark)).then_some(name)
+}
+
+/// True if one of the programs that `words` runs, itself or through others, is like one of
+/// `names`.
+pub fn runs_one_of(words: &[String], names: &[String]) -> bool {
+    let mut words = Cow::Borrowed(words);
+    for _ in 0..16 {
+        let Some(name) = words.first().and_then(|word| program(word)) else { return false };
+        if names.iter().any(|wanted| like(wanted, name)) {
+            return true;
+        }
+        let name = name.to_owned();
+        let next = inner(&name, &words).into_iter().find_map(|inner| match inner.what {
+            What::Command(words) if !words.is_empty() => Some(words.into_owned()),
+            What::Command(_) | What::Line(_) | What::Input | What::Unread(_) => None,
+        });
+        match next {
+            Some(next) => words = Cow::Owned(next),
+            None => return false,
+        }
+    }
+    false
+}

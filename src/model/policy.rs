@@ -1,0 +1,125 @@
+//! Rules on commands, and what comes of holding a command against them.
+
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, fmt, path::PathBuf};
+
+/// Ordered by strictness: of several the greatest counts.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    #[default]
+    Allow,
+    /// Held until somebody with the right to do so has answered.
+    Ask,
+    Deny,
+}
+
+impl Verdict {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Ask => "ask",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Who keeps an agent from doing what a verdict says it may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Enforcement {
+    /// The program cannot be executed.
+    Kernel,
+    /// The program is hidden from the agent; the broker alone runs it.
+    Broker,
+    /// The agent has to ask, and to heed the answer.
+    Cooperates,
+}
+
+impl Enforcement {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Broker => "broker",
+            Self::Cooperates => "cooperates",
+        }
+    }
+}
+
+impl fmt::Display for Enforcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// One rule. It speaks of a command that fits all that it names; what it leaves empty, fits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    pub name: String,
+    /// `FILE:LINE`, or `built in`.
+    pub source: String,
+    pub verdict: Verdict,
+    /// How the command line begins: for each word its alternatives, the program first. `*`
+    /// stands for any letters.
+    pub command: Vec<Vec<String>>,
+    /// One of these is among the further arguments.
+    pub with: Vec<String>,
+    /// None of these is.
+    pub without: Vec<String>,
+    /// An argument is a path outside of what the scope lets the agent write.
+    pub outside_scope: bool,
+    /// An argument or a redirection is, or lies in, one of these paths.
+    pub touches: Vec<String>,
+    /// What it prints goes to one of these programs.
+    pub into: Vec<String>,
+    pub reason: String,
+    /// The one file that the rule's program is; canonical.
+    pub executable: Option<PathBuf>,
+}
+
+/// The rules in force, and what holds where none of them speaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    pub default: Verdict,
+    pub rules: Vec<Rule>,
+}
+
+/// Executables that an agent cannot see, since the broker alone has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hidden {
+    /// Canonical.
+    pub executables: BTreeSet<PathBuf>,
+}
+
+/// What one rule says of one command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The rule's name; empty where it has none.
+    pub rule: String,
+    /// `FILE:LINE`, `built in`, `scope` or `judge`.
+    pub source: String,
+    pub verdict: Verdict,
+    /// The command in question, which may be a part of what was asked about.
+    pub command: String,
+    pub reason: String,
+    pub enforced_by: Enforcement,
+}
+
+/// The answer to: may this be run?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub reason: String,
+    /// The strictest first.
+    pub findings: Vec<Finding>,
+    /// Who holds the verdict; none where everything is allowed.
+    pub enforced_by: Option<Enforcement>,
+}

@@ -1,0 +1,256 @@
+//! The rules on commands as the core holds them: read when the core starts, and again when
+//! a file has changed. A file that is wrong is never passed over: new agents are refused
+//! until it is mended, and every question is answered with what is wrong in it.
+
+use super::{
+    handle::Handle,
+    lookup::{find_agent, find_swarm},
+    world::Shared,
+};
+use crate::{
+    config::{ConfigError, PolicyFiles},
+    core::{
+        State,
+        policy::{Judge, Where},
+        scope_of,
+    },
+    model::{Actor, Holder, Judgement, Refusal, RefusalCode, Scope},
+    protocol::rest::{PolicyQuestion, PolicyRule, PolicyRules},
+};
+use std::{
+    collections::BTreeMap,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Projects whose rules are kept ready.
+const PROJECTS: usize = 64;
+
+/// Tells a file from an earlier state of it: device, inode, size, time of the last change.
+type Mark = Option<(u64, u64, u64, i64, i64)>;
+
+#[derive(Clone)]
+struct Read {
+    marks: [Mark; 2],
+    judge: Result<Arc<Judge>, ConfigError>,
+}
+
+/// Judges by the files that they come from.
+#[derive(Default)]
+pub struct Policies {
+    files: PolicyFiles,
+    /// By the project's file.
+    read: Mutex<BTreeMap<Option<PathBuf>, Read>>,
+}
+
+impl Policies {
+    pub fn new(files: PolicyFiles) -> Self {
+        Self { files, read: Mutex::default() }
+    }
+
+    /// The rules for what runs in `cwd`. Reads files: not for the actor's own task.
+    ///
+    /// # Errors
+    /// When a file is wrong.
+    pub fn judge(&self, cwd: &Path) -> Result<Arc<Judge>, ConfigError> {
+        let files = self.files.at(cwd);
+        // Before the reading: a change in the meantime is seen the next time.
+        let marks = [mark(files.user.as_deref()), mark(files.project.as_deref())];
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = read.get(&files.project).filter(|known| known.marks == marks) {
+            return known.judge.clone();
+        }
+        let judge = files.load().map(|policy| Arc::new(Judge::new(policy)));
+        if read.len() >= PROJECTS {
+            read.clear();
+        }
+        read.insert(files.project, Read { marks, judge: judge.clone() });
+        judge
+    }
+}
+
+fn mark(path: Option<&Path>) -> Mark {
+    let meta = path?.metadata().ok()?;
+    Some((meta.dev(), meta.ino(), meta.size(), meta.ctime(), meta.ctime_nsec()))
+}
+
+/// Refuses what would start under rules that cannot be read.
+///
+/// # Errors
+/// When a policy file is wrong.
+pub async fn whole(world: &Shared, cwd: &Path) -> Result<(), Refusal> {
+    ready(world, cwd).await.map(|_| ())
+}
+
+async fn ready(world: &Shared, cwd: &Path) -> Result<Arc<Judge>, Refusal> {
+    let (world, cwd) = (world.clone(), cwd.to_owned());
+    let judge = tokio::task::spawn_blocking(move || world.policies.judge(&cwd)).await;
+    let judge = judge.map_err(|error| Refusal::new(RefusalCode::Internal, error.to_string()))?;
+    judge.map_err(|error| {
+        Refusal::new(RefusalCode::Invalid, error.to_string())
+            .hinted("no agent is started and no command is judged until it is mended")
+    })
+}
+
+/// On whose behalf a command is judged.
+struct Asker {
+    cwd: PathBuf,
+    scope: Scope,
+    path: Option<String>,
+}
+
+/// With the tree that is the agent's own.
+fn agent_in(state: &State, name: &str) -> Option<Asker> {
+    let agent = state.agents.get(&find_agent(state, name)?)?;
+    let spec = &state.swarms.get(&agent.swarm)?.spec;
+    let tree = agent.worktree.as_ref().map(|tree| tree.workplace());
+    let mut scope = scope_of(state, &agent.id);
+    if scope.is_strict() {
+        scope.write.extend(tree.clone());
+    }
+    let cwd = tree.unwrap_or_else(|| agent.cwd.clone());
+    Some(Asker { cwd, scope, path: spec.path.clone() })
+}
+
+fn swarm_in(state: &State, name: &str) -> Option<Asker> {
+    let spec = &state.swarms.get(&find_swarm(state, name)?)?.spec;
+    let scope = spec.granted.clone().unwrap_or_else(Scope::none);
+    Some(Asker { cwd: spec.cwd.clone(), scope, path: spec.path.clone() })
+}
+
+fn invalid(why: &str) -> Refusal {
+    Refusal::new(RefusalCode::Invalid, why)
+}
+
+impl Handle {
+    /// What the rules say of a command. An agent may ask for itself alone.
+    ///
+    /// # Errors
+    /// When the question makes no sense, or a policy file is wrong.
+    pub async fn judge(&self, question: PolicyQuestion) -> Result<Judgement, Refusal> {
+        let PolicyQuestion { argv, line, agent, swarm, cwd } = question;
+        if line.is_some() != argv.is_empty() {
+            return Err(invalid("a command is asked about by `argv` or by `line`"));
+        }
+        if cwd.as_ref().is_some_and(|cwd| !cwd.is_absolute()) {
+            return Err(invalid("cwd is not absolute"));
+        }
+        let asker = self.asker(agent, swarm, cwd.clone()).await?;
+        let judge = ready(&self.world, &asker.cwd).await?;
+        let mut scope = asker.scope;
+        if scope.write.is_empty() && !scope.is_strict() {
+            // Without a sandbox nothing is bounded: then its own directory is what is its own.
+            scope.write.push(asker.cwd.clone());
+        }
+        let executable = argv.first().and_then(|program| {
+            let own = self.world.environment.iter().find(|(name, _)| name == "PATH");
+            let path = asker.path.as_ref().or_else(|| own.map(|(_, path)| path));
+            executable(program, path.map_or("", String::as_str), &asker.cwd)
+        });
+        let world = self.world.clone();
+        let judged = tokio::task::spawn_blocking(move || {
+            if scope.is_strict() && matches!(world.holder(), Ok(Holder::Bubblewrap { .. })) {
+                // There these are directories of the agent's own.
+                scope.write.extend(["/tmp".into(), "/var/tmp".into()]);
+            }
+            let cwd = cwd.as_deref().unwrap_or(&asker.cwd);
+            let at = Where { cwd, scope: &scope, executable: executable.as_deref() };
+            match line {
+                Some(line) => judge.line(&line, &at),
+                None => judge.argv(&argv, &at),
+            }
+        });
+        judged.await.map_err(|error| Refusal::new(RefusalCode::Internal, error.to_string()))
+    }
+
+    async fn asker(
+        &self,
+        agent: Option<String>,
+        swarm: Option<String>,
+        cwd: Option<PathBuf>,
+    ) -> Result<Asker, Refusal> {
+        let agent = match (&self.actor, agent) {
+            (Actor::Agent(own), None) if swarm.is_none() => Some(own.as_str().to_owned()),
+            (Actor::Agent(own), Some(named)) if swarm.is_none() && named == own.as_str() => {
+                Some(named)
+            }
+            (Actor::Agent(_), _) => {
+                let why = "an agent asks about its own commands only";
+                return Err(Refusal::new(RefusalCode::Forbidden, why));
+            }
+            (Actor::User(_) | Actor::Core, agent) => agent,
+        };
+        let (found, missing) = match (agent, swarm) {
+            (Some(_), Some(_)) => return Err(invalid("an agent or a swarm, not both")),
+            (Some(name), None) => {
+                let missing = format!("no agent is called {name:?}");
+                (self.world.read(move |state| agent_in(state, &name)).await?, missing)
+            }
+            (None, Some(name)) => {
+                let missing = format!("no swarm is called {name:?}");
+                (self.world.read(move |state| swarm_in(state, &name)).await?, missing)
+            }
+            (None, None) => {
+                let cwd = cwd.ok_or_else(|| invalid("in which directory? Say `cwd`"))?;
+                return Ok(Asker { cwd, scope: Scope::none(), path: None });
+            }
+        };
+        found.ok_or_else(|| Refusal::new(RefusalCode::NotFound, missing))
+    }
+
+    /// The rules in force for what runs in `cwd`.
+    ///
+    /// # Errors
+    /// When a policy file is wrong.
+    pub async fn policy(&self, cwd: &Path) -> Result<PolicyRules, Refusal> {
+        let judge = ready(&self.world, cwd).await?;
+        let policy = judge.policy();
+        let rules = policy
+            .rules
+            .iter()
+            .map(|rule| PolicyRule { enforced_by: judge.enforcement(rule), rule: rule.clone() });
+        Ok(PolicyRules { default: policy.default, rules: rules.collect() })
+    }
+}
+
+/// The canonical file that `program` stands for.
+fn executable(program: &str, path: &str, cwd: &Path) -> Option<PathBuf> {
+    let is_program = |file: &PathBuf| {
+        file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    let found = if program.contains('/') {
+        Some(cwd.join(program)).filter(is_program)
+    } else {
+        path.split(':').map(|dir| cwd.join(dir).join(program)).find(is_program)
+    };
+    found?.canonicalize().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_file_counts_at_once_and_a_broken_one_is_no_empty_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let user = dir.path().join("policy.toml");
+        let policies = Policies::new(PolicyFiles { user: Some(user.clone()), project: None });
+        let built_in = policies.judge(dir.path()).unwrap();
+        assert!(Arc::ptr_eq(&built_in, &policies.judge(dir.path()).unwrap()), "kept");
+        std::fs::write(&user, "[[rule]]\ncommand = [\"x\"]\nverdict = \"deny\"\n").unwrap();
+        let one = policies.judge(dir.path()).unwrap();
+        assert_eq!(one.policy().rules.len(), built_in.policy().rules.len() + 1);
+        std::fs::write(&user, "[[rule]]\ncommand = [\"x\"]\n").unwrap();
+        assert!(policies.judge(dir.path()).is_err());
+        assert!(policies.judge(dir.path()).is_err(), "still");
+        std::fs::remove_file(&user).unwrap();
+        assert_eq!(policies.judge(dir.path()).unwrap().policy(), built_in.policy());
+        std::fs::create_dir_all(dir.path().join("p/.dash")).unwrap();
+        let project = dir.path().join("p/.dash/policy.toml");
+        std::fs::write(&project, "default = \"allow\"\n").unwrap();
+        let error = policies.judge(&dir.path().join("p")).unwrap_err().to_string();
+        assert!(error.contains("narrow only"), "{error}");
+        assert!(policies.judge(dir.path()).is_ok(), "other places are not concerned");
+    }
+}
