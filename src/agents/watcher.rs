@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 /// Of a result's text, in bytes.
 const MAX_TEXT: usize = 64 << 10;
+/// Of what a status sequence says, in bytes.
+const MAX_STATUS: usize = 1000;
 /// Of an error, in bytes.
 const MAX_ERROR: usize = 4 << 10;
 /// Printed lines that stand for an answer where the agent gives none.
@@ -132,7 +134,7 @@ impl Watcher {
         };
         let detail = match message.trim() {
             "" => state.to_owned(),
-            message => format!("{state}: {}", clip(message, 120)),
+            message => format!("{state}: {}", clip(message, MAX_STATUS)),
         };
         let mut seen = Vec::new();
         let (source, reason) = (Source::Osc7501, reason.to_owned());

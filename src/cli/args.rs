@@ -2,9 +2,19 @@
 //! built is not here.
 
 use super::{
-    agent::AgentCommand, attach::Attach, audit::AuditArgs, completions::Completions,
-    config::ConfigCommand, core::CoreCommand, demo::Demo, doctor::Doctor, events::EventsArgs,
-    health::HealthArgs, item::ItemCommand, swarm::SwarmCommand,
+    agent::AgentCommand,
+    attach::Attach,
+    audit::AuditArgs,
+    completions::Completions,
+    config::ConfigCommand,
+    core::CoreCommand,
+    demo::Demo,
+    doctor::Doctor,
+    events::EventsArgs,
+    health::HealthArgs,
+    inbox::{Approve, Deny, Inbox},
+    item::ItemCommand,
+    swarm::SwarmCommand,
 };
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -52,6 +62,12 @@ pub enum Command {
     Events(EventsArgs),
     /// Who did what, by whose leave, when; checked for changes with --verify
     Audit(AuditArgs),
+    /// What waits for an answer
+    Inbox(Inbox),
+    /// Let what was asked happen
+    Approve(Approve),
+    /// Refuse what was asked
+    Deny(Deny),
     /// The process that everything runs in
     #[command(subcommand)]
     Core(CoreCommand),

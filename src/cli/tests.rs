@@ -14,6 +14,9 @@ const BUILT: &str = "
     item add|list
     events
     audit
+    inbox forget
+    approve
+    deny
     core status|stop
     health
     doctor
@@ -82,6 +85,10 @@ fn a_wrong_line_exits_2_and_says_what_is_wrong() {
         ("events --filter foo", "filter"),
         ("audit --since yesterday", "--since"),
         ("audit --verify --agent ag-01", "--agent"),
+        ("approve", "which approval"),
+        ("deny --remember always", "which approval"),
+        ("inbox --wait --all", "--all"),
+        ("inbox forget one", "one"),
         ("budget show", "budget"),
         ("mcp", "mcp"),
         ("--socket swarm list", "takes no command"),

@@ -6,12 +6,12 @@ use super::{
 };
 use crate::{
     model::{
-        AgentInfo, AgentSpec, AgentState, AuditReport, Explanation, Item, SwarmId, SwarmInfo,
-        SwarmResults, SwarmSpec,
+        AgentInfo, AgentSpec, AgentState, Approval, AuditReport, Explanation, Item, Remembered,
+        SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,
-        rest::{Change, DoctorReport, InputBody, NewItem, Removed, Shutdown},
+        rest::{Answer, Change, DoctorReport, InputBody, NewItem, Removed, Shutdown},
     },
 };
 use std::time::Duration;
@@ -33,6 +33,10 @@ fn swarm_path(swarm: &str) -> String {
 
 fn agent_path(agent: &str) -> String {
     format!("/v1/agents/{}", escape(agent))
+}
+
+fn approval_path(approval: &str) -> String {
+    format!("/v1/approvals/{}", escape(approval))
 }
 
 impl Client {
@@ -158,6 +162,33 @@ impl Client {
 
     pub async fn verify_audit(&self) -> Result<AuditReport> {
         self.within(VERIFY).get("/v1/audit/verify").await
+    }
+
+    /// What waits for an answer; with `all` also what does not any more.
+    pub async fn approvals(&self, all: bool) -> Result<Vec<Approval>> {
+        self.get(if all { "/v1/approvals?state=all" } else { "/v1/approvals" }).await
+    }
+
+    /// What waits for an answer, as soon as something does; empty after some seconds.
+    pub async fn some_approvals(&self) -> Result<Vec<Approval>> {
+        self.get(&format!("/v1/approvals?wait={LOOK}")).await
+    }
+
+    /// By id, or by the agent whose only open one it is.
+    pub async fn approval(&self, approval: &str) -> Result<Approval> {
+        self.get(&approval_path(approval)).await
+    }
+
+    pub async fn answer(&self, approval: &str, answer: &Answer) -> Result<Approval> {
+        self.patch(&approval_path(approval), answer).await
+    }
+
+    pub async fn remembered(&self) -> Result<Vec<Remembered>> {
+        self.get("/v1/remembered").await
+    }
+
+    pub async fn forget_answer(&self, number: u64) -> Result<()> {
+        self.delete(&format!("/v1/remembered/{number}")).await
     }
 
     pub async fn items(&self, swarm: &str) -> Result<Vec<Item>> {

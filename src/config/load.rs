@@ -2,7 +2,7 @@
 //! refused as a whole, with the place and the nearest right thing, so that no setting is
 //! ever ignored in silence.
 
-use super::{Config, Dirs, Provider};
+use super::{Config, Dirs, Provider, duration::parse_duration};
 use serde::de::DeserializeOwned;
 use std::{
     fmt, io,
@@ -106,6 +106,12 @@ impl Config {
         if self.limits.processes.is_some_and(|most| (1..8).contains(&most)) {
             let message = "less than 8 leaves no room beside the sandbox's own (0 sets no limit)";
             return wrong(&["limits", "processes"], message);
+        }
+        if let Err(why) = parse_duration(&self.approvals.timeout) {
+            return wrong(&["approvals", "timeout"], &why);
+        }
+        if self.approvals.notify.first().is_some_and(String::is_empty) {
+            return wrong(&["approvals", "notify"], "must name a program first");
         }
         for (name, provider) in &self.providers {
             provider.check().or_else(|(key, message)| wrong(&["providers", name, key], message))?;
@@ -241,7 +247,7 @@ mod tests {
              `recording_mb`?"
         );
         let error = refuse("[zzz]\n");
-        assert!(error.contains("known here: core, agents, limits"), "{error}");
+        assert!(error.contains("known here: core, agents, limits, approvals"), "{error}");
     }
 
     #[test]
@@ -266,6 +272,23 @@ mod tests {
         let two = "[providers.x]\ndialect = \"openai\"\nbase_url = \"http://h\"\n\
                    key_env = \"A\"\nkey_file = \"/b\"\n";
         assert!(refuse(two).starts_with("config.toml:5:1: providers.x.key_file: only one"));
+    }
+
+    #[test]
+    fn approvals_are_checked_where_they_stand() {
+        for (text, says) in [
+            ("[approvals]\ntimeout = \"10\"\n", "2:1: approvals.timeout: the unit is missing"),
+            ("[approvals]\nnotify = [\"\"]\n", "2:1: approvals.notify: must name a program"),
+            ("[approvals]\nnotify = \"beep\"\n", "2:10: approvals.notify: invalid type"),
+            ("[approvals]\nfour_eye = true\n", "did you mean `four_eyes`?"),
+        ] {
+            let error = refuse(text);
+            assert!(error.contains(says), "{error}");
+        }
+        let text = "[approvals]\ntimeout = \"1h30m\"\nnotify = [\"beep\", \"-n\"]\n";
+        let config = Config::parse(Path::new("config.toml"), text).unwrap();
+        assert_eq!(config.approvals.timeout_ms(), 5_400_000);
+        assert_eq!(Config::default().approvals.timeout_ms(), 600_000);
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Configuration: files, their merge and their checks. Unknown keys are refused with the
 //! file, the line and the nearest known key.
 
+mod duration;
 mod file;
 mod load;
 pub mod paths;
 
+pub use duration::parse_duration;
 pub use file::{
-    AgentsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, ModelPrice, Provider,
-    SandboxConfig, Simulated, Ui,
+    AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig,
+    ModelPrice, Provider, SandboxConfig, Simulated, Ui,
 };
 pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};

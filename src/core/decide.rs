@@ -2,13 +2,14 @@
 //! with events (to be journaled, then applied) and effects (to be run after that).
 
 use super::{
+    approval::{self, Ask},
     audit::{self, Behind},
-    requests,
+    explain, requests,
     state::{Attempt, Phase, State},
 };
 use crate::model::{
-    Actor, AgentId, AgentState, AttemptId, AttemptResult, AuditDraft, Command, Event, Exit, Item,
-    Micros, Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens,
+    Actor, AgentId, AgentState, ApprovalId, AttemptId, AttemptResult, AuditDraft, Command, Event,
+    Exit, Item, Micros, Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens, Verdict,
 };
 use std::path::PathBuf;
 
@@ -46,6 +47,19 @@ pub enum Input {
     Signal {
         attempt: AttemptId,
         signal: Signal,
+    },
+    /// The same, of an agent that shows a permission prompt; `answerable` where its adapter
+    /// says how to answer it, `needs` as in [`Ask`].
+    Prompted {
+        attempt: AttemptId,
+        signal: Signal,
+        answerable: bool,
+        needs: u32,
+    },
+    /// Somebody who holds something of an attempt's wants an answer.
+    Asked {
+        attempt: AttemptId,
+        ask: Box<Ask>,
     },
     Session {
         attempt: AttemptId,
@@ -104,6 +118,7 @@ pub enum KeeperNews {
 pub enum Timer {
     Timeout { attempt: AttemptId },
     Retry { agent: AgentId, number: u32 },
+    Approval { approval: ApprovalId },
 }
 
 /// What is to be done in the world, after the events are committed. Every effect can be
@@ -119,6 +134,16 @@ pub enum Effect {
     SetTimer {
         at: Stamp,
         timer: Timer,
+    },
+    /// Tells whoever is to be told of an open approval. Done again by a new core.
+    Notify {
+        approval: ApprovalId,
+    },
+    /// Types the agent's own answer to its prompt. Never done again: typed twice, it would
+    /// answer the next one.
+    AnswerPrompt {
+        attempt: AttemptId,
+        verdict: Verdict,
     },
     /// Recordings of removed attempts.
     Forget {
@@ -143,6 +168,7 @@ pub enum Reply {
     Swarm(SwarmId),
     Agent(AgentId),
     Item(Box<Item>),
+    Approval(ApprovalId),
     Done,
 }
 
@@ -182,7 +208,7 @@ impl Draft {
 /// States what `input` means at `now`.
 ///
 /// # Errors
-/// Only requests are refused; anything else that no longer fits the state (a late answer,
+/// Only requests and questions are refused; anything else that no longer fits the state (a late answer,
 /// a timer of an earlier attempt) means nothing and gives an empty decision.
 pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal> {
     let behind = Behind::of(&input);
@@ -202,9 +228,28 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
             attempt: None,
             event: Event::CoreStarted { epoch, pid, version },
         }),
-        // What they may was seen before.
+        // Who may answer is a rule; what others may was seen before.
+        Input::Request {
+            by,
+            command: Command::Decide { approval, verdict, remember, note },
+            ..
+        } => {
+            let answer = approval::Wish { verdict, remember, note };
+            return approval::answered(state, by, &approval, answer);
+        }
+        Input::Request { by, command: Command::Forget { remembered }, .. } => {
+            return approval::forget(state, by, remembered);
+        }
         Input::Request { by: _, command, crew } => {
             return requests::request(state, command, &crew);
+        }
+        Input::Asked { attempt, ask } => return approval::asked(state, now, &attempt, *ask),
+        Input::Prompted { attempt, signal, answerable, needs } => {
+            if let Some(attempt) = live(state, &attempt) {
+                let raise = approval::Raise { signal: signal.clone(), answerable, needs };
+                signalled(state, attempt, signal, &mut decision);
+                approval::prompted(state, now, attempt, &raise, &mut decision);
+            }
         }
         Input::Keeper { attempt, n, offset, news } => {
             if let Some(attempt) = fresh(state, &attempt, n) {
@@ -287,7 +332,7 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
     Ok(decision)
 }
 
-fn live<'a>(state: &'a State, id: &AttemptId) -> Option<&'a Attempt> {
+pub(super) fn live<'a>(state: &'a State, id: &AttemptId) -> Option<&'a Attempt> {
     state.attempts.get(id).filter(|attempt| attempt.phase != Phase::Ended)
 }
 
@@ -327,7 +372,7 @@ fn keeper_news(
         }
         KeeperNews::DiskBack => {
             decision.events.push(Draft::attempt(attempt, Event::DiskBack));
-            let (to, reason) = super::explain::state_by_signals(attempt);
+            let (to, reason) = explain::state_of(state, attempt);
             let back = Event::StateChanged { state: to, reason };
             decision.events.push(Draft::attempt(attempt, back));
         }
@@ -353,6 +398,8 @@ fn signalled(state: &State, attempt: &Attempt, signal: Signal, decision: &mut De
         old.source == signal.source
             && (old.state, &old.reason, old.progress)
                 == (signal.state, &signal.reason, signal.progress)
+            // Another prompt is another question.
+            && (!approval::is_prompt(&signal) || old.detail == signal.detail)
     });
     if known {
         return;
@@ -362,7 +409,8 @@ fn signalled(state: &State, attempt: &Attempt, signal: Signal, decision: &mut De
     after.signals.push((signal.clone(), Stamp(0)));
     after.signals.sort_by_key(|(signal, _)| signal.source);
     decision.events.push(Draft::attempt(attempt, Event::Signalled { signal }));
-    let (to, reason) = super::explain::state_by_signals(&after);
+    approval::prompt_gone(state, &after, decision);
+    let (to, reason) = explain::state_of(state, &after);
     let changed = state
         .agents
         .get(&attempt.agent)
@@ -406,6 +454,7 @@ fn ended(
     }
     let outcome = result.outcome;
     let reason = result.stop_reason.clone();
+    approval::withdraw_all(state, attempt, decision);
     decision.events.push(Draft::attempt(attempt, Event::AttemptEnded { exit, result }));
     let swarm = state.swarms.get(&attempt.swarm);
     let tries = state.item(&attempt.swarm, attempt.index).map_or(1, |item| item.attempts);
@@ -450,6 +499,7 @@ fn due(state: &State, timer: Timer, decision: &mut Decision) {
                 decision.effects.push(Effect::Stop { attempt: attempt.id.clone() });
             }
         }
+        Timer::Approval { approval } => approval::expired(state, &approval, decision),
         Timer::Retry { agent, number } => {
             let Some(agent) = state.agents.get(&agent) else { return };
             let Some(retry) = agent.retry.filter(|retry| retry.number == number) else { return };

@@ -1,7 +1,19 @@
 //! Which signal decides a state.
 
-use super::state::Attempt;
+use super::{
+    approval,
+    state::{Attempt, State},
+};
 use crate::model::{AgentState, Signal, Source};
+
+/// The state of an attempt's agent: an open question holds it, whatever its signals say.
+/// `attempt` may be ahead of `state`.
+pub(super) fn state_of(state: &State, attempt: &Attempt) -> (AgentState, String) {
+    if approval::held(state, &attempt.id, None) {
+        return (AgentState::Waiting, approval::REASON.to_owned());
+    }
+    state_by_signals(attempt)
+}
 
 /// The state that an attempt's signals amount to. Before any signal the attempt is starting.
 pub(super) fn state_by_signals(attempt: &Attempt) -> (AgentState, String) {

@@ -7,6 +7,7 @@
 //! nothing follows any more. Replaying the journal through `apply` gives the live state.
 
 mod apply;
+mod approval;
 mod audit;
 mod decide;
 mod explain;
@@ -19,6 +20,7 @@ mod tests;
 mod views;
 
 pub use apply::apply;
+pub use approval::{Ask, is_prompt};
 pub use decide::{Decision, Draft, Effect, Input, KeeperNews, Limits, Reply, Timer, decide};
 pub use schedule::{recover, settle};
 pub use scope::scope_of;

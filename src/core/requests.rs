@@ -37,6 +37,8 @@ pub(super) fn request(
         }
         Command::RetryAgent { agent, model } => retry(state, find_agent(state, &agent)?, model),
         Command::RemoveSwarm { swarm } => remove(state, find_swarm(state, &swarm)?),
+        // Answered by who asks, and so elsewhere.
+        Command::Decide { .. } | Command::Forget { .. } => Ok(Decision::default()),
         Command::StopAll => {
             let mut decision = Decision { reply: Some(Reply::Done), ..Decision::default() };
             for swarm in state.swarms.values().filter(|swarm| !swarm.state.is_final()) {

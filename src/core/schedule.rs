@@ -2,7 +2,7 @@
 //! is done, when a swarm is over. And `recover`: what a new core must do again.
 
 use super::{
-    audit,
+    approval, audit,
     decide::{Decision, Draft, Effect, Limits, Timer, timeout},
     state::{Agent, Phase, State, Swarm},
 };
@@ -159,6 +159,9 @@ pub fn recover(state: &State) -> Vec<Effect> {
             let timer = Timer::Retry { agent: agent.id.clone(), number: retry.number };
             effects.push(Effect::SetTimer { at: retry.at, timer });
         }
+    }
+    for approval in state.open_approvals() {
+        effects.extend(approval::waits(approval));
     }
     effects
 }

@@ -10,16 +10,16 @@ use std::path::PathBuf;
 
 /// A core without a world: what is decided is applied at once.
 #[derive(Default)]
-struct Bench {
-    state: State,
-    journal: Vec<EventRecord>,
-    now: i64,
-    effects: Vec<Effect>,
-    limits: u32,
+pub(super) struct Bench {
+    pub(super) state: State,
+    pub(super) journal: Vec<EventRecord>,
+    pub(super) now: i64,
+    pub(super) effects: Vec<Effect>,
+    pub(super) limits: u32,
 }
 
 impl Bench {
-    fn feed(&mut self, input: Input) -> Result<Option<Reply>, Refusal> {
+    pub(super) fn feed(&mut self, input: Input) -> Result<Option<Reply>, Refusal> {
         self.now += 1_000_000;
         let decision = decide(&self.state, Stamp(self.now), input)?;
         let reply = decision.reply.clone();
@@ -35,7 +35,7 @@ impl Bench {
         Ok(reply)
     }
 
-    fn enact(&mut self, decision: Decision) {
+    pub(super) fn enact(&mut self, decision: Decision) {
         for draft in decision.events {
             let record = EventRecord {
                 seq: self.state.seq + 1,
@@ -51,7 +51,7 @@ impl Bench {
         self.effects.extend(decision.effects);
     }
 
-    fn create(&mut self, spec: SwarmSpec, agents: usize) -> SwarmId {
+    pub(super) fn create(&mut self, spec: SwarmSpec, agents: usize) -> SwarmId {
         let crew = vec![("command".to_owned(), String::new()); agents];
         let command = Command::CreateSwarm { spec: Box::new(spec) };
         match self.feed(Input::Request { by: Actor::Core, command, crew }).unwrap() {
@@ -60,23 +60,23 @@ impl Bench {
         }
     }
 
-    fn ask(&mut self, command: Command) -> Result<Option<Reply>, Refusal> {
+    pub(super) fn ask(&mut self, command: Command) -> Result<Option<Reply>, Refusal> {
         self.feed(Input::Request { by: Actor::Core, command, crew: Vec::new() })
     }
 
-    fn started(&mut self, attempt: &str, n: u64) {
+    pub(super) fn started(&mut self, attempt: &str, n: u64) {
         let news = KeeperNews::Started { pid: 7 };
         let attempt = attempt.into();
         self.feed(Input::Keeper { attempt, n, offset: 0, news }).unwrap();
     }
 
-    fn ended(&mut self, attempt: &str, outcome: Outcome) {
+    pub(super) fn ended(&mut self, attempt: &str, outcome: Outcome) {
         let result = Box::new(result(outcome));
         let exit = Some(Exit { code: Some(0), signal: None });
         self.feed(Input::Ended { attempt: attempt.into(), n: 9, bytes: 70, exit, result }).unwrap();
     }
 
-    fn launches(&mut self) -> Vec<String> {
+    pub(super) fn launches(&mut self) -> Vec<String> {
         let launch = |effect: Effect| match effect {
             Effect::Launch { attempt } => Some(attempt.to_string()),
             _ => None,
@@ -84,7 +84,7 @@ impl Bench {
         std::mem::take(&mut self.effects).into_iter().filter_map(launch).collect()
     }
 
-    fn agent(&self, id: &str) -> &Agent {
+    pub(super) fn agent(&self, id: &str) -> &Agent {
         &self.state.agents[id]
     }
 }
@@ -101,7 +101,7 @@ fn result(outcome: Outcome) -> AttemptResult {
     }
 }
 
-fn spec() -> SwarmSpec {
+pub(super) fn spec() -> SwarmSpec {
     SwarmSpec {
         task: "Refactor the auth code".to_owned(),
         cwd: PathBuf::from("/"),

@@ -1,6 +1,6 @@
 //! What a client may ask the core to change, and how the core says no.
 
-use super::{AgentId, AgentSpec, SwarmId, SwarmSpec};
+use super::{AgentId, AgentSpec, ApprovalId, Remember, SwarmId, SwarmSpec, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// A request that changes state. Reads never become commands.
@@ -31,6 +31,17 @@ pub enum Command {
     /// Forgets a swarm that is over, its recordings too.
     RemoveSwarm {
         swarm: SwarmId,
+    },
+    /// Answers an open approval.
+    Decide {
+        approval: ApprovalId,
+        verdict: Verdict,
+        remember: Remember,
+        note: String,
+    },
+    /// Forgets a remembered answer: the next such question waits again.
+    Forget {
+        remembered: u64,
     },
     /// Stops every agent; the core leaves when the last is gone.
     StopAll,

@@ -4,14 +4,15 @@
 
 use super::{audit::Refusals, problem::Refused};
 use crate::{
-    model::{AgentId, Refusal, RefusalCode},
+    model::{Actor, AgentId, AttemptId, Refusal, RefusalCode},
     runtime::Handle,
 };
 use axum::{
-    extract::{Request, State},
+    extract::{FromRequestParts, Request, State},
     http::{
         HeaderValue, Method, StatusCode,
         header::{AUTHORIZATION, WWW_AUTHENTICATE},
+        request::Parts,
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -28,6 +29,7 @@ pub enum Caller {
     Admin,
     Agent {
         agent: AgentId,
+        attempt: AttemptId,
         token: TokenHash,
     },
     /// An agent that came by the admin socket instead of its own.
@@ -102,7 +104,34 @@ pub struct Served {
     pub started: std::time::Instant,
 }
 
-/// Lets an agent see the core's health and its own row, and nothing else.
+/// Longest `Dash-Actor`.
+const MAX_NAME: usize = 64;
+
+/// [`Served`], acting for the user that the request names, if it names one. Only the admin
+/// socket's clients have names to give: an agent is who its socket says.
+pub struct Named(pub Served);
+
+impl FromRequestParts<Served> for Named {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Self, Refused> {
+        let name = parts.headers.get("dash-actor");
+        let (Some(name), Caller::Admin) = (name, &served.caller) else {
+            return Ok(Self(served.clone()));
+        };
+        let visible = |name: &&str| {
+            (1..=MAX_NAME).contains(&name.len()) && name.chars().all(|c| c.is_ascii_graphic())
+        };
+        let Some(name) = name.to_str().ok().filter(visible) else {
+            let why = format!("Dash-Actor is 1 to {MAX_NAME} visible ASCII characters");
+            return Err(Refusal::new(RefusalCode::Invalid, why).into());
+        };
+        let handle = served.handle.acting(Actor::User(name.to_owned()));
+        Ok(Self(Served { handle, ..served.clone() }))
+    }
+}
+
+/// Lets an agent see the core's health and its own row, ask for approval, and nothing else.
 pub async fn rights(State(served): State<Served>, request: Request, next: Next) -> Response {
     let refused = |why: &str| Refused::from(Refusal::new(RefusalCode::Forbidden, why));
     match &served.caller {
@@ -121,8 +150,14 @@ pub async fn rights(State(served): State<Served>, request: Request, next: Next) 
         Caller::Agent { agent, .. } => {
             let path = request.uri().path();
             let own = path.strip_prefix("/v1/agents/").is_some_and(|name| name == agent.as_str());
-            if request.method() == Method::GET && (own || path == "/v1/health") {
+            let reads = request.method() == Method::GET && (own || path == "/v1/health");
+            // It may ask; nothing on its socket answers.
+            let asks = request.method() == Method::POST && path == "/v1/approvals";
+            if reads || asks {
                 return next.run(request).await;
+            }
+            if path.starts_with("/v1/approvals") || path.starts_with("/v1/remembered") {
+                return refused("no agent reads the inbox or answers from it").into_response();
             }
             refused("from inside an agent this build serves its own row and the core's health only")
                 .into_response()
