@@ -216,6 +216,7 @@ pub fn snapshot(agents: u64) -> ServerMessage {
         version: "0.1.0".into(),
         swarms,
         agents: list,
+        approvals: Vec::new(),
         recent: events(agents),
     }))
 }
@@ -227,6 +228,7 @@ pub fn snapshot_of(agents: Vec<AgentInfo>) -> ServerMessage {
         version: "0.1.0".into(),
         swarms: vec![swarm(1, "refactor-auth", &agents)],
         agents,
+        approvals: Vec::new(),
         recent: Vec::new(),
     }))
 }
