@@ -186,6 +186,11 @@ impl Store {
         self.approvals.get(&id.number()).filter(|approval| approval.id == *id)
     }
 
+    /// What an agent waits for an answer to, the oldest first.
+    pub fn asked_by(&self, agent: &AgentId) -> Option<&Approval> {
+        self.approvals.values().find(|approval| approval.agent == *agent)
+    }
+
     /// By id or name; none where several have that name.
     pub fn find_agent(&self, word: &str) -> Option<&AgentInfo> {
         self.agents.get(word).or_else(|| only(self.agents.values().filter(|a| a.name == word)))

@@ -24,6 +24,7 @@ struct Film {
     terminal: Terminal<TestBackend>,
     frames: mpsc::Sender<String>,
     stops: u32,
+    rings: u32,
 }
 
 impl Canvas for Film {
@@ -31,6 +32,11 @@ impl Canvas for Film {
         let done = self.terminal.draw(|frame| render(frame)).map_err(io::Error::other)?;
         let shown = text(done.buffer);
         _ = self.frames.try_send(shown);
+        Ok(())
+    }
+
+    fn ring(&mut self) -> io::Result<()> {
+        self.rings += 1;
         Ok(())
     }
 
@@ -103,7 +109,7 @@ fn play<F: Future<Output = ()>>(scene: impl FnOnce(Stage) -> F) -> (App, u32) {
         let (signals, signal_queue) = mpsc::channel(8);
         let (sender, frames) = mpsc::channel(512);
         let terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1)).unwrap();
-        let mut film = Film { terminal, frames: sender, stops: 0 };
+        let mut film = Film { terminal, frames: sender, stops: 0, rings: 0 };
         let mut app = app(0, SIZE);
         let clock = || -> Stamp { world::NOW };
         // A task of its own: only its own wakers may move it.
