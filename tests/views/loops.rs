@@ -24,7 +24,6 @@ struct Film {
     terminal: Terminal<TestBackend>,
     frames: mpsc::Sender<String>,
     stops: u32,
-    rings: u32,
 }
 
 impl Canvas for Film {
@@ -36,7 +35,8 @@ impl Canvas for Film {
     }
 
     fn ring(&mut self) -> io::Result<()> {
-        self.rings += 1;
+        // Among the frames, so that a scene can wait for it.
+        _ = self.frames.try_send("\u{7}".to_owned());
         Ok(())
     }
 
@@ -109,7 +109,7 @@ fn play<F: Future<Output = ()>>(scene: impl FnOnce(Stage) -> F) -> (App, u32) {
         let (signals, signal_queue) = mpsc::channel(8);
         let (sender, frames) = mpsc::channel(512);
         let terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1)).unwrap();
-        let mut film = Film { terminal, frames: sender, stops: 0, rings: 0 };
+        let mut film = Film { terminal, frames: sender, stops: 0 };
         let mut app = app(0, SIZE);
         let clock = || -> Stamp { world::NOW };
         // A task of its own: only its own wakers may move it.
@@ -149,6 +149,29 @@ fn a_session_from_snapshot_to_quit() {
         stage.press("q").await;
     });
     assert_eq!(app.store.agents().len(), 20);
+}
+
+#[test]
+fn a_new_question_rings_and_is_answered_with_two_keys() {
+    play(|mut stage| async move {
+        stage.end.messages.send(Message::Server(world::snapshot(20))).await.unwrap();
+        stage.until("refactor-auth").await;
+        let update = dash::protocol::stream::Update {
+            seq: 200_000,
+            approvals: world::approvals().drain(..1).collect(),
+            ..Default::default()
+        };
+        let update = dash::protocol::stream::ServerMessage::Update(Box::new(update));
+        stage.end.messages.send(Message::Server(update)).await.unwrap();
+        stage.until("\u{7}").await;
+        stage.until("ag-03 asks: git push origin auth-token").await;
+        stage.press("i a").await;
+        let Some(Request::Answer { approval, .. }) = stage.end.requests.recv().await else {
+            panic!()
+        };
+        assert_eq!(approval.as_str(), "ap-1");
+        stage.press("q").await;
+    });
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The inbox: a card for each question that waits, whole, so that nobody approves what was
-//! not to be seen.
+//! not to be seen; where a screen is too low for that, it says so.
 
 use super::{
     overlay::panel,
@@ -179,8 +179,14 @@ pub fn remember(open: &Approval, ui: &Ui, theme: &Theme, area: Rect, buffer: &mu
     // The choices stay in sight, whatever the length of the question.
     let room = usize::from(inside.height).saturating_sub(choices.len() + 1);
     let mut row = 0;
-    for part in parts.iter().take(room) {
+    let shown = if parts.len() > room { room.saturating_sub(1) } else { parts.len() };
+    for part in &parts[..shown] {
         Pen::new(buffer, inside, row).put(part, theme.strong);
+        row += 1;
+    }
+    if shown < parts.len() && room > 0 {
+        let text = format!("{} more lines: dash inbox --json", parts.len() - shown);
+        Pen::new(buffer, inside, row).put(&text, theme.error);
         row += 1;
     }
     row += 1;
