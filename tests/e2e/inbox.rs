@@ -57,3 +57,27 @@ fn a_question_rings_and_one_key_answers_it() {
     assert_eq!(tui.wait_exit(), 0);
     tui.assert_restored();
 }
+
+/// Asks on its own socket, from inside its scope, and prints what it is told.
+const ASKS: &str = r#"
+curl -sS --unix-socket "$DASH_SOCKET" -H "Authorization: Bearer $DASH_TOKEN" \
+  -H 'Content-Type: application/json' \
+  -d '{"kind":"command","key":"1","argv":["git","push"],"why":"all is done"}' \
+  'http://dash/v1/approvals?wait=60' | grep -o '"state":"[a-z]*"'"#;
+
+#[test]
+fn an_agent_asks_from_inside_its_scope() {
+    if !crate::tools::have("curl") {
+        return;
+    }
+    let world = World::new();
+    let swarm = world.create(&["--agents", "1", "--", "sh", "-c", ASKS]);
+    let agent = world.only_agent(&swarm);
+    let inbox = world.ok(&["inbox", "--wait", "--json"]).json();
+    assert_eq!((&inbox[0]["agent"], &inbox[0]["state"]), (&agent.as_str().into(), &"open".into()));
+    assert_eq!(world.until_state(&agent, &["waiting"])["reason"], "approval");
+    world.ok(&["approve", "ap-1"]);
+    assert_eq!(world.dash(&["swarm", "wait", &swarm]).code, 0);
+    let log = String::from_utf8_lossy(&world.raw_log(&agent)).into_owned();
+    assert!(log.contains("\"state\":\"approved\""), "{log}");
+}
