@@ -326,3 +326,33 @@ fn a_prompt_answered_in_its_terminal_leaves_the_inbox() {
     eventually("an empty inbox", || (world.json(&["inbox"]) == json!([])).then_some(()));
     assert_eq!(world.json(&["inbox", "--all"])[0]["state"], "withdrawn");
 }
+
+#[test]
+fn who_asked_and_who_answered_is_on_record() {
+    let world = World::new();
+    let asker = Asker::new(&world);
+    asker.ask("", &push("k"));
+    let mut command = world.command(&["approve", "ap-1", "--remember", "always", "--note", "go"]);
+    command.env("DASH_ACTOR", "ann");
+    assert_eq!(world.run(command, b"", crate::wait::LIMIT).code, 0);
+    asker.ask("", &push("l"));
+    let text = world.ok(&["audit", "--json"]).text();
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |action: &str| -> Vec<&Value> {
+        rows.iter().filter(|row| row["action"] == action).collect()
+    };
+    let asked = of("approval.ask");
+    assert_eq!(asked.len(), 2, "{text}");
+    assert_eq!(
+        (&asked[0]["agent"], &asked[0]["detail"]["text"]),
+        (&json!(asker.agent), &json!("git push 'a b'"))
+    );
+    let answers = of("approval.answer");
+    assert_eq!(answers[0]["who"], "user ann", "{text}");
+    assert_eq!(
+        (&answers[0]["agent"], &answers[0]["detail"]["note"]),
+        (&json!(asker.agent), &json!("go"))
+    );
+    assert_eq!(answers[1]["leave"], "ap-1", "by the earlier answer: {text}");
+    assert_eq!(world.ok(&["audit", "--verify"]).code, 0);
+}
