@@ -4,7 +4,8 @@
 use super::{
     approval::{self, Ask},
     audit::{self, Behind},
-    explain, requests,
+    explain::{self, signalled},
+    requests,
     state::{Attempt, Phase, State},
 };
 use crate::model::{
@@ -391,33 +392,6 @@ pub(super) fn timeout(state: &State, attempt: &Attempt, started: Stamp) -> Optio
     let limit = state.swarms.get(&attempt.swarm)?.spec.timeout_ms?;
     let timer = Timer::Timeout { attempt: attempt.id.clone() };
     Some(Effect::SetTimer { at: started.plus_ms(limit), timer })
-}
-
-fn signalled(state: &State, attempt: &Attempt, signal: Signal, decision: &mut Decision) {
-    let known = attempt.signals.iter().any(|(old, _)| {
-        old.source == signal.source
-            && (old.state, &old.reason, old.progress)
-                == (signal.state, &signal.reason, signal.progress)
-            // Another prompt is another question.
-            && (!approval::is_prompt(&signal) || old.detail == signal.detail)
-    });
-    if known {
-        return;
-    }
-    let mut after = attempt.clone();
-    after.signals.retain(|(old, _)| old.source != signal.source);
-    after.signals.push((signal.clone(), Stamp(0)));
-    after.signals.sort_by_key(|(signal, _)| signal.source);
-    decision.events.push(Draft::attempt(attempt, Event::Signalled { signal }));
-    approval::prompt_gone(state, &after, decision);
-    let (to, reason) = explain::state_of(state, &after);
-    let changed = state
-        .agents
-        .get(&attempt.agent)
-        .is_some_and(|agent| (agent.state, agent.reason.as_str()) != (to, reason.as_str()));
-    if changed && !attempt.disk_full {
-        decision.events.push(Draft::attempt(attempt, Event::StateChanged { state: to, reason }));
-    }
 }
 
 fn ended(
