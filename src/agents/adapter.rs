@@ -8,7 +8,7 @@ use super::{
     template::Template,
     watcher::Watcher,
 };
-use crate::{config::Dialect, model::Verdict, term::keys};
+use crate::{config::Dialect, model::Resolution, term::keys};
 use regex_lite::Regex;
 use std::{
     collections::BTreeMap,
@@ -257,11 +257,11 @@ impl Adapter {
     }
 
     /// What answers its permission prompts; none where its file does not say.
-    pub fn prompt_keys(&self, verdict: Verdict) -> Option<&[u8]> {
+    pub fn prompt_keys(&self, verdict: Resolution) -> Option<&[u8]> {
         let keys = self.prompt.as_ref()?;
         Some(match verdict {
-            Verdict::Approve => &keys.approve,
-            Verdict::Deny => &keys.deny,
+            Resolution::Approve => &keys.approve,
+            Resolution::Deny => &keys.deny,
         })
     }
 

@@ -44,13 +44,13 @@ pub struct Watcher {
     error: String,
     session: Option<String>,
     reported: Option<Tokens>,
-    verdict: Option<Verdict>,
+    verdict: Option<Resolution>,
     last: Vec<Signal>,
     busy: bool,
 }
 
 #[derive(Debug)]
-struct Verdict {
+struct Resolution {
     outcome: Outcome,
     status: Option<u64>,
     stop_reason: Option<String>,
@@ -279,7 +279,7 @@ impl Watcher {
             self.reported = rule.usage(event, self.reported).or(self.reported);
             if let Some(outcome) = rule.outcome {
                 let stop_reason = rule.stop_reason.clone();
-                self.verdict = Some(Verdict { outcome, status: rule.status(event), stop_reason });
+                self.verdict = Some(Resolution { outcome, status: rule.status(event), stop_reason });
             }
             if let Some(state) = rule.state {
                 let detail = match &rule.detail {

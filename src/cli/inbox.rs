@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     client::in_agent,
-    model::{AgentState, Approval, ApprovalState, Question, Remember, Stamp, Verdict},
+    model::{AgentState, Approval, ApprovalState, Question, Remember, Stamp, Resolution},
     protocol::rest::Answer,
 };
 use anstyle::Style;
@@ -122,18 +122,18 @@ impl Inbox {
 
 impl Approve {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        self.decision.run(Verdict::Approve, context).await
+        self.decision.run(Resolution::Approve, context).await
     }
 }
 
 impl Deny {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        self.decision.run(Verdict::Deny, context).await
+        self.decision.run(Resolution::Deny, context).await
     }
 }
 
 impl Decision {
-    async fn run(self, verdict: Verdict, context: &mut Context<'_>) -> Done {
+    async fn run(self, verdict: Resolution, context: &mut Context<'_>) -> Done {
         outside()?;
         let (ids, remember) = self.meant()?;
         let client = context.client().await?;

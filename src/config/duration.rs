@@ -3,8 +3,8 @@
 /// Milliseconds.
 ///
 /// # Errors
-/// What is wrong with the text, and how to write it.
-pub fn parse_duration(text: &str) -> Result<u64, String> {
+/// What is wrong with `text`, and how it is written.
+pub fn duration(text: &str) -> Result<u64, String> {
     let bad = |why: &str| Err(format!("{why}; write it like 90s, 10m or 1h30m"));
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -48,10 +48,10 @@ mod tests {
             ("500ms", 500),
             ("2h 5s", 7_205_000),
         ] {
-            assert_eq!(parse_duration(text), Ok(ms), "{text}");
+            assert_eq!(duration(text), Ok(ms), "{text}");
         }
         for text in ["", "10", "m", "-5s", "5 parsecs", "0s", "1.5h", "99999999999999999999s"] {
-            assert!(parse_duration(text).is_err(), "{text}");
+            assert!(duration(text).is_err(), "{text}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `config.toml`, as serde data with its defaults.
 
-use super::duration::parse_duration;
+use super::duration::duration;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -111,7 +111,7 @@ impl Default for ApprovalsConfig {
 impl ApprovalsConfig {
     /// Milliseconds. One that is no duration was refused when it was read.
     pub fn timeout_ms(&self) -> u64 {
-        parse_duration(&self.timeout).unwrap_or(600_000)
+        duration(&self.timeout).unwrap_or(600_000)
     }
 }
 

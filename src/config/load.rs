@@ -2,7 +2,7 @@
 //! refused as a whole, with the place and the nearest right thing, so that no setting is
 //! ever ignored in silence.
 
-use super::{Config, Dirs, Provider, duration::parse_duration};
+use super::{Config, Dirs, Provider, duration::duration};
 use serde::de::DeserializeOwned;
 use std::{
     fmt, io,
@@ -107,7 +107,7 @@ impl Config {
             let message = "less than 8 leaves no room beside the sandbox's own (0 sets no limit)";
             return wrong(&["limits", "processes"], message);
         }
-        if let Err(why) = parse_duration(&self.approvals.timeout) {
+        if let Err(why) = duration(&self.approvals.timeout) {
             return wrong(&["approvals", "timeout"], &why);
         }
         if self.approvals.notify.first().is_some_and(String::is_empty) {

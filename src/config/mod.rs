@@ -6,7 +6,7 @@ mod file;
 mod load;
 pub mod paths;
 
-pub use duration::parse_duration;
+pub use duration::duration;
 pub use file::{
     AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig,
     ModelPrice, Provider, SandboxConfig, Simulated, Ui,

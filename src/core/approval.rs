@@ -13,7 +13,7 @@ use super::{
 };
 use crate::model::{
     Actor, AgentState, Approval, ApprovalId, ApprovalState, AttemptId, Event, Question, Reach,
-    Refusal, RefusalCode, Remember, Remembered, Signal, Source, Stamp, Verdict,
+    Refusal, RefusalCode, Remember, Remembered, Signal, Source, Stamp, Resolution,
 };
 pub(super) use record::{apply, forget_swarm};
 
@@ -43,7 +43,7 @@ pub struct Ask {
 
 /// An answer, as a user gives it.
 pub(super) struct Wish {
-    pub verdict: Verdict,
+    pub verdict: Resolution,
     pub remember: Remember,
     pub note: String,
 }
@@ -163,12 +163,12 @@ fn recall<'a>(state: &'a State, approval: &Approval) -> Option<&'a Remembered> {
         Reach::Always => true,
     };
     let fits = |known: &&Remembered| {
-        let enough = known.verdict == Verdict::Deny || known.eyes >= approval.needs;
+        let enough = known.verdict == Resolution::Deny || known.eyes >= approval.needs;
         enough && reaches(&known.reach) && known.subject.covers(&approval.question)
     };
     let mut fitting = state.remembered.iter().filter(fits);
     let first = fitting.next()?;
-    let denial = std::iter::once(first).chain(fitting).find(|known| known.verdict == Verdict::Deny);
+    let denial = std::iter::once(first).chain(fitting).find(|known| known.verdict == Resolution::Deny);
     Some(denial.unwrap_or(first))
 }
 
@@ -248,8 +248,8 @@ pub(super) fn answered(
     let answered = Event::ApprovalAnswered { approval: id.clone(), by, verdict, remember, note };
     decision.events.push(draft(approval, answered));
     let last = match verdict {
-        Verdict::Deny => true,
-        Verdict::Approve => approval.answers.len() + 1 >= approval.needs as usize,
+        Resolution::Deny => true,
+        Resolution::Approve => approval.answers.len() + 1 >= approval.needs as usize,
     };
     if last {
         release(state, approval, &mut decision);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{
     Actor, AgentId, AgentState, ApprovalId, AttemptId, AttemptResult, AuditDraft, Command, Event,
-    Exit, Item, Micros, Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens, Verdict,
+    Exit, Item, Micros, Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens, Resolution,
 };
 use std::path::PathBuf;
 
@@ -144,7 +144,7 @@ pub enum Effect {
     /// answer the next one.
     AnswerPrompt {
         attempt: AttemptId,
-        verdict: Verdict,
+        verdict: Resolution,
     },
     /// Recordings of removed attempts.
     Forget {

@@ -147,12 +147,12 @@ impl fmt::Display for Subject {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum Resolution {
     Approve,
     Deny,
 }
 
-impl Verdict {
+impl Resolution {
     pub fn word(self) -> &'static str {
         match self {
             Self::Approve => "approve",
@@ -220,11 +220,11 @@ impl ApprovalState {
     }
 
     /// What whoever asked may do; none while it is open.
-    pub fn verdict(self) -> Option<Verdict> {
+    pub fn verdict(self) -> Option<Resolution> {
         match self {
             Self::Open => None,
-            Self::Approved => Some(Verdict::Approve),
-            Self::Denied | Self::Expired | Self::Withdrawn => Some(Verdict::Deny),
+            Self::Approved => Some(Resolution::Approve),
+            Self::Denied | Self::Expired | Self::Withdrawn => Some(Resolution::Deny),
         }
     }
 }
@@ -239,7 +239,7 @@ impl fmt::Display for ApprovalState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalAnswer {
     pub by: Actor,
-    pub verdict: Verdict,
+    pub verdict: Resolution,
     pub remember: Remember,
     pub note: String,
     pub at: Stamp,
@@ -316,7 +316,7 @@ pub struct Remembered {
     pub approval: ApprovalId,
     pub subject: Subject,
     pub reach: Reach,
-    pub verdict: Verdict,
+    pub verdict: Resolution,
     /// By so many users: an approval that needs more is not answered by it.
     pub eyes: u32,
     pub by: Vec<Actor>,

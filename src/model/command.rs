@@ -1,6 +1,6 @@
 //! What a client may ask the core to change, and how the core says no.
 
-use super::{AgentId, AgentSpec, ApprovalId, Remember, SwarmId, SwarmSpec, Verdict};
+use super::{AgentId, AgentSpec, ApprovalId, Remember, SwarmId, SwarmSpec, Resolution};
 use serde::{Deserialize, Serialize};
 
 /// A request that changes state. Reads never become commands.
@@ -35,7 +35,7 @@ pub enum Command {
     /// Answers an open approval.
     Decide {
         approval: ApprovalId,
-        verdict: Verdict,
+        verdict: Resolution,
         remember: Remember,
         note: String,
     },

@@ -3,7 +3,7 @@
 
 use super::{
     Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Exit, Item, Micros,
-    Remember, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens, Verdict,
+    Remember, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens, Resolution,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -168,7 +168,7 @@ pub enum Event {
     ApprovalAnswered {
         approval: ApprovalId,
         by: Actor,
-        verdict: Verdict,
+        verdict: Resolution,
         remember: Remember,
         note: String,
     },
@@ -176,7 +176,7 @@ pub enum Event {
     ApprovalRecalled {
         approval: ApprovalId,
         earlier: ApprovalId,
-        verdict: Verdict,
+        verdict: Resolution,
     },
     ApprovalExpired {
         approval: ApprovalId,
@@ -349,8 +349,8 @@ impl Event {
             Self::ApprovalJoined { approval, .. } => format!("{approval} is asked again"),
             Self::ApprovalAnswered { approval, by, verdict, note, .. } => {
                 let word = match verdict {
-                    Verdict::Approve => "approved",
-                    Verdict::Deny => "denied",
+                    Resolution::Approve => "approved",
+                    Resolution::Deny => "denied",
                 };
                 match first_line(note) {
                     "" => format!("{approval} {word} by {by}"),
@@ -359,8 +359,8 @@ impl Event {
             }
             Self::ApprovalRecalled { approval, earlier, verdict } => {
                 let word = match verdict {
-                    Verdict::Approve => "approved",
-                    Verdict::Deny => "denied",
+                    Resolution::Approve => "approved",
+                    Resolution::Deny => "denied",
                 };
                 format!("{approval} {word} as {earlier} was")
             }

@@ -21,7 +21,7 @@ pub use actor::Actor;
 pub use agent::{AgentInfo, AgentState, AttemptResult, Exit, FileChange, Outcome};
 pub use approval::{
     Approval, ApprovalAnswer, ApprovalState, Question, Reach, Remember, Remembered, Subject,
-    Verdict, quoted,
+    Resolution, quoted,
 };
 pub use audit::{AuditDraft, AuditReport, AuditRow, Break, BreakKind, Chain, Gap, Head};
 pub use command::{Command, Refusal, RefusalCode};

@@ -33,7 +33,7 @@
 //! otherwise it is the core's own `$USER`. Errors are [`Problem`], content type
 //! `application/problem+json`.
 
-use crate::model::{AgentState, Refusal, RefusalCode, Remember, SwarmId, Verdict};
+use crate::model::{AgentState, Refusal, RefusalCode, Remember, SwarmId, Resolution};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -193,7 +193,7 @@ pub enum NewApproval {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    pub verdict: Verdict,
+    pub verdict: Resolution,
     #[serde(default)]
     pub remember: Remember,
     /// For whoever asked.

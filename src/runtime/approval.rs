@@ -10,7 +10,7 @@ use crate::{
     core::{self, Ask, Input, Reply, State},
     model::{
         Actor, Approval, ApprovalId, AttemptId, Command, Question, Refusal, RefusalCode, Remember,
-        Remembered, Verdict,
+        Remembered, Resolution,
     },
     protocol::rest::NewApproval,
 };
@@ -42,7 +42,7 @@ pub struct Asking {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruling {
     pub approval: ApprovalId,
-    pub verdict: Verdict,
+    pub verdict: Resolution,
     /// For whoever asked: the note of who answered, or what happened in place of an answer.
     pub why: String,
 }
@@ -68,7 +68,7 @@ impl World {
             let now = self.read(move |state| state.approvals.get(&of).cloned()).await?;
             let Some(now) = now else {
                 let why = "it is not known any more".to_owned();
-                return Ok(Ruling { approval: id, verdict: Verdict::Deny, why });
+                return Ok(Ruling { approval: id, verdict: Resolution::Deny, why });
             };
             if let Some(verdict) = now.state.verdict() {
                 let why = if now.note.is_empty() { now.state.to_string() } else { now.note };
@@ -164,7 +164,7 @@ impl Handle {
     pub async fn answer(
         &self,
         id: &ApprovalId,
-        verdict: Verdict,
+        verdict: Resolution,
         remember: Remember,
         note: String,
     ) -> Result<Approval, Refusal> {
@@ -288,7 +288,7 @@ pub async fn notify(world: &Shared, id: ApprovalId) {
 }
 
 /// Types the agent's own answer to the prompt that it shows.
-pub async fn answer_prompt(world: &Shared, attempt: AttemptId, verdict: Verdict) {
+pub async fn answer_prompt(world: &Shared, attempt: AttemptId, verdict: Resolution) {
     let of = attempt.clone();
     let agent = world.read(move |state| {
         let agent = state.agents.get(&state.attempts.get(&of)?.agent)?;

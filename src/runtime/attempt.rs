@@ -18,7 +18,7 @@ use crate::{
     agents::Watcher,
     core::{Input, KeeperNews},
     gateway::{Caller, Serving},
-    model::{AttemptId, Verdict},
+    model::{AttemptId, Resolution},
     protocol::keeper::{Fact, FactKind, FromKeeper, ScreenDump, ToKeeper, VERSION},
 };
 use std::{collections::HashMap, net::TcpListener, os::unix::net::UnixListener, time::Duration};
@@ -61,7 +61,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         id: id.clone(),
         watcher: adapter.watcher(),
         reads_output: adapter.reads_output(),
-        answerable: adapter.prompt_keys(Verdict::Approve).is_some(),
+        answerable: adapter.prompt_keys(Resolution::Approve).is_some(),
         read_to: 0,
         rereads: false,
         orders,

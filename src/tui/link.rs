@@ -6,7 +6,7 @@
 //! then waits too (the core sends a gap or a fresh screen); a full queue of requests refuses
 //! the newest one, and the person is told.
 
-use crate::model::{AgentId, ApprovalId, Exit, Remember, SwarmId, SwarmSpec, Verdict};
+use crate::model::{AgentId, ApprovalId, Exit, Remember, SwarmId, SwarmSpec, Resolution};
 use crate::protocol::stream::ServerMessage;
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -28,7 +28,7 @@ pub enum Request {
     StopSwarm(SwarmId),
     RemoveSwarm(SwarmId),
     CreateSwarm(Box<SwarmSpec>),
-    Answer { approval: ApprovalId, verdict: Verdict, remember: Remember },
+    Answer { approval: ApprovalId, verdict: Resolution, remember: Remember },
 }
 
 /// What the screen hears.

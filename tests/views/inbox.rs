@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use dash::{
-    model::{Approval, ApprovalState, Remember, Verdict},
+    model::{Approval, ApprovalState, Remember, Resolution},
     protocol::stream::{ServerMessage, Update},
     tui::{link::Request, ui::Mode},
 };
@@ -31,7 +31,7 @@ fn over(n: usize) -> Approval {
     approval
 }
 
-fn answered(app: &mut App) -> Vec<(String, Verdict, Remember)> {
+fn answered(app: &mut App) -> Vec<(String, Resolution, Remember)> {
     let mut all = Vec::new();
     for request in app.take_requests() {
         if let Request::Answer { approval, verdict, remember } = request {
@@ -102,18 +102,18 @@ fn keys_answer_what_is_chosen_and_nothing_else() {
     let size = (120, 32);
     let mut app = asked(size, Appearance::Dark);
     press(&mut app, "i g g a");
-    assert_eq!(answered(&mut app), [("ap-1".into(), Verdict::Approve, Remember::Once)]);
+    assert_eq!(answered(&mut app), [("ap-1".into(), Resolution::Approve, Remember::Once)]);
     // The next is chosen; its terminal alone takes an answer.
     assert_eq!(chosen(&app).as_deref(), Some("ap-2"));
     press(&mut app, "a");
     assert_eq!(answered(&mut app), []);
     assert!(app.ui.notice.as_ref().unwrap().text.contains("in its terminal, Enter"));
     press(&mut app, "j d j A");
-    assert_eq!(answered(&mut app), [("ap-3".into(), Verdict::Deny, Remember::Once)]);
+    assert_eq!(answered(&mut app), [("ap-3".into(), Resolution::Deny, Remember::Once)]);
     // An escalation is answered once.
     assert_eq!(app.ui.mode, Mode::Normal);
     press(&mut app, "k A x 3");
-    assert_eq!(answered(&mut app), [("ap-4".into(), Verdict::Approve, Remember::Swarm)]);
+    assert_eq!(answered(&mut app), [("ap-4".into(), Resolution::Approve, Remember::Swarm)]);
     press(&mut app, "k A Esc");
     assert_eq!((answered(&mut app), &app.ui.mode), (vec![], &Mode::Normal));
     press(&mut app, "Esc");

@@ -4,7 +4,7 @@ use dash::{
     model::{
         Actor, AgentCounts, AgentId, AgentInfo, AgentState, Approval, ApprovalAnswer, ApprovalId,
         ApprovalState, AttemptResult, Event, EventRecord, ItemCounts, Micros, Outcome, Question,
-        Remember, Stamp, Strategy, SwarmId, SwarmInfo, SwarmState, Tokens, Verdict,
+        Remember, Stamp, Strategy, SwarmId, SwarmInfo, SwarmState, Tokens, Resolution,
     },
     protocol::stream::{ServerMessage, Snapshot},
 };
@@ -269,7 +269,7 @@ pub fn approvals() -> Vec<Approval> {
         let four = n == 3;
         let answers = ApprovalAnswer {
             by: Actor::User("ada".into()),
-            verdict: Verdict::Approve,
+            verdict: Resolution::Approve,
             remember: Remember::Once,
             note: String::new(),
             at: back(5),

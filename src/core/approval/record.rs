@@ -3,7 +3,7 @@
 use super::super::state::{State, Swarm};
 use crate::model::{
     Actor, Approval, ApprovalAnswer, ApprovalId, ApprovalState, Event, EventRecord, Reach,
-    Remember, Remembered, Stamp, Verdict,
+    Remember, Remembered, Stamp, Resolution,
 };
 
 /// Approvals that are over and still known; beyond it the oldest are forgotten.
@@ -53,10 +53,10 @@ pub fn apply(state: &mut State, record: &EventRecord) {
     }
 }
 
-fn of(verdict: Verdict) -> ApprovalState {
+fn of(verdict: Resolution) -> ApprovalState {
     match verdict {
-        Verdict::Approve => ApprovalState::Approved,
-        Verdict::Deny => ApprovalState::Denied,
+        Resolution::Approve => ApprovalState::Approved,
+        Resolution::Deny => ApprovalState::Denied,
     }
 }
 
@@ -71,10 +71,10 @@ fn answer_with(state: &mut State, id: &ApprovalId, answer: ApprovalAnswer) {
     if !answer.note.is_empty() {
         approval.note.clone_from(&answer.note);
     }
-    let denied = verdict == Verdict::Deny;
+    let denied = verdict == Resolution::Deny;
     let remember = answer.remember;
     approval.answers.push(answer);
-    let approvers = approval.answers.iter().filter(|answer| answer.verdict == Verdict::Approve);
+    let approvers = approval.answers.iter().filter(|answer| answer.verdict == Resolution::Approve);
     if !denied && approvers.clone().count() < approval.needs as usize {
         return;
     }

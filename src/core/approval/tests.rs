@@ -52,7 +52,7 @@ fn answer(
     bench: &mut Bench,
     by: Actor,
     id: &str,
-    verdict: Verdict,
+    verdict: Resolution,
     remember: Remember,
 ) -> Result<(), Refusal> {
     let note = String::new();
@@ -61,7 +61,7 @@ fn answer(
 }
 
 fn approve(bench: &mut Bench, by: &str, id: &str) -> Result<(), Refusal> {
-    answer(bench, user(by), id, Verdict::Approve, Remember::Once)
+    answer(bench, user(by), id, Resolution::Approve, Remember::Once)
 }
 
 fn state(bench: &Bench, id: &str) -> ApprovalState {
@@ -98,14 +98,14 @@ fn a_question_holds_its_agent_until_it_is_answered() {
     let second = raise_in(&mut bench, "ag-01-1", ask("l", command(&["ls"]))).unwrap();
     approve(&mut bench, "ann", &id).unwrap();
     assert_eq!(agent(&bench, "ag-01").0, AgentState::Waiting);
-    answer(&mut bench, user("ann"), &second, Verdict::Deny, Remember::Once).unwrap();
+    answer(&mut bench, user("ann"), &second, Resolution::Deny, Remember::Once).unwrap();
     assert_eq!(agent(&bench, "ag-01").0, AgentState::Idle, "what the signals say");
     assert_eq!(state(&bench, &id), ApprovalState::Approved);
     assert_eq!(state(&bench, &second), ApprovalState::Denied);
     // Its timer comes too late, and a second answer is told what the first was.
     bench.feed(Input::Due(timer)).unwrap();
     assert_eq!(state(&bench, &id), ApprovalState::Approved);
-    let refused = answer(&mut bench, user("bob"), &id, Verdict::Deny, Remember::Once).unwrap_err();
+    let refused = answer(&mut bench, user("bob"), &id, Resolution::Deny, Remember::Once).unwrap_err();
     assert_eq!(refused.code, RefusalCode::Conflict);
     assert_eq!(refused.message, "ap-1 was approved by user ann already");
 }
@@ -121,7 +121,7 @@ fn silence_denies_and_a_new_core_sets_the_timer_again() {
     assert!(again.contains(&Effect::Notify { approval: id.as_str().into() }));
     bench.feed(Input::Due(timer)).unwrap();
     assert_eq!(state(&bench, &id), ApprovalState::Expired);
-    assert_eq!(state(&bench, &id).verdict(), Some(Verdict::Deny));
+    assert_eq!(state(&bench, &id).verdict(), Some(Resolution::Deny));
     assert_eq!(agent(&bench, "ag-01").0, AgentState::Working);
     assert!(!recover(&bench.state).iter().any(|effect| matches!(effect, Effect::Notify { .. })));
 }
@@ -131,12 +131,12 @@ fn no_agent_answers_for_anybody() {
     let mut bench = bench(2);
     let id = raise_in(&mut bench, "ag-01-1", ask("k", command(&["ls"]))).unwrap();
     for by in [Actor::Agent("ag-01".into()), Actor::Agent("ag-02".into()), Actor::Core] {
-        for verdict in [Verdict::Approve, Verdict::Deny] {
+        for verdict in [Resolution::Approve, Resolution::Deny] {
             let refused = answer(&mut bench, by.clone(), &id, verdict, Remember::Always);
             assert_eq!(refused.unwrap_err().code, RefusalCode::Forbidden, "{by}");
         }
     }
-    answer(&mut bench, user("ann"), &id, Verdict::Deny, Remember::Always).unwrap();
+    answer(&mut bench, user("ann"), &id, Resolution::Deny, Remember::Always).unwrap();
     let forget =
         |by| Input::Request { by, command: Command::Forget { remembered: 1 }, crew: Vec::new() };
     let refused = bench.feed(forget(Actor::Agent("ag-01".into()))).unwrap_err();
@@ -150,23 +150,23 @@ fn four_eyes_are_those_of_two_users() {
     let mut bench = bench(1);
     let two = |key: &str| Ask { needs: 2, ..ask(key, command(&["git", key])) };
     let id = raise_in(&mut bench, "ag-01-1", two("k")).unwrap();
-    answer(&mut bench, user("ann"), &id, Verdict::Approve, Remember::Always).unwrap();
+    answer(&mut bench, user("ann"), &id, Resolution::Approve, Remember::Always).unwrap();
     assert_eq!(state(&bench, &id), ApprovalState::Open);
     let refused = approve(&mut bench, "ann", &id).unwrap_err();
     assert!(refused.message.contains("approved ap-1 already; it needs 2"), "{refused:?}");
     assert_eq!(agent(&bench, "ag-01").0, AgentState::Waiting);
-    answer(&mut bench, user("bob"), &id, Verdict::Approve, Remember::Agent).unwrap();
+    answer(&mut bench, user("bob"), &id, Resolution::Approve, Remember::Agent).unwrap();
     assert_eq!(state(&bench, &id), ApprovalState::Approved);
     let known = &bench.state.remembered[0];
     assert_eq!((&known.reach, known.eyes), (&Reach::Agent("ag-01".into()), 2), "the narrower");
     // One denial is enough, also from whom approved before.
     let id = raise_in(&mut bench, "ag-01-1", two("l")).unwrap();
     approve(&mut bench, "ann", &id).unwrap();
-    answer(&mut bench, user("ann"), &id, Verdict::Deny, Remember::Once).unwrap();
+    answer(&mut bench, user("ann"), &id, Resolution::Deny, Remember::Once).unwrap();
     assert_eq!(state(&bench, &id), ApprovalState::Denied);
     // What one user approved before four eyes were asked for does not count for two.
     let id = raise_in(&mut bench, "ag-01-1", ask("m", command(&["git", "m"]))).unwrap();
-    answer(&mut bench, user("ann"), &id, Verdict::Approve, Remember::Always).unwrap();
+    answer(&mut bench, user("ann"), &id, Resolution::Approve, Remember::Always).unwrap();
     let later = Ask { key: "n".to_owned(), ..two("m") };
     let id = raise_in(&mut bench, "ag-01-1", later).unwrap();
     assert_eq!(state(&bench, &id), ApprovalState::Open);
@@ -183,7 +183,7 @@ fn an_answer_is_remembered_as_far_as_it_was_meant() {
         let mut bench = bench(2);
         bench.create(SwarmSpec { name: "other".to_owned(), ..spec() }, 1);
         let id = raise_in(&mut bench, "ag-01-1", ask("k", command(&["ls"]))).unwrap();
-        answer(&mut bench, user("ann"), &id, Verdict::Deny, remember).unwrap();
+        answer(&mut bench, user("ann"), &id, Resolution::Deny, remember).unwrap();
         bench.effects.clear();
         let own = raise_in(&mut bench, "ag-01-1", ask("l", command(&["ls"]))).unwrap();
         let remembered = remember != Remember::Once;
@@ -204,7 +204,7 @@ fn an_answer_is_remembered_as_far_as_it_was_meant() {
 fn a_denial_goes_before_an_approval_and_the_last_word_replaces_the_same() {
     let mut bench = bench(1);
     for (key, remember, verdict) in
-        [("a", Remember::Always, Verdict::Approve), ("b", Remember::Agent, Verdict::Deny)]
+        [("a", Remember::Always, Resolution::Approve), ("b", Remember::Agent, Resolution::Deny)]
     {
         // Asked before either was answered.
         let question = command(&["ls"]);
@@ -243,9 +243,9 @@ fn asked_again_it_is_the_same_question() {
 fn questions_end_with_their_attempt_and_answers_with_their_swarm() {
     let mut bench = bench(1);
     let id = raise_in(&mut bench, "ag-01-1", ask("k", command(&["a"]))).unwrap();
-    answer(&mut bench, user("ann"), &id, Verdict::Approve, Remember::Swarm).unwrap();
+    answer(&mut bench, user("ann"), &id, Resolution::Approve, Remember::Swarm).unwrap();
     let id = raise_in(&mut bench, "ag-01-1", ask("l", command(&["b"]))).unwrap();
-    answer(&mut bench, user("ann"), &id, Verdict::Approve, Remember::Always).unwrap();
+    answer(&mut bench, user("ann"), &id, Resolution::Approve, Remember::Always).unwrap();
     let id = raise_in(&mut bench, "ag-01-1", ask("m", command(&["c"]))).unwrap();
     bench.ended("ag-01-1", Outcome::Done);
     assert_eq!(state(&bench, &id), ApprovalState::Withdrawn);
@@ -310,10 +310,10 @@ fn an_agents_own_prompt_waits_in_the_inbox_for_as_long_as_it_is_shown() {
     assert_eq!(state(&bench, "ap-2"), ApprovalState::Withdrawn, "answered in its terminal");
     prompt(&mut bench, Source::Osc7501, "blocked", true);
     bench.effects.clear();
-    let refused = answer(&mut bench, user("ann"), "ap-3", Verdict::Approve, Remember::Agent);
+    let refused = answer(&mut bench, user("ann"), "ap-3", Resolution::Approve, Remember::Agent);
     assert_eq!(refused.unwrap_err().code, RefusalCode::Invalid);
     approve(&mut bench, "ann", "ap-3").unwrap();
-    let typed = Effect::AnswerPrompt { attempt: "ag-01-1".into(), verdict: Verdict::Approve };
+    let typed = Effect::AnswerPrompt { attempt: "ag-01-1".into(), verdict: Resolution::Approve };
     assert_eq!(bench.effects, [typed]);
 }
 
@@ -372,7 +372,7 @@ fn take(bench: &mut Bench, step: Step) {
             raise_in(bench, &attempt(at), ask).map(|_| ())
         }
         Step::Answer { by: n, id, approve, remember } => {
-            let verdict = if approve { Verdict::Approve } else { Verdict::Deny };
+            let verdict = if approve { Resolution::Approve } else { Resolution::Deny };
             let remember = Remember::ALL[remember as usize];
             answer(bench, by(n), &format!("ap-{id}"), verdict, remember)
         }
@@ -414,13 +414,13 @@ proptest! {
             let approvers: std::collections::BTreeSet<&Actor> = approval
                 .answers
                 .iter()
-                .filter(|answer| answer.verdict == Verdict::Approve)
+                .filter(|answer| answer.verdict == Resolution::Approve)
                 .map(|answer| &answer.by)
                 .collect();
             prop_assert!(approval.answers.iter().all(|a| matches!(a.by, Actor::User(_))));
             if approval.state == ApprovalState::Approved {
                 let by_users = approvers.len() >= approval.needs as usize;
-                let denied = approval.answers.iter().any(|a| a.verdict == Verdict::Deny);
+                let denied = approval.answers.iter().any(|a| a.verdict == Resolution::Deny);
                 prop_assert!((by_users && !denied) || approval.recalled.is_some(), "{approval:?}");
             }
             if approval.is_open() {

@@ -1,7 +1,7 @@
 //! The inbox: what waits for an answer, and the keys that give one.
 
 use super::App;
-use crate::model::{Approval, ApprovalId, Level, Question, Remember, Verdict};
+use crate::model::{Approval, ApprovalId, Level, Question, Remember, Resolution};
 use crate::tui::{
     actions::{Action, Place},
     key::Key,
@@ -55,8 +55,8 @@ impl App {
             Action::Up => self.move_in_inbox(-1),
             Action::Top => self.move_in_inbox(isize::MIN / 2),
             Action::Bottom => self.move_in_inbox(isize::MAX / 2),
-            Action::Approve => self.answer(Verdict::Approve, Remember::Once),
-            Action::Deny => self.answer(Verdict::Deny, Remember::Once),
+            Action::Approve => self.answer(Resolution::Approve, Remember::Once),
+            Action::Deny => self.answer(Resolution::Deny, Remember::Once),
             Action::ApproveFor => self.ask_for_how_long(),
             Action::Focus => {
                 if let Some(agent) = self.chosen_approval().map(|open| open.agent.clone()) {
@@ -104,13 +104,13 @@ impl App {
         Some(open)
     }
 
-    fn answer(&mut self, verdict: Verdict, remember: Remember) {
+    fn answer(&mut self, verdict: Resolution, remember: Remember) {
         if let Some(open) = self.answerable() {
             self.send_answer(&open.id, verdict, remember);
         }
     }
 
-    fn send_answer(&mut self, id: &ApprovalId, verdict: Verdict, remember: Remember) {
+    fn send_answer(&mut self, id: &ApprovalId, verdict: Resolution, remember: Remember) {
         self.requests.push(Request::Answer { approval: id.clone(), verdict, remember });
         // The next one, in sight of whoever has just pressed a key.
         let ids = self.approval_ids();
@@ -139,7 +139,7 @@ impl App {
         };
         self.ui.mode = Mode::Normal;
         if let Some(remember) = chosen {
-            self.send_answer(&approval, Verdict::Approve, *remember);
+            self.send_answer(&approval, Resolution::Approve, *remember);
         }
     }
 
