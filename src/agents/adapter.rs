@@ -8,7 +8,7 @@ use super::{
     template::Template,
     watcher::Watcher,
 };
-use crate::config::Dialect;
+use crate::{config::Dialect, model::Resolution, term::keys};
 use regex_lite::Regex;
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,15 @@ pub struct Adapter {
     pub(super) install: String,
     pub(super) model: Models,
     pub(super) launch: LaunchRules,
+    prompt: Option<PromptKeys>,
     watch: Arc<WatchRules>,
+}
+
+/// What is typed to answer a permission prompt.
+#[derive(Debug)]
+struct PromptKeys {
+    approve: Vec<u8>,
+    deny: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -174,6 +182,17 @@ impl Adapter {
                 args: templates(&file.model.args)?,
             },
             launch,
+            prompt: match &file.prompt {
+                Some(part) => {
+                    let (approve, deny) = (typed(&part.approve)?, typed(&part.deny)?);
+                    if approve.is_empty() || deny.is_empty() {
+                        let why = "`prompt` names the keys of both answers, approve and deny";
+                        return Err((file.name.span(), why.to_owned()));
+                    }
+                    Some(PromptKeys { approve, deny })
+                }
+                None => None,
+            },
             watch: Arc::new(watch),
         })
     }
@@ -237,6 +256,15 @@ impl Adapter {
         self.run == Run::Command
     }
 
+    /// What answers its permission prompts; none where its file does not say.
+    pub fn prompt_keys(&self, verdict: Resolution) -> Option<&[u8]> {
+        let keys = self.prompt.as_ref()?;
+        Some(match verdict {
+            Resolution::Approve => &keys.approve,
+            Resolution::Deny => &keys.deny,
+        })
+    }
+
     pub fn watcher(&self) -> Watcher {
         Watcher::new(Arc::clone(&self.watch))
     }
@@ -276,6 +304,12 @@ fn check_path(path: &str) -> Result<Template, String> {
         return Err(format!("a file lies in {{private}}, {{home}} or {{tmp}}: `{path}`"));
     }
     Template::parse(path)
+}
+
+fn typed(names: &[Text]) -> Result<Vec<u8>, Wrong> {
+    let encoded = |name: &str| keys::encode(name, false).map_err(|error| error.to_string());
+    let keys = names.iter().map(|name| compile(name, encoded));
+    Ok(keys.collect::<Result<Vec<_>, Wrong>>()?.concat())
 }
 
 fn regex(pattern: &str) -> Result<Regex, String> {

@@ -31,6 +31,8 @@ pub struct File {
     pub launch: LaunchPart,
     #[serde(default)]
     pub watch: WatchPart,
+    /// How its own permission prompts are answered; none: on its terminal alone.
+    pub prompt: Option<PromptPart>,
     /// HTTP status (as text) to stop reason, over the built-in ones: 402 `budget`; 429,
     /// 503, 529 `overloaded`; any other `error`.
     #[serde(default)]
@@ -171,6 +173,14 @@ pub struct WatchPart {
     pub status_pattern: Option<Text>,
     /// OSC 9;4 going off says that the agent is idle, not just that it shows no progress.
     pub progress_off_is_idle: bool,
+}
+
+/// Keys that answer a permission prompt, as `dash agent send --keys` takes them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptPart {
+    pub approve: Vec<Text>,
+    pub deny: Vec<Text>,
 }
 
 /// A rule over one JSON object. Pointers are `/key/key/0`; `*` stands for every element:

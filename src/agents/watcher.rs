@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 /// Of a result's text, in bytes.
 const MAX_TEXT: usize = 64 << 10;
+/// Of what a status sequence says, in bytes.
+const MAX_STATUS: usize = 1000;
 /// Of an error, in bytes.
 const MAX_ERROR: usize = 4 << 10;
 /// Printed lines that stand for an answer where the agent gives none.
@@ -42,13 +44,13 @@ pub struct Watcher {
     error: String,
     session: Option<String>,
     reported: Option<Tokens>,
-    verdict: Option<Verdict>,
+    verdict: Option<Resolution>,
     last: Vec<Signal>,
     busy: bool,
 }
 
 #[derive(Debug)]
-struct Verdict {
+struct Resolution {
     outcome: Outcome,
     status: Option<u64>,
     stop_reason: Option<String>,
@@ -132,7 +134,7 @@ impl Watcher {
         };
         let detail = match message.trim() {
             "" => state.to_owned(),
-            message => format!("{state}: {}", clip(message, 120)),
+            message => format!("{state}: {}", clip(message, MAX_STATUS)),
         };
         let mut seen = Vec::new();
         let (source, reason) = (Source::Osc7501, reason.to_owned());
@@ -277,7 +279,8 @@ impl Watcher {
             self.reported = rule.usage(event, self.reported).or(self.reported);
             if let Some(outcome) = rule.outcome {
                 let stop_reason = rule.stop_reason.clone();
-                self.verdict = Some(Verdict { outcome, status: rule.status(event), stop_reason });
+                self.verdict =
+                    Some(Resolution { outcome, status: rule.status(event), stop_reason });
             }
             if let Some(state) = rule.state {
                 let detail = match &rule.detail {

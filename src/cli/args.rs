@@ -2,9 +2,20 @@
 //! built is not here.
 
 use super::{
-    agent::AgentCommand, attach::Attach, audit::AuditArgs, completions::Completions,
-    config::ConfigCommand, core::CoreCommand, demo::Demo, doctor::Doctor, events::EventsArgs,
-    health::HealthArgs, item::ItemCommand, policy::PolicyCommand, swarm::SwarmCommand,
+    agent::AgentCommand,
+    attach::Attach,
+    audit::AuditArgs,
+    completions::Completions,
+    config::ConfigCommand,
+    core::CoreCommand,
+    demo::Demo,
+    doctor::Doctor,
+    events::EventsArgs,
+    health::HealthArgs,
+    inbox::{Approve, Deny, Inbox},
+    item::ItemCommand,
+    policy::PolicyCommand,
+    swarm::SwarmCommand,
 };
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -55,6 +66,12 @@ pub enum Command {
     /// The rules on commands, and what they say
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// What waits for an answer
+    Inbox(Inbox),
+    /// Let what was asked happen
+    Approve(Approve),
+    /// Refuse what was asked
+    Deny(Deny),
     /// The process that everything runs in
     #[command(subcommand)]
     Core(CoreCommand),

@@ -22,6 +22,7 @@ mod format;
 mod gone;
 mod health;
 mod hook;
+mod inbox;
 mod item;
 mod limits;
 mod open;
@@ -163,6 +164,9 @@ async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
         Some(Command::Item(command)) => command.run(context).await,
         Some(Command::Events(command)) => command.run(context).await,
         Some(Command::Audit(command)) => command.run(context).await,
+        Some(Command::Inbox(command)) => command.run(context).await,
+        Some(Command::Approve(command)) => command.run(context).await,
+        Some(Command::Deny(command)) => command.run(context).await,
         Some(Command::Core(command)) => command.run(context).await,
         Some(Command::Policy(command)) => command.run(context).await,
         Some(Command::Health(command)) => command.run(context).await,

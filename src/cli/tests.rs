@@ -15,6 +15,9 @@ const BUILT: &str = "
     events
     audit
     policy check|show
+    inbox forget
+    approve
+    deny
     core status|stop
     health
     doctor
@@ -86,6 +89,10 @@ fn a_wrong_line_exits_2_and_says_what_is_wrong() {
         ("policy check", "CMD"),
         ("policy check ls", "ls"),
         ("policy check --agent a --swarm b -- ls", "--swarm"),
+        ("approve", "which approval"),
+        ("deny --remember always", "which approval"),
+        ("inbox --wait --all", "--all"),
+        ("inbox forget one", "one"),
         ("budget show", "budget"),
         ("mcp", "mcp"),
         ("--socket swarm list", "takes no command"),

@@ -6,13 +6,13 @@ use super::{
 };
 use crate::{
     model::{
-        AgentInfo, AgentResult, AgentSpec, AgentState, AuditReport, Explanation, Item, Judgement,
-        SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
+        AgentInfo, AgentResult, AgentSpec, AgentState, Approval, AuditReport, Explanation, Item,
+        Judgement, Remembered, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,
         rest::{
-            Change, DoctorReport, InputBody, NewItem, PolicyQuestion, PolicyRules, Removed,
+            Answer, Change, DoctorReport, InputBody, NewItem, PolicyQuestion, PolicyRules, Removed,
             Shutdown,
         },
     },
@@ -36,6 +36,10 @@ fn swarm_path(swarm: &str) -> String {
 
 fn agent_path(agent: &str) -> String {
     format!("/v1/agents/{}", escape(agent))
+}
+
+fn approval_path(approval: &str) -> String {
+    format!("/v1/approvals/{}", escape(approval))
 }
 
 impl Client {
@@ -181,6 +185,33 @@ impl Client {
     /// The rules in force for what runs in `cwd`.
     pub async fn policy(&self, cwd: &Path) -> Result<PolicyRules> {
         self.get(&format!("/v1/policy?cwd={}", escape(&cwd.to_string_lossy()))).await
+    }
+
+    /// What waits for an answer; with `all` also what does not any more.
+    pub async fn approvals(&self, all: bool) -> Result<Vec<Approval>> {
+        self.get(if all { "/v1/approvals?state=all" } else { "/v1/approvals" }).await
+    }
+
+    /// What waits for an answer, as soon as something does; empty after some seconds.
+    pub async fn some_approvals(&self) -> Result<Vec<Approval>> {
+        self.get(&format!("/v1/approvals?wait={LOOK}")).await
+    }
+
+    /// By id, or by the agent whose only open one it is.
+    pub async fn approval(&self, approval: &str) -> Result<Approval> {
+        self.get(&approval_path(approval)).await
+    }
+
+    pub async fn answer(&self, approval: &str, answer: &Answer) -> Result<Approval> {
+        self.patch(&approval_path(approval), answer).await
+    }
+
+    pub async fn remembered(&self) -> Result<Vec<Remembered>> {
+        self.get("/v1/remembered").await
+    }
+
+    pub async fn forget_answer(&self, number: u64) -> Result<()> {
+        self.delete(&format!("/v1/remembered/{number}")).await
     }
 
     pub async fn items(&self, swarm: &str) -> Result<Vec<Item>> {

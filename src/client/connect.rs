@@ -58,6 +58,8 @@ pub struct Target {
     pub patience: Duration,
     /// What an attempt's own socket asks for.
     pub token: Option<String>,
+    /// The name that a client on the admin socket goes by; none: the core's own user.
+    pub actor: Option<String>,
 }
 
 /// True inside an agent.
@@ -71,6 +73,7 @@ impl Target {
     pub fn new(instance: Instance) -> Self {
         Self {
             token: own_token(&instance),
+            actor: env::var("DASH_ACTOR").ok().filter(|name| !name.is_empty()),
             instance,
             may_start: !in_agent(),
             rehearsal: false,

@@ -224,6 +224,9 @@ impl Client {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
+        if let Some(name) = self.target.as_ref().and_then(|target| target.actor.as_ref()) {
+            request = request.header("dash-actor", name);
+        }
         if let Some(bearer) = self.authorization() {
             request = request.header(header::AUTHORIZATION, bearer);
         }

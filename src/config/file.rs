@@ -1,6 +1,7 @@
 //! `config.toml`, as serde data with its defaults.
 
 use super::Delegation;
+use super::duration::duration;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -11,6 +12,7 @@ pub struct Config {
     pub agents: AgentsConfig,
     pub limits: LimitsConfig,
     pub delegation: Delegation,
+    pub approvals: ApprovalsConfig,
     /// By name. The provider variables in the core's own environment (`ANTHROPIC_API_KEY`,
     /// `ANTHROPIC_BASE_URL`, …) stand for a provider of each dialect that is not named here.
     pub providers: BTreeMap<String, Provider>,
@@ -87,6 +89,31 @@ pub struct AgentsConfig {
 impl Default for AgentsConfig {
     fn default() -> Self {
         Self { order: vec!["claude".to_owned(), "codex".to_owned()], max: 0 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApprovalsConfig {
+    /// What nobody answers in this time is denied: `90s`, `10m`, `1h30m`.
+    pub timeout: String,
+    /// Two users, by name, must approve; one is enough to deny.
+    pub four_eyes: bool,
+    /// A program and its arguments, run for each new approval with the approval as JSON on
+    /// its standard input, and again by a new core for those that are still open.
+    pub notify: Vec<String>,
+}
+
+impl Default for ApprovalsConfig {
+    fn default() -> Self {
+        Self { timeout: "10m".to_owned(), four_eyes: false, notify: Vec::new() }
+    }
+}
+
+impl ApprovalsConfig {
+    /// Milliseconds. One that is no duration was refused when it was read.
+    pub fn timeout_ms(&self) -> u64 {
+        duration(&self.timeout).unwrap_or(600_000)
     }
 }
 

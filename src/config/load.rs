@@ -2,7 +2,7 @@
 //! refused as a whole, with the place and the nearest right thing, so that no setting is
 //! ever ignored in silence.
 
-use super::{BreakerConfig, Config, Dirs, Provider};
+use super::{BreakerConfig, Config, Dirs, Provider, duration::duration};
 use serde::de::DeserializeOwned;
 use std::{
     fmt, io,
@@ -100,6 +100,12 @@ impl Config {
         if self.delegation.breaker.failures > BreakerConfig::MOST {
             let message = "at most 1000 failures are remembered";
             return wrong(&["delegation", "breaker", "failures"], message);
+        }
+        if let Err(why) = duration(&self.approvals.timeout) {
+            return wrong(&["approvals", "timeout"], &why);
+        }
+        if self.approvals.notify.first().is_some_and(String::is_empty) {
+            return wrong(&["approvals", "notify"], "must name a program first");
         }
         for (name, provider) in &self.providers {
             provider.check().or_else(|(key, message)| wrong(&["providers", name, key], message))?;
@@ -250,7 +256,10 @@ mod tests {
              `recording_mb`?"
         );
         let error = refuse("[zzz]\n");
-        assert!(error.contains("known here: core, agents, limits, delegation"), "{error}");
+        assert!(
+            error.contains("known here: core, agents, limits, delegation, approvals"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -288,6 +297,23 @@ mod tests {
         assert!(error.starts_with("config.toml:2:10: delegation.breaker.within"), "{error}");
         let error = refuse("[delegation.breaker]\nfailures = 1001\n");
         assert!(error.starts_with("config.toml:2:1: delegation.breaker.failures: "), "{error}");
+    }
+
+    #[test]
+    fn approvals_are_checked_where_they_stand() {
+        for (text, says) in [
+            ("[approvals]\ntimeout = \"10\"\n", "2:1: approvals.timeout: the unit is missing"),
+            ("[approvals]\nnotify = [\"\"]\n", "2:1: approvals.notify: must name a program"),
+            ("[approvals]\nnotify = \"beep\"\n", "2:10: approvals.notify: invalid type"),
+            ("[approvals]\nfour_eye = true\n", "did you mean `four_eyes`?"),
+        ] {
+            let error = refuse(text);
+            assert!(error.contains(says), "{error}");
+        }
+        let text = "[approvals]\ntimeout = \"1h30m\"\nnotify = [\"beep\", \"-n\"]\n";
+        let config = Config::parse(Path::new("config.toml"), text).unwrap();
+        assert_eq!(config.approvals.timeout_ms(), 5_400_000);
+        assert_eq!(Config::default().approvals.timeout_ms(), 600_000);
     }
 
     #[test]

@@ -11,8 +11,8 @@ mod policy;
 pub use delegation::{BreakerConfig, Delegation, Span};
 pub use duration::duration;
 pub use file::{
-    AgentsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, ModelPrice, Provider,
-    SandboxConfig, Simulated, Ui,
+    AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig,
+    ModelPrice, Provider, SandboxConfig, Simulated, Ui,
 };
 pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};

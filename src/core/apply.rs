@@ -1,8 +1,11 @@
 //! `apply`: the only mutation of the state. Total: an event about something that is gone
 //! changes nothing but `seq`.
 
-use super::delegate::FAILURES;
-use super::state::{Agent, Attempt, Phase, Retry, State, Swarm, Worktree};
+use super::{
+    approval,
+    delegate::FAILURES,
+    state::{Agent, Attempt, Phase, Retry, State, Swarm, Worktree},
+};
 use crate::model::{
     AgentId, AgentState, AttemptId, Event, EventRecord, ItemState, Outcome, Stamp, SwarmId,
     SwarmSpec, SwarmState,
@@ -91,6 +94,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.remove(id)) {
                 state.agents.retain(|_, agent| agent.swarm != swarm.id);
                 state.attempts.retain(|_, attempt| attempt.swarm != swarm.id);
+                approval::forget_swarm(state, &swarm);
             }
         }
         Event::StateChanged { state: to, reason } => with_agent(state, record, |agent| {
@@ -177,6 +181,13 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         }
         Event::DiskFull => set_disk_full(state, record, true),
         Event::DiskBack => set_disk_full(state, record, false),
+        Event::ApprovalAsked { .. }
+        | Event::ApprovalJoined { .. }
+        | Event::ApprovalAnswered { .. }
+        | Event::ApprovalRecalled { .. }
+        | Event::ApprovalExpired { .. }
+        | Event::ApprovalWithdrawn { .. }
+        | Event::AnswerForgotten { .. } => approval::apply(state, record),
         Event::InputSent { .. }
         | Event::RecordingCut { .. }
         | Event::Held { .. }

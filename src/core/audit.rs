@@ -3,8 +3,8 @@
 //! terminal that is opened) reaches the core as [`Input::Note`].
 
 use super::{
-    decide::{Decision, Draft, Input, KeeperNews, Reply, Timer},
     state::State,
+    step::{Decision, Draft, Input, KeeperNews, Reply, Timer},
 };
 use crate::model::{Actor, AuditDraft, Command, Event, Scope};
 use std::path::Path;
@@ -25,7 +25,7 @@ impl Behind {
             Input::Request { by, .. } | Input::Typed { by, .. } => {
                 Self { who: by.clone(), leave: by.leave() }
             }
-            Input::Due(Timer::Timeout { .. }) => core("timeout"),
+            Input::Due(Timer::Timeout { .. } | Timer::Approval { .. }) => core("timeout"),
             Input::Due(Timer::Retry { .. }) => core("retries"),
             Input::Keeper { news: KeeperNews::Cut { .. }, .. } => core("recording's cap"),
             Input::Keeper { news: KeeperNews::LimitReached { .. }, .. } => core("limits"),
@@ -35,6 +35,8 @@ impl Behind {
             Input::WorktreeMade { .. } => core("--worktree"),
             Input::Start { .. }
             | Input::Signal { .. }
+            | Input::Prompted { .. }
+            | Input::Asked { .. }
             | Input::Session { .. }
             | Input::ModelCall { .. }
             | Input::Note(_) => core("core"),
@@ -85,6 +87,12 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
             row("agent.retry").on_agent(agent).with("model", model)
         }
         Command::ResumeAgent { agent } => row("branch.resume").on_agent(agent),
+        Command::Decide { approval, verdict, remember, note } => row("approval.answer")
+            .with("approval", approval.as_str())
+            .with("verdict", verdict.word())
+            .with("remember", remember.word())
+            .with("note", note.as_str()),
+        Command::Forget { remembered } => row("approval.forget").with("number", *remembered),
         Command::RemoveSwarm { swarm } => row("swarm.remove").on_swarm(swarm),
         Command::StopAll => row("agents.stop"),
     })
@@ -101,7 +109,7 @@ pub(super) fn answered(state: &State, mut asked: AuditDraft, decision: &Decision
         }
         Some(Reply::Agent(agent)) => asked.agent = Some(agent.clone()),
         Some(Reply::Item(item)) => asked = asked.with("item", item.index),
-        Some(Reply::Done) | None => {}
+        Some(Reply::Approval(_) | Reply::Done) | None => {}
     }
     placed(state, asked)
 }
@@ -184,6 +192,26 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         Event::LimitReached { limit, message } => {
             row("limit.reach").with("limit", limit.as_str()).with("why", message.as_str())
         }
+        Event::ApprovalAsked { approval } => row("approval.ask")
+            .with("approval", approval.id.as_str())
+            .with("kind", approval.question.kind())
+            .with("text", approval.question.text())
+            .with("why", approval.why.as_str()),
+        Event::ApprovalAnswered { approval, verdict, remember, .. } => row("approval.answer")
+            .with("approval", approval.as_str())
+            .with("verdict", verdict.word())
+            .with("remember", remember.word()),
+        Event::ApprovalRecalled { approval, earlier, verdict } => row("approval.answer")
+            .by_leave_of(earlier.as_str())
+            .with("approval", approval.as_str())
+            .with("verdict", verdict.word()),
+        Event::ApprovalExpired { approval } => {
+            row("approval.expire").with("approval", approval.as_str())
+        }
+        Event::ApprovalWithdrawn { approval, why } => {
+            row("approval.withdraw").with("approval", approval.as_str()).with("why", why.as_str())
+        }
+        Event::AnswerForgotten { number, .. } => row("approval.forget").with("number", *number),
         Event::SwarmEnded { state, done, failed } => row("swarm.end")
             .with("result", state.word())
             .with("done", *done)
@@ -194,6 +222,7 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
             .with("pid", *pid)
             .with("version", version.as_str()),
         // Part of a request that has a row, or of a launch or an end that has one.
+        Event::ApprovalJoined { .. } => return None,
         Event::ItemAdded { .. } | Event::AttemptStarted { .. } | Event::ItemEnded { .. } => {
             return None;
         }

@@ -2,188 +2,23 @@
 //! with events (to be journaled, then applied) and effects (to be run after that).
 
 use super::{
+    approval,
     audit::{self, Behind},
-    delegate, requests,
+    delegate,
+    explain::{self, signalled},
+    requests,
     state::{Attempt, Phase, State},
+    step::{Decision, Draft, Effect, Input, KeeperNews, Timer},
 };
 use crate::model::{
-    Actor, AgentId, AgentState, AttemptId, AttemptResult, AuditDraft, Breaker, Command, Event,
-    Exit, Item, Micros, Outcome, Refusal, Signal, Source, Stamp, SwarmId, Tokens,
+    AgentState, AttemptId, AttemptResult, Command, Event, Exit, Outcome, Refusal, Signal, Source,
+    Stamp,
 };
-use std::path::PathBuf;
-
-/// What reaches the core from outside.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Input {
-    /// A core took over this world.
-    Start {
-        epoch: u64,
-        pid: u32,
-        version: String,
-    },
-    /// A client's request, already checked against the machine. `crew` names adapter and
-    /// model of each new agent.
-    Request {
-        by: Actor,
-        command: Command,
-        crew: Vec<(String, String)>,
-    },
-    Keeper {
-        attempt: AttemptId,
-        n: u64,
-        offset: u64,
-        news: KeeperNews,
-    },
-    /// The agent is gone, its outcome judged; `n` is the keeper's fact, if one told it, and
-    /// `bytes` what it has printed in all, 0 where nobody knows.
-    Ended {
-        attempt: AttemptId,
-        n: u64,
-        bytes: u64,
-        exit: Option<Exit>,
-        result: Box<AttemptResult>,
-    },
-    Signal {
-        attempt: AttemptId,
-        signal: Signal,
-    },
-    Session {
-        attempt: AttemptId,
-        session: String,
-    },
-    WorktreeMade {
-        agent: AgentId,
-        path: PathBuf,
-        branch: String,
-        base: String,
-        dir: PathBuf,
-    },
-    ModelCall {
-        attempt: AttemptId,
-        provider: String,
-        model: String,
-        status: u16,
-        tokens: Tokens,
-        cost: Micros,
-        priced: bool,
-        duration_ms: u64,
-    },
-    /// Found in the scope after the attempt's end, and moved away.
-    Held {
-        attempt: AttemptId,
-        paths: Vec<PathBuf>,
-        place: PathBuf,
-    },
-    /// A connection through the egress proxy is over; `what` is its event.
-    Connected {
-        attempt: AttemptId,
-        what: Event,
-    },
-    Typed {
-        by: Actor,
-        agent: AgentId,
-        bytes: u64,
-    },
-    Due(Timer),
-    /// For the audit alone: what changes no state, or was refused before it came here.
-    Note(Box<AuditDraft>),
-}
-
-/// What a keeper reports, beside the end.
-#[derive(Clone, Debug, PartialEq)]
-pub enum KeeperNews {
-    Started { pid: u32 },
-    DiskFull,
-    DiskBack,
-    Cut { from: u64, to: u64 },
-    LimitReached { limit: String, message: String },
-}
-
-/// Carries the number of what it was set for: a timer from an earlier state is ignored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Timer {
-    Timeout { attempt: AttemptId },
-    Retry { agent: AgentId, number: u32 },
-}
-
-/// What is to be done in the world, after the events are committed. Every effect can be
-/// derived again from the state, so a core that dies in between loses none.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    Launch {
-        attempt: AttemptId,
-    },
-    Stop {
-        attempt: AttemptId,
-    },
-    SetTimer {
-        at: Stamp,
-        timer: Timer,
-    },
-    /// Recordings of removed attempts.
-    Forget {
-        swarm: SwarmId,
-        agents: Vec<AgentId>,
-        attempts: Vec<AttemptId>,
-    },
-}
-
-/// An event without number and time, which the runtime gives it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
-    pub swarm: Option<SwarmId>,
-    pub agent: Option<AgentId>,
-    pub attempt: Option<AttemptId>,
-    pub event: Event,
-}
-
-/// What a request made.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reply {
-    Swarm(SwarmId),
-    Agent(AgentId),
-    Item(Box<Item>),
-    Done,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Decision {
-    pub events: Vec<Draft>,
-    pub effects: Vec<Effect>,
-    pub reply: Option<Reply>,
-    /// Committed with the events.
-    pub audit: Vec<AuditDraft>,
-}
-
-/// Bounds of the whole instance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Attempts at once; 0 sets no limit.
-    pub attempts: u32,
-    pub breaker: Breaker,
-}
-
-impl Draft {
-    pub fn swarm(swarm: &SwarmId, event: Event) -> Self {
-        Self { swarm: Some(swarm.clone()), agent: None, attempt: None, event }
-    }
-
-    pub fn agent(swarm: &SwarmId, agent: &AgentId, event: Event) -> Self {
-        Self { agent: Some(agent.clone()), ..Self::swarm(swarm, event) }
-    }
-
-    pub fn attempt(attempt: &Attempt, event: Event) -> Self {
-        Self {
-            attempt: Some(attempt.id.clone()),
-            ..Self::agent(&attempt.swarm, &attempt.agent, event)
-        }
-    }
-}
 
 /// States what `input` means at `now`.
 ///
 /// # Errors
-/// Only requests are refused; anything else that no longer fits the state (a late answer,
+/// Only requests and questions are refused; anything else that no longer fits the state (a late answer,
 /// a timer of an earlier attempt) means nothing and gives an empty decision.
 pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal> {
     let behind = Behind::of(&input);
@@ -203,8 +38,28 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
             attempt: None,
             event: Event::CoreStarted { epoch, pid, version },
         }),
+        // Who may answer is a rule; what others may was seen before.
+        Input::Request {
+            by,
+            command: Command::Decide { approval, verdict, remember, note },
+            ..
+        } => {
+            let answer = approval::Wish { verdict, remember, note };
+            return approval::answered(state, by, &approval, answer);
+        }
+        Input::Request { by, command: Command::Forget { remembered }, .. } => {
+            return approval::forget(state, by, remembered);
+        }
         Input::Request { by, command, crew } => {
             return requests::request(state, now, &by, command, &crew);
+        }
+        Input::Asked { attempt, ask } => return approval::asked(state, now, &attempt, *ask),
+        Input::Prompted { attempt, signal, answerable, needs } => {
+            if let Some(attempt) = live(state, &attempt) {
+                let raise = approval::Raise { signal: signal.clone(), answerable, needs };
+                signalled(state, attempt, signal, &mut decision);
+                approval::prompted(state, now, attempt, &raise, &mut decision);
+            }
         }
         Input::Keeper { attempt, n, offset, news } => {
             if let Some(attempt) = fresh(state, &attempt, n) {
@@ -287,7 +142,7 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
     Ok(decision)
 }
 
-fn live<'a>(state: &'a State, id: &AttemptId) -> Option<&'a Attempt> {
+pub(super) fn live<'a>(state: &'a State, id: &AttemptId) -> Option<&'a Attempt> {
     state.attempts.get(id).filter(|attempt| attempt.phase != Phase::Ended)
 }
 
@@ -327,7 +182,7 @@ fn keeper_news(
         }
         KeeperNews::DiskBack => {
             decision.events.push(Draft::attempt(attempt, Event::DiskBack));
-            let (to, reason) = super::explain::state_by_signals(attempt);
+            let (to, reason) = explain::state_of(state, attempt);
             let back = Event::StateChanged { state: to, reason };
             decision.events.push(Draft::attempt(attempt, back));
         }
@@ -345,30 +200,6 @@ fn keeper_news(
 pub(super) fn timeout(state: &State, attempt: &Attempt, started: Stamp) -> Option<Effect> {
     let at = delegate::deadline_of(state, attempt, started)?;
     Some(Effect::SetTimer { at, timer: Timer::Timeout { attempt: attempt.id.clone() } })
-}
-
-fn signalled(state: &State, attempt: &Attempt, signal: Signal, decision: &mut Decision) {
-    let known = attempt.signals.iter().any(|(old, _)| {
-        old.source == signal.source
-            && (old.state, &old.reason, old.progress)
-                == (signal.state, &signal.reason, signal.progress)
-    });
-    if known {
-        return;
-    }
-    let mut after = attempt.clone();
-    after.signals.retain(|(old, _)| old.source != signal.source);
-    after.signals.push((signal.clone(), Stamp(0)));
-    after.signals.sort_by_key(|(signal, _)| signal.source);
-    decision.events.push(Draft::attempt(attempt, Event::Signalled { signal }));
-    let (to, reason) = super::explain::state_by_signals(&after);
-    let changed = state
-        .agents
-        .get(&attempt.agent)
-        .is_some_and(|agent| (agent.state, agent.reason.as_str()) != (to, reason.as_str()));
-    if changed && !attempt.disk_full {
-        decision.events.push(Draft::attempt(attempt, Event::StateChanged { state: to, reason }));
-    }
 }
 
 fn ended(
@@ -405,6 +236,7 @@ fn ended(
     }
     let outcome = result.outcome;
     let reason = result.stop_reason.clone();
+    approval::withdraw_all(state, attempt, decision);
     decision.events.push(Draft::attempt(attempt, Event::AttemptEnded { exit, result }));
     let swarm = state.swarms.get(&attempt.swarm);
     let tries = state.item(&attempt.swarm, attempt.index).map_or(1, |item| item.attempts);
@@ -457,6 +289,7 @@ fn due(state: &State, timer: Timer, decision: &mut Decision) {
                 decision.effects.push(Effect::Stop { attempt: attempt.id.clone() });
             }
         }
+        Timer::Approval { approval } => approval::expired(state, &approval, decision),
         Timer::Retry { agent, number } => {
             let Some(agent) = state.agents.get(&agent) else { return };
             let Some(retry) = agent.retry.filter(|retry| retry.number == number) else { return };

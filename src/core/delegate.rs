@@ -2,9 +2,9 @@
 //! And the failure breaker: an agent whose children fail too often spawns no more.
 
 use super::{
-    decide::{Decision, Draft, Effect, Reply, Timer},
     requests,
     state::{Agent, Attempt, State, Swarm},
+    step::{Decision, Draft, Effect, Reply, Timer},
 };
 use crate::model::{
     Actor, AgentId, AgentSpec, AgentState, Breaker, Caps, Command, Event, Grant, Item, ItemState,
@@ -109,6 +109,9 @@ pub(super) fn may(by: &Actor, command: &Command) -> Result<(), Refusal> {
         Command::CreateSwarm { .. } => {
             let refusal = Refusal::new(RefusalCode::Forbidden, "an agent makes no swarms");
             Err(refusal.hinted("dash agent spawn makes a child of the agent"))
+        }
+        Command::Decide { .. } | Command::Forget { .. } => {
+            refused("no agent answers what was asked".to_owned())
         }
         Command::AddItem { .. }
         | Command::StopSwarm { .. }

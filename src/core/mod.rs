@@ -7,6 +7,7 @@
 //! nothing follows any more. Replaying the journal through `apply` gives the live state.
 
 mod apply;
+mod approval;
 mod audit;
 mod decide;
 mod delegate;
@@ -15,6 +16,7 @@ pub mod policy;
 mod requests;
 mod schedule;
 mod state;
+mod step;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -22,8 +24,10 @@ mod trees;
 mod views;
 
 pub use apply::apply;
-pub use decide::{Decision, Draft, Effect, Input, KeeperNews, Limits, Reply, Timer, decide};
+pub use approval::{Ask, is_prompt};
+pub use decide::decide;
 pub use delegate::{deadline_of, reach_of, scope_of, scopes_above, spec_of};
 pub use schedule::{recover, settle};
 pub use state::{Agent, Attempt, Phase, State, Swarm, Worktree};
+pub use step::{Decision, Draft, Effect, Input, KeeperNews, Limits, Reply, Timer};
 pub use views::{agent_info, agent_results, explanation, swarm_info, swarm_results};

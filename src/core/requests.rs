@@ -1,9 +1,9 @@
 //! What clients ask for: swarms, agents, items, stops, removals.
 
 use super::{
-    decide::{Decision, Draft, Effect, Reply},
     delegate,
     state::{Agent, State, Swarm},
+    step::{Decision, Draft, Effect, Reply},
 };
 use crate::model::{
     Actor, AgentId, AgentSpec, AgentState, Command, Event, Grant, Item, ItemState, Refusal,
@@ -50,6 +50,8 @@ pub(super) fn request(
             Ok(Decision { reply: Some(Reply::Done), ..decision })
         }
         Command::RemoveSwarm { swarm } => remove(state, find_swarm(state, &swarm)?),
+        // Answered by who asks, and so elsewhere.
+        Command::Decide { .. } | Command::Forget { .. } => Ok(Decision::default()),
         Command::StopAll => {
             let mut decision = Decision { reply: Some(Reply::Done), ..Decision::default() };
             for swarm in state.swarms.values().filter(|swarm| !swarm.state.is_final()) {

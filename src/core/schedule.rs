@@ -2,10 +2,11 @@
 //! is done, when a swarm is over. And `recover`: what a new core must do again.
 
 use super::{
-    audit,
-    decide::{Decision, Draft, Effect, Limits, Timer, timeout},
+    approval, audit,
+    decide::timeout,
     delegate, requests,
     state::{Agent, Phase, State, Swarm},
+    step::{Decision, Draft, Effect, Limits, Timer},
 };
 use crate::model::{AgentState, Event, Item, ItemState, Outcome, SwarmState};
 
@@ -192,6 +193,9 @@ pub fn recover(state: &State) -> Vec<Effect> {
             let timer = Timer::Retry { agent: agent.id.clone(), number: retry.number };
             effects.push(Effect::SetTimer { at: retry.at, timer });
         }
+    }
+    for approval in state.open_approvals() {
+        effects.extend(approval::waits(approval));
     }
     effects
 }

@@ -1,8 +1,8 @@
 //! All that the core knows. Changed by `apply` alone; serialised whole as a snapshot.
 
 use crate::model::{
-    AgentId, AgentState, AttemptId, AttemptResult, Exit, Grant, Item, Micros, Signal, Stamp,
-    SwarmId, SwarmSpec, SwarmState, Tokens,
+    AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Exit, Grant, Item, Micros,
+    Remembered, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -20,6 +20,16 @@ pub struct State {
     pub agents: BTreeMap<AgentId, Agent>,
     /// Every attempt of every agent that is not removed.
     pub attempts: BTreeMap<AttemptId, Attempt>,
+    #[serde(default)]
+    pub approvals_made: u64,
+    /// All that are open, and the latest that are not.
+    #[serde(default)]
+    pub approvals: BTreeMap<ApprovalId, Approval>,
+    #[serde(default)]
+    pub remembered_made: u64,
+    /// Answers that later questions get at once, oldest first.
+    #[serde(default)]
+    pub remembered: Vec<Remembered>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,6 +174,11 @@ impl State {
             .map(|(_, agent)| agent)
             .take_while(move |agent| agent.id.as_str().starts_with(top.as_str()))
             .filter(move |agent| agent.id.is_below(top))
+    }
+
+    /// What waits for an answer, in no order.
+    pub fn open_approvals(&self) -> impl Iterator<Item = &Approval> {
+        self.approvals.values().filter(|approval| approval.is_open())
     }
 
     pub fn live_attempts(&self) -> impl Iterator<Item = &Attempt> {

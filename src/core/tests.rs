@@ -15,7 +15,7 @@ pub(super) struct Bench {
     pub(super) journal: Vec<EventRecord>,
     pub(super) now: i64,
     pub(super) effects: Vec<Effect>,
-    limits: u32,
+    pub(super) limits: u32,
 }
 
 impl Bench {
@@ -41,7 +41,7 @@ impl Bench {
         Limits { attempts: self.limits, breaker }
     }
 
-    fn enact(&mut self, decision: Decision) {
+    pub(super) fn enact(&mut self, decision: Decision) {
         for draft in decision.events {
             let record = EventRecord {
                 seq: self.state.seq + 1,

@@ -1,6 +1,7 @@
 //! The state as clients see it.
 
 use super::{
+    approval::REASON,
     delegate::{is_given_up, scope_of},
     explain::deciding,
     state::{Agent, Attempt, State, Swarm, Worktree},
@@ -225,6 +226,21 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
         };
         signals.push(ExplainedSignal { signal, at, age_ms: now.ms_since(at), decided: false });
     }
+    let holding = state
+        .open_approvals()
+        .filter(|open| agent.current.as_ref() == Some(&open.attempt) && open.question.holds());
+    let holding = holding.min_by_key(|open| open.id.number());
+    if let Some(open) = holding {
+        let signal = Signal {
+            source: Source::Approval,
+            state: AgentState::Waiting,
+            reason: REASON.to_owned(),
+            detail: format!("{} asks: {}", open.id, open.question.text()),
+            progress: None,
+        };
+        let at = open.asked_at;
+        signals.push(ExplainedSignal { signal, at, age_ms: now.ms_since(at), decided: false });
+    }
     for (signal, at) in attempt.iter().flat_map(|attempt| attempt.signals.iter()) {
         let (mut signal, age_ms) = (signal.clone(), now.ms_since(*at));
         // What was seen from outside holds no longer: no call is in flight, nothing is shown.
@@ -237,7 +253,11 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
     let by_signal = agent.state.is_final() || agent.current.is_some();
     let full = attempt.is_some_and(|attempt| attempt.disk_full);
     let ended = signals.first().is_some_and(|first| first.signal.source == Source::Process);
-    let at = if ended { 0 } else { deciding(signals.iter().map(|seen| &seen.signal)) };
+    let at = if ended || holding.is_some() {
+        0
+    } else {
+        deciding(signals.iter().map(|seen| &seen.signal))
+    };
     if let Some(seen) = signals.get_mut(at).filter(|_| by_signal && !full) {
         seen.decided = seen.signal.state == agent.state || agent.state == AgentState::Stopped;
     }

@@ -1,6 +1,6 @@
 //! What a client may ask the core to change, and how the core says no.
 
-use super::{AgentId, AgentSpec, SwarmId, SwarmSpec};
+use super::{AgentId, AgentSpec, ApprovalId, Remember, Resolution, SwarmId, SwarmSpec};
 use serde::{Deserialize, Serialize};
 
 /// A request that changes state. Reads never become commands.
@@ -35,6 +35,17 @@ pub enum Command {
     /// Forgets a swarm that is over, its recordings too.
     RemoveSwarm {
         swarm: SwarmId,
+    },
+    /// Answers an open approval.
+    Decide {
+        approval: ApprovalId,
+        verdict: Resolution,
+        remember: Remember,
+        note: String,
+    },
+    /// Forgets a remembered answer: the next such question waits again.
+    Forget {
+        remembered: u64,
     },
     /// Stops every agent; the core leaves when the last is gone.
     StopAll,

@@ -2,8 +2,8 @@
 //! thing that changes the core's state.
 
 use super::{
-    AgentId, AgentState, AttemptId, AttemptResult, Exit, Grant, Item, Micros, Signal, Stamp,
-    SwarmId, SwarmSpec, SwarmState, Tokens,
+    Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Exit, Grant, Item,
+    Micros, Remember, Resolution, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -166,6 +166,40 @@ pub enum Event {
         failed: u32,
     },
     SwarmRemoved,
+    /// A question waits for an answer, or got one at once.
+    ApprovalAsked {
+        approval: Box<Approval>,
+    },
+    /// The same question was asked again under another name; it is answered with the first.
+    ApprovalJoined {
+        approval: ApprovalId,
+        key: String,
+    },
+    ApprovalAnswered {
+        approval: ApprovalId,
+        by: Actor,
+        verdict: Resolution,
+        remember: Remember,
+        note: String,
+    },
+    /// The answer to `earlier` was remembered, and stands for this one.
+    ApprovalRecalled {
+        approval: ApprovalId,
+        earlier: ApprovalId,
+        verdict: Resolution,
+    },
+    ApprovalExpired {
+        approval: ApprovalId,
+    },
+    ApprovalWithdrawn {
+        approval: ApprovalId,
+        why: String,
+    },
+    /// A remembered answer, by its number, stands no longer.
+    AnswerForgotten {
+        number: u64,
+        by: Actor,
+    },
     /// A core took over this world.
     CoreStarted {
         epoch: u64,
@@ -200,6 +234,10 @@ impl Event {
             },
             Self::NetConnected { allowed: false, .. } => Level::Warn,
             Self::LimitReached { .. } => Level::Error,
+            // One that has its answer already asks nobody.
+            Self::ApprovalAsked { approval } if approval.recalled.is_some() => Level::Debug,
+            Self::ApprovalAsked { .. } | Self::ApprovalExpired { .. } => Level::Warn,
+            Self::ApprovalJoined { .. } => Level::Debug,
             Self::DiskFull | Self::RecordingCut { .. } | Self::RetryPlanned { .. } => Level::Warn,
             Self::Held { .. } | Self::BranchHeld { .. } => Level::Warn,
             Self::SwarmEnded { failed, .. } if *failed > 0 => Level::Error,
@@ -212,9 +250,26 @@ impl Event {
             | Self::StopAsked { .. }
             | Self::ItemEnded { .. }
             | Self::DiskBack
+            | Self::ApprovalAnswered { .. }
+            | Self::ApprovalRecalled { .. }
+            | Self::ApprovalWithdrawn { .. }
+            | Self::AnswerForgotten { .. }
             | Self::SwarmEnded { .. }
             | Self::BranchResumed
             | Self::SwarmRemoved => Level::Info,
+        }
+    }
+
+    /// The approval that this is about.
+    pub fn approval(&self) -> Option<&ApprovalId> {
+        match self {
+            Self::ApprovalAsked { approval } => Some(&approval.id),
+            Self::ApprovalJoined { approval, .. }
+            | Self::ApprovalAnswered { approval, .. }
+            | Self::ApprovalRecalled { approval, .. }
+            | Self::ApprovalExpired { approval }
+            | Self::ApprovalWithdrawn { approval, .. } => Some(approval),
+            _ => None,
         }
     }
 
@@ -312,6 +367,34 @@ impl Event {
             }
             Self::BranchResumed => "its branch goes on".to_owned(),
             Self::SwarmRemoved => "swarm removed".to_owned(),
+            Self::ApprovalAsked { approval } => {
+                format!("{} asks: {}", approval.id, first_line(&approval.question.text()))
+            }
+            Self::ApprovalJoined { approval, .. } => format!("{approval} is asked again"),
+            Self::ApprovalAnswered { approval, by, verdict, note, .. } => {
+                let word = match verdict {
+                    Resolution::Approve => "approved",
+                    Resolution::Deny => "denied",
+                };
+                match first_line(note) {
+                    "" => format!("{approval} {word} by {by}"),
+                    note => format!("{approval} {word} by {by}: {note}"),
+                }
+            }
+            Self::ApprovalRecalled { approval, earlier, verdict } => {
+                let word = match verdict {
+                    Resolution::Approve => "approved",
+                    Resolution::Deny => "denied",
+                };
+                format!("{approval} {word} as {earlier} was")
+            }
+            Self::ApprovalExpired { approval } => {
+                format!("{approval} expired: nobody answered, so it is denied")
+            }
+            Self::ApprovalWithdrawn { approval, why } => format!("{approval} withdrawn: {why}"),
+            Self::AnswerForgotten { number, by } => {
+                format!("remembered answer {number} forgotten by {by}")
+            }
             Self::CoreStarted { pid, version, .. } => {
                 format!("core {version} took over, pid {pid}")
             }

@@ -57,6 +57,22 @@ impl AttemptId {
     pub const LONGEST: usize = 20;
 }
 
+id!(
+    /// An approval: `ap-1`.
+    ApprovalId
+);
+
+impl ApprovalId {
+    pub fn numbered(n: u64) -> Self {
+        Self(format!("ap-{n}"))
+    }
+
+    /// The order of asking; 0 for a text that is no id.
+    pub fn number(&self) -> u64 {
+        self.0.strip_prefix("ap-").and_then(|n| n.parse().ok()).unwrap_or(0)
+    }
+}
+
 impl SwarmId {
     pub fn numbered(n: u64) -> Self {
         Self(format!("sw-{n}"))

@@ -3,6 +3,7 @@
 
 mod actor;
 mod agent;
+mod approval;
 mod audit;
 mod command;
 mod confine;
@@ -21,12 +22,16 @@ mod tree;
 
 pub use actor::Actor;
 pub use agent::{AgentInfo, AgentState, AttemptResult, Exit, FileChange, Outcome};
+pub use approval::{
+    Approval, ApprovalAnswer, ApprovalState, Question, Reach, Remember, Remembered, Resolution,
+    Subject, quoted,
+};
 pub use audit::{AuditDraft, AuditReport, AuditRow, Break, BreakKind, Chain, Gap, Head};
 pub use command::{Command, Refusal, RefusalCode};
 pub use confine::{Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
 pub use delegation::{Breaker, Caps, Grant};
 pub use event::{Event, EventRecord, Level};
-pub use ids::{AgentId, AttemptId, SwarmId};
+pub use ids::{AgentId, ApprovalId, AttemptId, SwarmId};
 pub use limits::Limits;
 pub use money::{Micros, NotMoney};
 pub use policy::{Enforcement, Finding, Hidden, Judgement, Policy, Rule, Verdict};

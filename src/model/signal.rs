@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Source {
     /// The process itself: started, exited, lost.
     Process,
+    /// A question of the attempt's that waits for an answer.
+    Approval,
     /// The agent's own structured output or hooks.
     Output,
     /// The OSC 7501 status sequence.

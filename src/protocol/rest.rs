@@ -19,15 +19,26 @@
 //! GET  /v1/items?swarm=ID    POST (NewItem) → 201 Item
 //! GET  /v1/policy?cwd=PATH                        PolicyRules: the rules in force there
 //! POST /v1/policy/check (PolicyQuestion)          Judgement; the one POST that is open to an agent
+//! GET  /v1/approvals?state=open|all&swarm=&agent= [Approval]          &wait=SECONDS: until there is one
+//! POST /v1/approvals (NewApproval) → 201 Approval                     ?wait=SECONDS: until it is over;
+//!                                                 from inside an agent alone, at its own socket
+//! GET  /v1/approvals/{id}    PATCH (Answer) → Approval                ?wait=SECONDS on GET: until it is over
+//! GET  /v1/remembered                             [Remembered]
+//! DELETE /v1/remembered/{number} → 204
 //! GET  /v1/events            see `protocol::stream`
 //! GET  /v1/audit?since=N|TIME&agent=&swarm=&limit=   AuditRow, one a line (NDJSON)
 //! GET  /v1/audit/verify                           AuditReport
 //! ```
 //!
-//! `{id}` of a swarm or agent is its id or its name. Errors are [`Problem`], content type
+//! `{id}` of a swarm or agent is its id or its name, that of an approval also the agent whose
+//! only open one it is. A client on the admin socket may say who it is with the header
+//! `Dash-Actor: NAME` (1 to 64 visible ASCII characters), which is taken at its word;
+//! otherwise it is the core's own `$USER`. Errors are [`Problem`], content type
 //! `application/problem+json`.
 
-use crate::model::{AgentState, Enforcement, Refusal, RefusalCode, Rule, SwarmId, Verdict};
+use crate::model::{
+    AgentState, Enforcement, Refusal, RefusalCode, Remember, Resolution, Rule, SwarmId, Verdict,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -185,6 +196,47 @@ pub struct PolicyRule {
     #[serde(flatten)]
     pub rule: Rule,
     pub enforced_by: Enforcement,
+}
+
+/// What an attempt asks on its own behalf. Under the same `key` it is the same question, so
+/// that it may be asked again when an answer was lost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum NewApproval {
+    Command {
+        key: String,
+        argv: Vec<String>,
+        /// Where it would run; the agent's own directory where it is not said.
+        #[serde(default)]
+        cwd: Option<PathBuf>,
+        #[serde(default)]
+        why: String,
+    },
+    Network {
+        key: String,
+        host: String,
+        port: u16,
+        #[serde(default)]
+        why: String,
+    },
+    Escalation {
+        key: String,
+        text: String,
+        #[serde(default)]
+        why: String,
+    },
+}
+
+/// `PATCH` of an approval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    pub verdict: Resolution,
+    #[serde(default)]
+    pub remember: Remember,
+    /// For whoever asked.
+    #[serde(default)]
+    pub note: String,
 }
 
 /// `dash doctor`: what this machine and this instance can do.

@@ -10,7 +10,7 @@
 //! Backpressure: a reader that falls behind gets [`ServerMessage::Gap`] and is continued
 //! from the journal; with `snapshot=1` it gets a new snapshot.
 
-use crate::model::{AgentId, AgentInfo, EventRecord, SwarmId, SwarmInfo};
+use crate::model::{AgentId, AgentInfo, Approval, EventRecord, SwarmId, SwarmInfo};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct Snapshot {
     pub version: String,
     pub swarms: Vec<SwarmInfo>,
     pub agents: Vec<AgentInfo>,
+    /// All that are open, the oldest first.
+    #[serde(default)]
+    pub approvals: Vec<Approval>,
     /// The newest events, oldest first, so that an event pane need not start empty.
     pub recent: Vec<EventRecord>,
 }
@@ -46,6 +49,9 @@ pub struct Update {
     pub seq: u64,
     pub swarms: Vec<SwarmInfo>,
     pub agents: Vec<AgentInfo>,
+    /// Those that were asked, answered or otherwise ended.
+    #[serde(default)]
+    pub approvals: Vec<Approval>,
     pub removed_swarms: Vec<SwarmId>,
     pub removed_agents: Vec<AgentId>,
 }

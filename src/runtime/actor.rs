@@ -21,8 +21,8 @@ use crate::{
         swarm_info,
     },
     model::{
-        AgentId, AuditDraft, AuditRow, Command, Event, EventRecord, Refusal, RefusalCode, Stamp,
-        SwarmId,
+        AgentId, ApprovalId, AuditDraft, AuditRow, Command, Event, EventRecord, Refusal,
+        RefusalCode, Stamp, SwarmId,
     },
     protocol::stream::Update,
 };
@@ -314,14 +314,18 @@ impl Actor {
         }
         let mut swarms: BTreeSet<&SwarmId> = BTreeSet::new();
         let mut agents: BTreeSet<&AgentId> = BTreeSet::new();
+        let mut approvals: BTreeSet<&ApprovalId> = BTreeSet::new();
         let mut update = Update { seq: before + events.len() as u64, ..Update::default() };
         for record in &events {
             agents.extend(&record.agent);
             swarms.extend(&record.swarm);
+            approvals.extend(record.event.approval());
             if let (Event::SwarmRemoved, Some(swarm)) = (&record.event, &record.swarm) {
                 update.removed_swarms.push(swarm.clone());
             }
         }
+        let known = |id: &&ApprovalId| self.state.approvals.get(*id).cloned();
+        update.approvals = approvals.iter().filter_map(known).collect();
         update.swarms = swarms.iter().filter_map(|id| swarm_info(&self.state, id)).collect();
         update.agents = agents.iter().filter_map(|id| agent_info(&self.state, id)).collect();
         update.agents.iter_mut().for_each(|info| self.gauges.fill(info));
@@ -342,6 +346,8 @@ fn begins_something(input: &Input) -> bool {
         Command::StopSwarm { .. }
         | Command::StopAgent { .. }
         | Command::RemoveSwarm { .. }
+        | Command::Decide { .. }
+        | Command::Forget { .. }
         | Command::StopAll => false,
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     agents::Watcher,
     core::{Input, KeeperNews},
     gateway::{Caller, Serving},
-    model::AttemptId,
+    model::{AttemptId, Resolution},
     protocol::keeper::{Fact, FactKind, FromKeeper, ScreenDump, ToKeeper, VERSION},
 };
 use std::{collections::HashMap, net::TcpListener, os::unix::net::UnixListener, time::Duration};
@@ -61,6 +61,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         id: id.clone(),
         watcher: adapter.watcher(),
         reads_output: adapter.reads_output(),
+        answerable: adapter.prompt_keys(Resolution::Approve).is_some(),
         read_to: 0,
         rereads: false,
         orders,
@@ -124,6 +125,8 @@ struct Keeping {
     plan: Plan,
     watcher: Watcher,
     reads_output: bool,
+    /// Its adapter says how its prompts are answered.
+    answerable: bool,
     /// Bytes of the recording the watcher has seen.
     read_to: u64,
     /// An earlier core has seen part of the recording: of what is read first only where it
@@ -335,6 +338,7 @@ impl Keeping {
         self.serving = Some(serving);
         let listener = AgentListener {
             agent: self.plan.attempt.agent.clone(),
+            attempt: self.id.clone(),
             token,
             listener: UnixListener::from(own),
             until,

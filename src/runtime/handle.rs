@@ -3,6 +3,7 @@
 
 use super::{
     actor::Commit,
+    approval::approvals,
     check,
     journal::Journal,
     launch::new_token,
@@ -15,8 +16,8 @@ use crate::{
     config::Instance,
     core::{self, Input, Reply, State},
     model::{
-        Actor, AgentId, AgentInfo, AttemptId, Command, EventRecord, Explanation, Item, Refusal,
-        RefusalCode, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
+        Actor, AgentId, AgentInfo, Approval, AttemptId, Command, EventRecord, Explanation, Item,
+        Refusal, RefusalCode, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,
@@ -228,7 +229,7 @@ impl Handle {
         let crew = check::swarm(&self.world, &mut spec).await?;
         match self.request(Command::CreateSwarm { spec: Box::new(spec) }, crew).await? {
             Reply::Swarm(id) => self.swarm(&id).await,
-            Reply::Agent(_) | Reply::Item(_) | Reply::Done => Err(leaving()),
+            Reply::Agent(_) | Reply::Item(_) | Reply::Approval(_) | Reply::Done => Err(leaving()),
         }
     }
 
@@ -237,7 +238,7 @@ impl Handle {
     pub async fn add_item(&self, swarm: SwarmId, text: String) -> Result<Item, Refusal> {
         match self.request(Command::AddItem { swarm, text }, Vec::new()).await? {
             Reply::Item(item) => Ok(*item),
-            Reply::Swarm(_) | Reply::Agent(_) | Reply::Done => Err(leaving()),
+            Reply::Swarm(_) | Reply::Agent(_) | Reply::Approval(_) | Reply::Done => Err(leaving()),
         }
     }
 
@@ -419,6 +420,7 @@ impl Handle {
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                     swarms: all_swarms(state),
                     agents: all_agents(state, None, &gauges),
+                    approvals: approvals(state, Approval::is_open),
                     recent: Vec::new(),
                 };
                 (snapshot, commits.subscribe())

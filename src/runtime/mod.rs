@@ -5,6 +5,7 @@
 mod above;
 mod actor;
 mod adopt;
+mod approval;
 mod attempt;
 mod audit;
 mod check;
@@ -37,6 +38,7 @@ mod worktree;
 mod world;
 
 pub use actor::Commit;
+pub use approval::{Asking, Ruling};
 pub use handle::{Handle, Subscription};
 pub use journal::AuditQuery;
 pub use log::LogFormat;
@@ -136,6 +138,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         epoch,
         gauges: gauges.clone(),
         inbox: inbox.clone(),
+        commits: commits.clone(),
         gateway: OnceLock::new(),
         agent_listeners: listeners,
         keepers: Mutex::new(HashMap::new()),
@@ -204,7 +207,10 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
                 }
             }
             Effect::Launch { .. } => {}
-            Effect::Stop { .. } | Effect::Forget { .. } => effects.send(effect).await?,
+            Effect::Stop { .. }
+            | Effect::Forget { .. }
+            | Effect::Notify { .. }
+            | Effect::AnswerPrompt { .. } => effects.send(effect).await?,
         }
     }
     let handle = Handle { world, journal, commits, journal_full, actor: model::Actor::Core };
@@ -236,6 +242,16 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                             tracing::warn!(%error, path = %dir.display(), "not removed");
                         }
                     }
+                });
+            }
+            Effect::Notify { approval } => {
+                let world = world.clone();
+                tokio::spawn(async move { approval::notify(&world, approval).await });
+            }
+            Effect::AnswerPrompt { attempt, verdict } => {
+                let world = world.clone();
+                tokio::spawn(async move {
+                    approval::answer_prompt(&world, attempt, verdict).await;
                 });
             }
             // Timers are the actor's own.

@@ -45,7 +45,7 @@ impl Handle {
         };
         match self.request(Command::SpawnAgent { spec: Box::new(spec) }, crew).await? {
             Reply::Agent(id) => self.agent(&id).await,
-            Reply::Swarm(_) | Reply::Item(_) | Reply::Done => Err(leaving()),
+            Reply::Swarm(_) | Reply::Item(_) | Reply::Approval(_) | Reply::Done => Err(leaving()),
         }
     }
 }

@@ -1,6 +1,11 @@
 //! What every part of the runtime shares: paths, configuration, the way to the actor.
 
-use super::{actor::Message, gauges::Gauges, nursery::Nursery, policy::Policies};
+use super::{
+    actor::{Commit, Message},
+    gauges::Gauges,
+    nursery::Nursery,
+    policy::Policies,
+};
 use crate::{
     agents::Catalog,
     config::{Config, Instance},
@@ -16,7 +21,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 /// An order to a keeper, by way of the task that holds its connection.
 pub enum Order {
@@ -42,6 +47,7 @@ pub const ORDERS: usize = 64;
 /// An attempt's own socket, as the keeper handed it over.
 pub struct AgentListener {
     pub agent: AgentId,
+    pub attempt: AttemptId,
     /// The attempt's own, asked of whoever comes.
     pub token: String,
     pub listener: UnixListener,
@@ -66,6 +72,7 @@ pub struct World {
     pub epoch: u64,
     pub gauges: Gauges,
     pub inbox: mpsc::Sender<Message>,
+    pub commits: broadcast::Sender<Arc<Commit>>,
     /// Set once, before the first launch: the gateway's ledger needs the inbox first.
     pub gateway: OnceLock<Gateway>,
     pub agent_listeners: mpsc::Sender<AgentListener>,

@@ -166,6 +166,9 @@ fn action(method: &Method, steps: &[&str]) -> &'static str {
         ("PATCH", ["agents", _]) => "agent.change",
         ("POST", ["agents", _, "input"]) => "agent.input",
         ("POST", ["agents", _, "ticket"]) | ("GET", ["agents", _, "pty"]) => "agent.attach",
+        ("POST", ["approvals"]) => "approval.ask",
+        ("PATCH", ["approvals", _]) => "approval.answer",
+        ("DELETE", ["remembered", _]) => "approval.forget",
         ("POST", ["shutdown"]) => "core.stop",
         _ => "refused",
     }

@@ -29,6 +29,8 @@ fn need(method: &Method, path: &str) -> Option<Need> {
         ("POST", "agents", None, None) => Some(Need::Nothing),
         // What the rules say of a command of its own.
         ("POST", "policy", Some("check"), None) => Some(Need::Nothing),
+        // It may ask; nothing on its socket answers.
+        ("POST", "approvals", None, None) => Some(Need::Nothing),
         ("GET", "agents", Some(_), None | Some("explain" | "results" | "screen" | "log")) => {
             Some(Need::Branch)
         }
@@ -49,6 +51,8 @@ pub async fn admit(agent: &AgentId, served: &Served, request: Request) -> Result
         let why = format!("from inside an agent there is no {} {path}", request.method());
         let hint = if path == "/v1/swarms" && request.method() == Method::POST {
             "dash agent spawn makes a child of this agent"
+        } else if ["/v1/approvals", "/v1/remembered"].iter().any(|noun| path.starts_with(noun)) {
+            "no agent reads the inbox or answers from it"
         } else {
             "an agent spawns agents, and sees, stops, retries and types into its own"
         };
@@ -89,6 +93,10 @@ mod tests {
             (Method::POST, "/v1/agents", Some(Need::Nothing)),
             (Method::GET, "/v1/events", Some(Need::Nothing)),
             (Method::POST, "/v1/policy/check", Some(Need::Nothing)),
+            (Method::POST, "/v1/approvals", Some(Need::Nothing)),
+            (Method::GET, "/v1/approvals", None),
+            (Method::PATCH, "/v1/approvals/ap-1", None),
+            (Method::GET, "/v1/remembered", None),
             (Method::GET, "/v1/policy", None),
             (Method::GET, "/v1/agents/a", Some(Need::Branch)),
             (Method::GET, "/v1/agents/a/log", Some(Need::Branch)),

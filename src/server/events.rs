@@ -89,9 +89,11 @@ impl Filter {
         if let Some(swarm) = &self.swarm {
             update.swarms.retain(|info| &info.id == swarm);
             update.agents.retain(|info| &info.swarm == swarm);
+            update.approvals.retain(|approval| &approval.swarm == swarm);
         }
         if let Some(agent) = &self.agent {
             update.agents.retain(|info| &info.id == agent);
+            update.approvals.retain(|approval| &approval.agent == agent);
         }
         update
     }

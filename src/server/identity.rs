@@ -4,14 +4,15 @@
 
 use super::{audit::Refusals, branch, problem::Refused};
 use crate::{
-    model::{AgentId, Refusal, RefusalCode},
+    model::{Actor, AgentId, AttemptId, Refusal, RefusalCode},
     runtime::Handle,
 };
 use axum::{
-    extract::{Request, State},
+    extract::{FromRequestParts, Request, State},
     http::{
         HeaderValue, StatusCode,
         header::{AUTHORIZATION, WWW_AUTHENTICATE},
+        request::Parts,
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -28,6 +29,7 @@ pub enum Caller {
     Admin,
     Agent {
         agent: AgentId,
+        attempt: AttemptId,
         token: TokenHash,
     },
     /// An agent that came by the admin socket instead of its own.
@@ -110,6 +112,33 @@ pub struct Served {
     pub leave: mpsc::Sender<Leave>,
     pub refusals: Arc<Refusals>,
     pub started: std::time::Instant,
+}
+
+/// Longest `Dash-Actor`.
+const MAX_NAME: usize = 64;
+
+/// [`Served`], acting for the user that the request names, if it names one. Only the admin
+/// socket's clients have names to give: an agent is who its socket says.
+pub struct Named(pub Served);
+
+impl FromRequestParts<Served> for Named {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Self, Refused> {
+        let name = parts.headers.get("dash-actor");
+        let (Some(name), Caller::Admin) = (name, &served.caller) else {
+            return Ok(Self(served.clone()));
+        };
+        let visible = |name: &&str| {
+            (1..=MAX_NAME).contains(&name.len()) && name.chars().all(|c| c.is_ascii_graphic())
+        };
+        let Some(name) = name.to_str().ok().filter(visible) else {
+            let why = format!("Dash-Actor is 1 to {MAX_NAME} visible ASCII characters");
+            return Err(Refusal::new(RefusalCode::Invalid, why).into());
+        };
+        let handle = served.handle.acting(Actor::User(name.to_owned()));
+        Ok(Self(Served { handle, ..served.clone() }))
+    }
 }
 
 /// Lets an agent do what `branch` says, and nothing else.

@@ -370,8 +370,8 @@ fn serve(stream: tokio::net::UnixStream, router: Router, clients: Arc<Clients>) 
 /// Serves an attempt's own socket for as long as its listener lives: until the keeper,
 /// which holds the other copy, has removed it and this core has no reason to keep it.
 fn serve_agent(own: AgentListener, served: &Served) {
-    let AgentListener { agent, token, listener, until } = own;
-    let caller = Caller::Agent { agent: agent.clone(), token: TokenHash::of(&token) };
+    let AgentListener { agent, attempt, token, listener, until } = own;
+    let caller = Caller::Agent { agent: agent.clone(), attempt, token: TokenHash::of(&token) };
     let handle = served.handle.acting(Actor::Agent(agent));
     let served = Served { handle, caller, ..served.clone() };
     tokio::spawn(async move {

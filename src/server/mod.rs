@@ -2,6 +2,7 @@
 //! instance's lock for the core's life, so that two cores never share a world.
 
 mod agents;
+mod approvals;
 mod audit;
 mod branch;
 mod events;

@@ -1,7 +1,7 @@
 //! The table of routes, and the few that are about the core itself.
 
 use super::{
-    agents,
+    agents, approvals,
     audit::{self, witness},
     events,
     identity::{Leave, Served, rights},
@@ -21,7 +21,7 @@ use axum::{
     extract::{DefaultBodyLimit, State},
     http::StatusCode,
     middleware,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 
 pub fn router(served: Served) -> Router {
@@ -44,6 +44,10 @@ pub fn router(served: Served) -> Router {
         .route("/v1/agents/{id}/pty", get(pty::open))
         .route("/v1/policy", get(policy::show))
         .route("/v1/policy/check", post(policy::check))
+        .route("/v1/approvals", get(approvals::list).post(approvals::raise))
+        .route("/v1/approvals/{id}", get(approvals::show).patch(approvals::answer))
+        .route("/v1/remembered", get(approvals::remembered))
+        .route("/v1/remembered/{number}", delete(approvals::forget))
         .route("/v1/events", get(events::open))
         .route("/v1/audit", get(audit::list))
         .route("/v1/audit/verify", get(audit::verify))

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Longest wait of one request, in seconds; a client asks again.
-const MAX_WAIT: u64 = 600;
+pub const MAX_WAIT: u64 = 600;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -16,7 +16,10 @@ pub use filter::Filter;
 pub use history::{BUCKET_SECONDS, BUCKETS, History};
 pub use order::{Column, GridOptions, Row, need, rows};
 
-use crate::model::{AgentId, AgentInfo, AgentState, Event, EventRecord, Stamp, SwarmId, SwarmInfo};
+use crate::model::{
+    AgentId, AgentInfo, AgentState, Approval, ApprovalId, Event, EventRecord, Stamp, SwarmId,
+    SwarmInfo,
+};
 use crate::protocol::stream::{Gauge, ServerMessage, Snapshot, Update};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -28,6 +31,8 @@ pub const EVENTS_KEPT: usize = 5_000;
 pub struct Store {
     swarms: BTreeMap<SwarmId, SwarmInfo>,
     agents: BTreeMap<AgentId, AgentInfo>,
+    /// Those that are open, in the order of asking.
+    approvals: BTreeMap<u64, Approval>,
     events: VecDeque<EventRecord>,
     histories: BTreeMap<AgentId, History>,
     /// All agents together.
@@ -56,7 +61,7 @@ impl Store {
     }
 
     fn load(&mut self, snapshot: Snapshot) {
-        let Snapshot { seq, version, swarms, agents, recent } = snapshot;
+        let Snapshot { seq, version, swarms, agents, approvals, recent } = snapshot;
         if seq < self.seq {
             // Another world under the same address: its numbers start anew.
             *self = Self::default();
@@ -65,6 +70,8 @@ impl Store {
         self.version = version;
         self.loaded = true;
         self.swarms = swarms.into_iter().map(|swarm| (swarm.id.clone(), swarm)).collect();
+        self.approvals.clear();
+        approvals.into_iter().for_each(|approval| self.put_approval(approval));
         self.agents.clear();
         agents.into_iter().for_each(|agent| self.put_agent(agent));
         recent.into_iter().for_each(|record| self.record(record));
@@ -81,8 +88,10 @@ impl Store {
             self.swarms.insert(swarm.id.clone(), swarm);
         }
         update.agents.into_iter().for_each(|agent| self.put_agent(agent));
+        update.approvals.into_iter().for_each(|approval| self.put_approval(approval));
         for id in &update.removed_swarms {
             self.swarms.remove(id);
+            self.approvals.retain(|_, approval| approval.swarm != *id);
             self.agents.retain(|_, agent| agent.swarm != *id);
         }
         for id in &update.removed_agents {
@@ -97,6 +106,14 @@ impl Store {
     fn put_agent(&mut self, agent: AgentInfo) {
         self.progress_seen |= agent.progress.is_some();
         self.agents.insert(agent.id.clone(), agent);
+    }
+
+    fn put_approval(&mut self, approval: Approval) {
+        if approval.is_open() {
+            self.approvals.insert(approval.id.number(), approval);
+        } else {
+            self.approvals.remove(&approval.id.number());
+        }
     }
 
     fn gauge(&mut self, gauge: Gauge) {
@@ -159,6 +176,20 @@ impl Store {
 
     pub fn agent(&self, id: &AgentId) -> Option<&AgentInfo> {
         self.agents.get(id)
+    }
+
+    /// What waits for an answer, the oldest first.
+    pub fn approvals(&self) -> impl ExactSizeIterator<Item = &Approval> {
+        self.approvals.values()
+    }
+
+    pub fn approval(&self, id: &ApprovalId) -> Option<&Approval> {
+        self.approvals.get(&id.number()).filter(|approval| approval.id == *id)
+    }
+
+    /// What an agent waits for an answer to, the oldest first.
+    pub fn asked_by(&self, agent: &AgentId) -> Option<&Approval> {
+        self.approvals.values().find(|approval| approval.agent == *agent)
     }
 
     /// By id or name; none where several have that name.

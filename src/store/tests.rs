@@ -89,6 +89,7 @@ fn message() -> impl Strategy_<Value = ServerMessage> {
                 version: "1".into(),
                 swarms: vec![swarm(1), swarm(2)],
                 agents: list(agents),
+                approvals: vec![],
                 recent: recent.into_iter().map(|seq| called(seq, seq % 5)).collect(),
             }))
         ),
@@ -98,6 +99,7 @@ fn message() -> impl Strategy_<Value = ServerMessage> {
                 seq,
                 swarms: vec![],
                 agents: list(agents),
+                approvals: vec![],
                 removed_swarms: (swarm == 2).then(|| SwarmId::numbered(2)).into_iter().collect(),
                 removed_agents: removed.into_iter().map(AgentId::numbered).collect(),
             }))
@@ -159,6 +161,7 @@ fn store_of(agents: Vec<AgentInfo>) -> Store {
         version: "1".into(),
         swarms: vec![swarm(1), swarm(2)],
         agents,
+        approvals: vec![],
         recent: vec![called(3, 1), called(4, 1)],
     })));
     store

@@ -7,16 +7,18 @@ pub enum Place {
     Grid,
     Focus,
     Scroll,
+    Inbox,
 }
 
 impl Place {
-    pub const ALL: [Self; 3] = [Self::Grid, Self::Focus, Self::Scroll];
+    pub const ALL: [Self; 4] = [Self::Grid, Self::Focus, Self::Scroll, Self::Inbox];
 
     pub fn word(self) -> &'static str {
         match self {
             Self::Grid => "grid",
             Self::Focus => "focus",
             Self::Scroll => "scroll",
+            Self::Inbox => "inbox",
         }
     }
 }
@@ -64,16 +66,16 @@ macro_rules! actions {
 }
 
 actions! {
-    Down "down" "next row" "down" [Grid Scroll];
-    Up "up" "previous row" "up" [Grid Scroll];
+    Down "down" "next row" "down" [Grid Scroll Inbox];
+    Up "up" "previous row" "up" [Grid Scroll Inbox];
     HalfPageDown "half-page-down" "half a page down" "½ page" [Grid Scroll];
     HalfPageUp "half-page-up" "half a page up" "½ page" [Grid Scroll];
     PageDown "page-down" "a page down" "page" [Grid Scroll];
     PageUp "page-up" "a page up" "page" [Grid Scroll];
-    Top "top" "first row" "top" [Grid Scroll];
-    Bottom "bottom" "last row" "bottom" [Grid Scroll];
+    Top "top" "first row" "top" [Grid Scroll Inbox];
+    Bottom "bottom" "last row" "bottom" [Grid Scroll Inbox];
     NextInNeed "next-in-need" "next agent that needs somebody" "in need" [Grid Focus];
-    Focus "focus" "open the agent's terminal" "focus" [Grid];
+    Focus "focus" "open the agent's terminal" "focus" [Grid Inbox];
     Stop "stop" "stop the agent, or all marked ones" "stop" [Grid Focus];
     StopSwarm "stop-swarm" "stop the whole swarm" "stop swarm" [Grid Focus];
     RemoveSwarm "remove-swarm" "forget a finished swarm, its recordings too" "remove" [Grid];
@@ -91,17 +93,22 @@ actions! {
     Fold "fold" "in the tree: fold or unfold a branch" "fold" [Grid];
     Events "events" "show or hide the events" "events" [Grid];
     EventsSize "events-size" "give the events more room" "events size" [Grid];
-    Palette "palette" "type a command" "command" [Grid Focus];
-    Help "help" "show the keys in force" "keys" [Grid Focus];
-    NextTheme "next-theme" "switch to the next theme" "theme" [Grid];
-    Suspend "suspend" "go back to the shell; fg returns" "suspend" [Grid];
-    Quit "quit" "leave; the agents go on" "quit" [Grid Focus];
+    Palette "palette" "type a command" "command" [Grid Focus Inbox];
+    Help "help" "show the keys in force" "keys" [Grid Focus Inbox];
+    NextTheme "next-theme" "switch to the next theme" "theme" [Grid Inbox];
+    Suspend "suspend" "go back to the shell; fg returns" "suspend" [Grid Inbox];
+    Quit "quit" "leave; the agents go on" "quit" [Grid Focus Inbox];
     Detach "detach" "back to the grid" "detach" [Focus];
     NextAgent "next-agent" "the next agent's terminal" "next" [Focus];
     PreviousAgent "previous-agent" "the previous agent's terminal" "previous" [Focus];
     Zoom "zoom" "hide or show the side panel" "zoom" [Focus];
     Scroll "scroll" "look back through what was printed" "scroll" [Focus];
     Leave "leave" "back to typing" "leave" [Scroll];
+    Inbox "inbox" "what waits for an answer" "inbox" [Grid Focus];
+    Approve "approve" "let what is asked happen, once" "approve" [Inbox];
+    ApproveFor "approve-for" "let it happen, and choose for how long" "for…" [Inbox];
+    Deny "deny" "refuse what is asked" "deny" [Inbox];
+    Close "close" "back to the grid" "grid" [Inbox];
 }
 
 impl Action {

@@ -51,6 +51,8 @@ struct File {
     focus: Bindings,
     #[serde(default)]
     scroll: Bindings,
+    #[serde(default)]
+    inbox: Bindings,
 }
 
 /// The keys in force.
@@ -130,9 +132,12 @@ impl Keymap {
         }
         // Where this file binds what.
         let mut spans: HashMap<(Place, Vec<Key>), Range<usize>> = HashMap::new();
-        for (place, table) in
-            [(Place::Grid, file.grid), (Place::Focus, file.focus), (Place::Scroll, file.scroll)]
-        {
+        for (place, table) in [
+            (Place::Grid, file.grid),
+            (Place::Focus, file.focus),
+            (Place::Scroll, file.scroll),
+            (Place::Inbox, file.inbox),
+        ] {
             let mut table: Vec<_> = table.into_iter().collect();
             table.sort_by_key(|(keys, _)| keys.span().start);
             for (keys, action) in table {

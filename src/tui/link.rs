@@ -6,7 +6,7 @@
 //! then waits too (the core sends a gap or a fresh screen); a full queue of requests refuses
 //! the newest one, and the person is told.
 
-use crate::model::{AgentId, Exit, SwarmId, SwarmSpec};
+use crate::model::{AgentId, ApprovalId, Exit, Remember, Resolution, SwarmId, SwarmSpec};
 use crate::protocol::stream::ServerMessage;
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -28,6 +28,7 @@ pub enum Request {
     StopSwarm(SwarmId),
     RemoveSwarm(SwarmId),
     CreateSwarm(Box<SwarmSpec>),
+    Answer { approval: ApprovalId, verdict: Resolution, remember: Remember },
 }
 
 /// What the screen hears.

@@ -168,4 +168,8 @@ impl Canvas for Tty {
     fn resume(&mut self) -> anyhow::Result<()> {
         Tty::resume(self)
     }
+
+    fn ring(&mut self) -> std::io::Result<()> {
+        Tty::ring(self)
+    }
 }

@@ -25,6 +25,8 @@ pub trait Canvas {
     fn draw(&mut self, render: &mut dyn FnMut(&mut Frame)) -> io::Result<()>;
     fn suspend(&mut self) -> anyhow::Result<()>;
     fn resume(&mut self) -> anyhow::Result<()>;
+    /// Calls for the person at the terminal.
+    fn ring(&mut self) -> io::Result<()>;
 }
 
 /// A signal that concerns the screen.
@@ -107,6 +109,9 @@ pub async fn drive(
             if link.requests.try_send(request).is_err() {
                 app.say(Level::Error, "too much is asked of the core at once: not done");
             }
+        }
+        if app.take_bell() {
+            canvas.ring()?;
         }
         match app.take_want() {
             Some(Want::Quit) => return Ok(()),

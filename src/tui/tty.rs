@@ -78,6 +78,12 @@ impl Tty {
         drawn
     }
 
+    pub fn ring(&mut self) -> std::io::Result<()> {
+        let out = self.terminal.backend_mut();
+        out.write_all(b"\x07")?;
+        std::io::Write::flush(out)
+    }
+
     /// Gives the terminal back, stops this process, and takes it again when it goes on.
     pub fn suspend(&mut self) -> anyhow::Result<()> {
         give_back();

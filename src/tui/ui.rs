@@ -1,7 +1,7 @@
 //! What the screen shows beside the replica: cursor, mode, overlays, words for the footer.
 //! Views read it; only `app` changes it. No clock and no terminal in here.
 
-use crate::model::{AgentId, Level, Stamp, SwarmId};
+use crate::model::{AgentId, ApprovalId, Level, Stamp, SwarmId};
 use crate::store::GridOptions;
 use crate::tui::{focus::Focus, palette::Palette};
 use std::collections::BTreeSet;
@@ -32,6 +32,8 @@ pub struct Ui {
     pub events: EventsPane,
     pub mode: Mode,
     pub focus: Option<Focus>,
+    /// The inbox stands in the grid's place; behind an agent's terminal it waits.
+    pub inbox: Option<Inbox>,
     pub palette: Palette,
     pub notice: Option<Notice>,
     /// Why there is no core, while there is none.
@@ -56,6 +58,16 @@ pub enum Mode {
     Palette,
     Help,
     Confirm(Confirm),
+    /// For how long an approval is to stand.
+    Remember(ApprovalId),
+}
+
+/// The inbox, as it is shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inbox {
+    /// The approval that keys are about; none where it went away by itself, so that no key
+    /// that was meant for it answers another.
+    pub cursor: Option<ApprovalId>,
 }
 
 /// A question before something that cannot be taken back.

@@ -5,7 +5,8 @@ use super::link::{Link, LinkEnd, Message, Request, TerminalEvent, link};
 use crate::client::{
     AttachEvent, AttachReader, AttachWriter, Attachment, Client, ClientError, EventsQuery, FeedItem,
 };
-use crate::model::{AgentId, AgentState};
+use crate::model::{AgentId, AgentState, ApprovalState};
+use crate::protocol::rest::Answer;
 use bytes::Bytes;
 use std::time::Duration;
 use tokio::{
@@ -126,7 +127,8 @@ async fn serve(client: Client, end: LinkEnd) {
             | Request::RetryAgent { .. }
             | Request::StopSwarm(_)
             | Request::RemoveSwarm(_)
-            | Request::CreateSwarm(_)) => {
+            | Request::CreateSwarm(_)
+            | Request::Answer { .. }) => {
                 tokio::spawn(patiently(client.clone(), call, messages.clone()));
             }
         }
@@ -295,6 +297,13 @@ async fn carry_out(client: Client, request: Request, messages: Sender<Message>) 
             client.create_swarm(&spec).await.map(|swarm| match swarm.agents.total {
                 1 => format!("{} created, 1 agent", swarm.name),
                 n => format!("{} created, {n} agents", swarm.name),
+            })
+        }
+        Request::Answer { approval, verdict, remember } => {
+            let answer = Answer { verdict, remember, note: String::new() };
+            client.answer(approval.as_str(), &answer).await.map(|approval| match approval.state {
+                ApprovalState::Open => format!("{} needs one more user", approval.id),
+                state => format!("{} {state}", approval.id),
             })
         }
         Request::Attach { .. }

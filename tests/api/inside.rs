@@ -7,7 +7,7 @@ use crate::{
 use std::path::PathBuf;
 
 /// An agent that stays, its socket and its token.
-fn agent(world: &World) -> (String, PathBuf, String) {
+pub fn agent(world: &World) -> (String, PathBuf, String) {
     let swarm = world.create(&["--agents", "1", "--", "sleep", "607"]);
     let agent = world.only_agent(&swarm);
     let row = world.until_state(&agent, &["working", "idle"]);

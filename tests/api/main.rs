@@ -16,6 +16,7 @@ mod world;
 
 mod death;
 mod follow;
+mod inbox;
 mod inside;
 mod inside_tree;
 mod limits;

@@ -24,6 +24,9 @@ fn a_query_that_is_not_understood_is_refused_everywhere() {
         format!("agents/{agent}/log"),
         format!("agents/{agent}/pty"),
         "events".to_owned(),
+        "approvals".to_owned(),
+        "approvals/ap-1".to_owned(),
+        "remembered".to_owned(),
     ];
     for path in paths {
         let answer = get(&world.socket, &format!("/v1/{path}?limit=2"), "");

@@ -20,6 +20,7 @@ mod demo;
 mod disk;
 mod export;
 mod faults;
+mod inbox;
 mod items;
 mod keys;
 mod odd_output;

@@ -34,6 +34,12 @@ impl Canvas for Film {
         Ok(())
     }
 
+    fn ring(&mut self) -> io::Result<()> {
+        // Among the frames, so that a scene can wait for it.
+        _ = self.frames.try_send("\u{7}".to_owned());
+        Ok(())
+    }
+
     fn suspend(&mut self) -> anyhow::Result<()> {
         self.stops += 1;
         Ok(())
@@ -143,6 +149,29 @@ fn a_session_from_snapshot_to_quit() {
         stage.press("q").await;
     });
     assert_eq!(app.store.agents().len(), 20);
+}
+
+#[test]
+fn a_new_question_rings_and_is_answered_with_two_keys() {
+    play(|mut stage| async move {
+        stage.end.messages.send(Message::Server(world::snapshot(20))).await.unwrap();
+        stage.until("refactor-auth").await;
+        let update = dash::protocol::stream::Update {
+            seq: 200_000,
+            approvals: world::approvals().drain(..1).collect(),
+            ..Default::default()
+        };
+        let update = dash::protocol::stream::ServerMessage::Update(Box::new(update));
+        stage.end.messages.send(Message::Server(update)).await.unwrap();
+        stage.until("\u{7}").await;
+        stage.until("ag-03 asks: git push origin auth-token").await;
+        stage.press("i a").await;
+        let Some(Request::Answer { approval, .. }) = stage.end.requests.recv().await else {
+            panic!()
+        };
+        assert_eq!(approval.as_str(), "ap-1");
+        stage.press("q").await;
+    });
 }
 
 #[test]

@@ -7,16 +7,16 @@ use dash::{
 };
 use std::path::Path;
 
-const SIZES: [(u16, u16); 2] = [(80, 24), (200, 60)];
+pub const SIZES: [(u16, u16); 2] = [(80, 24), (200, 60)];
 
-fn shot(name: &str, buffer: &Buffer) {
+pub fn shot(name: &str, buffer: &Buffer) {
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name.to_owned(), text(buffer)));
 }
 
-fn named(what: &str, size: (u16, u16)) -> String {
+pub fn named(what: &str, size: (u16, u16)) -> String {
     format!("{what}-{}x{}", size.0, size.1)
 }
 

@@ -2,8 +2,9 @@
 
 use dash::{
     model::{
-        AgentCounts, AgentId, AgentInfo, AgentState, AttemptResult, Event, EventRecord, ItemCounts,
-        Micros, Outcome, Stamp, Strategy, SwarmId, SwarmInfo, SwarmState, Tokens,
+        Actor, AgentCounts, AgentId, AgentInfo, AgentState, Approval, ApprovalAnswer, ApprovalId,
+        ApprovalState, AttemptResult, Event, EventRecord, ItemCounts, Micros, Outcome, Question,
+        Remember, Resolution, Stamp, Strategy, SwarmId, SwarmInfo, SwarmState, Tokens,
     },
     protocol::stream::{ServerMessage, Snapshot},
 };
@@ -216,6 +217,7 @@ pub fn snapshot(agents: u64) -> ServerMessage {
         version: "0.1.0".into(),
         swarms,
         agents: list,
+        approvals: Vec::new(),
         recent: events(agents),
     }))
 }
@@ -227,6 +229,69 @@ pub fn snapshot_of(agents: Vec<AgentInfo>) -> ServerMessage {
         version: "0.1.0".into(),
         swarms: vec![swarm(1, "refactor-auth", &agents)],
         agents,
+        approvals: Vec::new(),
         recent: Vec::new(),
     }))
+}
+
+/// What agents of a world of twenty ask.
+pub fn approvals() -> Vec<Approval> {
+    let command = |words: &[&str]| Question::Command {
+        argv: words.iter().map(|&word| word.to_owned()).collect(),
+        cwd: "/home/ada/refactor".into(),
+        covers: None,
+    };
+    let long: Vec<String> = (1..=40).map(|n| format!("target/debug/build/part-{n:02}")).collect();
+    let long: Vec<&str> =
+        ["rm", "-rf"].into_iter().chain(long.iter().map(String::as_str)).collect();
+    let questions = [
+        (3, command(&["git", "push", "origin", "auth-token"]), "builtin.push: publishes work"),
+        (
+            11,
+            Question::Prompt { text: "approve Bash: cargo test -p auth".into(), answerable: false },
+            "the agent's own prompt",
+        ),
+        (
+            4,
+            Question::Network { host: "crates.io".into(), port: 443 },
+            "policy.toml:12: asks for every registry",
+        ),
+        (5, command(&long), "builtin.delete: deletes more than one directory"),
+        (
+            6,
+            Question::Escalation { text: "Three attempts ended overloaded.\nGo on?".into() },
+            "recovery ran out",
+        ),
+    ];
+    let mut all = Vec::new();
+    for (n, (agent, question, why)) in (1..).zip(questions) {
+        let agent = AgentId::numbered(agent);
+        let four = n == 3;
+        let answers = ApprovalAnswer {
+            by: Actor::User("ada".into()),
+            verdict: Resolution::Approve,
+            remember: Remember::Once,
+            note: String::new(),
+            at: back(5),
+        };
+        all.push(Approval {
+            id: ApprovalId::numbered(n),
+            swarm: SwarmId::numbered(1),
+            attempt: agent.attempt(1),
+            agent,
+            expires_at: question.holds().then(|| Stamp(NOW.0 + 120_000_000 + n as i64 * 7_000_000)),
+            question,
+            why: why.into(),
+            keys: vec![n.to_string()],
+            asked_at: back(60 - n),
+            needs: if four { 2 } else { 1 },
+            answers: if four { vec![answers] } else { Vec::new() },
+            state: ApprovalState::Open,
+            ended_at: None,
+            remember: Remember::Once,
+            note: String::new(),
+            recalled: None,
+        });
+    }
+    all
 }

@@ -53,6 +53,7 @@ impl Explain {
 fn source(source: Source) -> &'static str {
     match source {
         Source::Process => "process",
+        Source::Approval => "approval",
         Source::Output => "output",
         Source::Osc7501 => "OSC 7501",
         Source::Gateway => "gateway",

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     agents::{LAST_LINES, Observation},
-    core::{Input, KeeperNews},
+    core::{Input, KeeperNews, is_prompt},
     model::{AttemptResult, Exit, Outcome},
     protocol::keeper::{ExitRecord, Fact, FactKind, KeeperGauge},
     term::{
@@ -25,6 +25,12 @@ impl Keeping {
             let attempt = self.id.clone();
             self.world
                 .tell(match observation {
+                    Observation::Signal(signal) if is_prompt(&signal) => Input::Prompted {
+                        attempt,
+                        signal,
+                        answerable: self.answerable,
+                        needs: self.world.approvers(),
+                    },
                     Observation::Signal(signal) => Input::Signal { attempt, signal },
                     Observation::Session(session) => Input::Session { attempt, session },
                 })

@@ -58,7 +58,9 @@ impl App {
         }
     }
 
+    /// Back to the grid, whatever stands in its place.
     fn leave_focus(&mut self) {
+        self.ui.inbox = None;
         if self.ui.focus.is_some() {
             self.detach();
         }

@@ -216,6 +216,8 @@ impl App {
 
     pub(super) fn focus_hints(&self, focus: &Focus) -> Vec<Hint> {
         let hint = |place, action| self.hint(place, action, "");
+        let waits = self.waiting_label();
+        let waits = waits.and_then(|label| self.hint(Place::Focus, Action::Inbox, &label));
         let in_focus = [
             Action::Detach,
             Action::NextAgent,
@@ -240,7 +242,8 @@ impl App {
             .filter_map(|action| hint(Place::Scroll, action))
             .collect(),
             FocusMode::Prefix => {
-                in_focus.into_iter().filter_map(|action| hint(Place::Focus, action)).collect()
+                let others = in_focus.into_iter().filter_map(|action| hint(Place::Focus, action));
+                waits.into_iter().chain(others).collect()
             }
             FocusMode::Typing => {
                 let over = matches!(focus.stage, Stage::Ended(_) | Stage::Failed(_));
@@ -252,6 +255,7 @@ impl App {
                     say("Esc", "grid; it has ended, other keys do nothing");
                 }
                 say(&self.keymap.prefix.to_string(), "then");
+                hints.extend(waits);
                 let stop = if over { Action::Retry } else { Action::Stop };
                 let swap = |a| if a == Action::Stop { stop } else { a };
                 hints.extend(in_focus.into_iter().filter_map(|a| hint(Place::Focus, swap(a))));

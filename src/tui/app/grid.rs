@@ -4,7 +4,7 @@ use super::App;
 use crate::model::{AgentId, AgentInfo, AgentState, Level};
 use crate::store::{Filter, GridOptions, Row, Store, rows};
 use crate::tui::{
-    actions::Action,
+    actions::{Action, Place},
     key::Key,
     link::Request,
     ui::{Ask, Confirm, Mode},
@@ -94,7 +94,7 @@ impl App {
 
     /// Nobody is looking for a row or answering a question.
     pub(super) fn may_order(&self) -> bool {
-        self.ui.focus.is_none() && self.ui.mode == Mode::Normal && self.chord.is_empty()
+        self.place() == Place::Grid && self.ui.mode == Mode::Normal && self.chord.is_empty()
     }
 
     /// Lets rows find their place once; the cursor stays on its agent.

@@ -4,6 +4,7 @@
 mod commands;
 mod focus;
 mod grid;
+mod inbox;
 mod overlays;
 
 use super::{
@@ -64,6 +65,9 @@ pub struct App {
     idle_since: Stamp,
     requests: Vec<Request>,
     want: Option<Want>,
+    /// The newest approval that was told of.
+    told: u64,
+    bell: bool,
     dirty: bool,
 }
 
@@ -86,6 +90,8 @@ impl App {
             idle_since: Stamp(0),
             requests: Vec::new(),
             want: None,
+            told: 0,
+            bell: false,
             dirty: true,
         }
     }
@@ -115,6 +121,10 @@ impl App {
             let counted = views::focus::shows_side(focus.zoom, self.area);
             let runs = self.store.agent(&focus.agent).is_some_and(|agent| agent.pid.is_some());
             return (counted && runs).then_some(SECOND);
+        }
+        if self.ui.inbox.is_some() {
+            // How long is left is counted.
+            return (self.store.approvals().len() > 0).then_some(SECOND);
         }
         let works = |state| matches!(state, AgentState::Working | AgentState::Starting);
         let grid = self.ui.events != EventsPane::Full;
@@ -155,7 +165,9 @@ impl App {
                 if matches!(message, ServerMessage::Snapshot(_)) {
                     self.ui.lost = None;
                 }
+                let loaded = self.store.is_loaded();
                 self.store.apply(message);
+                self.tell_of_approvals(loaded);
                 self.follow_attempt();
                 self.try_select();
             }
@@ -190,8 +202,18 @@ impl App {
             Mode::Palette => self.palette_key(key),
             Mode::Help => self.help_key(key),
             Mode::Confirm(confirm) => self.confirm_key(key, confirm),
+            Mode::Remember(approval) => self.remember_key(key, approval),
             Mode::Normal if self.ui.focus.is_some() => self.focus_key(key, &event),
-            Mode::Normal => _ = self.chord_key(Place::Grid, key),
+            Mode::Normal => _ = self.chord_key(self.place(), key),
+        }
+    }
+
+    /// Where keys and commands apply.
+    fn place(&self) -> Place {
+        match (&self.ui.focus, &self.ui.inbox) {
+            (Some(_), _) => Place::Focus,
+            (None, Some(_)) => Place::Inbox,
+            (None, None) => Place::Grid,
         }
     }
 
@@ -233,7 +255,11 @@ impl App {
         if self.ui.focus.is_some() && self.focus_action(action) {
             return;
         }
+        if self.place() == Place::Inbox && self.inbox_action(action) {
+            return;
+        }
         match action {
+            Action::Inbox => self.open_inbox(),
             Action::Palette => self.open_palette(""),
             Action::Help => self.open_help(),
             Action::Quit => self.leave(),
@@ -279,6 +305,9 @@ impl App {
             | Action::Leave => {
                 self.say(Level::Info, format!("{} works in an agent's terminal", action.name()));
             }
+            Action::Approve | Action::ApproveFor | Action::Deny | Action::Close => {
+                self.say(Level::Info, format!("{} works in the inbox", action.name()));
+            }
         }
     }
 
@@ -293,7 +322,7 @@ impl App {
                 let typed = format!("{}{}", self.ui.grid.filter.text(), text.trim());
                 self.set_filter(&typed);
             }
-            Mode::Help | Mode::Confirm(_) => {}
+            Mode::Help | Mode::Confirm(_) | Mode::Remember(_) => {}
         }
     }
 
@@ -317,6 +346,7 @@ impl App {
             self.idle_since = now;
         }
         self.settle();
+        self.settle_inbox();
         self.ui.hints = self.hints();
         self.dirty = false;
         views::draw(&self.store, &self.ui, &self.theme, area, buffer)
@@ -332,6 +362,7 @@ impl App {
         let own: &[(&str, &str)] = match &self.ui.mode {
             Mode::Normal | Mode::Filter { .. } => &[],
             Mode::Confirm(_) => &[("y", "yes"), ("n", "no")],
+            Mode::Remember(_) => &[("1-4", "choose"), ("Esc", "close")],
             Mode::Help => &[("j k", "move"), ("g G", "ends"), ("Esc", "close")],
             Mode::Palette => {
                 &[("Enter", "run"), ("Tab", "complete"), ("Up", "history"), ("Esc", "close")]
@@ -347,10 +378,17 @@ impl App {
         if let Some(focus) = &self.ui.focus {
             return self.focus_hints(focus);
         }
+        if self.ui.inbox.is_some() {
+            return self.inbox_hints();
+        }
         let chosen = self.ui.cursor.as_ref().and_then(|id| self.store.agent(id));
         let over = chosen.is_some_and(|agent| agent.state.is_final());
         let mut wanted =
             vec![(Action::Focus, ""), if over { (Action::Retry, "") } else { (Action::Stop, "") }];
+        let waits = self.waiting_label();
+        if let Some(label) = &waits {
+            wanted.insert(0, (Action::Inbox, label));
+        }
         if self.ui.moved > 0 {
             wanted.push((Action::OrderNow, ""));
         }
@@ -370,6 +408,9 @@ impl App {
         if self.ui.grid.tree {
             wanted.insert(1, (Action::Fold, ""));
             wanted.insert(2, (Action::Tree, "grid"));
+        }
+        if waits.is_none() {
+            wanted.push((Action::Inbox, ""));
         }
         if chosen.is_none() {
             wanted = vec![(Action::Palette, ""), (Action::Help, ""), (Action::Quit, "")];

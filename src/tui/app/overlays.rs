@@ -21,7 +21,7 @@ impl App {
 
     /// Everything that can be run, actions first.
     fn candidates(&self) -> Vec<Entry> {
-        let here = if self.ui.focus.is_some() { Place::Focus } else { Place::Grid };
+        let here = self.place();
         let entry = |command: String, detail: String, key: String, open: bool| Entry {
             command,
             detail,
@@ -120,6 +120,7 @@ impl App {
             (Place::Grid, "grid".to_owned()),
             (Place::Focus, format!("in an agent's terminal, after {}", self.keymap.prefix)),
             (Place::Scroll, "looking back".to_owned()),
+            (Place::Inbox, "inbox".to_owned()),
         ];
         let mut sections = Vec::new();
         for (place, title) in titles {
@@ -137,6 +138,8 @@ impl App {
         }
         if self.ui.focus.is_some() {
             sections.rotate_left(1);
+        } else if self.ui.inbox.is_some() {
+            sections.rotate_right(1);
         }
         self.ui.help = Help { sections, scroll: 0 };
         self.ui.mode = Mode::Help;

@@ -1,7 +1,7 @@
 //! One agent's terminal, cell by cell, and beside it why the agent is as it is.
 
 use super::{
-    pen::{Pen, disputes_width, fill},
+    pen::{Pen, disputes_width, fill, wrap},
     words,
 };
 use crate::model::{AgentInfo, AgentState};
@@ -17,7 +17,6 @@ use ratatui::{
     layout::{Position, Rect},
     style::{Color, Modifier, Style},
 };
-use unicode_width::UnicodeWidthChar;
 
 /// Columns of the side panel, with the blank one before it.
 const SIDE: u16 = 36;
@@ -120,33 +119,6 @@ fn header(
 
 /// Labels whose text may take more than a line.
 const LONG: [&str; 6] = ["WHY", "TASK", "ITEM", "RESULT", "ERROR", "CWD"];
-
-/// The text in lines of so many columns; what is left over stands in the last one, to be cut.
-fn wrap(text: &str, width: usize, most: usize) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    let mut lines = 0;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        lines += 1;
-        let mut used = 0;
-        let fits = |(_, c): &(usize, char)| {
-            used += c.width().unwrap_or(0);
-            used <= width
-        };
-        let end =
-            rest.char_indices().take_while(fits).last().map_or(0, |(at, c)| at + c.len_utf8());
-        if lines == most || end == 0 || end == rest.len() {
-            return Some(std::mem::take(&mut rest));
-        }
-        // A word is not parted, but one that fills most of a line.
-        let end = rest[..end].rfind(' ').filter(|at| at * 2 > end).map_or(end, |at| at + 1);
-        let (line, after) = rest.split_at(end);
-        rest = after;
-        Some(line)
-    })
-}
 
 fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let rule = if ui.unicode { "│" } else { "|" };

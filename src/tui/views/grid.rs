@@ -245,7 +245,10 @@ impl AgentLine<'_> {
             | AgentState::Stopped => false,
         };
         let style = if agent.state.is_final() { theme.faint } else { theme.muted };
-        let why = words::why(agent);
+        let why = match self.store.asked_by(&agent.id).filter(|_| !agent.state.is_final()) {
+            Some(open) => format!("{}: {}", agent.reason, open.question.text()),
+            None => words::why(agent),
+        };
         let shown = if tells { pen::clean(&why).width().min(width) } else { 0 };
         let reason: Style = theme.state(agent.state).not_bold();
         pen.column(&why, shown, reason);

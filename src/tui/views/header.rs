@@ -88,6 +88,9 @@ fn left(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
     let plural = if agents == 1 { "" } else { "s" };
     pieces.push(piece(format!(" {name}"), theme.strong, NAME));
     pieces.push(piece(format!(" {arrow} {agents} agent{plural}"), theme.muted, 6));
+    if store.approvals().len() > 0 {
+        pieces.push(piece(format!("  inbox {}", store.approvals().len()), theme.waiting, 0));
+    }
     pieces.push(piece(" ".into(), theme.text, 5));
     for state in AgentState::ALL {
         let n = counts[state as usize];

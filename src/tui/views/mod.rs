@@ -11,6 +11,7 @@ mod footer;
 pub mod grid;
 mod header;
 mod help;
+mod inbox;
 mod notes;
 mod overlay;
 mod palette;
@@ -84,7 +85,14 @@ pub fn draw(
                 header::banner(why, ui, theme, strip, buffer);
             }
         }
-        None => home(store, &rows, ui, theme, &layout, buffer),
+        None => match &ui.inbox {
+            Some(inbox) => {
+                top(store, ui, theme, &layout, buffer);
+                let whole = layout.grid.union(layout.events);
+                inbox::draw(store, inbox, ui, theme, whole, buffer);
+            }
+            None => home(store, &rows, ui, theme, &layout, buffer),
+        },
     }
     let shown = rows.iter().filter(|row| matches!(row, Row::Agent { .. })).count();
     let position = position(&rows, ui, &layout);
@@ -96,6 +104,11 @@ pub fn draw(
         Mode::Palette => palette::draw(ui, theme, middle, buffer),
         Mode::Help => help::draw(ui, theme, middle, buffer),
         Mode::Confirm(confirm) => confirm::draw(confirm, ui, theme, middle, buffer),
+        Mode::Remember(id) => {
+            if let Some(open) = store.approval(id) {
+                inbox::remember(open, ui, theme, middle, buffer);
+            }
+        }
     }
     if !ui.unicode {
         ascii(area, buffer);
@@ -107,6 +120,9 @@ pub fn draw(
 /// those shown need somebody.
 fn position(rows: &[Row], ui: &Ui, layout: &Layout) -> String {
     let room = grid::capacity(layout.grid);
+    if ui.inbox.is_some() {
+        return String::new();
+    }
     if ui.focus.is_some() || ui.events == EventsPane::Full || rows.len() <= room {
         return String::new();
     }
@@ -131,11 +147,15 @@ fn position(rows: &[Row], ui: &Ui, layout: &Layout) -> String {
     parts.join("  ")
 }
 
-fn home(store: &Store, rows: &[Row], ui: &Ui, theme: &Theme, at: &Layout, buffer: &mut Buffer) {
+fn top(store: &Store, ui: &Ui, theme: &Theme, at: &Layout, buffer: &mut Buffer) {
     header::draw(store, ui, theme, at.header, buffer);
     if let Some(why) = &ui.lost {
         header::banner(why, ui, theme, at.banner, buffer);
     }
+}
+
+fn home(store: &Store, rows: &[Row], ui: &Ui, theme: &Theme, at: &Layout, buffer: &mut Buffer) {
+    top(store, ui, theme, at, buffer);
     if ui.events != EventsPane::Full {
         if store.agents().len() == 0 && store.swarms().len() == 0 {
             notes::empty(store, ui, theme, at.grid, buffer);

@@ -68,6 +68,33 @@ pub fn fit_path(text: &str, width: usize) -> Cow<'_, str> {
     Cow::Owned(format!("…{}", &text[start..]))
 }
 
+/// The text in lines of so many columns; what is left over stands in the last one, to be cut.
+pub fn wrap(text: &str, width: usize, most: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    let mut lines = 0;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        lines += 1;
+        let mut used = 0;
+        let fits = |(_, c): &(usize, char)| {
+            used += c.width().unwrap_or(0);
+            used <= width
+        };
+        let end =
+            rest.char_indices().take_while(fits).last().map_or(0, |(at, c)| at + c.len_utf8());
+        if lines == most || end == 0 || end == rest.len() {
+            return Some(std::mem::take(&mut rest));
+        }
+        // A word is not parted, but one that fills most of a line.
+        let end = rest[..end].rfind(' ').filter(|at| at * 2 > end).map_or(end, |at| at + 1);
+        let (line, after) = rest.split_at(end);
+        rest = after;
+        Some(line)
+    })
+}
+
 /// A place in a row that moves to the right as it writes.
 pub struct Pen<'a> {
     buffer: &'a mut Buffer,

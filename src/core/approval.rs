@@ -1,0 +1,371 @@
+//! Approvals: who asks, who may answer, for how long an answer stands.
+//!
+//! Only users answer. An agent answers for nobody: not for itself, not for its kin (a child
+//! that approves its parent's wish would be the parent approving itself), and over strangers
+//! it has no rights. Nobody's silence approves: what is not answered in time is denied.
+
+mod record;
+
+use super::{
+    decide::live,
+    explain::state_by_signals,
+    state::{Attempt, State},
+    step::{Decision, Draft, Effect, Reply, Timer},
+};
+use crate::model::{
+    Actor, AgentState, Approval, ApprovalId, ApprovalState, AttemptId, Event, Question, Reach,
+    Refusal, RefusalCode, Remember, Remembered, Resolution, Signal, Source, Stamp,
+};
+pub(super) use record::{apply, forget_swarm};
+
+/// Why an agent waits that an open question holds.
+pub(super) const REASON: &str = "approval";
+/// What an agent's signals call a permission prompt of its own.
+const PERMISSION: &str = "permission";
+/// Questions of one attempt that may wait at once.
+const MOST_OPEN: usize = 32;
+/// Names under which one question may be asked.
+const MOST_KEYS: usize = 64;
+
+/// A question, as whoever holds something asks it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ask {
+    /// Names it within its attempt: asked again under it, it is the same question, and has
+    /// the same answer.
+    pub key: String,
+    pub question: Question,
+    /// The rule that asks, or the reason.
+    pub why: String,
+    /// How many users must approve.
+    pub needs: u32,
+    /// Denied after so long; none: it waits as long as its attempt lives.
+    pub timeout_ms: Option<u64>,
+}
+
+/// An answer, as a user gives it.
+pub(super) struct Wish {
+    pub verdict: Resolution,
+    pub remember: Remember,
+    pub note: String,
+}
+
+/// A permission prompt that an agent shows.
+pub(super) struct Raise {
+    pub signal: Signal,
+    pub answerable: bool,
+    pub needs: u32,
+}
+
+/// True if a question other than `but` holds the attempt.
+pub(super) fn held(state: &State, attempt: &AttemptId, but: Option<&ApprovalId>) -> bool {
+    let mut open = state.open_approvals();
+    open.any(|open| open.attempt == *attempt && open.question.holds() && Some(&open.id) != but)
+}
+
+/// What an open approval needs of the runtime, also of one that takes over.
+pub(super) fn waits(approval: &Approval) -> Vec<Effect> {
+    let timer = Timer::Approval { approval: approval.id.clone() };
+    let timer = approval.expires_at.map(|at| Effect::SetTimer { at, timer });
+    let notify = Effect::Notify { approval: approval.id.clone() };
+    timer.into_iter().chain([notify]).collect()
+}
+
+pub(super) fn asked(
+    state: &State,
+    now: Stamp,
+    attempt: &AttemptId,
+    ask: Ask,
+) -> Result<Decision, Refusal> {
+    let over = || Refusal::new(RefusalCode::Conflict, format!("attempt {attempt} is over"));
+    let attempt = live(state, attempt).filter(|attempt| attempt.stop.is_none()).ok_or_else(over)?;
+    let mut own = state.approvals.values().filter(|known| known.attempt == attempt.id);
+    let reply = |id: &ApprovalId| Some(Reply::Approval(id.clone()));
+    if let Some(known) = own.clone().find(|known| known.keys.contains(&ask.key)) {
+        if known.question != ask.question {
+            let why = format!("something else was asked under this key: {}", known.id);
+            return Err(
+                Refusal::new(RefusalCode::Conflict, why).hinted("a new question needs a new key")
+            );
+        }
+        return Ok(Decision { reply: reply(&known.id), ..Decision::default() });
+    }
+    let too_many = |what: &str| Err(Refusal::new(RefusalCode::Conflict, what));
+    if let Some(same) = own.clone().find(|open| open.is_open() && open.question == ask.question) {
+        if same.keys.len() >= MOST_KEYS {
+            return too_many("this question was asked under too many keys already");
+        }
+        let joined = Event::ApprovalJoined { approval: same.id.clone(), key: ask.key };
+        let events = vec![Draft::attempt(attempt, joined)];
+        return Ok(Decision { events, reply: reply(&same.id), ..Decision::default() });
+    }
+    if own.by_ref().filter(|open| open.is_open()).count() >= MOST_OPEN {
+        return too_many("too many questions of this attempt wait already");
+    }
+    let mut decision = Decision::default();
+    let id = raise(state, now, attempt, ask, &mut decision);
+    decision.reply = Some(Reply::Approval(id));
+    Ok(decision)
+}
+
+/// A new approval; answered at once where an answer is remembered.
+fn raise(
+    state: &State,
+    now: Stamp,
+    attempt: &Attempt,
+    ask: Ask,
+    decision: &mut Decision,
+) -> ApprovalId {
+    let Ask { key, question, why, needs, timeout_ms } = ask;
+    let mut approval = Approval {
+        id: ApprovalId::numbered(state.approvals_made + 1),
+        swarm: attempt.swarm.clone(),
+        agent: attempt.agent.clone(),
+        attempt: attempt.id.clone(),
+        question,
+        why,
+        keys: vec![key],
+        asked_at: now,
+        expires_at: timeout_ms.map(|ms| now.plus_ms(ms)),
+        needs: needs.max(1),
+        answers: Vec::new(),
+        state: ApprovalState::Open,
+        ended_at: None,
+        remember: Remember::Once,
+        note: String::new(),
+        recalled: None,
+    };
+    let id = approval.id.clone();
+    let earlier = recall(state, &approval);
+    approval.recalled = earlier.map(|known| known.approval.clone());
+    let holds = approval.question.holds();
+    let effects = if earlier.is_none() { waits(&approval) } else { Vec::new() };
+    let asked = Event::ApprovalAsked { approval: Box::new(approval) };
+    decision.events.push(Draft::attempt(attempt, asked));
+    decision.effects.extend(effects);
+    match earlier {
+        Some(Remembered { approval: earlier, verdict, .. }) => {
+            let (approval, earlier, verdict) = (id.clone(), earlier.clone(), *verdict);
+            let recalled = Event::ApprovalRecalled { approval, earlier, verdict };
+            decision.events.push(Draft::attempt(attempt, recalled));
+        }
+        None if holds => {
+            enter(state, attempt, (AgentState::Waiting, REASON.to_owned()), decision);
+        }
+        None => {}
+    }
+    id
+}
+
+/// The remembered answer that a question gets; of several a denial.
+fn recall<'a>(state: &'a State, approval: &Approval) -> Option<&'a Remembered> {
+    let reaches = |reach: &Reach| match reach {
+        Reach::Agent(agent) => *agent == approval.agent,
+        Reach::Swarm(swarm) => *swarm == approval.swarm,
+        Reach::Always => true,
+    };
+    let fits = |known: &&Remembered| {
+        let enough = known.verdict == Resolution::Deny || known.eyes >= approval.needs;
+        enough && reaches(&known.reach) && known.subject.covers(&approval.question)
+    };
+    let mut fitting = state.remembered.iter().filter(fits);
+    let first = fitting.next()?;
+    let denial =
+        std::iter::once(first).chain(fitting).find(|known| known.verdict == Resolution::Deny);
+    Some(denial.unwrap_or(first))
+}
+
+fn enter(
+    state: &State,
+    attempt: &Attempt,
+    (to, reason): (AgentState, String),
+    decision: &mut Decision,
+) {
+    let agent = state.agents.get(&attempt.agent);
+    let changed = agent.is_some_and(|agent| (agent.state, &agent.reason) != (to, &reason));
+    if changed && !attempt.disk_full {
+        let changed = Event::StateChanged { state: to, reason };
+        decision.events.push(Draft::attempt(attempt, changed));
+    }
+}
+
+/// Lets the agent go on where `over` was the last question that held it.
+fn release(state: &State, over: &Approval, decision: &mut Decision) {
+    let Some(attempt) = live(state, &over.attempt) else { return };
+    if over.question.holds() && !held(state, &attempt.id, Some(&over.id)) {
+        enter(state, attempt, state_by_signals(attempt), decision);
+    }
+}
+
+fn draft(approval: &Approval, event: Event) -> Draft {
+    Draft {
+        attempt: Some(approval.attempt.clone()),
+        ..Draft::agent(&approval.swarm, &approval.agent, event)
+    }
+}
+
+fn users_only(by: &Actor) -> Result<(), Refusal> {
+    match by {
+        Actor::User(_) => Ok(()),
+        Actor::Agent(agent) => {
+            let why = format!("agent {agent} cannot answer approvals: no agent can");
+            Err(Refusal::new(RefusalCode::Forbidden, why)
+                .hinted("a person or the primary model answers them, outside"))
+        }
+        Actor::Core => Err(Refusal::new(RefusalCode::Forbidden, "only users answer approvals")),
+    }
+}
+
+pub(super) fn answered(
+    state: &State,
+    by: Actor,
+    id: &ApprovalId,
+    wish: Wish,
+) -> Result<Decision, Refusal> {
+    users_only(&by)?;
+    let none = || Refusal::new(RefusalCode::NotFound, format!("no approval {id}"));
+    let approval = state.approvals.get(id).ok_or_else(|| none().hinted("dash inbox --all"))?;
+    if let Some(word) = how_it_ended(approval) {
+        return Err(Refusal::new(RefusalCode::Conflict, format!("{id} {word} already")));
+    }
+    if let Question::Prompt { answerable: false, .. } = approval.question {
+        let why =
+            format!("the adapter of {} does not say how its prompts are answered", approval.agent);
+        return Err(Refusal::new(RefusalCode::Conflict, why)
+            .hinted(format!("answer in its terminal: dash attach {}", approval.agent)));
+    }
+    if wish.remember != Remember::Once && approval.question.subject().is_none() {
+        let why = format!(
+            "an answer to a question of kind {} cannot be remembered",
+            approval.question.kind()
+        );
+        return Err(Refusal::new(RefusalCode::Invalid, why).hinted("answer it once"));
+    }
+    if approval.answers.iter().any(|answer| answer.by == by && answer.verdict == wish.verdict) {
+        let why = format!("{by} has approved {id} already; it needs {} users", approval.needs);
+        return Err(Refusal::new(RefusalCode::Conflict, why)
+            .hinted("another user answers: Dash-Actor, $DASH_ACTOR"));
+    }
+    let Wish { verdict, remember, note } = wish;
+    let mut decision = Decision { reply: Some(Reply::Done), ..Decision::default() };
+    let answered = Event::ApprovalAnswered { approval: id.clone(), by, verdict, remember, note };
+    decision.events.push(draft(approval, answered));
+    let last = match verdict {
+        Resolution::Deny => true,
+        Resolution::Approve => approval.answers.len() + 1 >= approval.needs as usize,
+    };
+    if last {
+        release(state, approval, &mut decision);
+        if let Question::Prompt { .. } = approval.question {
+            let attempt = approval.attempt.clone();
+            decision.effects.push(Effect::AnswerPrompt { attempt, verdict });
+        }
+    }
+    Ok(decision)
+}
+
+/// `was approved by user ann`; none while it is open.
+fn how_it_ended(approval: &Approval) -> Option<String> {
+    let word = match (approval.state, &approval.recalled) {
+        (ApprovalState::Open, _) => return None,
+        (ApprovalState::Expired, _) => "has expired, and so was denied".to_owned(),
+        (ApprovalState::Withdrawn, _) => "was withdrawn".to_owned(),
+        (state, Some(earlier)) => format!("was {state} as {earlier} was"),
+        (state, None) => format!("was {state} by {}", approval.by()),
+    };
+    Some(word)
+}
+
+pub(super) fn forget(state: &State, by: Actor, number: u64) -> Result<Decision, Refusal> {
+    users_only(&by)?;
+    if !state.remembered.iter().any(|known| known.number == number) {
+        let why = format!("no remembered answer has the number {number}");
+        return Err(Refusal::new(RefusalCode::NotFound, why).hinted("dash inbox --remembered"));
+    }
+    let forgotten = Event::AnswerForgotten { number, by };
+    let draft = Draft { swarm: None, agent: None, attempt: None, event: forgotten };
+    Ok(Decision { events: vec![draft], reply: Some(Reply::Done), ..Decision::default() })
+}
+
+pub(super) fn expired(state: &State, id: &ApprovalId, decision: &mut Decision) {
+    let Some(approval) = state.approvals.get(id).filter(|approval| approval.is_open()) else {
+        return;
+    };
+    decision.events.push(draft(approval, Event::ApprovalExpired { approval: id.clone() }));
+    release(state, approval, decision);
+}
+
+fn withdraw(approval: &Approval, why: &str, decision: &mut Decision) {
+    let gone = Event::ApprovalWithdrawn { approval: approval.id.clone(), why: why.to_owned() };
+    decision.events.push(draft(approval, gone));
+}
+
+/// The attempt has ended: nobody waits for its answers any more.
+pub(super) fn withdraw_all(state: &State, attempt: &Attempt, decision: &mut Decision) {
+    for approval in state.open_approvals().filter(|open| open.attempt == attempt.id) {
+        withdraw(approval, "its attempt ended", decision);
+    }
+}
+
+/// True for the signal of an agent that shows a permission prompt.
+pub fn is_prompt(signal: &Signal) -> bool {
+    signal.state == AgentState::Waiting && signal.reason == PERMISSION
+}
+
+/// The prompt that an attempt shows, by its strongest signal. That the gateway holds a call
+/// says nothing about its screen.
+fn shown(attempt: &Attempt) -> Option<&Signal> {
+    let signals = attempt.signals.iter().map(|(signal, _)| signal);
+    signals
+        .filter(|signal| signal.source != Source::Gateway)
+        .find(|_| true)
+        .filter(|s| is_prompt(s))
+}
+
+fn open_prompts<'a>(
+    state: &'a State,
+    attempt: &'a AttemptId,
+) -> impl Iterator<Item = &'a Approval> {
+    let prompt = |open: &&Approval| matches!(open.question, Question::Prompt { .. });
+    state.open_approvals().filter(move |open| open.attempt == *attempt).filter(prompt)
+}
+
+/// Withdraws the prompt that `after`, an attempt with its newest signal, shows no longer.
+pub(super) fn prompt_gone(state: &State, after: &Attempt, decision: &mut Decision) {
+    if shown(after).is_none() {
+        for open in open_prompts(state, &after.id) {
+            withdraw(open, "its prompt is gone", decision);
+        }
+    }
+}
+
+/// Raises the prompt that an agent shows as an approval.
+pub(super) fn prompted(
+    state: &State,
+    now: Stamp,
+    attempt: &Attempt,
+    raised: &Raise,
+    decision: &mut Decision,
+) {
+    let Raise { signal, answerable, needs } = raised;
+    let stronger =
+        |(old, _): &&(Signal, Stamp)| old.source < signal.source && old.source != Source::Gateway;
+    if !is_prompt(signal) || attempt.signals.iter().find(stronger).is_some() {
+        return;
+    }
+    let text = signal.detail.split_once(": ").map_or("", |(_, text)| text);
+    let text = if text.is_empty() { "it asks for permission" } else { text }.to_owned();
+    let question = Question::Prompt { text, answerable: *answerable };
+    for open in open_prompts(state, &attempt.id) {
+        if open.question == question {
+            return;
+        }
+        withdraw(open, "another prompt is shown", decision);
+    }
+    let key = format!("prompt {}", state.approvals_made + 1);
+    let why = "the agent's own prompt".to_owned();
+    let ask = Ask { key, question, why, needs: *needs, timeout_ms: None };
+    raise(state, now, attempt, ask, decision);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! The inbox: how it looks, and what its keys answer.
+
+use super::{
+    shots::{SIZES, named, shot},
+    *,
+};
+use dash::{
+    model::{Approval, ApprovalState, Remember, Resolution},
+    protocol::stream::{ServerMessage, Update},
+    tui::{link::Request, ui::Mode},
+};
+
+fn tell(app: &mut App, seq: u64, approvals: Vec<Approval>) {
+    let update = Update { seq: 200_000 + seq, approvals, ..Update::default() };
+    app.message(Message::Server(ServerMessage::Update(Box::new(update))));
+}
+
+/// A world of twenty in which five questions wait, seen already.
+fn asked(size: (u16, u16), appearance: Appearance) -> App {
+    let mut app = app_in(20, size, appearance);
+    tell(&mut app, 0, world::approvals());
+    app.ui.notice = None;
+    app.take_bell();
+    frame(&mut app, size);
+    app
+}
+
+fn over(n: usize) -> Approval {
+    let mut approval = world::approvals().remove(n - 1);
+    approval.state = ApprovalState::Expired;
+    approval
+}
+
+fn answered(app: &mut App) -> Vec<(String, Resolution, Remember)> {
+    let mut all = Vec::new();
+    for request in app.take_requests() {
+        if let Request::Answer { approval, verdict, remember } = request {
+            all.push((approval.to_string(), verdict, remember));
+        }
+    }
+    all
+}
+
+fn chosen(app: &App) -> Option<String> {
+    app.ui.inbox.as_ref()?.cursor.as_ref().map(ToString::to_string)
+}
+
+#[test]
+fn it_looks_like_this() {
+    for size in SIZES {
+        let mut app = asked(size, Appearance::Dark);
+        shot(&named("inbox-waits", size), &frame(&mut app, size));
+        press(&mut app, "i g g");
+        shot(&named("inbox", size), &frame(&mut app, size));
+        press(&mut app, "j j j");
+        shot(&named("inbox-long", size), &frame(&mut app, size));
+        press(&mut app, "A");
+        shot(&named("inbox-remember", size), &frame(&mut app, size));
+        let mut app = self::app(20, size);
+        frame(&mut app, size);
+        press(&mut app, "i");
+        shot(&named("inbox-empty", size), &frame(&mut app, size));
+    }
+}
+
+#[test]
+fn light_and_dark_say_the_same_and_no_cell_is_unthemed() {
+    for size in SIZES {
+        for keys in ["i", "i A"] {
+            let [dark, light] = [Appearance::Dark, Appearance::Light].map(|appearance| {
+                let mut app = asked(size, appearance);
+                press(&mut app, keys);
+                frame(&mut app, size)
+            });
+            assert_eq!(text(&dark), text(&light));
+            assert_ne!(dark, light);
+            for buffer in [&dark, &light] {
+                for pair in buffer.content().windows(2) {
+                    let second_half = pair[0].symbol().width() > 1;
+                    assert!(second_half || pair[1].bg != ratatui::style::Color::Reset);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn any_size_is_drawn() {
+    for width in (0..60).step_by(3) {
+        for height in 0..16 {
+            let mut app = asked((width, height), Appearance::Dark);
+            for keys in ["i", "j", "j j", "A", "Esc", "G", "Esc"] {
+                press(&mut app, keys);
+                frame(&mut app, (width, height));
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_answer_what_is_chosen_and_nothing_else() {
+    let size = (120, 32);
+    let mut app = asked(size, Appearance::Dark);
+    press(&mut app, "i g g a");
+    assert_eq!(answered(&mut app), [("ap-1".into(), Resolution::Approve, Remember::Once)]);
+    // The next is chosen; its terminal alone takes an answer.
+    assert_eq!(chosen(&app).as_deref(), Some("ap-2"));
+    press(&mut app, "a");
+    assert_eq!(answered(&mut app), []);
+    assert!(app.ui.notice.as_ref().unwrap().text.contains("in its terminal, Enter"));
+    press(&mut app, "j d j A");
+    assert_eq!(answered(&mut app), [("ap-3".into(), Resolution::Deny, Remember::Once)]);
+    // An escalation is answered once.
+    assert_eq!(app.ui.mode, Mode::Normal);
+    press(&mut app, "k A x 3");
+    assert_eq!(answered(&mut app), [("ap-4".into(), Resolution::Approve, Remember::Swarm)]);
+    press(&mut app, "k A Esc");
+    assert_eq!((answered(&mut app), &app.ui.mode), (vec![], &Mode::Normal));
+    press(&mut app, "Esc");
+    assert_eq!(app.ui.inbox, None);
+    // In the grid the same keys answer nothing.
+    press(&mut app, "a A d");
+    assert_eq!(answered(&mut app), []);
+}
+
+#[test]
+fn what_went_away_by_itself_leaves_no_other_in_its_place() {
+    let size = (120, 32);
+    let mut app = asked(size, Appearance::Dark);
+    press(&mut app, "i g g");
+    tell(&mut app, 1, vec![over(1)]);
+    // Also before a frame shows it.
+    press(&mut app, "a");
+    assert_eq!(answered(&mut app), []);
+    frame(&mut app, size);
+    assert_eq!(chosen(&app), None);
+    press(&mut app, "a d");
+    assert_eq!(answered(&mut app), []);
+    assert!(app.ui.notice.as_ref().unwrap().text.contains("choose another, with j"));
+    press(&mut app, "j");
+    assert_eq!(chosen(&app).as_deref(), Some("ap-2"), "the first step chooses the first");
+    // A choice that is open does not outlive its question.
+    press(&mut app, "j j A");
+    tell(&mut app, 2, vec![over(4)]);
+    frame(&mut app, size);
+    assert_eq!(app.ui.mode, Mode::Normal);
+}
+
+#[test]
+fn new_questions_ring_once_and_are_told_of() {
+    let size = (120, 32);
+    let mut app = app(20, size);
+    let five = world::approvals();
+    tell(&mut app, 0, five[..1].to_vec());
+    assert!(app.take_bell());
+    assert!(!app.take_bell());
+    let notice = app.ui.notice.clone().unwrap().text;
+    assert_eq!(notice, "ag-03 asks: git push origin auth-token");
+    tell(&mut app, 1, five[..1].to_vec());
+    assert!(!app.take_bell(), "the same again");
+    tell(&mut app, 2, five[1..].to_vec());
+    assert!(app.take_bell());
+    let shown = text(&frame(&mut app, size));
+    assert!(shown.lines().next().unwrap().contains("inbox 5"), "{shown}");
+    assert!(shown.contains("i inbox (5)"), "{shown}");
+    assert!(shown.contains("permission: git push"), "the row says what is asked: {shown}");
+    tell(&mut app, 3, (1..=5).map(over).collect());
+    assert!(!app.take_bell());
+    assert!(!text(&frame(&mut app, size)).contains("inbox 5"));
+    // What waits already when the screen is opened rings nobody.
+    let mut fresh = self::app(0, size);
+    assert!(!fresh.take_bell());
+    tell(&mut fresh, 1, five);
+    assert!(fresh.take_bell());
+}
+
+#[test]
+fn its_agents_terminal_is_one_key_away_and_so_is_the_way_back() {
+    let size = (120, 32);
+    let mut app = asked(size, Appearance::Dark);
+    press(&mut app, "i G Enter");
+    assert_eq!(app.ui.focus.as_ref().unwrap().agent.as_str(), "ag-06");
+    press(&mut app, "C-b d");
+    assert!(app.ui.focus.is_none() && app.ui.inbox.is_some());
+    // From a terminal it opens on what that agent asks.
+    press(&mut app, "Esc");
+    app.command("focus ag-05");
+    press(&mut app, "C-b i");
+    assert_eq!(chosen(&app).as_deref(), Some("ap-4"));
+    assert!(app.ui.focus.is_none());
+}
