@@ -50,6 +50,7 @@ pub fn confine(
     let found = world.found(&plan.attempt.swarm, &writable).context("looking through the scope")?;
     let mut readable = scope.read.clone();
     readable.extend(tools(world, path, program));
+    readable.extend(named(plan));
     readable.retain(|path| path.exists());
     let roots: Vec<PathBuf> = writable.iter().chain(&readable).cloned().collect();
     let socket = world.instance.agent_socket(&plan.attempt.id);
@@ -81,6 +82,15 @@ fn all(mut own: Vec<PathBuf>, above: Vec<PathBuf>) -> Vec<PathBuf> {
     own.sort();
     own.dedup();
     own
+}
+
+/// The program that a person named by its whole path, wherever it lies. An agent that names
+/// one for its child names nothing that it may not read itself.
+fn named(plan: &Plan) -> Option<PathBuf> {
+    let program = plan.spec.command.first().filter(|_| plan.above.is_empty())?;
+    let path = Path::new(program).is_absolute().then(|| std::fs::canonicalize(program).ok())??;
+    let runs = path.is_file() && rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok();
+    (runs && path == Path::new(program)).then_some(path)
 }
 
 /// Where the programs on PATH, and what belongs to them, lie outside of the system's own

@@ -124,7 +124,7 @@ fn doctor_names_the_versions() {
     let _turn = turn();
     let Some(world) = stage() else { return };
     let report = world.json(&["doctor"]);
-    assert_eq!(report["scope"], "none");
+    assert_eq!(report["scope"], "strict");
     let version = |name: &str| {
         let all = report["adapters"].as_array().unwrap();
         let of = all.iter().find(|adapter| adapter["name"] == name).unwrap();
@@ -134,7 +134,7 @@ fn doctor_names_the_versions() {
     assert!(version("codex").contains("0.169.0"), "{report:#}");
     let shown = world.ok(&["doctor"]).text();
     assert!(shown.contains("2.1.330") && shown.contains("0.169.0"), "{shown}");
-    assert!(shown.contains("scope") && shown.contains("none"), "{shown}");
+    assert!(shown.contains("scope: strict"), "{shown}");
 }
 
 #[test]

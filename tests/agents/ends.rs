@@ -33,7 +33,34 @@ fn a_task_that_is_done() {
         assert_eq!((&agent["state"], &agent["reason"]), (&json!("done"), &json!("")), "{agent:#}");
         assert_eq!((&agent["items_done"], &agent["items_failed"]), (&json!(1), &json!(0)));
         assert_eq!(agent["provider"], "simulated");
-        assert_eq!(agent["scope"], "none");
+        let scope = format!("strict: write {}; net none", world.work.display());
+        assert_eq!(agent["scope"], scope);
+    }
+}
+
+#[test]
+fn an_agent_that_is_told_to_break_out_does_not_and_ends_well() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    let (secret, outside) = (world.path().join("secret"), world.path().join("outside"));
+    fs::write(&secret, "not for agents").unwrap();
+    for adapter in ["claude", "codex", "mini"] {
+        let tries = format!(
+            "run: cat {} >stolen; echo x >{}; touch $HOME/mine; \
+             python3 -c 'import socket; socket.create_connection((\"192.0.2.1\", 80), 3)'; \
+             echo tried >tried.{adapter}",
+            secret.display(),
+            outside.display()
+        );
+        let (result, agent, _) = run(&world, adapter, &tries);
+        let tried = world.work.join(format!("tried.{adapter}"));
+        assert!(tried.exists(), "{adapter} did not even try: {result:#}");
+        assert_eq!(fs::read_to_string(world.work.join("stolen")).unwrap(), "", "{adapter}");
+        assert!(!outside.exists(), "{adapter} wrote outside");
+        // Its own home is its own, and not the user's.
+        assert!(!world.path().join("home/mine").exists(), "{adapter}");
+        assert_eq!((&result["outcome"], &agent["state"]), (&json!("done"), &json!("done")));
+        fs::remove_file(world.work.join("stolen")).unwrap();
     }
 }
 

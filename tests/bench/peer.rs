@@ -28,6 +28,9 @@ mod tmux;
 #[path = "../e2e/procs.rs"]
 mod procs;
 #[allow(dead_code)]
+#[path = "../e2e/tools.rs"]
+mod tools;
+#[allow(dead_code)]
 #[path = "../e2e/wait.rs"]
 mod wait;
 #[allow(dead_code)]
@@ -78,6 +81,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("size", small::size),
     ("list", small::list),
     ("spawn", spawn::measure),
+    ("sandbox", spawn::sandboxed),
     ("latency", latency::measure),
     ("output", output::measure),
     ("idle", idle::measure),

@@ -4,6 +4,7 @@ use crate::{
     Options,
     table::{Sample, Table, Target},
     tmux::{self, Tmux},
+    tools,
     world::World,
 };
 use std::{
@@ -11,6 +12,7 @@ use std::{
     ffi::OsString,
     fs,
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -73,7 +75,7 @@ pub fn measure(options: &Options, table: &mut Table) {
         for rep in 0..options.reps {
             // Told from every other sleeper by its number.
             let seconds = format!("{}", 60_000 + rep);
-            dash.push_ms(dash_once(count, warm, &seconds));
+            dash.push_ms(dash_once(count, warm, &seconds, &["--no-sandbox"]));
             if tmux::available() {
                 peer.push_ms(tmux_once(count, warm, &seconds));
             }
@@ -89,7 +91,53 @@ pub fn measure(options: &Options, table: &mut Table) {
     }
 }
 
-fn dash_once(count: usize, warm: bool, seconds: &str) -> Duration {
+/// The same in the strict sandbox, beside as many bare ones.
+pub fn sandboxed(options: &Options, table: &mut Table) {
+    let Some(bwrap) = tools::find("bwrap") else { return };
+    let (mut added, mut bare, mut many, mut bares) = Default::default();
+    // What varies from run to run is more than what is asked for here.
+    for rep in 0..options.reps * 5 {
+        let seconds = format!("{}", 61_000 + rep);
+        let with = dash_once(1, true, &seconds, &[]);
+        let without = dash_once(1, true, &format!("{}", 62_000 + rep), &["--no-sandbox"]);
+        let (with, without) = (with.as_secs_f64(), without.as_secs_f64());
+        Sample::push(&mut added, (with - without) * 1000.0);
+        Sample::push_ms(&mut bare, bare_once(&bwrap, 1, &format!("{}", 63_000 + rep)));
+    }
+    for rep in 0..options.reps {
+        let seconds = format!("{}", 64_000 + rep);
+        Sample::push_ms(&mut many, dash_once(20, true, &seconds, &[]));
+        Sample::push_ms(&mut bares, bare_once(&bwrap, 20, &format!("{}", 65_000 + rep)));
+    }
+    let none = Sample::default;
+    let what = "sandbox adds to a spawn (beside: one bare bubblewrap)".to_owned();
+    table.row(what, "ms", [added, bare, none(), none()], Target::Most(15.0));
+    let what = "20 sandboxed agents running (beside: 20 bare ones)".to_owned();
+    table.row(what, "ms", [many, bares, none(), none()], Target::Most(1000.0));
+}
+
+/// Bare sandboxes with the same namespaces and a view of the whole system.
+fn bare_once(bwrap: &Path, count: usize, seconds: &str) -> Duration {
+    let mut sleepers = Sleepers::new(seconds);
+    let begun = Instant::now();
+    let mut children: Vec<_> = (0..count)
+        .map(|_| {
+            let mut command = Command::new(bwrap);
+            command.args(["--unshare-all", "--unshare-user", "--die-with-parent", "--ro-bind"]);
+            command.args(["/", "/", "--proc", "/proc", "--dev", "/dev", "sleep", seconds]);
+            command.spawn().unwrap()
+        })
+        .collect();
+    sleepers.until(count);
+    let taken = begun.elapsed();
+    for child in &mut children {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    taken
+}
+
+fn dash_once(count: usize, warm: bool, seconds: &str, flags: &[&str]) -> Duration {
     let world = World::new();
     if warm {
         world.ok(&["swarm", "list"]);
@@ -97,8 +145,10 @@ fn dash_once(count: usize, warm: bool, seconds: &str) -> Duration {
     let number = count.to_string();
     let mut sleepers = Sleepers::new(seconds);
     let begun = Instant::now();
-    let mut command =
-        world.command(&["swarm", "create", "--agents", &number, "--", "sleep", seconds]);
+    let mut args = vec!["swarm", "create", "--agents", &number];
+    args.extend(flags);
+    args.extend(["--", "sleep", seconds]);
+    let mut command = world.command(&args);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     sleepers.until(count);
