@@ -228,7 +228,7 @@ mod tests {
         ] {
             let path = dir.join("commondir");
             fs::write(&path, text).unwrap();
-            assert_eq!(!dangerous(&path).is_empty(), bad, "{path:?} {text}");
+            assert_eq!(!dangerous(&path, None).is_empty(), bad, "{path:?} {text}");
         }
     }
 }
