@@ -180,6 +180,15 @@ impl Variables {
     }
 }
 
+/// What every command in a sandbox finds, with these directories for its own.
+pub fn confined_variables(
+    core: &[(String, String)],
+    home: &Path,
+    tmp: &Path,
+) -> Vec<(String, String)> {
+    Variables::confined(core, &[], home, tmp).into_list()
+}
+
 /// True for the variables of agents, providers and Dash itself, which no agent inherits.
 pub fn is_private_variable(name: &str) -> bool {
     any(OWN, name) || any(KEYS, name)

@@ -38,7 +38,7 @@ pub mod worktree;
 
 pub use adapter::Adapter;
 pub use catalog::Catalog;
-pub use environment::is_private_variable;
+pub use environment::{confined_variables, is_private_variable};
 pub use launch::{Launch, LaunchError, LaunchRequest};
 pub use watcher::{LAST_LINES, Observation, Watcher};
 

@@ -1,18 +1,25 @@
-//! A git worktree and branch for each agent: names, commands, and how to read the answers.
+//! A clone of the repository and a branch for each agent: names, commands, and how to read
+//! the answers.
 //!
 //! Pure: the caller runs git. Every command is a whole argument list, `git` first, given with
 //! the options that keep a repository's own settings from running programs, and run with
-//! [`ENVIRONMENT`]. A repository's own clean filters are switched off by [`unfiltered`].
+//! [`ENVIRONMENT`]. Those that name a `tree` look at what an agent may have written, and are
+//! to be run in a sandbox; those that name a `repository`, by its git directory, look at the
+//! user's own. A tree's own clean filters are switched off by [`unfiltered`].
 //!
 //! What was changed is seen through an index of Dash's own, filled anew from HEAD
-//! ([`read_head`], run with [`fresh`]): in the worktree's own index anybody can mark a file
+//! ([`read_head`], run with [`fresh`]): in the tree's own index anybody can mark a file
 //! as unchanged, skipped or fresh, and settings can hide files from `git status`.
 
-use crate::model::{AgentId, FileChange, SwarmId};
-use std::{collections::BTreeMap, path::Path};
+use crate::model::{AgentId, SwarmId};
+use std::path::Path;
+
+mod parse;
+
+pub use parse::{changes, parse_numstat, parse_status};
 
 /// Before every subcommand: no monitor, no hooks, no pager, no signing, no prompt.
-const SAFE: [&str; 30] = [
+const SAFE: [&str; 32] = [
     "-c",
     "core.fsmonitor=false",
     "-c",
@@ -40,9 +47,12 @@ const SAFE: [&str; 30] = [
     "core.splitIndex=false",
     "-c",
     "status.showUntrackedFiles=all",
-    // A worktree's log of where its HEAD stood is what tells of commits on no branch.
+    // A tree's log of where its HEAD stood is what tells of commits on no branch.
     "-c",
     "core.logAllRefUpdates=true",
+    // [`ENVIRONMENT`] names a file of grafts, which git would only warn of.
+    "-c",
+    "advice.graftFileDeprecated=false",
     "--no-pager",
     "--no-optional-locks",
 ];
@@ -57,34 +67,75 @@ pub const ENVIRONMENT: [(&str, &str); 5] = [
     ("GIT_GRAFT_FILE", "/dev/null"),
 ];
 
-/// Set beside [`ENVIRONMENT`] for commands that look at a worktree's files: the index to be
-/// used, and the files' place, which a setting could move.
-pub fn fresh(worktree: &Path, index: &Path) -> [(String, String); 2] {
-    [("GIT_INDEX_FILE".to_owned(), path(index)), ("GIT_WORK_TREE".to_owned(), path(worktree))]
+/// Set beside [`ENVIRONMENT`] for commands on a tree: git stays in it, and fetches nothing
+/// from where its settings say that something is missing.
+pub fn confined(tree: &Path) -> [(String, String); 2] {
+    let above = tree.parent().unwrap_or(tree);
+    [
+        ("GIT_CEILING_DIRECTORIES".to_owned(), path(above)),
+        ("GIT_NO_LAZY_FETCH".to_owned(), "1".to_owned()),
+    ]
 }
 
-/// In the worktree: prints what the repository's own settings say of filters, for
-/// [`unfiltered`]. Fails where they say nothing.
-pub fn filters(worktree: &Path) -> Vec<String> {
-    let args = ["config", "-z", "--show-scope", "--name-only", "--get-regexp", "^filter[.]"];
-    git(worktree, &args)
+/// Set beside those for commands that look at a tree's files: the index to be used, and the
+/// files' place, which a setting could move.
+pub fn fresh(tree: &Path, index: &Path) -> [(String, String); 2] {
+    [("GIT_INDEX_FILE".to_owned(), path(index)), ("GIT_WORK_TREE".to_owned(), path(tree))]
 }
 
-/// Variables that switch off the filters of the repository's own settings, as [`filters`]
-/// prints them: agents can write those, and git would run them. The user's own filters stay.
-pub fn unfiltered(printed: &[u8]) -> Vec<(String, String)> {
-    let fields: Vec<String> = records(printed).collect();
-    let local =
-        fields.chunks_exact(2).filter(|pair| !matches!(pair[0].as_str(), "system" | "global"));
-    let mut variables = Vec::new();
-    for pair in local {
-        let value = if pair[1].ends_with(".required") { "false" } else { "" };
-        let n = variables.len() / 2;
-        variables.push((format!("GIT_CONFIG_KEY_{n}"), pair[1].clone()));
-        variables.push((format!("GIT_CONFIG_VALUE_{n}"), value.to_owned()));
+/// Prints the filters of the user's own settings; read by [`parse_settings`]. A command that
+/// does not see these settings is told of them by [`settings`]: else what a filter made of a
+/// file would look like a change.
+pub fn own_filters() -> Vec<String> {
+    ["git", "config", "--global", "-z", "--get-regexp", "^filter[.]"].map(str::to_owned).into()
+}
+
+/// Prints what of a repository's own settings its clones need: who commits, and how lines
+/// end. Read by [`parse_settings`]; fails where they say nothing.
+pub fn passed_on(repository: &Path) -> Vec<String> {
+    let keys = "^(user[.](name|email)|core[.](autocrlf|eol|safecrlf))$";
+    of(repository, &["config", "--local", "-z", "--get-regexp", keys])
+}
+
+/// Key and value of each setting, as `git config -z` prints them.
+pub fn parse_settings(printed: &[u8]) -> Vec<(String, String)> {
+    parse::records(printed)
+        .map(|record| match record.split_once('\n') {
+            Some((key, value)) => (key.to_owned(), value.to_owned()),
+            // A key alone says yes.
+            None => (record, "true".to_owned()),
+        })
+        .collect()
+}
+
+/// Variables that give git these settings, over those in files.
+pub fn settings(pairs: &[(String, String)]) -> Vec<(String, String)> {
+    let mut variables = vec![("GIT_CONFIG_COUNT".to_owned(), pairs.len().to_string())];
+    for (n, (key, value)) in pairs.iter().enumerate() {
+        variables.push((format!("GIT_CONFIG_KEY_{n}"), key.clone()));
+        variables.push((format!("GIT_CONFIG_VALUE_{n}"), value.clone()));
     }
-    variables.push(("GIT_CONFIG_COUNT".to_owned(), (variables.len() / 2).to_string()));
     variables
+}
+
+/// In the tree: prints what settings say of filters, for [`unfiltered`]. Fails where they
+/// say nothing.
+pub fn filters(tree: &Path) -> Vec<String> {
+    git(tree, &["config", "-z", "--show-scope", "--name-only", "--get-regexp", "^filter[.]"])
+}
+
+/// Settings that switch off the filters of the tree's own settings, as [`filters`] prints
+/// them: agents can write those, and git would run them. The user's own filters stay.
+pub fn unfiltered(printed: &[u8]) -> Vec<(String, String)> {
+    let fields: Vec<String> = parse::records(printed).collect();
+    let own = |scope: &str| matches!(scope, "system" | "global" | "command");
+    let planted = fields.chunks_exact(2).filter(|pair| !own(&pair[0]));
+    planted
+        .map(|pair| {
+            let value = if pair[1].ends_with(".required") { "false" } else { "" };
+            (pair[1].clone(), value.to_owned())
+        })
+        .collect()
 }
 
 /// The names that an agent's branch may have, best first: `dash/SWARM/AGENT`, and others for
@@ -120,9 +171,17 @@ fn fit(name: &str) -> String {
 }
 
 fn git(dir: &Path, args: &[&str]) -> Vec<String> {
-    let dir = dir.to_string_lossy();
-    let start = ["git", "-C", &dir].into_iter().chain(SAFE);
-    start.chain(args.iter().copied()).map(str::to_owned).collect()
+    start(&["git", "-C", &dir.to_string_lossy()], args)
+}
+
+/// On a repository that is named by its git directory, and not looked for.
+fn of(repository: &Path, args: &[&str]) -> Vec<String> {
+    let dir = path(repository);
+    start(&["git", "-C", &dir, "--git-dir", &dir], args)
+}
+
+fn start(first: &[&str], args: &[&str]) -> Vec<String> {
+    first.iter().chain(&SAFE).chain(args).map(|word| (*word).to_owned()).collect()
 }
 
 /// Prints the top directory of the repository that `dir` is in; fails outside one.
@@ -135,58 +194,153 @@ pub fn prefix(dir: &Path) -> Vec<String> {
     git(dir, &["rev-parse", "--show-prefix"])
 }
 
-/// Prints the directory that all worktrees of a repository share, absolute.
+/// Prints the git directory that all worktrees of a repository share, absolute.
 pub fn common_dir(dir: &Path) -> Vec<String> {
     git(dir, &["rev-parse", "--path-format=absolute", "--git-common-dir"])
 }
 
-/// Prints the commit that a new worktree starts from; fails where there is none yet.
+/// Prints the commit that an agent starts from; fails where there is none yet.
 pub fn base(dir: &Path) -> Vec<String> {
     git(dir, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])
 }
 
-/// Makes worktree and branch. Fails if either is there already.
-pub fn add(dir: &Path, worktree: &Path, branch: &str, base: &str) -> Vec<String> {
-    git(dir, &["worktree", "add", "--quiet", "-b", branch, "--", &path(worktree), base])
+/// Makes `tree` a clone of the repository at `top`, without files, that reads the
+/// repository's objects where they are. `settings`: for the clone alone.
+pub fn clone(top: &Path, tree: &Path, settings: &[(String, String)]) -> Vec<String> {
+    let settings: Vec<String> =
+        settings.iter().map(|(key, value)| format!("--config={key}={value}")).collect();
+    let (top, tree) = (path(top), path(tree));
+    // Without templates: a hook of the user's own would be one more program in a sandbox.
+    let mut args = vec!["-c", "protocol.file.allow=always", "clone", "--quiet", "--shared"];
+    args.extend(["--no-checkout", "--no-recurse-submodules", "--template="]);
+    args.extend(settings.iter().map(String::as_str));
+    args.extend(["--", &top, &tree]);
+    start(&["git"], &args)
 }
 
-/// Takes an existing branch up again, after its worktree was removed or its attempt ended.
-pub fn add_existing(dir: &Path, worktree: &Path, branch: &str) -> Vec<String> {
-    git(dir, &["worktree", "add", "--quiet", "--", &path(worktree), branch])
+/// In a clone just made: makes the branch and the files.
+pub fn check_out(tree: &Path, branch: &str, base: &str) -> Vec<String> {
+    let args = ["checkout", "--quiet", "--no-track", "--no-recurse-submodules", "-b", branch];
+    git(tree, &[&args[..], &[base, "--"]].concat())
 }
 
-/// In the worktree: what differs from `base`, committed or not; read by [`parse_numstat`].
+/// The last word of a command that gives a tree's commits away: the tree is to follow.
+pub fn upload_pack(tree: &Path) -> Vec<String> {
+    git(tree, &["upload-pack"])
+}
+
+/// Takes the branch over from the tree, as [`fetched`]. `upload_pack`: a line for the shell,
+/// which git completes with the tree. What comes is checked.
+pub fn fetch(repository: &Path, tree: &Path, branch: &str, upload_pack: &str) -> Vec<String> {
+    let upload_pack = format!("--upload-pack={upload_pack}");
+    let refs = format!("+refs/heads/{branch}:{}", fetched(branch));
+    let tree = path(tree);
+    let checks = ["-c", "fetch.fsckObjects=true", "-c", "protocol.file.allow=always"];
+    let quiet = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-prune"];
+    let alone = ["--no-auto-maintenance", "--no-recurse-submodules", &upload_pack, "--"];
+    let args = [&checks[..], &["-c", "protocol.version=2"], &quiet, &alone, &[&tree, &refs]];
+    of(repository, &args.concat())
+}
+
+/// The ref of the user's repository that holds what was last fetched of a branch.
+pub fn fetched(branch: &str) -> String {
+    format!("refs/dash/{branch}")
+}
+
+/// The full name of a branch.
+pub fn head(branch: &str) -> String {
+    format!("refs/heads/{branch}")
+}
+
+/// Makes a ref that must not be there yet.
+pub fn reserve(repository: &Path, name: &str, commit: &str) -> Vec<String> {
+    of(repository, &["update-ref", name, commit, ""])
+}
+
+/// Moves a ref that must stand at `from`.
+pub fn advance(repository: &Path, name: &str, to: &str, from: &str) -> Vec<String> {
+    of(repository, &["update-ref", "-m", "dash: fetched", name, to, from])
+}
+
+/// Deletes a ref at exactly `commit`.
+pub fn delete(repository: &Path, name: &str, commit: &str) -> Vec<String> {
+    of(repository, &["update-ref", "-d", name, commit])
+}
+
+/// Prints the commit that a ref stands at; fails where there is none.
+pub fn tip(repository: &Path, name: &str) -> Vec<String> {
+    of(repository, &["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])
+}
+
+/// Exit 0 if all of `commit` is also in `of_what`, 1 if not.
+pub fn is_ancestor(repository: &Path, commit: &str, of_what: &str) -> Vec<String> {
+    of(repository, &["merge-base", "--is-ancestor", commit, of_what])
+}
+
+/// Prints what each of the repository's worktrees has checked out; read by
+/// [`is_checked_out`].
+pub fn worktrees(repository: &Path) -> Vec<String> {
+    of(repository, &["worktree", "list", "--porcelain"])
+}
+
+/// True if [`worktrees`] names the branch.
+pub fn is_checked_out(printed: &str, branch: &str) -> bool {
+    let head = head(branch);
+    printed.lines().any(|line| line.strip_prefix("branch ") == Some(&head))
+}
+
+/// Prints what each ref points to; read by [`parse_ids`].
+pub fn refs(dir: &Path) -> Vec<String> {
+    git(dir, &["for-each-ref", "--format=%(objectname)"])
+}
+
+/// In the tree: prints every commit that a log of a ref knows; read by [`parse_ids`].
+pub fn logged(tree: &Path) -> Vec<String> {
+    git(tree, &["rev-list", "--no-walk", "--reflog", "HEAD", "--"])
+}
+
+/// Object ids, one a line; anything else is passed over.
+pub fn parse_ids(printed: &[u8]) -> impl Iterator<Item = String> {
+    let lines = printed.split(|byte| *byte == b'\n');
+    lines.filter_map(|line| {
+        let id = line.len() >= 40 && line.iter().all(u8::is_ascii_hexdigit);
+        id.then(|| String::from_utf8_lossy(line).into_owned())
+    })
+}
+
+/// Prints one of the commits named on standard input that no branch, tag or remote reaches;
+/// nothing if all are safe. Fails where the repository does not have one.
+pub fn unreachable(repository: &Path) -> Vec<String> {
+    let args = ["rev-list", "--max-count=1", "--stdin", "--not", "--branches", "--tags"];
+    of(repository, &[&args[..], &["--remotes"]].concat())
+}
+
+/// In the tree: what differs from `base`, committed or not; read by [`parse_numstat`].
 /// Files that git does not know yet are missing: they come from [`status`].
-pub fn diff(worktree: &Path, base: &str) -> Vec<String> {
+pub fn diff(tree: &Path, base: &str) -> Vec<String> {
     let args = ["diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"];
-    git(worktree, &[&args[..], &["--ignore-submodules=all", base, "--"]].concat())
+    git(tree, &[&args[..], &["--ignore-submodules=all", base, "--"]].concat())
 }
 
-/// In the worktree: what is not committed, untracked files one by one; read by
-/// [`parse_status`].
-pub fn status(worktree: &Path) -> Vec<String> {
+/// In the tree: what is not committed, untracked files one by one; read by [`parse_status`].
+pub fn status(tree: &Path) -> Vec<String> {
     let args = ["status", "--porcelain", "-z", "--untracked-files=all", "--no-renames"];
-    git(worktree, &[&args[..], &["--ignore-submodules=all"]].concat())
+    git(tree, &[&args[..], &["--ignore-submodules=all"]].concat())
 }
 
-/// Exit 0 if everything on `branch` is also in HEAD of `dir`, 1 if not.
-pub fn is_merged(dir: &Path, branch: &str) -> Vec<String> {
-    git(dir, &["merge-base", "--is-ancestor", &format!("refs/heads/{branch}"), "HEAD"])
+/// In the tree: prints files that HEAD does not hold, ignored ones too, NUL between them.
+pub fn others(tree: &Path) -> Vec<String> {
+    git(tree, &["ls-files", "-z", "--others"])
 }
 
-/// In the worktree: prints files that HEAD does not hold, ignored ones too, NUL between them.
-pub fn others(worktree: &Path) -> Vec<String> {
-    git(worktree, &["ls-files", "-z", "--others"])
+/// In the tree: fills the index that [`fresh`] names from HEAD.
+pub fn read_head(tree: &Path) -> Vec<String> {
+    git(tree, &["read-tree", "--reset", "HEAD"])
 }
 
-/// In the worktree: fills the index that [`fresh`] names from HEAD.
-pub fn read_head(worktree: &Path) -> Vec<String> {
-    git(worktree, &["read-tree", "--reset", "HEAD"])
-}
-
-/// In the worktree, with its own index: prints how each file stands; read by [`left_out`].
-pub fn standing(worktree: &Path) -> Vec<String> {
-    git(worktree, &["ls-files", "-z", "-t"])
+/// In the tree, with its own index: prints how each file stands; read by [`left_out`].
+pub fn standing(tree: &Path) -> Vec<String> {
+    git(tree, &["ls-files", "-z", "-t"])
 }
 
 /// The files that a sparse checkout leaves out, as [`standing`] prints them.
@@ -194,14 +348,14 @@ pub fn left_out(printed: &[u8]) -> impl Iterator<Item = &[u8]> {
     printed.split(|byte| *byte == 0).filter_map(|record| record.strip_prefix(b"S "))
 }
 
-/// In the worktree: marks the files named on standard input, NUL between them, as left out.
-pub fn leave_out(worktree: &Path) -> Vec<String> {
-    git(worktree, &["update-index", "-z", "--skip-worktree", "--stdin"])
+/// In the tree: marks the files named on standard input, NUL between them, as left out.
+pub fn leave_out(tree: &Path) -> Vec<String> {
+    git(tree, &["update-index", "-z", "--skip-worktree", "--stdin"])
 }
 
-/// In the worktree: prints what its index holds; read by [`has_submodule`].
-pub fn staged(worktree: &Path) -> Vec<String> {
-    git(worktree, &["ls-files", "-z", "--stage"])
+/// In the tree: prints what its index holds; read by [`has_submodule`].
+pub fn staged(tree: &Path) -> Vec<String> {
+    git(tree, &["ls-files", "-z", "--stage"])
 }
 
 /// True if [`staged`] names a submodule: what is in it the repository does not know.
@@ -209,117 +363,14 @@ pub fn has_submodule(printed: &[u8]) -> bool {
     printed.split(|byte| *byte == 0).any(|record| record.starts_with(b"160000 "))
 }
 
-/// In the worktree: prints the commit at its HEAD if no branch, tag or remote reaches it.
-pub fn stray_head(worktree: &Path) -> Vec<String> {
-    let args = ["rev-list", "--max-count=1", "HEAD", "--not", "--branches", "--tags", "--remotes"];
-    git(worktree, &args)
-}
-
-/// In the worktree: exit 0 if its own log of HEAD is there. Without it [`stations`] would
-/// print the branch's log.
-pub fn has_log(worktree: &Path) -> Vec<String> {
-    git(worktree, &["reflog", "exists", "HEAD"])
-}
-
-/// In the worktree: prints every commit that its HEAD has stood at.
-pub fn stations(worktree: &Path) -> Vec<String> {
-    git(worktree, &["reflog", "show", "--format=%H", "HEAD"])
-}
-
-/// Prints one of `commits` that no branch, tag or remote reaches; nothing if all are safe.
-pub fn unreachable(dir: &Path, commits: &[&str]) -> Vec<String> {
-    let mut args = vec!["rev-list", "--max-count=1"];
-    args.extend(commits);
-    args.extend(["--not", "--branches", "--tags", "--remotes"]);
-    git(dir, &args)
-}
-
-/// Removes a worktree; fails if anything in it is not committed.
-pub fn remove(dir: &Path, worktree: &Path) -> Vec<String> {
-    git(dir, &["worktree", "remove", "--", &path(worktree)])
-}
-
-/// Forgets worktrees whose directory is gone.
-pub fn prune(dir: &Path) -> Vec<String> {
-    git(dir, &["worktree", "prune"])
-}
-
-/// Deletes a branch at exactly `commit`; for use after [`is_merged`] said so for it.
-pub fn delete_branch(dir: &Path, branch: &str, commit: &str) -> Vec<String> {
-    git(dir, &["update-ref", "-d", &format!("refs/heads/{branch}"), commit])
-}
-
-/// Prints the commit a branch stands at.
-pub fn tip(dir: &Path, branch: &str) -> Vec<String> {
-    git(dir, &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}^{{commit}}")])
+/// In the tree: exit 0 if the log of its HEAD is there. Without it [`logged`] would not
+/// know of commits on no branch.
+pub fn has_log(tree: &Path) -> Vec<String> {
+    git(tree, &["reflog", "exists", "HEAD"])
 }
 
 fn path(path: &Path) -> String {
     path.to_string_lossy().into_owned()
-}
-
-/// A path as git prints it with `-z`, and how it differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusEntry {
-    pub path: String,
-    pub untracked: bool,
-}
-
-/// `added TAB removed TAB path NUL`, with `-` for a binary file's numbers. What does not
-/// look like that is passed over.
-pub fn parse_numstat(output: &[u8]) -> Vec<FileChange> {
-    let number = |text: &str| text.parse().unwrap_or(0);
-    records(output)
-        .filter_map(|record| {
-            let mut parts = record.splitn(3, '\t');
-            let (added, removed, path) = (parts.next()?, parts.next()?, parts.next()?);
-            let (added, removed, path) = (number(added), number(removed), path.to_owned());
-            (!path.is_empty()).then_some(FileChange { path, added, removed })
-        })
-        .collect()
-}
-
-/// `XY SP path NUL`; a rename (which [`status`] does not ask for) has its old path in a
-/// record of its own, which is passed over.
-pub fn parse_status(output: &[u8]) -> Vec<StatusEntry> {
-    let mut entries = Vec::new();
-    let mut all = records(output);
-    while let Some(record) = all.next() {
-        let (Some(code), Some(path)) = (record.get(..2), record.get(3..)) else { continue };
-        if code.contains(['R', 'C']) {
-            all.next();
-        }
-        if !path.is_empty() && code != "!!" {
-            entries.push(StatusEntry { path: path.to_owned(), untracked: code == "??" });
-        }
-    }
-    entries
-}
-
-fn records(output: &[u8]) -> impl Iterator<Item = String> + '_ {
-    output
-        .split(|byte| *byte == 0)
-        .filter(|record| !record.is_empty())
-        .map(|record| String::from_utf8_lossy(record).into_owned())
-}
-
-/// All that changed against the base: what the diff counts, and the untracked files, whose
-/// lines `count` gives (0 where it cannot, as for a binary file). Sorted by path.
-pub fn changes(
-    diff: Vec<FileChange>,
-    status: &[StatusEntry],
-    mut count: impl FnMut(&str) -> u32,
-) -> Vec<FileChange> {
-    let mut all: BTreeMap<String, FileChange> =
-        diff.into_iter().map(|change| (change.path.clone(), change)).collect();
-    for entry in status.iter().filter(|entry| entry.untracked) {
-        all.entry(entry.path.clone()).or_insert_with(|| FileChange {
-            path: entry.path.clone(),
-            added: count(&entry.path),
-            removed: 0,
-        });
-    }
-    all.into_values().collect()
 }
 
 #[cfg(test)]

@@ -68,13 +68,15 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             };
             state.agents.insert(id.clone(), agent);
         }
-        Event::WorktreeMade { path, branch, base, dir } => {
+        Event::WorktreeMade { path, branch, base, dir, repository, top } => {
             with_agent(state, record, |agent| {
                 agent.worktree = Some(Worktree {
                     path: path.clone(),
                     branch: branch.clone(),
                     base: base.clone(),
                     dir: dir.clone(),
+                    repository: repository.clone(),
+                    top: top.clone(),
                 });
             });
         }

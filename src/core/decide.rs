@@ -89,9 +89,9 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
                 decision.events.push(Draft::attempt(attempt, Event::SessionNamed { session }));
             }
         }
-        Input::WorktreeMade { agent, path, branch, base, dir } => {
+        Input::WorktreeMade { agent, path, branch, base, dir, repository, top } => {
             if let Some(agent) = state.agents.get(&agent) {
-                let made = Event::WorktreeMade { path, branch, base, dir };
+                let made = Event::WorktreeMade { path, branch, base, dir, repository, top };
                 decision.events.push(Draft::agent(&agent.swarm, &agent.id, made));
             }
         }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::model::{
     Actor, AgentId, AgentSpec, AgentState, Breaker, Caps, Command, Event, Grant, Item, ItemState,
-    Refusal, RefusalCode, Scope, Stamp, SwarmSpec, outermost,
+    Refusal, RefusalCode, Scope, Stamp, SwarmSpec,
 };
 
 /// Failures that are remembered of an agent's children; a breaker that needs more never trips.
@@ -33,8 +33,7 @@ pub fn reach_of(state: &State, agent: &AgentId) -> Scope {
     let mut scope = scope_of(state, agent);
     let tree = state.agents.get(agent).and_then(|agent| agent.worktree.as_ref());
     if let Some(tree) = tree.filter(|_| scope.is_strict()) {
-        scope.write.push(tree.workplace());
-        scope.write = outermost(scope.write);
+        scope.write = tree.meant(&scope.write);
     }
     scope
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{
     AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Exit, Grant, Item, Micros,
-    Remembered, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens,
+    Remembered, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens, outermost,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -102,9 +102,35 @@ pub struct Worktree {
     /// Where in it the agent works, as its request's directory lay in the repository.
     #[serde(default)]
     pub dir: PathBuf,
+    /// The git directory that it is a clone of, absolute and without links; none where it is
+    /// a linked worktree, as older builds made them.
+    #[serde(default)]
+    pub repository: Option<PathBuf>,
+    /// The work tree that it is a clone of, without links.
+    #[serde(default)]
+    pub top: Option<PathBuf>,
 }
 
 impl Worktree {
+    /// What may be written of a scope, as it is meant here: what lies in the repository means
+    /// the same place in the clone, which is the agent's as a whole where nothing of it is
+    /// named. The clone's own git directory is always part of it: a commit writes there.
+    pub fn meant(&self, write: &[PathBuf]) -> Vec<PathBuf> {
+        let mut meant = write.to_vec();
+        let mut named = false;
+        for root in &mut meant {
+            let below = self.top.as_ref().and_then(|top| root.strip_prefix(top).ok());
+            if let Some(below) = below {
+                // Joined with nothing a path would end in a slash.
+                let whole = below.as_os_str().is_empty();
+                *root = if whole { self.path.clone() } else { self.path.join(below) };
+                named = true;
+            }
+        }
+        meant.push(if named { self.path.join(".git") } else { self.path.clone() });
+        outermost(meant)
+    }
+
     pub fn workplace(&self) -> PathBuf {
         // An empty part would leave a slash at the end.
         if self.dir.as_os_str().is_empty() { self.path.clone() } else { self.path.join(&self.dir) }

@@ -65,6 +65,8 @@ pub enum Input {
         branch: String,
         base: String,
         dir: PathBuf,
+        repository: Option<PathBuf>,
+        top: Option<PathBuf>,
     },
     ModelCall {
         attempt: AttemptId,

@@ -554,3 +554,28 @@ proptest! {
         prop_assert_eq!(&snapshot, &bench.state);
     }
 }
+
+/// A journal of a build that linked worktrees to their repository.
+#[test]
+fn a_linked_worktree_of_an_older_build_is_known_as_one() {
+    let old = r#"{"path":"/w/ag-01","branch":"dash/s/ag-01","base":"c"}"#;
+    let tree: Worktree = serde_json::from_str(old).unwrap();
+    assert_eq!((tree.repository, tree.dir), (None, PathBuf::new()));
+}
+
+#[test]
+fn a_scope_in_the_repository_is_meant_in_the_clone() {
+    let old = r#"{"path":"/state/ag-01","branch":"b","base":"c","dir":"part"}"#;
+    let linked: Worktree = serde_json::from_str(old).unwrap();
+    let tree = Worktree { top: Some("/repo".into()), ..linked.clone() };
+    let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+    for (write, expected) in [
+        (&[][..], &["/state/ag-01"][..]),
+        (&["/repo"], &["/state/ag-01"]),
+        (&["/data", "/repo/part"], &["/data", "/state/ag-01/.git", "/state/ag-01/part"]),
+        (&["/data", "/repository"], &["/data", "/repository", "/state/ag-01"]),
+    ] {
+        assert_eq!(tree.meant(&paths(write)), paths(expected));
+    }
+    assert_eq!(linked.meant(&[]), paths(&["/state/ag-01"]));
+}

@@ -73,6 +73,13 @@ pub enum Event {
         /// Where in it the agent works.
         #[serde(default)]
         dir: PathBuf,
+        /// The git directory that it is a clone of; none where it is a linked worktree, as
+        /// older builds made them.
+        #[serde(default)]
+        repository: Option<PathBuf>,
+        /// The work tree that it is a clone of.
+        #[serde(default)]
+        top: Option<PathBuf>,
     },
     AttemptStarted {
         pid: u32,

@@ -27,7 +27,7 @@ pub struct SwarmSpec {
     pub max: Option<u32>,
     /// Where the agents work; absolute.
     pub cwd: PathBuf,
-    /// A git worktree and branch for each agent.
+    /// A clone of the repository, and a branch in it, for each agent.
     pub worktree: bool,
     /// A shell command that must succeed in the agent's directory after the agent did.
     pub check: Option<String>,

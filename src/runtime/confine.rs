@@ -5,6 +5,10 @@ use super::{
     above::Above,
     launch::Plan,
     scope::{hidden, protected_of},
+    worktree::{
+        git::{search_path, stores},
+        make_below,
+    },
     world::{Looked, World},
 };
 use crate::{
@@ -41,6 +45,17 @@ pub fn confine(
     }
     let holder = world.holder().map_err(anyhow::Error::msg)?;
     let writable = plan.writable();
+    let mut readable = scope.read.clone();
+    if let Some(tree) = &plan.worktree {
+        readable.push(tree.path.clone());
+        for below in writable.iter().filter_map(|root| root.strip_prefix(&tree.path).ok()) {
+            // In the repository it may be there without being committed.
+            if std::fs::symlink_metadata(tree.path.join(below)).is_err() {
+                make_below(&tree.path, below)?;
+            }
+        }
+    }
+    readable.extend(plan.lent.iter().flat_map(|repository| stores(repository)));
     for root in &writable {
         let real = std::fs::canonicalize(root);
         if real.with_context(|| format!("the scope {}", root.display()))? != *root {
@@ -48,7 +63,6 @@ pub fn confine(
         }
     }
     let found = world.found(&plan.attempt.swarm, &writable).context("looking through the scope")?;
-    let mut readable = scope.read.clone();
     readable.extend(tools(world, path, program));
     readable.extend(named(plan));
     readable.retain(|path| path.exists());
@@ -63,7 +77,7 @@ pub fn confine(
     Ok(Some(Confine {
         holder,
         hidden: all(hidden(world, &roots), above.hidden),
-        protected: all(protected_of(&found, scope), above.protected),
+        protected: all(protected_of(&found, &plan.meant()), above.protected),
         pinned: all(found.pinned.clone(), above.pinned),
         tmp: private.join("tmp"),
         private: private.to_owned(),
@@ -91,6 +105,52 @@ fn named(plan: &Plan) -> Option<PathBuf> {
     let path = Path::new(program).is_absolute().then(|| std::fs::canonicalize(program).ok())??;
     let runs = path.is_file() && rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok();
     (runs && path == Path::new(program)).then_some(path)
+}
+
+/// How git is held that looks at a tree which an agent may have written; none where this
+/// machine can hold no scope. `scratch`: a directory of Dash's own for it.
+///
+/// # Errors
+/// When something that is no tree has taken its place.
+pub fn for_git(
+    world: &World,
+    tree: &Path,
+    repository: &Path,
+    scratch: &Path,
+) -> anyhow::Result<Option<Confine>> {
+    let Ok(holder) = world.holder() else { return Ok(None) };
+    for path in [tree, scratch] {
+        let real = std::fs::canonicalize(path).with_context(|| path.display().to_string())?;
+        if real != path {
+            bail!("{} has become a link", path.display());
+        }
+    }
+    let mut readable = stores(repository);
+    let path = search_path(world);
+    let git = std::env::split_paths(&path).map(|dir| dir.join("git")).find(|git| git.is_file());
+    readable.extend(tools(world, &path, git.as_deref()));
+    readable.retain(|path| path.exists());
+    // What a planted program could do in there is not to outlive it.
+    let own = tree.join(".git");
+    let plain = |path: &PathBuf| {
+        std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir() || meta.is_file())
+    };
+    let protected = ["config", "config.worktree", "hooks", "commondir"].map(|name| own.join(name));
+    Ok(Some(Confine {
+        holder,
+        writable: vec![tree.to_owned()],
+        hidden: hidden(world, &readable),
+        protected: protected.into_iter().filter(plain).collect(),
+        pinned: [own].into_iter().filter(plain).collect(),
+        tmp: scratch.join("tmp"),
+        private: scratch.to_owned(),
+        // There is none: something stands for it that is seen anyway.
+        socket_dir: world.dash.clone(),
+        isolated: true,
+        only: None,
+        dash: world.dash.clone(),
+        readable,
+    }))
 }
 
 /// Where the programs on PATH, and what belongs to them, lie outside of the system's own

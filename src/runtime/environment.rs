@@ -2,10 +2,11 @@
 
 use super::world::World;
 use crate::{
-    agents::is_private_variable,
+    agents::{confined_variables, is_private_variable},
     config::{Config, Dialect},
     gateway::SIMULATED,
 };
+use std::path::Path;
 
 type Variables = Vec<(String, String)>;
 
@@ -44,6 +45,20 @@ pub fn for_checks(world: &World) -> impl Iterator<Item = &(String, String)> {
             || name.ends_with("_TOKEN")
     };
     world.environment.iter().filter(move |(name, _)| !secret(name))
+}
+
+/// As [`for_checks`], for a check in a sandbox: it finds the agent's own home and tools, and
+/// nothing that points to the user's files or to proxies that cannot be reached.
+pub fn for_confined_checks(world: &World, private: &Path) -> Variables {
+    let outside = |name: &str| {
+        let ends = ["_SOCK", "_SOCKET", "_ADDRESS", "_proxy", "_PROXY", "AUTHORITY"];
+        let starts = ["XDG_", "GIT_", "SSH_", "GPG_", "GNUPG"];
+        ends.iter().any(|end| name.ends_with(end))
+            || starts.iter().any(|start| name.starts_with(start))
+    };
+    let passed = for_checks(world).filter(|(name, _)| !outside(name)).cloned();
+    let (home, tmp) = (private.join("home"), private.join("tmp"));
+    passed.chain(confined_variables(&for_adapters(world), &home, &tmp)).collect()
 }
 
 fn key_variables(config: &Config) -> Vec<&str> {

@@ -263,7 +263,7 @@ impl Handle {
         self.change(Command::RemoveSwarm { swarm }).await?;
         let mut removed = Removed::default();
         for tree in &trees {
-            removed.kept.extend(worktree::forget(tree).await);
+            removed.kept.extend(worktree::forget(&self.world, tree).await);
         }
         Ok(removed)
     }

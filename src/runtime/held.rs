@@ -74,7 +74,7 @@ fn hold(world: &Shared, plan: &Plan) -> io::Result<(Vec<PathBuf>, PathBuf)> {
         return Ok((Vec::new(), place));
     };
     let now = Found::look(&roots)?;
-    let watched = protected_of(&now, &plan.scope);
+    let watched = protected_of(&now, &plan.meant());
     let home = world.environment.iter().find(|(name, _)| name == "HOME").map(|(_, home)| home);
     let home = home.and_then(|home| fs::canonicalize(home).ok());
     let mut held = Vec::new();
@@ -95,6 +95,9 @@ fn dangerous(path: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let Ok(meta) = fs::symlink_metadata(path) else { return Vec::new() };
     match name {
+        // Settings and hooks would be those of another directory.
+        "commondir" if is_linked(path) => Vec::new(),
+        "commondir" => vec![path.to_owned()],
         "config" | "config.worktree" if meta.is_symlink() => vec![path.to_owned()],
         "config" | "config.worktree" => {
             let text = fs::read(path).unwrap_or_default();
@@ -114,6 +117,15 @@ fn dangerous(path: &Path, home: Option<&Path>) -> Vec<PathBuf> {
         // Elsewhere what others than git obey may be the very work that was asked for.
         _ => Vec::new(),
     }
+}
+
+/// True where `git worktree add` would have written the same.
+fn is_linked(path: &Path) -> bool {
+    let above = path.ancestors().nth(2).and_then(Path::file_name);
+    let plain = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() < 10);
+    plain
+        && above.is_some_and(|name| name == "worktrees")
+        && fs::read_to_string(path).is_ok_and(|text| text.trim() == "../..")
 }
 
 fn runs(file: &Path) -> bool {
@@ -201,5 +213,22 @@ mod tests {
         let away = dir.path().join("held/0/pre-commit");
         move_away(&hooks.join("pre-commit"), &away).unwrap();
         assert!(away.exists() && dangerous(&hooks, None).is_empty());
+    }
+
+    #[test]
+    fn a_repository_stays_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let linked = dir.path().join("worktrees/x");
+        fs::create_dir_all(&linked).unwrap();
+        for (dir, text, bad) in [
+            (dir.path(), "../..\n", true),
+            (dir.path(), ".", true),
+            (&linked, "../..\n", false),
+            (&linked, "../../evil", true),
+        ] {
+            let path = dir.join("commondir");
+            fs::write(&path, text).unwrap();
+            assert_eq!(!dangerous(&path, None).is_empty(), bad, "{path:?} {text}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::{confine, environment, failpoint, fill, limits, worktree, world::Shar
 use crate::{
     agents::LaunchRequest,
     config::Instance,
-    core::{self, Attempt, Input, State, Worktree},
+    core::{self, Agent, Attempt, Input, State, Worktree},
     model::{AttemptId, Scope, SwarmSpec},
     protocol::keeper::{KeeperSpec, VERSION},
 };
@@ -33,6 +33,9 @@ pub struct Plan {
     pub queue: bool,
     pub cwd: PathBuf,
     pub worktree: Option<Worktree>,
+    /// Git directories whose objects the clones borrow that it works in: its own, or one of
+    /// those above it.
+    pub lent: Vec<PathBuf>,
     pub scope: Scope,
     /// Of those above it, nearest first.
     pub above: Vec<Scope>,
@@ -53,6 +56,7 @@ impl Plan {
             queue: swarm.queue,
             cwd: agent.cwd.clone(),
             worktree: agent.worktree.clone(),
+            lent: lent(state, agent),
             scope: core::scope_of(state, &agent.id),
             above: core::scopes_above(state, &agent.id),
             attempt,
@@ -66,16 +70,35 @@ impl Plan {
         fill::Values { item, index: self.attempt.index }
     }
 
-    /// What may be written in the strict scope of this launch.
+    /// The strict scope of this launch, as it is meant where the agent works.
+    pub fn meant(&self) -> Scope {
+        let mut scope = self.scope.clone();
+        if let Some(tree) = &self.worktree {
+            scope.write = tree.meant(&scope.write);
+        }
+        scope
+    }
+
+    /// What may be written in it.
     pub fn writable(&self) -> Vec<PathBuf> {
-        let tree = self.worktree.is_some().then(|| self.workplace());
-        self.scope.write.iter().cloned().chain(tree).collect()
+        self.meant().write
     }
 
     /// Where the agent works.
     pub fn workplace(&self) -> PathBuf {
         self.worktree.as_ref().map_or_else(|| self.cwd.clone(), Worktree::workplace)
     }
+}
+
+fn lent(state: &State, agent: &Agent) -> Vec<PathBuf> {
+    let scope = core::scope_of(state, &agent.id);
+    let reaches = |tree: &&Worktree| {
+        scope.write.iter().chain(&scope.read).any(|root| root.starts_with(&tree.path))
+    };
+    let above = agent.id.ancestors().filter_map(|above| state.agents.get(&above));
+    let above = above.filter_map(|above| above.worktree.as_ref()).filter(reaches);
+    let trees = agent.worktree.iter().chain(above);
+    trees.filter_map(|tree| tree.repository.clone()).collect()
 }
 
 /// The attempt's token, as the specification of its keeper has it: so a later core knows it.
@@ -96,20 +119,23 @@ pub fn token_of(instance: &Instance, attempt: &AttemptId) -> Option<String> {
 pub async fn launch(world: &Shared, plan: &mut Plan) -> anyhow::Result<UnixStream> {
     if plan.spec.worktree && plan.worktree.is_none() {
         let made = worktree::make(world, plan).await?;
+        failpoint::reached("after-worktree-before-journal");
         let input = Input::WorktreeMade {
             agent: plan.attempt.agent.clone(),
             path: made.path.clone(),
             branch: made.branch.clone(),
             base: made.base.clone(),
             dir: made.dir.clone(),
+            repository: made.repository.clone(),
+            top: made.top.clone(),
         };
         world.feed(input).await?;
+        plan.lent.extend(made.repository.clone());
         plan.worktree = Some(made);
     }
-    if plan.worktree.is_some() {
+    if let Some(tree) = &plan.worktree {
         // In the repository the directory may be there without being committed.
-        let place = plan.workplace();
-        fs::create_dir_all(&place).with_context(|| format!("making {}", place.display()))?;
+        worktree::make_below(&tree.path, &tree.dir)?;
     }
     let _turn = world.launches.acquire().await?;
     let world = world.clone();

@@ -1,11 +1,17 @@
 //! What an attempt left behind: its exit record, the files it changed, and whether the
 //! swarm's check holds.
 
-use super::{adopt, environment, launch::Plan, worktree, world::Shared};
+use super::{
+    adopt, confine, environment,
+    launch::Plan,
+    worktree::{self, git::search_path},
+    world::Shared,
+};
 use crate::{
     config::Instance,
-    model::{AttemptId, AttemptResult, Exit, Outcome},
+    model::{AttemptId, AttemptResult, Confine, Exit, Outcome},
     protocol::keeper::{ExitRecord, ScreenDump},
+    sandbox,
 };
 use std::{fs, process::Stdio, time::Duration};
 use tokio::process::Command;
@@ -40,17 +46,20 @@ pub fn bare_record(exit: Exit, bytes: u64) -> ExitRecord {
 
 /// Fills in the changed files, and runs the check of an attempt that says it is done.
 pub async fn inspect(world: &Shared, plan: &Plan, result: &mut AttemptResult) {
-    result.files = worktree::changes(plan).await;
+    let seen = worktree::inspect(world, plan).await;
+    result.files = seen.files;
+    if let Some(word) = seen.word {
+        let gap = if result.error.is_empty() { "" } else { "; " };
+        result.error.push_str(&format!("{gap}{word}"));
+    }
     let Some(check) = plan.spec.check.as_ref().filter(|_| result.outcome == Outcome::Done) else {
         return;
     };
-    let mut command = Command::new("sh");
-    command.arg("-c").arg(check).current_dir(plan.workplace());
-    command.env_clear().stdin(Stdio::null()).kill_on_drop(true);
-    command.envs(environment::for_checks(world).map(|(name, value)| (name, value)));
-    if let Some(path) = &plan.spec.path {
-        command.env("PATH", path);
-    }
+    let mut command = match check_command(world, plan, check).await {
+        Ok(command) => command,
+        Err(error) => return fail(result, format!("{check} could not be run: {error:#}")),
+    };
+    command.stdin(Stdio::null()).kill_on_drop(true);
     // By these it is found with all that it started, like the agent itself.
     command.env("DASH_ATTEMPT", plan.attempt.id.as_str());
     command.env("DASH_SOCKET", world.instance.agent_socket(&plan.attempt.id));
@@ -69,7 +78,43 @@ pub async fn inspect(world: &Shared, plan: &Plan, result: &mut AttemptResult) {
         Err(_) => format!("{check} took longer than {} s", limit.as_secs()),
     };
     adopt::kill_leftovers(world, &plan.attempt.id);
+    fail(result, failed);
+}
+
+fn fail(result: &mut AttemptResult, why: String) {
     result.outcome = Outcome::Failed;
     result.stop_reason = "check".to_owned();
-    result.error = failed;
+    let also = if result.error.is_empty() { String::new() } else { format!("; {}", result.error) };
+    result.error = why + &also;
+}
+
+/// The check, held as the agent was: what it runs, the agent may have written.
+async fn check_command(world: &Shared, plan: &Plan, check: &str) -> anyhow::Result<Command> {
+    let path = plan.spec.path.clone().unwrap_or_else(|| search_path(world));
+    let private = world.instance.attempt_dir(&plan.attempt.id).join("private");
+    let confined = {
+        let (world, plan, path) = (world.clone(), plan.clone(), path.clone());
+        let private = private.clone();
+        let look = move || confine::confine(&world, &plan, &private, None, &path);
+        tokio::task::spawn_blocking(look).await??
+    };
+    let argv = ["sh", "-c", check].map(str::to_owned);
+    let mut command = match confined {
+        Some(confine) => {
+            // The agent's own socket may be gone by now: something stands for it that is seen
+            // anyway.
+            let confine = Confine { socket_dir: confine.dash.clone(), ..confine };
+            let mut command = Command::from(sandbox::command(&confine, &plan.workplace(), &argv)?);
+            command.envs(environment::for_confined_checks(world, &private));
+            command
+        }
+        None => {
+            let mut command = Command::new(&argv[0]);
+            command.args(&argv[1..]).current_dir(plan.workplace()).env_clear();
+            command.envs(environment::for_checks(world).map(|(name, value)| (name, value)));
+            command
+        }
+    };
+    command.env("PATH", path);
+    Ok(command)
 }

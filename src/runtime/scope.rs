@@ -114,6 +114,13 @@ pub fn resolve(world: &World, wishes: &Wishes<'_>) -> Result<Scope, Refusal> {
         ..Scope::default()
     };
     enforceable(world, &scope)?;
+    if wishes.worktree && world.holder() == Ok(Holder::Landlock) {
+        return Err(not_enforced(
+            "without namespaces an agent's clone cannot be kept from changing its own git \
+             settings and hooks",
+        )
+        .hinted("leave out --worktree, or install bubblewrap"));
+    }
     Ok(scope)
 }
 

@@ -67,8 +67,8 @@ const NAMES: &[&str] = &[
     ".aider.conf.yml",
 ];
 
-/// In a git directory.
-const GIT: &[&str] = &["config", "config.worktree", "hooks"];
+/// In a git directory. `commondir` says that settings and hooks are those of another one.
+const GIT: &[&str] = &["config", "config.worktree", "hooks", "commondir"];
 
 /// Entries looked at before a tree counts as too large, in all.
 pub const MOST: usize = 400_000;
@@ -119,7 +119,7 @@ impl Found {
                 names.push((entry.file_name(), is_dir));
             }
             let is = |name: &str, dir: bool| names.iter().any(|(n, d)| n == name && *d == dir);
-            let git = is("HEAD", false) && is("objects", true);
+            let git = is("HEAD", false) && (is("objects", true) || is("commondir", false));
             if git {
                 found.take_git(&dir);
             }

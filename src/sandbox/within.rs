@@ -21,7 +21,7 @@ pub fn command(confine: &Confine, cwd: &Path, argv: &[String]) -> io::Result<Com
     let Some((program, args)) = argv.split_first() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "an empty command"));
     };
-    let rules = serde_json::to_string(confine)?;
+    let rules = serde_json::to_string(&for_rules(confine))?;
     let mut command = match &confine.holder {
         Holder::Bubblewrap { program, .. } => {
             let checked = bubblewrap::arguments(confine, |path| match path.canonicalize() {
@@ -43,6 +43,20 @@ pub fn command(confine: &Confine, cwd: &Path, argv: &[String]) -> io::Result<Com
     };
     command.args(["__exec", "within", &rules]).arg(program).args(args).env_clear();
     Ok(command)
+}
+
+/// What the last step needs to know: all of it goes in one argument, whose length is limited,
+/// and what mounts hold is held by then.
+fn for_rules(confine: &Confine) -> Confine {
+    let mut rules = confine.clone();
+    rules.hidden.clear();
+    rules.protected.clear();
+    rules.pinned.clear();
+    match rules.holder {
+        Holder::Bubblewrap { .. } => rules.readable.clear(),
+        Holder::Landlock => {}
+    }
+    rules
 }
 
 /// The last step: the walls, then the program.

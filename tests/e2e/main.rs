@@ -15,6 +15,7 @@ mod world;
 mod agent;
 mod audit;
 mod bad_input;
+mod clones;
 mod core;
 mod demo;
 mod disk;

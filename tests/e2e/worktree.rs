@@ -1,9 +1,9 @@
-//! A git worktree and branch for each agent; unmerged work is never deleted.
+//! A clone and a branch for each agent; unmerged work is never deleted.
 
 use crate::{tools, world::World};
 use std::{path::Path, process::Command};
 
-fn git(world: &World, dir: &Path, args: &[&str]) -> String {
+pub fn git(world: &World, dir: &Path, args: &[&str]) -> String {
     let mut command = Command::new("git");
     command.args(["-c", "user.name=T", "-c", "user.email=t@localhost"]).args(args);
     command.env_clear().envs(world.environment()).current_dir(dir);
@@ -12,14 +12,14 @@ fn git(world: &World, dir: &Path, args: &[&str]) -> String {
     output.text()
 }
 
-fn repository(world: &World) {
+pub fn repository(world: &World) {
     git(world, &world.work, &["init", "-q", "-b", "main"]);
     world.write("file", "one\n");
     git(world, &world.work, &["add", "."]);
     git(world, &world.work, &["commit", "-qm", "first"]);
 }
 
-const COMMIT: &str = "echo {index} > file && git -c user.name=A -c user.email=a@localhost \
+pub const COMMIT: &str = "echo {index} > file && git -c user.name=A -c user.email=a@localhost \
                       commit -qam 'by {index}' && pwd";
 
 #[test]
@@ -77,10 +77,58 @@ fn removing_a_swarm_keeps_what_nobody_merged() {
             let draft = std::fs::read_to_string(place.join("new")).unwrap_or_default();
             assert_eq!(draft, "draft\n", "uncommitted work was deleted");
         }
-        // Once merged, there is nothing left to lose.
-        if command == COMMIT {
-            git(&world, &world.work, &["merge", "-q", "--no-edit", &branch]);
+        assert_eq!(place.exists(), worth_keeping, "{command}");
+        if !worth_keeping {
+            assert_eq!(git(&world, &world.work, &["branch", "--list", &branch]), "");
         }
+    }
+}
+
+#[test]
+fn what_is_merged_goes_without_a_trace() {
+    if !tools::have("git") {
+        return;
+    }
+    let world = World::new();
+    repository(&world);
+    let (id, code) =
+        world.create_and_wait(&["--agents", "1", "--worktree", "--", "sh", "-c", COMMIT]);
+    let results = world.json(&["swarm", "results", &id]);
+    assert_eq!(code, 0, "{results:#}");
+    let row = &results["results"][0];
+    let place = Path::new(row["worktree"].as_str().unwrap()).to_owned();
+    assert!(place.join(".git").is_dir());
+    git(&world, &world.work, &["merge", "-q", "--no-edit", row["branch"].as_str().unwrap()]);
+    let said = world.ok(&["swarm", "rm", &id]).all();
+    assert!(!said.contains("kept"), "{said}");
+    let left: Vec<_> = std::fs::read_dir(place.parent().unwrap()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    let refs = git(&world, &world.work, &["for-each-ref", "--format=%(refname)"]);
+    assert_eq!(refs, "refs/heads/main\n");
+    assert_ne!(git(&world, &world.work, &["show", "main:file"]), "one\n");
+}
+
+#[test]
+fn commits_that_no_branch_holds_are_kept() {
+    if !tools::have("git") {
+        return;
+    }
+    let world = World::new();
+    repository(&world);
+    let commit = "git -c user.name=A -c user.email=a@localhost commit -q --allow-empty -m x";
+    let cases = [
+        format!("git checkout -q --detach; {commit}; git checkout -q -"),
+        format!("git checkout -q -b other; {commit}; git checkout -q -"),
+        "echo x > file; git -c user.name=A -c user.email=a@localhost stash -q".to_owned(),
+        format!("{commit}; git reset -q --hard HEAD^"),
+        "git -c user.name=A -c user.email=a@localhost tag -a -m x mine".to_owned(),
+    ];
+    for command in cases {
+        let (id, code) =
+            world.create_and_wait(&["--agents", "1", "--worktree", "--", "sh", "-c", &command]);
+        assert_eq!(code, 0, "{command}");
+        let said = world.ok(&["swarm", "rm", &id]).all();
+        assert!(said.contains("it holds commits that no branch holds"), "{command}: {said}");
     }
 }
 
@@ -101,23 +149,21 @@ fn work_that_git_is_told_to_overlook_is_kept() {
     repository(&world);
     let cases = [
         ("git config status.showUntrackedFiles no; echo draft > new", "new"),
-        (
-            "git config --unset status.showUntrackedFiles; echo draft > file; git update-index --assume-unchanged file",
-            "file",
-        ),
+        ("echo draft > file; git update-index --assume-unchanged file", "file"),
         ("echo draft > file; git update-index --skip-worktree file", "file"),
         (
             "echo draft > new; echo new > .git-ignore; git config core.excludesFile $PWD/.git-ignore",
             "new",
         ),
         (
-            "git config --unset core.excludesFile; echo '* filter=x' > .gitattributes; git add .gitattributes; git config filter.x.clean 'touch ../ran; git show HEAD:%f'; echo draft > file",
+            "echo '* filter=x' > .gitattributes; git add .gitattributes; git config filter.x.clean 'touch ../ran ran; git show HEAD:%f'; echo draft > file",
             "file",
         ),
     ];
     for (command, file) in cases {
-        let (id, code) =
-            world.create_and_wait(&["--agents", "1", "--worktree", "--", "sh", "-c", command]);
+        // In its sandbox no agent changes its clone's settings.
+        let create = ["--agents", "1", "--worktree", "--no-sandbox", "--", "sh", "-c", command];
+        let (id, code) = world.create_and_wait(&create);
         let results = world.json(&["swarm", "results", &id]);
         let row = &results["results"][0];
         assert_eq!(code, 0, "{results:#}");
@@ -126,7 +172,9 @@ fn work_that_git_is_told_to_overlook_is_kept() {
         // What is ignored is no change, and kept all the same.
         let listed = files.iter().any(|change| change["path"] == file);
         assert_eq!(listed, !command.contains("excludesFile $PWD"), "{row:#}");
-        assert!(!place.parent().unwrap().join("ran").exists(), "a planted filter ran");
+        for marker in [place.join("ran"), place.parent().unwrap().join("ran")] {
+            assert!(!marker.exists(), "a planted filter ran");
+        }
         let said = world.ok(&["swarm", "rm", &id]).all();
         assert!(said.contains("kept"), "{command}: {said}");
         let draft = std::fs::read_to_string(place.join(file)).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Against the real git: every command is run, every answer read.
 
-use super::*;
+use super::{parse::StatusEntry, *};
+use crate::model::FileChange;
 use std::{
     path::PathBuf,
     process::{Command, Output},
@@ -50,9 +51,14 @@ impl Repository {
 }
 
 fn run(args: &[String]) -> Output {
+    command(args).output().unwrap()
+}
+
+fn command(args: &[String]) -> Command {
     let path = std::env::var("PATH").unwrap();
     let (program, args) = args.split_first().unwrap();
-    Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(args)
         .env_clear()
         .env("PATH", path)
@@ -60,9 +66,8 @@ fn run(args: &[String]) -> Output {
         .env("GIT_CONFIG_SYSTEM", "/dev/null")
         .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "T")))
         .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "t@example.org")))
-        .envs(ENVIRONMENT)
-        .output()
-        .unwrap()
+        .envs(ENVIRONMENT);
+    command
 }
 
 fn good(args: &[String]) -> Vec<u8> {
@@ -80,16 +85,38 @@ fn line(output: &[u8]) -> String {
     String::from_utf8_lossy(output).trim().to_owned()
 }
 
+impl Repository {
+    /// A clone with files on `branch`, as an agent gets it; and what it started from.
+    fn cloned(&self, branch: &str) -> String {
+        let (dir, tree) = (self.dir(), self.worktree());
+        let start = line(&good(&base(&dir)));
+        good(&reserve(&self.common(), &head(branch), &start));
+        good(&clone(&dir, &tree, &[("user.name".to_owned(), "A = \"B\"".to_owned())]));
+        good(&check_out(&tree, branch, &start));
+        start
+    }
+
+    fn common(&self) -> PathBuf {
+        line(&good(&common_dir(&self.dir()))).into()
+    }
+}
+
 #[test]
-fn a_life_of_a_worktree() {
+fn a_life_of_a_clone() {
     let repository = Repository::new();
     let (dir, tree) = (repository.dir(), repository.worktree());
+    let common = repository.common();
+    assert_eq!(common, dir_of(&dir).join(".git"));
     let [name, ..] = branches(&SwarmId::new("sw-1"), &AgentId::new("ag-01.2"));
     assert_eq!(name, "dash/sw-1/ag-01.2");
     assert_eq!(Path::new(&line(&good(&top(&dir)))), dir_of(&dir));
-    let start = line(&good(&base(&dir)));
-    good(&add(&dir, &tree, &name, &start));
-    assert!(!run(&add(&dir, &tree, &name, &start)).status.success(), "it is there already");
+    let start = repository.cloned(&name);
+    assert!(!run(&reserve(&common, &head(&name), &start)).status.success(), "it is taken");
+    assert!(!run(&clone(&dir, &tree, &[])).status.success(), "it is there already");
+    let user = ["git", "-C", tree.to_str().unwrap(), "config", "user.name"].map(str::to_owned);
+    assert_eq!(line(&good(&user)), "A = \"B\"");
+    let packs = std::fs::read_dir(tree.join(".git/objects/pack")).unwrap().count();
+    assert_eq!(packs, 0, "objects are borrowed");
 
     // Committed, changed, deleted, untracked with a newline in its name, binary.
     std::fs::write(tree.join("kept.txt"), "one\n2\nthree\n").unwrap();
@@ -115,23 +142,51 @@ fn a_life_of_a_worktree() {
         ]
     );
 
-    // Neither unmerged nor uncommitted work goes away.
-    assert_eq!(run(&is_merged(&dir, &name)).status.code(), Some(1));
-    assert!(!run(&remove(&dir, &tree)).status.success(), "it holds uncommitted work");
+    // What is committed comes back, and nothing moves but what is asked to.
+    let plain = quoted(&upload_pack(&tree));
+    good(&fetch(&common, &tree, &name, &plain));
+    let at = line(&good(&tip(&common, &fetched(&name))));
+    assert_eq!(line(&good(&tip(&common, &head(&name)))), start);
+    assert!(!dir.join(".git/FETCH_HEAD").exists());
+    good(&is_ancestor(&common, &start, &at));
+    assert_eq!(run(&is_ancestor(&common, &at, "HEAD")).status.code(), Some(1));
+    assert!(!run(&advance(&common, &head(&name), &at, &at)).status.success(), "it is elsewhere");
+    good(&advance(&common, &head(&name), &at, &start));
+    assert!(!is_checked_out(&line(&good(&worktrees(&common))), &name));
+    assert!(is_checked_out(&line(&good(&worktrees(&common))), "main"));
+
+    // What nobody holds is seen.
     repository.commit(&tree, "the rest");
     assert_eq!(parse_status(&good(&status(&tree))), []);
-    good(&remove(&dir, &tree));
-    good(&add_existing(&dir, &tree, &name));
-    assert!(tree.join("bin").exists(), "the branch held it");
-    assert_eq!(Path::new(&line(&good(&common_dir(&tree)))), dir_of(&dir).join(".git"));
-    good(&["git", "-C", dir.to_str().unwrap(), "merge", "--quiet", &name].map(str::to_owned));
-    assert_eq!(run(&is_merged(&dir, &name)).status.code(), Some(0));
-    let at = line(&good(&tip(&dir, &name)));
-    good(&remove(&dir, &tree));
-    assert!(!run(&delete_branch(&dir, &name, &start)).status.success(), "it moved on");
-    good(&delete_branch(&dir, &name, &at));
-    assert!(!run(&tip(&dir, &name)).status.success());
-    good(&prune(&dir));
+    good(&has_log(&tree));
+    let ids = |printed: Vec<u8>| parse_ids(&printed).collect::<Vec<_>>();
+    let logged = ids(good(&logged(&tree)));
+    assert!(logged.contains(&at) && logged.contains(&start), "{logged:?}");
+    let refs = ids(good(&refs(&tree)));
+    assert!(refs.contains(&start) && !refs.contains(&at), "{refs:?}");
+    let asked = |input: &str| {
+        let argv = unreachable(&common);
+        let mut child = command(&argv)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let known = asked(&format!("{at}\n{start}\n"));
+    assert!(known.status.success() && known.stdout.is_empty(), "{known:?}");
+    good(&delete(&common, &head(&name), &at));
+    assert_eq!(line(&asked(&format!("{at}\n{start}\n")).stdout), at, "no branch holds it");
+    let strange = "1".repeat(40);
+    assert!(!asked(&format!("{strange}\n")).status.success(), "it is not even there");
+    assert!(!run(&delete(&common, &fetched(&name), &start)).status.success(), "it moved on");
+    good(&delete(&common, &fetched(&name), &at));
+    assert!(!run(&tip(&common, &fetched(&name))).status.success());
+}
+
+fn quoted(words: &[String]) -> String {
+    words.iter().map(|word| format!("'{word}' ")).collect()
 }
 
 #[test]
@@ -140,27 +195,49 @@ fn a_planted_program_does_not_run() {
     let (dir, tree) = (repository.dir(), repository.worktree());
     let planted = repository.root.path().join("planted");
     let ran = repository.root.path().join("ran");
-    std::fs::write(&planted, format!("#!/bin/sh\ntouch '{}'\n", ran.display())).unwrap();
-    std::fs::set_permissions(&planted, std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .unwrap();
+    let program = format!("#!/bin/sh\ntouch '{}'\n", ran.display());
+    let executable = |path: &Path| {
+        std::fs::write(path, &program).unwrap();
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+    };
+    executable(&planted);
     let planted = planted.to_str().unwrap();
-    for key in ["core.fsmonitor", "diff.external", "diff.x.textconv", "core.pager"] {
-        repository.plain(&["config", key, planted]);
-    }
-    std::fs::write(dir.join(".git/hooks/post-checkout"), format!("#!/bin/sh\n{planted}\n"))
-        .unwrap();
-    std::fs::set_permissions(
-        dir.join(".git/hooks/post-checkout"),
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
     repository.write(".gitattributes", "*.txt diff=x\n");
-    let start = line(&good(&base(&dir)));
-    good(&add(&dir, &tree, "dash/sw-1/ag-01", &start));
+    let keys = [
+        "core.fsmonitor",
+        "diff.external",
+        "diff.x.textconv",
+        "core.pager",
+        "uploadpack.packObjectsHook",
+        "core.alternateRefsCommand",
+    ];
+    // In the user's own repository first, then in what an agent got.
+    executable(&dir.join(".git/hooks/post-checkout"));
+    executable(&dir.join(".git/hooks/reference-transaction"));
+    let plant = |dir: &Path| {
+        let dir = dir.to_str().unwrap();
+        for key in keys {
+            good(&["git", "-C", dir, "config", key, planted].map(str::to_owned));
+        }
+    };
+    plant(&dir);
+    let start = repository.cloned("dash/sw-1/ag-01");
+    assert!(!ran.exists());
+    std::fs::create_dir(tree.join(".git/hooks")).unwrap();
+    executable(&tree.join(".git/hooks/post-checkout"));
+    executable(&tree.join(".git/hooks/post-index-change"));
+    plant(&tree);
     std::fs::write(tree.join("kept.txt"), "else\n").unwrap();
     good(&diff(&tree, &start));
     good(&status(&tree));
+    good(&read_head(&tree));
+    let common = repository.common();
+    good(&fetch(&common, &tree, "dash/sw-1/ag-01", &quoted(&upload_pack(&tree))));
     assert!(!ran.exists());
+    // They would have, without the options.
+    good(&["git", "-C", tree.to_str().unwrap(), "status"].map(str::to_owned));
+    assert!(ran.exists());
 }
 
 #[test]
@@ -211,15 +288,23 @@ fn a_branch_needs_room() {
 #[test]
 fn only_the_users_own_filters_stay() {
     let printed =
-        b"global\0filter.lfs.clean\0local\0filter.a=b.clean\0worktree\0filter.x.required\0";
+        b"global\0filter.lfs.clean\0local\0filter.a=b.clean\0command\0filter.lfs.smudge\0\
+        worktree\0filter.x.required\0";
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let off = [pair("filter.a=b.clean", ""), pair("filter.x.required", "false")];
+    assert_eq!(unfiltered(printed), off);
+    assert_eq!(unfiltered(b""), []);
     let expected = [
+        ("GIT_CONFIG_COUNT", "2"),
         ("GIT_CONFIG_KEY_0", "filter.a=b.clean"),
         ("GIT_CONFIG_VALUE_0", ""),
         ("GIT_CONFIG_KEY_1", "filter.x.required"),
         ("GIT_CONFIG_VALUE_1", "false"),
-        ("GIT_CONFIG_COUNT", "2"),
     ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    assert_eq!(unfiltered(printed), expected);
-    assert_eq!(unfiltered(b""), [("GIT_CONFIG_COUNT".to_owned(), "0".to_owned())]);
+    .map(|(name, value)| pair(name, value));
+    assert_eq!(settings(&off), expected);
+    assert_eq!(
+        parse_settings(b"filter.lfs.clean\ngit-lfs clean -- %f\0filter.lfs.required\0"),
+        [pair("filter.lfs.clean", "git-lfs clean -- %f"), pair("filter.lfs.required", "true")]
+    );
 }

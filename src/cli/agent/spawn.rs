@@ -32,7 +32,7 @@ pub struct Spawn {
     /// Join this swarm instead of one of its own
     #[arg(long, value_name = "SWARM")]
     swarm: Option<String>,
-    /// A git worktree and branch of its own
+    /// A clone of this git repository, on a branch of its own that is fetched back
     #[arg(long)]
     worktree: bool,
     /// For each attempt: 90s, 10m, 1h30m

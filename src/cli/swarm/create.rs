@@ -42,7 +42,8 @@ pub struct Create {
     /// How the agents share the work
     #[arg(long, value_enum)]
     pub strategy: Option<StrategyArg>,
-    /// A git worktree and a branch for each agent
+    /// A clone of this git repository for each agent, on a branch of its own; what is
+    /// committed there is fetched back as that branch (`dash/SWARM/AGENT`)
     #[arg(long)]
     pub worktree: bool,
     /// A shell command that must succeed after an agent did
@@ -150,7 +151,7 @@ impl Create {
             context.line(format!("command   {}", spec.command.join(" ")))?;
         }
         if spec.worktree {
-            context.line("worktree  one for each agent")?;
+            context.line("worktree  a clone and a branch for each agent")?;
         }
         context.line(format!("scope     {}", wished(spec)))?;
         if let Some(items) = &spec.items {
