@@ -24,7 +24,7 @@
 //! | `term` | screen, scanner, follower, recordings, keys | `model`, `protocol` |
 //! | `agents` | adapters: launch, watch, judge, as data | `model`, `config`, `term`, `protocol` |
 //! | `gateway` | metering proxy, prices, simulated provider, `trait Ledger`; egress proxy | `model`, `config` |
-//! | `sandbox` | the shim | `model`, `config` |
+//! | `sandbox` | the shim, and the walls that it puts around an agent | `model`, `config` |
 //! | `keeper` | the process of an attempt | `protocol`, `term`, `sandbox`, `model` |
 //! | `mini` | the embedded agent | `model` |
 //! | `runtime` | actor, journal, effects, adoption, git | all of the above but `keeper`, `mini` |
