@@ -192,3 +192,29 @@ fn nothing_gets_out_of_landlock() {
     open.extend(["changes_a_mode_outside", "touches_a_file_outside"]);
     held(&world, &outside, &possible, "landlock", &["--net", "any"], &open);
 }
+
+#[test]
+fn a_scope_that_became_a_link_is_not_followed() {
+    if !tools::have("bwrap") {
+        return;
+    }
+    let world = World::new();
+    let (scope, outside) = (world.work.join("part"), world.path().join("outside"));
+    std::fs::create_dir(&scope).unwrap();
+    std::fs::create_dir(&outside).unwrap();
+    let script = "echo x > part/written";
+    let (swarm, code) =
+        world.create_and_wait(&["--scope", "part", "--agents", "1", "--", "sh", "-c", script]);
+    assert_eq!(code, 0);
+    assert!(scope.join("written").exists());
+    // The same agent once more, after somebody has put a link in its place.
+    std::fs::rename(&scope, world.work.join("moved")).unwrap();
+    std::os::unix::fs::symlink(&outside, &scope).unwrap();
+    let agent = world.only_agent(&swarm);
+    world.ok(&["agent", "retry", &agent]);
+    world.until_state(&agent, &["failed"]);
+    let results = world.json(&["swarm", "results", &swarm]);
+    let error = results["results"][0]["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("has become a link"), "{error}");
+    assert!(!outside.join("written").exists());
+}
