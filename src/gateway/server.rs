@@ -8,8 +8,9 @@ use super::call::{self, Begun};
 use super::egress::{self, Outlet};
 use super::usage::Meter;
 use super::wire::{Asked, Wire, dialect_of};
-use super::{Call, Caller, Gateway, Target, Traffic};
+use super::{Call, CallReport, Caller, Gateway, Reservation, Target, Traffic};
 use crate::config::Dialect;
+use crate::model::{Micros, Tokens};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody, combinators::UnsyncBoxBody};
@@ -36,11 +37,20 @@ pub type Body = UnsyncBoxBody<Bytes, Cut>;
 #[must_use = "dropping it stops the listener"]
 pub struct Serving {
     stop: watch::Sender<bool>,
+    close: watch::Sender<bool>,
 }
 
 impl Serving {
     /// Calls in flight are settled with what is known of them.
     pub fn stop(&self) {
+        self.refuse();
+        self.close.send_replace(true);
+    }
+
+    /// Ends the calls in flight; whatever is asked from now on is answered with 402, which
+    /// agents do not ask again after, and put on record. The listener stays, so that nobody
+    /// else takes its port while the agent is still there.
+    pub fn refuse(&self) {
         self.stop.send_replace(true);
     }
 }
@@ -55,7 +65,26 @@ pub struct Attempt {
     in_flight: Mutex<u32>,
     /// Model calls so far, for scenarios that count them.
     calls: AtomicU32,
+    /// Calls are to end.
     pub stop: watch::Receiver<bool>,
+    /// So is the listener.
+    close: watch::Receiver<bool>,
+}
+
+impl Attempt {
+    /// A call after the stop is no call, but it is said.
+    fn came_too_late(&self, provider: &str) {
+        let report = CallReport {
+            provider: provider.to_owned(),
+            model: String::new(),
+            status: StatusCode::PAYMENT_REQUIRED.as_u16(),
+            tokens: Tokens::default(),
+            cost: Micros::default(),
+            priced: false,
+            duration_ms: 0,
+        };
+        self.gateway.ledger().settle(&self.caller, Reservation(0), report);
+    }
 }
 
 /// A request in flight; tells the ledger when it comes and when it was the last.
@@ -89,6 +118,7 @@ impl Drop for Flight {
 /// Serves `listener` for `caller`; needs a tokio runtime around it.
 pub(super) fn serve(gateway: &Gateway, listener: std::net::TcpListener, caller: Caller) -> Serving {
     let (stop, stopping) = watch::channel(false);
+    let (close, closing) = watch::channel(false);
     let port = listener.local_addr().map(|addr| addr.port()).ok();
     let attempt = Arc::new(Attempt {
         gateway: gateway.clone(),
@@ -98,6 +128,7 @@ pub(super) fn serve(gateway: &Gateway, listener: std::net::TcpListener, caller: 
         in_flight: Mutex::new(0),
         calls: AtomicU32::new(0),
         stop: stopping,
+        close: closing,
     });
     let listener =
         listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
@@ -105,7 +136,7 @@ pub(super) fn serve(gateway: &Gateway, listener: std::net::TcpListener, caller: 
         Ok(listener) => {
             let own = port.map(|port| gateway.own_port(port));
             tokio::spawn(async move {
-                let mut stop = attempt.stop.clone();
+                let mut stop = attempt.close.clone();
                 tokio::select! {
                     () = accept(&listener, attempt) => {}
                     () = call::stopped(&mut stop) => {}
@@ -117,7 +148,7 @@ pub(super) fn serve(gateway: &Gateway, listener: std::net::TcpListener, caller: 
             tracing::error!(attempt = %attempt.caller.attempt, %error, "serving the listener");
         }
     }
-    Serving { stop }
+    Serving { stop, close }
 }
 
 async fn accept(listener: &tokio::net::TcpListener, attempt: Arc<Attempt>) {
@@ -130,7 +161,7 @@ async fn accept(listener: &tokio::net::TcpListener, attempt: Arc<Attempt>) {
                 let _ = stream.set_nodelay(true);
                 let attempt = attempt.clone();
                 tokio::spawn(async move {
-                    let mut stop = attempt.stop.clone();
+                    let mut stop = attempt.close.clone();
                     tokio::select! {
                         () = connection(stream, attempt) => {}
                         () = call::stopped(&mut stop) => {}
@@ -219,6 +250,11 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
         return Err(refused(StatusCode::METHOD_NOT_ALLOWED, format!("{path} wants a POST")));
     }
 
+    if *attempt.stop.borrow() {
+        attempt.came_too_late(gateway.target(dialect).name());
+        let message = "this attempt is being stopped: no further call is made".to_owned();
+        return Err(refused(StatusCode::PAYMENT_REQUIRED, message));
+    }
     let flight = Flight::new(attempt);
     let body = match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => body.to_bytes(),

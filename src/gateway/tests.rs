@@ -28,7 +28,8 @@ impl Ledger for Books {
         })
     }
     fn settle(&self, _: &Caller, reservation: Reservation, report: CallReport) {
-        assert_eq!(reservation, Reservation(7));
+        // One that came too late was never reserved for.
+        assert_eq!(reservation, Reservation(if report.model.is_empty() { 0 } else { 7 }));
         self.settled.send(report).unwrap();
     }
     fn traffic(&self, _: &Caller, _: Traffic) {}
@@ -214,6 +215,25 @@ fn an_agent_that_hangs_up_is_billed_in_full() {
     upstream.go_on.send(()).unwrap();
     assert_eq!(stage.bill().tokens, tokens(100, 40, 1000));
     stage.no_bill();
+}
+
+#[test]
+fn a_stopped_attempt_makes_no_further_call() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
+    let upstream = Upstream::new(head, "\"late\": true}");
+    let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+    let headers = format!("x-api-key: {TOKEN}\r\n");
+    let mut open = stage.send("/v1/messages", &headers, r#"{"model":"m","max_tokens":1}"#);
+    let mut first = [0; 12];
+    open.read_exact(&mut first).unwrap();
+    stage._serving.refuse();
+    // What was in flight is cut, and settled; what comes now is refused for good, and told.
+    assert!(!read_all(open).contains("late"));
+    assert_eq!(stage.bill().model, "m");
+    let answer = stage.ask("/v1/messages", r#"{"model":"m","max_tokens":1}"#);
+    assert!(answer.starts_with("HTTP/1.1 402 ") && answer.contains("stopped"), "{answer}");
+    let late = stage.bill();
+    assert_eq!((late.status, late.tokens), (402, Tokens::default()));
 }
 
 #[test]

@@ -254,6 +254,10 @@ impl Keeping {
         let sent = match order {
             Order::Stop => {
                 self.expect_end();
+                // First of all: what it asks for while it dies is not paid for.
+                if let Some(served) = &self.served {
+                    served.refuse();
+                }
                 let grace_ms = self.world.config.core.stop_grace_ms;
                 writer.control(&ToKeeper::Stop { grace_ms }).await
             }
@@ -332,7 +336,11 @@ impl Keeping {
             token: token.clone(),
         };
         if let Some(gate) = self.world.gateway.get() {
-            self.served = Some(gate.serve(TcpListener::from(gateway), caller));
+            let served = gate.serve(TcpListener::from(gateway), caller);
+            if self.kill_at.is_some() {
+                served.refuse();
+            }
+            self.served = Some(served);
         }
         let (serving, until) = oneshot::channel();
         self.serving = Some(serving);
