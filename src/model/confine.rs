@@ -30,6 +30,9 @@ pub struct Confine {
     pub isolated: bool,
     /// The only files that may be executed; none: any that can be read.
     pub only: Option<Vec<PathBuf>>,
+    /// Holds device nodes of the attempt's own; none: the machine's serve.
+    #[serde(default)]
+    pub devices: Option<PathBuf>,
     /// This program, which is found inside as `dash`.
     pub dash: PathBuf,
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     model::{Confine, Net, SwarmId},
-    sandbox::Found,
+    sandbox::{self, Found},
 };
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
@@ -84,6 +84,7 @@ pub fn confine(
         socket_dir: socket.parent().unwrap_or(&socket).to_owned(),
         isolated: scope.net != Net::Any,
         only: None,
+        devices: sandbox::own_devices(&private.with_file_name("dev")),
         dash: world.dash.clone(),
         writable,
         readable,
@@ -148,6 +149,7 @@ pub fn for_git(
         socket_dir: world.dash.clone(),
         isolated: true,
         only: None,
+        devices: sandbox::own_devices(&scratch.with_extension("dev")),
         dash: world.dash.clone(),
         readable,
     }))

@@ -2,7 +2,7 @@
 //! root, the system read-only, then one mount for each path of the scope, outermost first,
 //! so that what lies deeper decides.
 
-use super::system::{KERNEL, SECRET, SYSTEM};
+use super::system::{DEVICES, KERNEL, SECRET, SYSTEM};
 use crate::model::{Confine, SANDBOX_BIN};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -80,6 +80,12 @@ pub fn arguments<E>(
         }
     }
     put(&["--proc".as_ref(), "/proc".as_ref(), "--dev".as_ref(), "/dev".as_ref()]);
+    if let Some(own) = &confine.devices {
+        for (name, ..) in DEVICES {
+            let (own, path) = (own.join(name), Path::new("/dev").join(name));
+            put(&["--dev-bind".as_ref(), own.as_ref(), path.as_ref()]);
+        }
+    }
     for path in KERNEL.iter().filter(|path| Path::new(path).exists()) {
         put(&["--ro-bind".as_ref(), path.as_ref(), path.as_ref()]);
     }
@@ -152,6 +158,7 @@ mod tests {
             isolated: true,
             only: None,
             dash: "/opt/dash".into(),
+            devices: None,
         }
     }
 

@@ -6,6 +6,7 @@
 mod abilities;
 mod ancestry;
 mod bubblewrap;
+mod devices;
 pub mod exec;
 mod fork;
 mod init;
@@ -23,6 +24,7 @@ mod within;
 
 pub use abilities::Abilities;
 pub use ancestry::is_agent;
+pub use devices::own as own_devices;
 pub use exec::{Started, start};
 pub use fork::{Fork, fork};
 pub use inside::Entered;

@@ -20,5 +20,16 @@ pub const SECRET: &[&str] = &[
     "/etc/wireguard",
 ];
 
+/// What bubblewrap puts into a /dev, each mounted from the machine's: name, major and minor
+/// number, as Documentation/admin-guide/devices.txt of Linux has them.
+pub const DEVICES: &[(&str, u32, u32)] = &[
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+
 /// Settings of the kernel. The superuser's number alone opens them, without any right.
 pub const KERNEL: &[&str] = &["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"];

@@ -12,7 +12,10 @@ use std::{
     net::{TcpListener, UdpSocket},
     os::{
         linux::net::SocketAddrExt,
-        unix::net::{SocketAddr, UnixListener},
+        unix::{
+            fs::MetadataExt,
+            net::{SocketAddr, UnixListener},
+        },
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -85,7 +88,10 @@ impl Outside {
         let others = file(state.join("attempts").join(attempt).join("private/home/secret"));
         let spec = fs::read(state.join("attempts").join(attempt).join("spec.json")).unwrap();
         let spec: Value = serde_json::from_slice(&spec).unwrap();
+        let null = fs::metadata("/dev/null").unwrap();
+        let null_is = json!(vec![null.dev(), null.ino()]);
         let given = json!({
+            "null": null_is,
             "work": world.work, "outside": dir, "secret": secret, "key": key, "shm": shm,
             "journal": world.journal(), "other": others,
             "victim": at("victim"), "removable": at("removable"),

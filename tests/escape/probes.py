@@ -131,6 +131,14 @@ def changes_a_mode_outside():
 
 
 @attempt
+def changes_the_mode_of_a_device():
+    found = os.stat("/dev/null")
+    expect([found.st_dev, found.st_ino] == world["null"], "it is not the machine's")
+    # To what it is: all programs of the machine need it.
+    os.chmod("/dev/null", 0o666)
+
+
+@attempt
 def touches_a_file_outside():
     os.utime(world["victim"])
 

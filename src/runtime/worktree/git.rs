@@ -101,6 +101,7 @@ impl Tree {
         let opened = move || {
             // What a core that died left there.
             remove(&scratch)?;
+            remove(&scratch.with_extension("dev"))?;
             for dir in [&scratch, &scratch.join("home"), &scratch.join("tmp")] {
                 let made = fs::DirBuilder::new().mode(0o700).create(dir);
                 made.with_context(|| format!("making {}", dir.display()))?;
@@ -206,6 +207,7 @@ impl Drop for Tree {
     fn drop(&mut self) {
         // Next time, then.
         let _ = remove(&self.scratch);
+        let _ = remove(&self.scratch.with_extension("dev"));
     }
 }
 
