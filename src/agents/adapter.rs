@@ -74,6 +74,7 @@ pub(super) struct FileRule {
     pub path: Template,
     pub content: Template,
     pub mode: u32,
+    pub protected: bool,
 }
 
 /// What a [`Watcher`] goes by.
@@ -143,6 +144,7 @@ impl Adapter {
                         path: compile(&part.path, check_path)?,
                         content: compile(&part.content, Template::parse)?,
                         mode: part.mode,
+                        protected: part.protected,
                     })
                 })
                 .collect::<Result<_, Wrong>>()?,

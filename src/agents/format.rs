@@ -132,6 +132,10 @@ pub struct FilePart {
     pub content: Text,
     #[serde(default = "private_mode")]
     pub mode: u32,
+    /// The agent cannot change it: held by a mount, and so in a sandbox of namespaces alone.
+    /// Elsewhere it is the agent that has to leave it as it is.
+    #[serde(default)]
+    pub protected: bool,
 }
 
 fn private_mode() -> u32 {

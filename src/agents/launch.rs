@@ -252,13 +252,19 @@ impl<'a> Filling<'a> {
                 path: PathBuf::from(self.fill(&rule.path)),
                 content: self.fill(&rule.content),
                 mode: rule.mode,
+                protected: rule.protected,
             })
             .collect();
         if rules.environment == Environment::Clear || self.request.confine.is_some() {
             // A file's missing parents are made: so these two directories are there.
             for dir in [&self.home, &self.tmp] {
                 let path = dir.join(".keep");
-                files.push(LaunchFile { path, content: String::new(), mode: 0o600 });
+                files.push(LaunchFile {
+                    path,
+                    content: String::new(),
+                    mode: 0o600,
+                    protected: false,
+                });
             }
         }
         if let Some((name, email)) = self.request.author {
@@ -266,6 +272,7 @@ impl<'a> Filling<'a> {
                 path: self.home.join(".gitconfig"),
                 content: git_settings(name, email),
                 mode: 0o600,
+                protected: false,
             });
         }
         files

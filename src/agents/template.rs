@@ -2,7 +2,8 @@
 //!
 //! `{name}` or `{name|filter}`, with lower-case letters and `_` only, so that JSON and TOML
 //! in a text keep their own braces. Filters: `json` (a quoted string, good in TOML too),
-//! `last20` (the last 20 characters).
+//! `in_json` (the same without its quotes, for a part of a string), `shell` (one word of a
+//! shell's command line), `last20` (the last 20 characters). The left one comes first.
 
 use super::problem::nearest;
 
@@ -52,6 +53,8 @@ pub enum Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Filter {
     Json,
+    InJson,
+    Shell,
     Last20,
 }
 
@@ -117,6 +120,11 @@ impl Filter {
     fn apply(self, text: &str) -> String {
         match self {
             Self::Json => serde_json::Value::from(text).to_string(),
+            Self::InJson => {
+                let quoted = serde_json::Value::from(text).to_string();
+                quoted[1..quoted.len() - 1].to_owned()
+            }
+            Self::Shell => format!("'{}'", text.replace('\'', "'\\''")),
             Self::Last20 => {
                 let skip = text.chars().count().saturating_sub(20);
                 text.chars().skip(skip).collect()
@@ -135,8 +143,12 @@ fn slot(text: &str) -> Result<Part, String> {
     };
     let filters = words.map(|word| match word {
         "json" => Ok(Filter::Json),
+        "in_json" => Ok(Filter::InJson),
+        "shell" => Ok(Filter::Shell),
         "last20" => Ok(Filter::Last20),
-        _ => Err(format!("unknown filter `{word}` in `{{{text}}}`; known are json, last20")),
+        _ => Err(format!(
+            "unknown filter `{word}` in `{{{text}}}`; known are json, in_json, shell, last20"
+        )),
     });
     Ok(Part::Slot(*slot, filters.collect::<Result<_, _>>()?))
 }
@@ -160,6 +172,11 @@ mod tests {
         assert_eq!(fill("{task|json}"), r#""say \"hi\"\n""#);
         assert_eq!(fill(r#"{"a":{"b":{cwd|json}}}"#), r#"{"a":{"b":"/w"}}"#);
         assert_eq!(fill("{token|last20}"), "6789abcdefghijklmnop"[..].to_owned());
+        assert_eq!(fill("\"{task|in_json}\""), fill("{task|json}"));
+        assert_eq!(fill("{cwd|shell} x"), "'/w' x");
+        let odd = |_| "it's \"a\"";
+        let both = Template::parse(r#""{dash|shell|in_json} x""#).unwrap().fill(odd);
+        assert_eq!(both, r#""'it'\\''s \"a\"' x""#);
         assert_eq!(fill("{}{ {A} {"), "{}{ {A} {");
         assert_eq!(fill(r#"p={name="dash"}"#), r#"p={name="dash"}"#);
     }

@@ -12,8 +12,8 @@ use crate::{
     protocol::{
         keeper::ScreenDump,
         rest::{
-            Answer, Change, DoctorReport, InputBody, NewItem, PolicyQuestion, PolicyRules, Removed,
-            Shutdown,
+            Answer, Change, DoctorReport, InputBody, NewApproval, NewItem, PolicyQuestion,
+            PolicyRules, Removed, Shutdown,
         },
     },
 };
@@ -29,6 +29,8 @@ const VERIFY: Duration = Duration::from_secs(600);
 
 /// Longest that one look may take which waits for an end, in seconds.
 const LOOK: u64 = 5;
+/// The same of one that waits for somebody's answer.
+const ANSWER: u64 = 300;
 
 fn swarm_path(swarm: &str) -> String {
     format!("/v1/swarms/{}", escape(swarm))
@@ -200,6 +202,13 @@ impl Client {
     /// By id, or by the agent whose only open one it is.
     pub async fn approval(&self, approval: &str) -> Result<Approval> {
         self.get(&approval_path(approval)).await
+    }
+
+    /// Asks on an attempt's own behalf, at its own socket; as it is once it is answered, or
+    /// after some minutes. The same question again under the same key is the same approval.
+    pub async fn raise(&self, new: &NewApproval) -> Result<Approval> {
+        let limit = Duration::from_secs(ANSWER + 2 * LOOK);
+        self.within(limit).post(&format!("/v1/approvals?wait={ANSWER}"), new).await
     }
 
     pub async fn answer(&self, approval: &str, answer: &Answer) -> Result<Approval> {

@@ -69,6 +69,9 @@ pub struct LaunchFile {
     pub content: String,
     /// Permission bits, such as 0o600.
     pub mode: u32,
+    /// Not to be changed by the agent; what of that is held, the keeper's `confine` says.
+    #[serde(default)]
+    pub protected: bool,
 }
 
 /// `keeper.json` in an attempt's directory: who keeps it. All three must fit for a pid to

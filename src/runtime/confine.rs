@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     model::{Confine, Net, SwarmId},
+    protocol::keeper::LaunchFile,
     sandbox::{self, Found},
 };
 use anyhow::{Context, bail};
@@ -89,6 +90,19 @@ pub fn confine(
         writable,
         readable,
     }))
+}
+
+/// Keeps the agent from changing those of `files` that are protected, and from moving away
+/// the directories that they lie in.
+pub fn protect(confine: &mut Confine, files: &[LaunchFile]) {
+    for file in files.iter().filter(|file| file.protected) {
+        let above = file.path.ancestors().skip(1);
+        let dirs = above.take_while(|dir| dir.starts_with(&confine.private));
+        let dirs: Vec<PathBuf> =
+            dirs.filter(|dir| *dir != confine.private).map(Path::to_owned).collect();
+        confine.pinned.extend(dirs);
+        confine.protected.push(file.path.clone());
+    }
 }
 
 /// Both lists, each path once.

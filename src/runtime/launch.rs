@@ -189,7 +189,7 @@ fn keeper_spec(
     let workplace = plan.workplace();
     let search = path.as_deref().unwrap_or("/usr/local/bin:/usr/bin:/bin");
     let program = adapter.program(search);
-    let confine = confine::confine(world, plan, private, program.as_deref(), search)?;
+    let mut confine = confine::confine(world, plan, private, program.as_deref(), search)?;
     let launch = adapter.launch(&LaunchRequest {
         attempt: id,
         agent: &plan.attempt.agent,
@@ -209,6 +209,9 @@ fn keeper_spec(
         session: None,
         net: plan.scope.is_strict().then_some(&plan.scope.net),
     })?;
+    if let Some(confine) = &mut confine {
+        confine::protect(confine, &launch.files);
+    }
     let core = &world.config.core;
     let limits = limits::of(plan, &world.config.limits);
     let recording_cap = core.recording_mb.saturating_mul(1 << 20);

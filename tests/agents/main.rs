@@ -25,6 +25,7 @@ mod stage;
 
 mod choice;
 mod ends;
+mod hooks;
 mod recordings;
 mod restart;
 mod usage;

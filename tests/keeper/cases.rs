@@ -191,6 +191,7 @@ fn listeners_are_handed_over_and_stay() {
         path: world.path("file"),
         content: format!("{GATEWAY_MARK}\n"),
         mode: 0o640,
+        protected: false,
     });
     let (_keeper, mut core) = world.start();
     let agent = std::os::unix::net::UnixListener::from(core.fds.remove(1));
