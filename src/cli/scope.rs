@@ -1,5 +1,6 @@
 //! The flags that say what agents may touch; the same for a swarm and for one agent.
 
+use super::failure::Failure;
 use clap::Args;
 
 #[derive(Clone, Debug, Default, Args)]
@@ -16,6 +17,16 @@ pub struct ScopeArgs {
     /// Needs no asking any more: a command's first words, such as "git push"
     #[arg(long, value_name = "CMD", help_heading = "Scope")]
     pub allow: Vec<String>,
+    /// The only programs that may be executed, beside the first words of --allow; held by the
+    /// kernel, though an interpreter among them runs any text
+    #[arg(
+        long,
+        value_name = "CMD",
+        value_delimiter = ',',
+        num_args = 0..=1,
+        help_heading = "Scope"
+    )]
+    pub allow_only: Option<Vec<String>>,
     /// No scope at all: agents may do whatever you may
     #[arg(long, help_heading = "Scope")]
     pub no_sandbox: bool,
@@ -23,12 +34,15 @@ pub struct ScopeArgs {
 
 impl ScopeArgs {
     /// Puts what was said over what a file says.
-    pub fn apply(&self, fields: ScopeFields<'_>) {
+    ///
+    /// # Errors
+    /// When only some programs may be executed, and none is named.
+    pub fn apply(&self, fields: ScopeFields<'_>) -> Result<(), Failure> {
         let lists = [
             (&self.scope, fields.scope),
             (&self.read, fields.read),
             (&self.net, fields.net),
-            (&self.allow, fields.allow),
+            (&self.allow, &mut *fields.allow),
         ];
         for (said, field) in lists {
             if !said.is_empty() {
@@ -36,6 +50,17 @@ impl ScopeArgs {
             }
         }
         *fields.no_sandbox |= self.no_sandbox;
+        if let Some(said) = &self.allow_only {
+            *fields.allow_only = Some(said.clone());
+        }
+        let blank = |names: &[String]| names.iter().all(|name| name.trim().is_empty());
+        match fields.allow_only {
+            Some(names) if blank(names) && blank(fields.allow) => {
+                Err(Failure::usage("--allow-only names no program, so nothing could run")
+                    .hinted("--allow-only git,python3, or --allow \"git commit\" beside it"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 }
 
@@ -45,5 +70,6 @@ pub struct ScopeFields<'a> {
     pub read: &'a mut Vec<String>,
     pub net: &'a mut Vec<String>,
     pub allow: &'a mut Vec<String>,
+    pub allow_only: &'a mut Option<Vec<String>>,
     pub no_sandbox: &'a mut bool,
 }

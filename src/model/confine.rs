@@ -33,6 +33,9 @@ pub struct Confine {
     /// Holds device nodes of the attempt's own; none: the machine's serve.
     #[serde(default)]
     pub devices: Option<PathBuf>,
+    /// With `only`: directories of programs, in which nothing else can be read.
+    #[serde(default)]
+    pub programs: Vec<PathBuf>,
     /// This program, which is found inside as `dash`.
     pub dash: PathBuf,
 }

@@ -2,7 +2,7 @@
 //! directories, repositories. What cannot be enforced is refused, never ignored.
 
 use super::{
-    policy,
+    only, policy,
     scope::{self, Wishes},
     worktree,
     world::{Shared, leaving},
@@ -80,7 +80,12 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
         let found = worktree::repository(&spec.cwd).await;
         found.map_err(|error| invalid(format!("{error:#}")))?;
     }
-    spec.granted = Some(grant(world, spec.clone()).await?);
+    let mut granted = grant(world, spec.clone()).await?;
+    if granted.only.is_some() {
+        let commands = adapters.iter().any(|adapter| adapter.runs_task_in_shell());
+        granted = programs(granted, commands, spec, path).await?;
+    }
+    spec.granted = Some(granted);
     let models = spec.models.iter().cycle();
     Ok(if spec.models.is_empty() {
         adapters.iter().map(|adapter| (adapter.name().to_owned(), adapter.model(None))).collect()
@@ -198,6 +203,34 @@ fn directory(cwd: &Path) -> Result<(), Refusal> {
         Ok(_) => Err(invalid(format!("{} is not a directory", cwd.display()))),
         Err(error) => Err(invalid(format!("the directory {}: {error}", cwd.display()))),
     }
+}
+
+/// With the program of a plain command among those that may be executed; refuses what cannot
+/// be held.
+async fn programs(
+    mut granted: Scope,
+    commands: bool,
+    spec: &SwarmSpec,
+    path: String,
+) -> Result<Scope, Refusal> {
+    let cwd = spec.cwd.clone();
+    // What an item fills in is known too late: it has to be named.
+    let own = commands.then(|| own_program(&spec.command)).filter(|name| !name.contains('{'));
+    let own = own.map(str::to_owned);
+    let checked = tokio::task::spawn_blocking(move || {
+        let only = granted.only.get_or_insert_default();
+        only.extend(own);
+        let search = only::Search { path: &path, cwd: &cwd };
+        only::check(only, &granted.write, search)
+            .map_err(|error| invalid(format!("allow_only: {error:#}")))?;
+        Ok(granted)
+    });
+    checked.await.map_err(|_| leaving())?
+}
+
+/// What a plain command is run by: its program, or the shell of a task.
+pub fn own_program(command: &[String]) -> &str {
+    command.first().map_or("/bin/sh", String::as_str)
 }
 
 fn search_path(world: &Shared, asked: Option<&str>) -> String {

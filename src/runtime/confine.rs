@@ -86,6 +86,7 @@ pub fn confine(
         isolated: scope.net != Net::Any,
         only: None,
         devices: sandbox::own_devices(&private.with_file_name("dev")),
+        programs: Vec::new(),
         dash: world.dash.clone(),
         writable,
         readable,
@@ -164,6 +165,7 @@ pub fn for_git(
         isolated: true,
         only: None,
         devices: sandbox::own_devices(&scratch.with_extension("dev")),
+        programs: Vec::new(),
         dash: world.dash.clone(),
         readable,
     }))

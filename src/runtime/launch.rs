@@ -1,6 +1,6 @@
 //! A launch: from a planned attempt to a running keeper with its first connection.
 
-use super::{confine, environment, failpoint, fill, limits, worktree, world::Shared};
+use super::{confine, environment, failpoint, fill, limits, only, worktree, world::Shared};
 use crate::{
     agents::LaunchRequest,
     config::Instance,
@@ -210,6 +210,12 @@ fn keeper_spec(
         net: plan.scope.is_strict().then_some(&plan.scope.net),
     })?;
     if let Some(confine) = &mut confine {
+        if let Some(names) = &plan.scope.only {
+            // A plain command's program is named like any other.
+            let own = program.as_deref().filter(|_| !adapter.runs_task_in_shell());
+            let search = only::Search { path: search, cwd: &plan.cwd };
+            only::hold(confine, names, own, search).context("allow_only")?;
+        }
         confine::protect(confine, &launch.files);
     }
     let core = &world.config.core;

@@ -28,6 +28,7 @@ mod link;
 mod log;
 mod lookup;
 mod nursery;
+mod only;
 mod outcome;
 mod policy;
 mod providers;

@@ -110,7 +110,7 @@ pub fn resolve(world: &World, wishes: &Wishes<'_>) -> Result<Scope, Refusal> {
         read,
         net: net(wishes.net)?,
         allow: allow(wishes.allow),
-        only: wishes.allow_only.map(|names| names.iter().cloned().collect()),
+        only: only(wishes),
         ..Scope::default()
     };
     enforceable(world, &scope)?;
@@ -124,6 +124,13 @@ pub fn resolve(world: &World, wishes: &Wishes<'_>) -> Result<Scope, Refusal> {
     Ok(scope)
 }
 
+/// The programs that are named, and those of the commands that need no asking.
+fn only(wishes: &Wishes<'_>) -> Option<BTreeSet<String>> {
+    let named = wishes.allow_only?.iter().cloned();
+    let allowed = allow(wishes.allow).into_iter().filter_map(|words| words.into_iter().next());
+    Some(named.chain(allowed).collect())
+}
+
 /// Refuses what nothing here can hold.
 pub fn enforceable(world: &World, scope: &Scope) -> Result<(), Refusal> {
     if !scope.is_strict() {
@@ -135,6 +142,9 @@ pub fn enforceable(world: &World, scope: &Scope) -> Result<(), Refusal> {
              scope at all",
         )
     })?;
+    if scope.only.is_some() && world.abilities().landlock == 0 {
+        return Err(not_enforced("allow_only: this kernel has no Landlock, which holds it"));
+    }
     match holder {
         Holder::Bubblewrap { .. } => Ok(()),
         Holder::Landlock => landlock_holds(world, scope),

@@ -3,8 +3,9 @@
 
 use super::{
     above::Above,
-    check,
+    check::{self, Crew},
     handle::Handle,
+    only::{self, Search},
     world::{Shared, leaving},
 };
 use crate::{
@@ -95,14 +96,17 @@ impl Parent {
 
     /// Holds the request against the machine; leaves in it what the child wishes, and none
     /// where it is to have all that its parent has.
-    async fn check(&self, world: &Shared, spec: &mut AgentSpec) -> Result<check::Crew, Refusal> {
+    async fn check(&self, world: &Shared, spec: &mut AgentSpec) -> Result<Crew, Refusal> {
         let paths = !(spec.scope.is_empty() && spec.read.is_empty());
         let others = !(spec.net.is_empty() && spec.allow.is_empty()) || spec.allow_only.is_some();
         let silent = !(paths || others || spec.no_sandbox);
         // A scope of its own is not to be found for one that wishes none.
         let mut asked = AgentSpec { no_sandbox: spec.no_sandbox || silent, ..spec.clone() };
         let crew = check::agent(world, &mut asked).await?;
-        let Some(wish) = asked.granted.filter(|_| !silent) else { return Ok(crew) };
+        let Some(wish) = asked.granted.filter(|_| !silent) else {
+            self.runs(&self.scope, &crew, spec)?;
+            return Ok(crew);
+        };
         let wish = if spec.no_sandbox { wish } else { self.fill(spec, wish) };
         let granted = self.scope.meet(&wish);
         if granted.is_strict() && !covers(&granted, &spec.cwd) {
@@ -110,11 +114,27 @@ impl Parent {
             let hint = format!("what is left of it under {}: {granted}", self.id);
             return Err(Refusal::new(RefusalCode::Forbidden, why).hinted(hint));
         }
+        self.runs(&granted, &crew, spec)?;
         if granted.is_strict() {
             self.opens_nothing(world, granted).await?;
         }
         spec.granted = Some(wish);
         Ok(crew)
+    }
+
+    /// Refuses a plain command whose program may not be executed under `granted`.
+    fn runs(&self, granted: &Scope, crew: &Crew, spec: &AgentSpec) -> Result<(), Refusal> {
+        let only = granted.only.as_ref().filter(|_| granted.is_strict());
+        let plain = crew.iter().any(|(adapter, _)| adapter == "command");
+        let Some(only) = only.filter(|_| plain) else { return Ok(()) };
+        let program = check::own_program(&spec.command);
+        let search = Search { path: spec.path.as_deref().unwrap_or_default(), cwd: &spec.cwd };
+        if only::names(only, program, search) {
+            return Ok(());
+        }
+        let why = format!("{program} is not among the programs that the child may execute");
+        let hint = format!("{} may touch: {}", self.id, self.scope);
+        Err(Refusal::new(RefusalCode::Forbidden, why).hinted(hint))
     }
 
     /// Refuses a scope that names what the parent must not touch though it lies in its own.

@@ -157,6 +157,7 @@ mod tests {
             socket_dir: root.join("s"),
             isolated: true,
             only: None,
+            programs: Vec::new(),
             dash: "/opt/dash".into(),
             devices: None,
         }

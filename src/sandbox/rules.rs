@@ -57,10 +57,10 @@ pub fn restrict(confine: &Confine, tty: Option<BorrowedFd<'_>>) -> io::Result<()
     let mut rules = scoped.map_err(other)?.create().map_err(other)?;
     if alone {
         let seen = system().chain(confine.readable.iter().cloned());
-        rules = beneath(rules, seen.chain([confine.dash.clone()]), see)?;
+        rules = seen_beneath(rules, seen.chain([confine.dash.clone()]), confine, see)?;
         rules = beneath(rules, ["/etc".into()], AccessFs::ReadDir.into())?;
     } else {
-        rules = beneath(rules, ["/".into()], see)?;
+        rules = seen_beneath(rules, ["/".into()], confine, see)?;
         let own = OWN_DEVICES.iter().chain(&["/tmp", "/var/tmp"]);
         rules = beneath(rules, own.map(PathBuf::from), change)?;
     }
@@ -75,7 +75,7 @@ pub fn restrict(confine: &Confine, tty: Option<BorrowedFd<'_>>) -> io::Result<()
         rules = rules.add_rule(PathBeneath::new(tty, change)).map_err(other)?;
     }
     let status = rules.restrict_self().map_err(other)?;
-    if alone && status.ruleset == RulesetStatus::NotEnforced {
+    if (alone || confine.only.is_some()) && status.ruleset == RulesetStatus::NotEnforced {
         return Err(io::Error::other("this kernel has no Landlock"));
     }
     Ok(())
@@ -87,6 +87,48 @@ fn system() -> impl Iterator<Item = PathBuf> {
     let secret = |path: &PathBuf| SECRET.iter().any(|secret| Path::new(secret).starts_with(path));
     let system = SYSTEM.iter().filter(|path| **path != "/etc").map(PathBuf::from);
     system.chain(etc.filter(move |path| !secret(path))).chain(["/proc".into()])
+}
+
+/// Adds rules for `roots` without the directories of programs that only some may be executed
+/// of. A rule holds for all that lies below, so that one goes around them: to each thing beside
+/// them, as it is there now.
+fn seen_beneath(
+    mut rules: RulesetCreated,
+    roots: impl IntoIterator<Item = PathBuf>,
+    confine: &Confine,
+    see: BitFlags<AccessFs>,
+) -> io::Result<RulesetCreated> {
+    if confine.only.is_none() {
+        return beneath(rules, roots, see);
+    }
+    let (mut whole, mut passed) = (Vec::new(), Vec::new());
+    for root in roots {
+        // A link among the system's directories: what it leads to may be one of programs.
+        if let Ok(root) = fs::canonicalize(root) {
+            around(root, &confine.programs, &mut whole, &mut passed);
+        }
+    }
+    rules = beneath(rules, whole, see)?;
+    beneath(rules, passed, AccessFs::ReadDir.into())
+}
+
+/// What of `root` lies outside of `without`, and the directories that were looked through for
+/// that.
+fn around(root: PathBuf, without: &[PathBuf], whole: &mut Vec<PathBuf>, passed: &mut Vec<PathBuf>) {
+    if without.iter().any(|dir| root.starts_with(dir)) {
+        return;
+    }
+    if !without.iter().any(|dir| dir.starts_with(&root)) {
+        whole.push(root);
+        return;
+    }
+    for entry in fs::read_dir(&root).into_iter().flatten().flatten() {
+        // What a link leads to has a rule of its own, or none.
+        if entry.file_type().is_ok_and(|kind| !kind.is_symlink()) {
+            around(entry.path(), without, whole, passed);
+        }
+    }
+    passed.push(root);
 }
 
 /// Adds a rule for each path that is there.
@@ -106,4 +148,32 @@ fn beneath(
 
 fn other(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
     io::Error::other(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn around_directories_of_programs() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        for name in ["usr/bin/sub", "usr/lib", "usr/local/bin", "usr/local/share", "etc"] {
+            fs::create_dir_all(root.join(name)).unwrap();
+        }
+        symlink(root.join("usr/bin"), root.join("bin")).unwrap();
+        fs::write(root.join("file"), "").unwrap();
+        let without = ["usr/bin", "usr/local/bin"].map(|name| root.join(name));
+        let (mut whole, mut passed) = (Vec::new(), Vec::new());
+        around(root.to_owned(), &without, &mut whole, &mut passed);
+        whole.sort();
+        let wanted = ["etc", "file", "usr/lib", "usr/local/share"].map(|name| root.join(name));
+        assert_eq!(whole, wanted);
+        passed.sort();
+        assert_eq!(passed, ["", "usr", "usr/local"].map(|name| root.join(name)));
+        let (mut whole, mut passed) = (Vec::new(), Vec::new());
+        around(root.join("usr/bin/sub"), &without, &mut whole, &mut passed);
+        assert!(whole.is_empty() && passed.is_empty());
+    }
 }

@@ -118,8 +118,9 @@ impl Spawn {
             read: &mut spec.read,
             net: &mut spec.net,
             allow: &mut spec.allow,
+            allow_only: &mut spec.allow_only,
             no_sandbox: &mut spec.no_sandbox,
-        });
+        })?;
         self.limits.apply(&mut spec.limits);
         Ok(spec)
     }

@@ -183,6 +183,12 @@ fn wished(spec: &SwarmSpec) -> String {
     }
     let net = if spec.net.is_empty() { "none".to_owned() } else { spec.net.join(", ") };
     words.push_str(&format!("; net {net}"));
+    if let Some(names) = &spec.allow_only {
+        let first = |line: &String| line.split_whitespace().next().map(str::to_owned);
+        let mut only = names.clone();
+        only.extend(spec.allow.iter().filter_map(first));
+        words.push_str(&format!("; only {}", only.join(", ")));
+    }
     words
 }
 

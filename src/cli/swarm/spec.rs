@@ -58,8 +58,9 @@ impl Create {
             read: &mut spec.read,
             net: &mut spec.net,
             allow: &mut spec.allow,
+            allow_only: &mut spec.allow_only,
             no_sandbox: &mut spec.no_sandbox,
-        });
+        })?;
         self.limits.apply(&mut spec.limits);
         settle_counts(&mut spec)?;
         settle_command(&mut spec)?;
