@@ -9,6 +9,7 @@ use crate::{
     config::Dialect,
     model::Holder,
     protocol::rest::{AdapterReport, CheckStatus, DoctorCheck, DoctorReport},
+    sandbox,
 };
 use std::{fs, process::Stdio, time::Duration};
 use tokio::process::Command;
@@ -29,6 +30,7 @@ pub async fn report(world: &Shared) -> DoctorReport {
     let mut checks = vec![
         state_directory(world),
         namespaces(),
+        peers(),
         program("git", &path, "worktrees (--worktree) need it"),
         open_files(),
         limits::check(&world.config.limits),
@@ -90,6 +92,17 @@ fn namespaces() -> DoctorCheck {
         warn(name, detail, "a kernel with pid namespaces ends an agent's whole tree at once")
     } else {
         ok(name, format!("this kernel has them, at most {}", limit.trim()))
+    }
+}
+
+/// How agents are kept from the sockets that are not theirs.
+fn peers() -> DoctorCheck {
+    let name = "peers";
+    if sandbox::holds_peers() {
+        ok(name, "who connects is held by a pidfd (SO_PEERPIDFD)".to_owned())
+    } else {
+        let detail = "who connects is known by a pid, which another may come to have".to_owned();
+        warn(name, detail, "a kernel of 6.5 or later holds it by a pidfd")
     }
 }
 

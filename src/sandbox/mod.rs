@@ -23,7 +23,7 @@ mod title;
 mod within;
 
 pub use abilities::Abilities;
-pub use ancestry::is_agent;
+pub use ancestry::{holds_peers, peer_is_agent};
 pub use devices::own as own_devices;
 pub use exec::{Started, start};
 pub use fork::{Fork, fork};
