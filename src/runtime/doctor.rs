@@ -45,7 +45,7 @@ pub async fn report(world: &Shared) -> DoctorReport {
         remedy: "mend the file, or move it away".to_owned(),
     }));
     let scope = match world.holder() {
-        Ok(Holder::Bubblewrap { .. }) => "strict",
+        Ok(Holder::Bubblewrap { .. } | Holder::Seatbelt) => "strict",
         Ok(Holder::Landlock) => "strict for files",
         Err(_) => "none",
     };
@@ -136,7 +136,7 @@ fn scope(world: &World) -> Vec<DoctorCheck> {
             let detail = "mount, pid, ipc, net and user namespaces, tried out";
             ok("bubblewrap", format!("{}: {detail}", program.display()))
         }
-        Ok(Holder::Landlock) | Err(_) => {
+        Ok(Holder::Landlock | Holder::Seatbelt) | Err(_) => {
             let why = abilities.bubblewrap.as_ref().err().cloned().unwrap_or_default();
             warn("bubblewrap", why, "install the package bubblewrap, and allow user namespaces")
         }
@@ -154,6 +154,11 @@ fn scope(world: &World) -> Vec<DoctorCheck> {
         Ok(Holder::Bubblewrap { .. }) => {
             ok("scope", "strict: files, network and processes, by bubblewrap".to_owned())
         }
+        Ok(Holder::Seatbelt) => warn(
+            "scope",
+            "strict for files and network, by a seatbelt profile".to_owned(),
+            "the profile was checked as text only: try what it refuses before you rely on it",
+        ),
         Ok(Holder::Landlock) => warn(
             "scope",
             "strict for what files hold, by Landlock alone: the network needs --net any, modes \
