@@ -62,7 +62,7 @@ fn for_rules(confine: &Confine) -> Confine {
     rules.pinned.clear();
     match rules.holder {
         Holder::Bubblewrap { .. } => rules.readable.clear(),
-        Holder::Landlock => {}
+        Holder::Landlock | Holder::Seatbelt => {}
     }
     rules
 }
