@@ -97,9 +97,10 @@ impl Asked<'_> {
         const WANTED: &str = r#"{"include_usage":true}"#;
         let solid =
             |at: usize| Some(at + body.get(at..)?.iter().position(|b| !b.is_ascii_whitespace())?);
+        // A list would be read too.
+        let open = solid(0).filter(|at| body[*at] == b'{')? + 1;
         let (at, end, text) = match self.stream_options.map(RawValue::get) {
             None => {
-                let open = solid(0).filter(|at| body[*at] == b'{')? + 1;
                 let more = if body.get(solid(open)?) == Some(&b'}') { "" } else { "," };
                 (open, open, format!("\"stream_options\":{WANTED}{more}"))
             }

@@ -31,7 +31,10 @@ impl Anchor {
 }
 
 impl Sink for Column {
-    fn text(&mut self, _: &[u8]) {}
+    fn text(&mut self, bytes: &[u8]) {
+        // Lines come whole, with their ends.
+        self.known |= memchr::memchr(b'\r', bytes).is_some();
+    }
 
     fn control(&mut self, byte: u8) {
         self.known |= byte == b'\r';
