@@ -226,7 +226,7 @@ impl<'a> Filling<'a> {
             Some(Holder::Bubblewrap { .. }) => {
                 variables.set("PATH", &format!("{SANDBOX_BIN}:{}", request.path));
             }
-            Some(Holder::Landlock) | None => variables.set("PATH", request.path),
+            Some(Holder::Landlock | Holder::Seatbelt) | None => variables.set("PATH", request.path),
         }
         variables.set("TERM", "xterm-256color");
         variables.set("COLORTERM", "truecolor");

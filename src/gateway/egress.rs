@@ -24,6 +24,8 @@ mod proxy;
 mod tally;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use super::Caller;

@@ -28,6 +28,8 @@ mod usage;
 mod wire;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub use egress::{Connection, Egress, EgressFuture};

@@ -76,7 +76,7 @@ pub struct Asked<'a> {
     max_tokens: Option<u64>,
     max_completion_tokens: Option<u64>,
     max_output_tokens: Option<u64>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "given")]
     stream_options: Option<&'a RawValue>,
 }
 
@@ -94,36 +94,43 @@ impl Asked<'_> {
     /// The body with `include_usage` set, for a chat stream that would bring no usage; none
     /// where nothing is to be changed. All other bytes stay as they are.
     pub fn with_usage(&self, body: &[u8]) -> Option<Vec<u8>> {
-        #[derive(Deserialize)]
-        struct Options {
-            include_usage: Option<bool>,
-        }
         const WANTED: &str = r#"{"include_usage":true}"#;
-        let Some(options) = self.stream_options.filter(|raw| raw.get() != "null") else {
-            let open = body.iter().position(|b| *b == b'{')? + 1;
-            if self.stream_options.is_some() {
-                return None;
+        let solid =
+            |at: usize| Some(at + body.get(at..)?.iter().position(|b| !b.is_ascii_whitespace())?);
+        // A list would be read too.
+        let open = solid(0).filter(|at| body[*at] == b'{')? + 1;
+        let (at, end, text) = match self.stream_options.map(RawValue::get) {
+            None => {
+                let more = if body.get(solid(open)?) == Some(&b'}') { "" } else { "," };
+                (open, open, format!("\"stream_options\":{WANTED}{more}"))
             }
-            let mut out = Vec::with_capacity(body.len() + 48);
-            out.extend_from_slice(&body[..open]);
-            out.extend_from_slice(format!("\"stream_options\":{WANTED},").as_bytes());
-            out.extend_from_slice(&body[open..]);
-            return Some(out);
+            Some(options) => {
+                let at = (options.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
+                let end = at.checked_add(options.len()).filter(|end| *end <= body.len())?;
+                (at, end, wished(options, WANTED)?)
+            }
         };
-        let parsed: Options = serde_json::from_str(options.get()).ok()?;
-        if parsed.include_usage == Some(true) {
-            return None;
-        }
-        let mut map: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(options.get()).ok()?;
-        map.insert("include_usage".to_owned(), true.into());
-        let at = (options.get().as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
-        let end = at.checked_add(options.get().len()).filter(|end| *end <= body.len())?;
-        let mut out = body[..at].to_vec();
-        out.extend_from_slice(serde_json::to_string(&map).ok()?.as_bytes());
-        out.extend_from_slice(&body[end..]);
-        Some(out)
+        Some([&body[..at], text.as_bytes(), &body[end..]].concat())
     }
+}
+
+/// `options` with the wish for usage in it; none where it is there, or nothing to put it into.
+fn wished(options: &str, wanted: &str) -> Option<String> {
+    // To a service as good as left out.
+    if options == "null" {
+        return Some(wanted.to_owned());
+    }
+    // Of a name that stands there twice the last one counts, here as there.
+    let mut map: serde_json::Map<String, serde_json::Value> = serde_json::from_str(options).ok()?;
+    match map.insert("include_usage".to_owned(), true.into()) {
+        Some(serde_json::Value::Bool(true)) => None,
+        Some(_) | None => serde_json::to_string(&map).ok(),
+    }
+}
+
+/// Keeps `null` apart from what is not there.
+fn given<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(from).map(Some)
 }
 
 /// An error body in the shape that the dialect's own service uses.
@@ -201,6 +208,21 @@ mod tests {
             Some(r#"{"stream_options": {"a":1,"include_usage":true}, "z":  2}"#)
         );
         assert_eq!(added(r#"{"stream_options":{"include_usage":true}}"#), None);
+        assert_eq!(
+            added("{ }").as_deref(),
+            Some(r#"{"stream_options":{"include_usage":true} }"#),
+            "no comma before the end"
+        );
+        assert_eq!(
+            added(r#"{"stream_options":null,"z":2}"#).as_deref(),
+            Some(r#"{"stream_options":{"include_usage":true},"z":2}"#),
+            "not twice, the second undoing the first"
+        );
+        assert_eq!(
+            added(r#"{"stream_options":{"include_usage":true,"include_usage":false}}"#).as_deref(),
+            Some(r#"{"stream_options":{"include_usage":true}}"#)
+        );
+        assert_eq!(added(r#"["m", true]"#), None);
     }
 
     #[test]

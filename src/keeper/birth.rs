@@ -55,7 +55,7 @@ pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
     let agent_listener = sockets::listen(&spec.agent_socket)
         .with_context(|| format!("listening on {}", spec.agent_socket.display()))?;
     let (gateway, mut url) = sockets::gateway().context("opening the gateway's port")?;
-    if spec.confine.as_ref().is_some_and(|confine| confine.isolated) {
+    if spec.confine.as_ref().is_some_and(|confine| confine.has_own_network()) {
         url = format!("http://127.0.0.1:{GATEWAY_PORT}");
     }
     launch::fill(&mut spec, &url);
@@ -124,7 +124,8 @@ impl Keeper {
             Pty::open(cols, rows).map_err(|error| ("pty", format!("{error:#}"))).and_then(|pty| {
                 launch::write_files(&spec.files).map_err(|error| ("files", error))?;
                 let slave = pty.slave().ok_or(("pty", "no terminal".to_owned()))?;
-                let (child, gateway) = launch::spawn(spec, slave)?;
+                let port = self.gateway.local_addr().map_or(0, |address| address.port());
+                let (child, gateway) = launch::spawn(spec, slave, port)?;
                 Ok((pty, child, gateway))
             });
         match launched {

@@ -53,18 +53,24 @@ fn write_file(file: &LaunchFile) -> io::Result<()> {
 }
 
 /// Starts the shim with the terminal; also the gateway's port, where it was opened inside.
+/// `port`: of the gateway out here.
 ///
 /// # Errors
 /// The step that failed, and why.
 pub fn spawn(
     spec: &KeeperSpec,
     tty: BorrowedFd<'_>,
+    port: u16,
 ) -> Result<(Child, Option<TcpListener>), (&'static str, String)> {
     let step = if spec.confine.is_some() { "sandbox" } else { "shim" };
-    try_spawn(spec, tty).map_err(|error| (step, error.to_string()))
+    try_spawn(spec, tty, port).map_err(|error| (step, error.to_string()))
 }
 
-fn try_spawn(spec: &KeeperSpec, tty: BorrowedFd<'_>) -> io::Result<(Child, Option<TcpListener>)> {
+fn try_spawn(
+    spec: &KeeperSpec,
+    tty: BorrowedFd<'_>,
+    port: u16,
+) -> io::Result<(Child, Option<TcpListener>)> {
     let plan = Plan {
         argv: spec.argv.clone(),
         env: spec.env.clone(),
@@ -74,6 +80,7 @@ fn try_spawn(spec: &KeeperSpec, tty: BorrowedFd<'_>) -> io::Result<(Child, Optio
         processes: spec.limits.processes,
         users: fs::read_link("/proc/self/ns/user").unwrap_or_default(),
         namespaces: std::env::var_os("DASH_NO_PIDNS").is_none(),
+        gateway: port,
         confine: spec.confine.clone(),
     };
     let (ours, theirs) =

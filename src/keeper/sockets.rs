@@ -1,6 +1,6 @@
 //! Sockets that the keeper opens, and who may come in by its own.
 
-use crate::sandbox::is_agent;
+use crate::sandbox::peer_is_agent;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -39,5 +39,5 @@ pub fn gateway() -> io::Result<(TcpListener, String)> {
 /// True if the peer may speak to a keeper: its user is ours, and it is no agent.
 pub fn admits(stream: &UnixStream) -> bool {
     let Ok(peer) = rustix::net::sockopt::socket_peercred(stream) else { return false };
-    peer.uid == rustix::process::geteuid() && !is_agent(peer.pid.as_raw_nonzero().get())
+    peer.uid == rustix::process::geteuid() && !peer_is_agent(stream)
 }

@@ -47,6 +47,15 @@ pub enum Holder {
     Bubblewrap { program: PathBuf, by_fd: bool },
     /// Landlock and seccomp alone: the network is everybody's.
     Landlock,
+    /// A profile of macOS's own sandbox, carried out by `sandbox-exec`.
+    Seatbelt,
+}
+
+impl Confine {
+    /// The agent's network is another than the keeper's, with [`GATEWAY_PORT`] in it.
+    pub fn has_own_network(&self) -> bool {
+        self.isolated && matches!(self.holder, Holder::Bubblewrap { .. })
+    }
 }
 
 /// The gateway's port in a network of an attempt's own; nobody else is in there.

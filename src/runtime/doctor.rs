@@ -9,6 +9,7 @@ use crate::{
     config::Dialect,
     model::Holder,
     protocol::rest::{AdapterReport, CheckStatus, DoctorCheck, DoctorReport},
+    sandbox,
 };
 use std::{fs, process::Stdio, time::Duration};
 use tokio::process::Command;
@@ -29,6 +30,7 @@ pub async fn report(world: &Shared) -> DoctorReport {
     let mut checks = vec![
         state_directory(world),
         namespaces(),
+        peers(),
         program("git", &path, "worktrees (--worktree) need it"),
         open_files(),
         limits::check(&world.config.limits),
@@ -43,7 +45,7 @@ pub async fn report(world: &Shared) -> DoctorReport {
         remedy: "mend the file, or move it away".to_owned(),
     }));
     let scope = match world.holder() {
-        Ok(Holder::Bubblewrap { .. }) => "strict",
+        Ok(Holder::Bubblewrap { .. } | Holder::Seatbelt) => "strict",
         Ok(Holder::Landlock) => "strict for files",
         Err(_) => "none",
     };
@@ -93,6 +95,17 @@ fn namespaces() -> DoctorCheck {
     }
 }
 
+/// How agents are kept from the sockets that are not theirs.
+fn peers() -> DoctorCheck {
+    let name = "peers";
+    if sandbox::holds_peers() {
+        ok(name, "who connects is held by a pidfd (SO_PEERPIDFD)".to_owned())
+    } else {
+        let detail = "who connects is known by a pid, which another may come to have".to_owned();
+        warn(name, detail, "a kernel of 6.5 or later holds it by a pidfd")
+    }
+}
+
 fn program(program: &str, path: &str, needed: &str) -> DoctorCheck {
     let found =
         std::env::split_paths(path).map(|dir| dir.join(program)).find(|file| file.is_file());
@@ -123,7 +136,7 @@ fn scope(world: &World) -> Vec<DoctorCheck> {
             let detail = "mount, pid, ipc, net and user namespaces, tried out";
             ok("bubblewrap", format!("{}: {detail}", program.display()))
         }
-        Ok(Holder::Landlock) | Err(_) => {
+        Ok(Holder::Landlock | Holder::Seatbelt) | Err(_) => {
             let why = abilities.bubblewrap.as_ref().err().cloned().unwrap_or_default();
             warn("bubblewrap", why, "install the package bubblewrap, and allow user namespaces")
         }
@@ -141,6 +154,11 @@ fn scope(world: &World) -> Vec<DoctorCheck> {
         Ok(Holder::Bubblewrap { .. }) => {
             ok("scope", "strict: files, network and processes, by bubblewrap".to_owned())
         }
+        Ok(Holder::Seatbelt) => warn(
+            "scope",
+            "strict for files and network, by a seatbelt profile".to_owned(),
+            "the profile was checked as text only: try what it refuses before you rely on it",
+        ),
         Ok(Holder::Landlock) => warn(
             "scope",
             "strict for what files hold, by Landlock alone: the network needs --net any, modes \

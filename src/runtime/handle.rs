@@ -28,6 +28,7 @@ use crate::{
     term::{keys, last_screen},
 };
 use std::{
+    os::fd::BorrowedFd,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -86,9 +87,9 @@ impl Handle {
         &self.world.instance
     }
 
-    /// True if process `pid` belongs to an agent of any core, or cannot be resolved.
-    pub fn is_agent(&self, pid: i32) -> bool {
-        sandbox::is_agent(pid)
+    /// True if who connected `stream` belongs to an agent of any core, or cannot be resolved.
+    pub fn is_agent(&self, stream: BorrowedFd<'_>) -> bool {
+        sandbox::peer_is_agent(stream)
     }
 
     /// Attempts with a keeper, or about to have one.

@@ -65,6 +65,7 @@ impl World {
         match self.config.sandbox.holder {
             HolderChoice::Bubblewrap => abilities.bubblewrap.clone(),
             HolderChoice::Landlock => abilities.landlock_alone(),
+            HolderChoice::Auto if abilities.seatbelt => Ok(Holder::Seatbelt),
             HolderChoice::Auto => abilities.bubblewrap.clone().or_else(|no_bubblewrap| {
                 let landlock = abilities.landlock_alone();
                 landlock.map_err(|no_landlock| format!("{no_bubblewrap}, and {no_landlock}"))
@@ -146,7 +147,7 @@ pub fn enforceable(world: &World, scope: &Scope) -> Result<(), Refusal> {
         return Err(not_enforced("allow_only: this kernel has no Landlock, which holds it"));
     }
     match holder {
-        Holder::Bubblewrap { .. } => Ok(()),
+        Holder::Bubblewrap { .. } | Holder::Seatbelt => Ok(()),
         Holder::Landlock => landlock_holds(world, scope),
     }
 }

@@ -1,6 +1,6 @@
 //! What this machine can hold an agent with, tried out rather than believed.
 
-use super::rules;
+use super::{rules, seatbelt};
 use crate::model::Holder;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -17,6 +17,8 @@ pub struct Abilities {
     /// Of the kernel's Landlock; 0: none.
     pub landlock: i32,
     pub seccomp: bool,
+    /// On macOS alone.
+    pub seatbelt: bool,
 }
 
 impl Abilities {
@@ -26,6 +28,7 @@ impl Abilities {
             bubblewrap: bubblewrap(path),
             landlock: rules::version(),
             seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
+            seatbelt: cfg!(target_os = "macos") && Path::new(seatbelt::PROGRAM).exists(),
         }
     }
 

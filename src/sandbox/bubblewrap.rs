@@ -117,7 +117,9 @@ fn mounts(confine: &Confine) -> BTreeMap<PathBuf, Mount> {
     for path in &confine.hidden {
         cover(&mut mounts, path);
     }
-    for path in confine.writable.iter().chain(&confine.pinned).chain([&confine.private]) {
+    let is_written = |path: &&PathBuf| confine.writable.iter().any(|root| path.starts_with(root));
+    let pinned = confine.pinned.iter().filter(is_written);
+    for path in confine.writable.iter().chain(pinned).chain([&confine.private]) {
         mounts.insert(path.clone(), Mount::Write);
     }
     for path in confine.protected.iter().chain([&confine.socket_dir, &confine.dash]) {
@@ -194,6 +196,17 @@ mod tests {
         let shared = Confine { isolated: false, ..confine(root.path()) };
         let args = arguments(&shared, |_| Ok::<_, Infallible>(None)).unwrap();
         assert!(!args.iter().any(|arg| arg == "--unshare-net"));
+    }
+
+    /// Its parent may write there, and pinned it for itself.
+    #[test]
+    fn what_is_pinned_in_what_is_only_read_stays_only_read() {
+        let root = tempfile::tempdir().unwrap();
+        let git = root.path().join("read/.git");
+        let pinned = vec![git.clone()];
+        let child = Confine { pinned, protected: Vec::new(), ..confine(root.path()) };
+        let args = arguments(&child, |_| Ok::<_, Infallible>(None)).unwrap();
+        assert!(!args.windows(2).any(|part| part == ["--bind".as_ref(), git.as_os_str()]));
     }
 
     #[test]

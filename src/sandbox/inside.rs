@@ -264,6 +264,6 @@ pub fn bubblewrap_of(plan: &Plan) -> Option<(&Confine, &Path, bool)> {
     let confine = plan.confine.as_deref()?;
     match &confine.holder {
         Holder::Bubblewrap { program, by_fd } => Some((confine, program, *by_fd)),
-        Holder::Landlock => None,
+        Holder::Landlock | Holder::Seatbelt => None,
     }
 }

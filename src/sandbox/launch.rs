@@ -2,7 +2,8 @@
 //! error that names what is wrong where it fails.
 
 use super::plan::{Plan, Report};
-use super::steps;
+use super::{seatbelt, steps};
+use crate::model::{Confine, Holder};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::net::{SendFlags, send};
@@ -103,6 +104,9 @@ fn exec(plan: &Plan) -> Failure {
         Ok(program) => program,
         Err(failure) => return failure,
     };
+    if let Some(confine) = plan.confine.as_deref().filter(|c| c.holder == Holder::Seatbelt) {
+        return exec_by_seatbelt(plan, confine, &program);
+    }
     let error = execve(&program, plan.argv.iter().map(String::as_str), plan);
     if error.raw_os_error() == Some(libc::ENOEXEC) && is_text(&program) {
         // A script without a #! line is the shell's, as execvp has it.
@@ -112,6 +116,19 @@ fn exec(plan: &Plan) -> Failure {
         return Failure::new("exec", execve(Path::new("/bin/sh"), argv, plan));
     }
     explain(&program, &error)
+}
+
+/// Through the program that takes a profile; what it starts has its own path for a name.
+fn exec_by_seatbelt(plan: &Plan, confine: &Confine, program: &Path) -> Failure {
+    let profile = match seatbelt::profile(confine, Some(plan.gateway)) {
+        Ok(profile) => profile,
+        Err(error) => return Failure::new("sandbox", error),
+    };
+    let program = program.to_string_lossy();
+    let head = [seatbelt::PROGRAM, "-p", &profile, &program];
+    let argv = head.into_iter().chain(plan.argv.iter().skip(1).map(String::as_str));
+    let error = execve(Path::new(seatbelt::PROGRAM), argv, plan);
+    Failure::new("sandbox", format!("{}: {error}", seatbelt::PROGRAM))
 }
 
 /// The file to run: `name` itself if it has a slash, else the first in PATH.

@@ -1,7 +1,8 @@
 //! Where an agent's process tree is fenced in. [`exec`] is the shim (`dash __exec`) that a
 //! keeper forks for each attempt; [`inside`] goes through bubblewrap on the way, whose mounts
 //! are [`bubblewrap`]'s; [`rules`] (Landlock) and [`seccomp`] are the last of the [`steps`]
-//! that need rights, between the working directory and the exec.
+//! that need rights, between the working directory and the exec. On macOS [`seatbelt`] writes
+//! what the system is to hold.
 
 mod abilities;
 mod ancestry;
@@ -16,6 +17,7 @@ mod plan;
 mod protect;
 mod rights;
 mod rules;
+mod seatbelt;
 mod seccomp;
 mod steps;
 mod system;
@@ -23,7 +25,7 @@ mod title;
 mod within;
 
 pub use abilities::Abilities;
-pub use ancestry::is_agent;
+pub use ancestry::{holds_peers, peer_is_agent};
 pub use devices::own as own_devices;
 pub use exec::{Started, start};
 pub use fork::{Fork, fork};

@@ -22,6 +22,8 @@ pub struct Plan {
     pub users: PathBuf,
     /// False: no pid namespace even where there are some.
     pub namespaces: bool,
+    /// The gateway's port on localhost, where the agent shares the keeper's network.
+    pub gateway: u16,
     /// None: no sandbox.
     pub confine: Option<Box<Confine>>,
 }

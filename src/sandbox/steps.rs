@@ -83,6 +83,10 @@ fn directory(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
 
 fn sandbox(plan: &Plan, tty: BorrowedFd<'_>) -> io::Result<()> {
     let Some(confine) = &plan.confine else { return Ok(()) };
+    if confine.holder == Holder::Seatbelt {
+        // It comes with the exec.
+        return Ok(());
+    }
     wall(confine, Some(tty))
 }
 

@@ -4,7 +4,7 @@
 //!
 //! `dash __exec within CONFINE PROGRAM ARGS…` is its last step.
 
-use super::{bubblewrap, steps};
+use super::{bubblewrap, seatbelt, steps};
 use crate::model::{Confine, Holder};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -16,7 +16,8 @@ use std::process::{Command, ExitCode};
 /// the caller fills it.
 ///
 /// # Errors
-/// When `argv` is empty, or the scope's directories have become links.
+/// When `argv` is empty, or the scope's directories have become links or cannot be written
+/// down for what holds them.
 pub fn command(confine: &Confine, cwd: &Path, argv: &[String]) -> io::Result<Command> {
     let Some((program, args)) = argv.split_first() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "an empty command"));
@@ -34,6 +35,13 @@ pub fn command(confine: &Confine, cwd: &Path, argv: &[String]) -> io::Result<Com
             let mut command = Command::new(program);
             command.args(checked?).arg("--chdir").arg(cwd).arg("--").arg(&confine.dash);
             command
+        }
+        Holder::Seatbelt => {
+            // No step of ours is left: all of it stands in the profile.
+            let mut command = Command::new(seatbelt::PROGRAM);
+            command.arg("-p").arg(seatbelt::profile(confine, None)?).arg(program).args(args);
+            command.current_dir(cwd).env_clear();
+            return Ok(command);
         }
         Holder::Landlock => {
             let mut command = Command::new(&confine.dash);
@@ -54,7 +62,7 @@ fn for_rules(confine: &Confine) -> Confine {
     rules.pinned.clear();
     match rules.holder {
         Holder::Bubblewrap { .. } => rules.readable.clear(),
-        Holder::Landlock => {}
+        Holder::Landlock | Holder::Seatbelt => {}
     }
     rules
 }

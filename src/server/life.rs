@@ -24,6 +24,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io::{ErrorKind, Read, Seek, Write},
+    os::fd::AsFd,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -255,7 +256,7 @@ async fn live(
         tokio::select! {
             accepted = bound.listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let router = if is_agent(&handle, &stream) { &stranger } else { &admin };
+                    let router = if handle.is_agent(stream.as_fd()) { &stranger } else { &admin };
                     serve(stream, router.clone(), clients.clone());
                 }
                 Err(error) => {
@@ -339,12 +340,6 @@ async fn once_more(
         },
         () = tokio::time::sleep(AGAIN_WITHIN) => Leave::Alone,
     }
-}
-
-/// Asked by the peer's pid as the kernel tells it: who cannot be resolved counts as one.
-fn is_agent(handle: &Handle, stream: &tokio::net::UnixStream) -> bool {
-    let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    pid.is_none_or(|pid| handle.is_agent(pid))
 }
 
 async fn stop_agents(handle: &Handle, interrupt: &mut tokio::signal::unix::Signal) {

@@ -5,7 +5,8 @@
 //! a suffix of the backlog is drawn on two screens of opposite pasts (cells that differ
 //! everywhere, the cursor at the first and at the last place), both with the modes that a
 //! tracker collected over what was skipped. Once cells, attributes, pen and cursor
-//! of both are the same, what was skipped cannot matter, and one of them is the screen. Cells
+//! of both are the same, and the cursor was put into some column by its number on the way
+//! ([`anchor`]), what was skipped cannot matter, and one of them is the screen. Cells
 //! that nothing touched since the screen was exact are known all the while, and so is the
 //! cursor where it could be followed ([`touched`]). If the two never become the same, a
 //! stretch in which much was touched is drawn first, then a suffix four times as long is
@@ -23,6 +24,7 @@
 //! after a skip the few rows of scrollback kept in memory may have a gap; the recording
 //! has none.
 
+mod anchor;
 mod touched;
 mod track;
 
@@ -30,6 +32,7 @@ use super::modes::Modes;
 use super::scanner::{Scanner, Seen};
 use super::screen::{Past, Screen};
 use super::token::{Both, Sink, Span, Tokenizer};
+use anchor::Anchor;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -98,6 +101,7 @@ struct Attempt {
     low: Screen,
     /// None once both were the same.
     high: Option<Screen>,
+    anchor: Anchor,
     from: u64,
     at: u64,
     compare_at: u64,
@@ -365,6 +369,11 @@ impl Follower {
                 self.attempt = Some(Box::new(Attempt {
                     low: guess(Past::Low),
                     high: Some(guess(Past::High)),
+                    anchor: Anchor::new(
+                        offset,
+                        known.is_some(),
+                        known.is_some() && from.place.is_some_and(|place| place.saved.is_some()),
+                    ),
                     from: offset,
                     at: offset,
                     compare_at: offset + COMPARE_EVERY,
@@ -435,9 +444,10 @@ impl Follower {
         attempt.at += len as u64;
         if let Some(high) = &mut attempt.high {
             high.process(bytes);
+            attempt.anchor.feed(bytes);
             if attempt.at >= attempt.compare_at || attempt.at == attempt.stop {
                 attempt.compare_at = attempt.at + COMPARE_EVERY;
-                if attempt.low.same(high, attempt.saves) {
+                if attempt.anchor.holds() && attempt.low.same(high, attempt.saves) {
                     attempt.high = None;
                 }
             }

@@ -8,6 +8,9 @@ mod by_hand;
 #[path = "../e2e/procs.rs"]
 mod procs;
 #[allow(dead_code)]
+#[path = "../e2e/tools.rs"]
+mod tools;
+#[allow(dead_code)]
 #[path = "../e2e/wait.rs"]
 mod wait;
 #[allow(dead_code)]

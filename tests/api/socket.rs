@@ -1,8 +1,9 @@
 //! Which socket a core takes, and whose it leaves alone.
 
 use crate::{
+    tools,
     wait::{LIMIT, eventually, exit_within},
-    world::{World, set_mode},
+    world::{World, find_file, set_mode},
 };
 use std::{
     os::unix::{fs::symlink, net::UnixListener},
@@ -111,4 +112,84 @@ fn an_output_that_cannot_be_written_is_told_once() {
         assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
         assert_eq!(said.matches("cannot write the output").count(), 1, "{args:?}: {said}");
     }
+}
+
+/// Asks the core and a keeper, from a process with neither parent nor session of before, and
+/// writes down what they said. Its first process waits for that.
+const ASKS: &str = r#"
+import json, os, socket, struct, sys
+
+def ask(path, question):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(50)
+        connection.connect(path)
+        try:
+            connection.sendall(question)
+        except OSError:
+            pass  # Refused before it was asked.
+        answer = b""
+        while True:
+            try:
+                part = connection.recv(65536)
+            except ConnectionResetError:
+                part = b""
+            if not part:
+                return answer.decode("latin-1")
+            answer += part
+
+admin, keeper, out = sys.argv[1:]
+done, hold = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() > 0:
+        os._exit(0)
+    view = json.dumps({"type": "view", "version": VERSION, "ticket": "x", "cols": 0, "rows": 0})
+    frame = struct.pack("<IB", len(view) + 1, CONTROL) + view.encode()
+    core = ask(admin, b"GET /v1/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    with open(out + ".new", "w") as file:
+        json.dump({"core": core, "keeper": ask(keeper, frame)}, file)
+    os.rename(out + ".new", out)
+    os._exit(0)
+os.close(hold)
+os.wait()
+os.read(done, 1)
+"#;
+
+/// Without a namespace, so that nothing but its ancestry tells who asks.
+#[test]
+fn what_an_agent_left_alone_is_still_an_agents() {
+    if !tools::have("python3") {
+        return;
+    }
+    let world = World::new().with("DASH_NO_PIDNS", "1");
+    let python = tools::find("python3").unwrap().display().to_string();
+    let script = ASKS
+        .replace("VERSION", &dash::protocol::keeper::VERSION.to_string())
+        .replace("CONTROL", &dash::protocol::keeper::KIND_CONTROL.to_string());
+    std::fs::write(world.work.join("asks.py"), script).unwrap();
+    let other = world.create(&["--no-sandbox", "--agents", "1", "--", "sleep", "614"]);
+    world.until_state(&world.only_agent(&other), &["working", "idle"]);
+    let spec = std::fs::read(find_file(&world.state().join("dash"), "spec.json").unwrap()).unwrap();
+    let spec: serde_json::Value = serde_json::from_slice(&spec).unwrap();
+    let admin = world.socket.display().to_string();
+    let keeper = spec["keeper_socket"].as_str().unwrap();
+    let heard = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(world.work.join(name)).unwrap()).unwrap()
+    };
+
+    let mut command = std::process::Command::new(&python);
+    command.args(["asks.py", &admin, keeper, "ours"]).current_dir(&world.work);
+    assert!(command.status().unwrap().success());
+    let ours = heard("ours");
+    assert!(ours["core"].as_str().unwrap().starts_with("HTTP/1.1 200"), "{ours}");
+    assert!(ours["keeper"].as_str().unwrap().contains("ticket"), "{ours}");
+
+    let line = [&python, "asks.py", &admin, keeper, "theirs"];
+    let args = ["--no-sandbox", "--agents", "1", "--"].into_iter().chain(line);
+    let (_, code) = world.create_and_wait(&args.collect::<Vec<_>>());
+    assert_eq!(code, 0);
+    let theirs = heard("theirs");
+    assert!(theirs["core"].as_str().unwrap().starts_with("HTTP/1.1 403"), "{theirs}");
+    let said = theirs["keeper"].as_str().unwrap();
+    assert!(said.contains("does not take this connection"), "{theirs}");
 }

@@ -311,7 +311,7 @@ async fn forward(
 }
 
 /// The request as the host is to see it: its own path, and the host that was checked.
-fn outgoing(mut head: Parts, place: &Place) -> Parts {
+pub(super) fn outgoing(mut head: Parts, place: &Place) -> Parts {
     strip(&mut head.headers);
     // The body says its length itself; a client that waits for leave has had it from us.
     head.headers.remove(header::CONTENT_LENGTH);
