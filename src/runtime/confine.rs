@@ -3,6 +3,7 @@
 
 use super::{
     above::Above,
+    broker,
     launch::Plan,
     scope::{hidden, protected_of},
     worktree::{
@@ -74,6 +75,10 @@ pub fn confine(
         bail!("its scope would open {}, which its parent may not touch", path.display());
     }
     let above = above.within(&roots);
+    let rules = world.policies.judge(&plan.workplace()).context("reading the command rules")?;
+    let mut never = vec![world.dash.as_path()];
+    never.extend(program);
+    let brokered = broker::programs(rules.policy(), &holder, path, &writable, &never);
     Ok(Some(Confine {
         holder,
         hidden: all(hidden(world, &roots), above.hidden),
@@ -86,6 +91,7 @@ pub fn confine(
         only: None,
         devices: sandbox::own_devices(&private.with_file_name("dev")),
         dash: world.dash.clone(),
+        brokered,
         writable,
         readable,
     }))

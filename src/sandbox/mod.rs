@@ -5,6 +5,7 @@
 
 mod abilities;
 mod ancestry;
+mod brokered;
 mod bubblewrap;
 mod devices;
 pub mod exec;
@@ -23,7 +24,8 @@ mod title;
 mod within;
 
 pub use abilities::Abilities;
-pub use ancestry::is_agent;
+pub use ancestry::{descends_from, is_agent};
+pub use brokered::{Call, Network};
 pub use devices::own as own_devices;
 pub use exec::{Started, start};
 pub use fork::{Fork, fork};
