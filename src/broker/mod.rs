@@ -5,9 +5,7 @@
 //! It is trusted with nothing: whatever it says the agent could have said itself.
 
 use crate::model::{BROKER_LINK, SANDBOX_BIN};
-use crate::protocol::broker::{
-    FromBroker, MAX_REQUEST, NOT_RUN, PASSED_SIGNALS, ToBroker, passes,
-};
+use crate::protocol::broker::{FromBroker, MAX_REQUEST, NOT_RUN, PASSED_SIGNALS, ToBroker, passes};
 use crate::protocol::frame::{Decoder, Frame, encode_control, recv_frame, send_with_fds};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, FromRawFd, OwnedFd};

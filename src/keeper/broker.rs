@@ -15,9 +15,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send,
-};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
 use rustix::process::{Pid, Signal, WaitStatus, kill_process, kill_process_group};
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -61,12 +59,22 @@ struct Run {
 
 enum State {
     /// It has not said what it wants.
-    Reading { until: Instant },
+    Reading {
+        until: Instant,
+    },
     /// Held until there is a verdict.
-    Asked { wanted: Wanted, streams: [OwnedFd; 3], of: Option<u64> },
-    Running { monitor: Pid },
+    Asked {
+        wanted: Wanted,
+        streams: [OwnedFd; 3],
+        of: Option<u64>,
+    },
+    Running {
+        monitor: Pid,
+    },
     /// Killed, and not reaped yet.
-    Ending { monitor: Pid },
+    Ending {
+        monitor: Pid,
+    },
     /// Nothing more comes of it.
     Over,
 }
@@ -129,10 +137,9 @@ impl Broker {
     pub fn due(&self) -> Option<Instant> {
         let until = |run: &Run| match run.state {
             State::Reading { until } => Some(until),
-            State::Asked { .. }
-            | State::Running { .. }
-            | State::Ending { .. }
-            | State::Over => None,
+            State::Asked { .. } | State::Running { .. } | State::Ending { .. } | State::Over => {
+                None
+            }
         };
         self.runs.iter().filter_map(until).min()
     }
@@ -228,12 +235,7 @@ impl Broker {
         }
     }
 
-    fn start(
-        &self,
-        wanted: Wanted,
-        streams: [OwnedFd; 3],
-        init: Option<Pid>,
-    ) -> io::Result<Pid> {
+    fn start(&self, wanted: Wanted, streams: [OwnedFd; 3], init: Option<Pid>) -> io::Result<Pid> {
         let Some(program) = self.programs.get(wanted.program) else {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         };
@@ -330,8 +332,7 @@ impl Run {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
             let mut control = RecvAncillaryBuffer::new(&mut space);
             let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-            let got =
-                recvmsg(&self.stream, &mut [IoSliceMut::new(&mut buf)], &mut control, flags);
+            let got = recvmsg(&self.stream, &mut [IoSliceMut::new(&mut buf)], &mut control, flags);
             for message in control.drain() {
                 if let RecvAncillaryMessage::ScmRights(fds) = message {
                     self.fds.extend(fds);
@@ -357,7 +358,9 @@ impl Run {
             return None;
         }
         let frame = match self.decoder.next_frame() {
-            Ok(Some(Frame::Control(json))) => Frame::parse(&json).map_err(|error| error.to_string()),
+            Ok(Some(Frame::Control(json))) => {
+                Frame::parse(&json).map_err(|error| error.to_string())
+            }
             Ok(Some(Frame::Bytes(_))) => Err("bytes are no request".to_owned()),
             Ok(None) => return None,
             Err(error) => Err(error.to_string()),

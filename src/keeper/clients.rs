@@ -139,14 +139,7 @@ impl Keeper {
         }
     }
 
-    fn welcome(
-        &mut self,
-        index: usize,
-        version: u32,
-        epoch: u64,
-        facts_after: u64,
-        judges: bool,
-    ) {
+    fn welcome(&mut self, index: usize, version: u32, epoch: u64, facts_after: u64, judges: bool) {
         if version != VERSION {
             let message = format!("this keeper speaks version {VERSION}, not {version}");
             return self.refuse(index, &message);

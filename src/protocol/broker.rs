@@ -46,9 +46,9 @@ pub enum FromBroker {
 pub fn passes(name: &str, value: &str) -> bool {
     let harmless = matches!(name, "TERM" | "COLORTERM" | "NO_COLOR" | "COLUMNS" | "LINES" | "TZ")
         || name == "LANG"
-        || name.strip_prefix("LC_").is_some_and(|rest| {
-            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_uppercase())
-        });
+        || name
+            .strip_prefix("LC_")
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_uppercase()));
     let author = ["GIT_AUTHOR_", "GIT_COMMITTER_"].iter().any(|prefix| {
         name.strip_prefix(prefix).is_some_and(|rest| matches!(rest, "NAME" | "EMAIL" | "DATE"))
     });
@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn what_names_files_or_programs_does_not_pass() {
-        for name in ["TERM", "LANG", "LC_ALL", "GIT_AUTHOR_NAME", "GIT_COMMITTER_DATE", "NO_COLOR"] {
+        for name in ["TERM", "LANG", "LC_ALL", "GIT_AUTHOR_NAME", "GIT_COMMITTER_DATE", "NO_COLOR"]
+        {
             assert!(passes(name, "x.UTF-8"), "{name}");
         }
         for name in [

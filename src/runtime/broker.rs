@@ -91,9 +91,8 @@ fn places(program: &Brokered, path: &str) -> Vec<PathBuf> {
         for dir in dirs.filter_map(|dir| fs::canonicalize(dir).ok()) {
             let entries = fs::read_dir(dir).into_iter().flatten().flatten();
             for entry in entries {
-                let same = |other: &fs::Metadata| {
-                    (other.dev(), other.ino()) == (meta.dev(), meta.ino())
-                };
+                let same =
+                    |other: &fs::Metadata| (other.dev(), other.ino()) == (meta.dev(), meta.ino());
                 let place = entry.path();
                 if fs::symlink_metadata(&place).is_ok_and(|other| same(&other))
                     && !places.contains(&place)

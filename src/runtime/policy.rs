@@ -15,9 +15,7 @@ use crate::{
         policy::{Judge, Where, enforcement},
         scope_of,
     },
-    model::{
-        Actor, AttemptId, Hidden, Holder, Judgement, Policy, Refusal, RefusalCode, Scope,
-    },
+    model::{Actor, AttemptId, Hidden, Holder, Judgement, Policy, Refusal, RefusalCode, Scope},
     protocol::rest::{PolicyQuestion, PolicyRule, PolicyRules},
 };
 use std::{
@@ -133,13 +131,7 @@ fn swarm_in(state: &State, name: &str) -> Option<Asker> {
     let spec = &state.swarms.get(&find_swarm(state, name)?)?.spec;
     let scope = spec.granted.clone().unwrap_or_else(Scope::none);
     let confined = scope.is_strict();
-    Some(Asker {
-        cwd: spec.cwd.clone(),
-        scope,
-        path: spec.path.clone(),
-        attempt: None,
-        confined,
-    })
+    Some(Asker { cwd: spec.cwd.clone(), scope, path: spec.path.clone(), attempt: None, confined })
 }
 
 fn invalid(why: &str) -> Refusal {
@@ -220,10 +212,10 @@ impl Handle {
         let hidden = tokio::task::spawn_blocking(move || hidden(&world, &asker, held.policy()));
         let hidden = hidden.await.map_err(internal)?;
         let policy = judge.policy();
-        let rules = policy.rules.iter().map(|rule| PolicyRule {
-            enforced_by: enforcement(rule, &hidden),
-            rule: rule.clone(),
-        });
+        let rules = policy
+            .rules
+            .iter()
+            .map(|rule| PolicyRule { enforced_by: enforcement(rule, &hidden), rule: rule.clone() });
         Ok(PolicyRules { default: policy.default, rules: rules.collect() })
     }
 }

@@ -99,10 +99,8 @@ impl Call<'_> {
             held.push((place.clone(), fd.as_raw_fd()));
             hold.push(fd);
         }
-        let shown = Confine {
-            isolated: confine.isolated && network.is_none(),
-            ..Confine::clone(&confine)
-        };
+        let shown =
+            Confine { isolated: confine.isolated && network.is_none(), ..Confine::clone(&confine) };
         let arguments = bubblewrap::arguments_with(&shown, &held, |path| {
             inside::open_path(path, &mut hold).map(Some)
         })?;

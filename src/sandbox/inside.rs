@@ -164,9 +164,8 @@ pub(super) fn exec_bubblewrap(
         // SAFETY: a descriptor that was just kept open.
         rustix::io::fcntl_setfd(unsafe { BorrowedFd::borrow_raw(*fd) }, FdFlags::empty())
     });
-    let ready = ready
-        && kept.try_for_each(|done| done).is_ok()
-        && super::steps::reset_signals().is_ok();
+    let ready =
+        ready && kept.try_for_each(|done| done).is_ok() && super::steps::reset_signals().is_ok();
     let words: Result<Vec<CString>, _> =
         argv.iter().map(|word| CString::new(word.as_bytes())).collect();
     let marks = env.iter().filter(|(name, _)| MARKS.contains(&name.as_str()));

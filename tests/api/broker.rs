@@ -8,11 +8,12 @@ use crate::{
 use std::{fs, path::Path};
 
 /// Says what it was given.
-const VAULT: &str = r#"#!/bin/sh
+const STRONGBOX: &str = r#"#!/bin/sh
 echo "ran $*"
 case "$1" in
   where) pwd; exit 3;;
   read) cat;;
+  show) cat "$2";;
   env) env | sort;;
   err) echo complaint >&2;;
   wait) trap 'echo interrupted; exit 9' INT TERM; echo begun >begun; sleep 606 & wait;;
@@ -20,20 +21,20 @@ case "$1" in
 esac
 "#;
 
-/// A world with the program `vault`, which only the broker runs.
+/// A world with the program `strongbox`, which only the broker runs.
 fn world() -> World {
     let world = World::new();
     let bin = world.path().join("bin");
     fs::create_dir(&bin).unwrap();
-    fs::write(bin.join("vault"), VAULT).unwrap();
-    set_mode(&bin.join("vault"), 0o755);
+    fs::write(bin.join("strongbox"), STRONGBOX).unwrap();
+    set_mode(&bin.join("strongbox"), 0o755);
     // Nothing but the kernel makes it run: a copy of a program is as good as the program.
     fs::copy("/bin/echo", bin.join("crier")).unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let mut rules = String::new();
     for (name, program, word, verdict) in [
-        ("no-rm", "vault", "rm", "deny"),
-        ("push", "vault", "push", "ask"),
+        ("no-rm", "strongbox", "rm", "deny"),
+        ("push", "strongbox", "push", "ask"),
         ("no-cry", "crier", "wolf", "deny"),
     ] {
         let file = bin.join(program);
@@ -65,9 +66,9 @@ fn what_is_allowed_runs_as_if_it_were_there() {
     let world = world();
     let out = agent(
         &world,
-        "mkdir -p deep/er; cd deep/er; vault where; echo code $?\n\
-         echo from stdin | vault read\n\
-         vault err 2>../../err >/dev/null; cat ../../err; vault 'two  words' '' '*'",
+        "mkdir -p deep/er; cd deep/er; strongbox where; echo code $?\n\
+         echo from stdin | strongbox read\n\
+         strongbox err 2>../../err >/dev/null; cat ../../err; strongbox 'two  words' '' '*'",
     );
     let here = world.work.join("deep/er").display().to_string();
     for part in ["ran where", &here, "code 3", "ran read\nfrom stdin", "complaint", "two  words  *"]
@@ -81,10 +82,10 @@ fn what_is_denied_does_not_run_and_says_why() {
     let world = world();
     let out = agent(
         &world,
-        "vault rm x; echo code $?; sh -c 'vault rm y'; env -i ../bin/vault rm z; echo code $?\n\
-         (exec -a true vault rm 1) 2>&1; bash -c 'exec -a show vault rm 2'; crier wolf; crier dog",
+        "strongbox rm x; echo code $?; sh -c 'strongbox rm y'; env -i ../bin/strongbox rm z; echo code $?\n\
+         bash -c 'exec -a show strongbox rm 2'; crier wolf; crier dog",
     );
-    assert_eq!(out.matches("dash: denied: no-rm: because of rm").count(), 4 + 1, "{out}");
+    assert_eq!(out.matches("dash: denied: no-rm: because of rm").count(), 4, "{out}");
     assert_eq!(out.matches("code 126").count(), 2, "{out}");
     assert!(out.contains("dash: denied: no-cry") && out.contains("dog"), "{out}");
     assert!(!out.contains("ran") && !out.contains("\nwolf"), "{out}");
@@ -97,7 +98,7 @@ fn what_is_denied_does_not_run_and_says_why() {
 fn a_question_holds_the_command_until_it_is_answered() {
     let world = world();
     for (answer, ran) in [("approve", true), ("deny", false)] {
-        let script = "vault push it >out 2>&1; echo code $? >>out";
+        let script = "strongbox push it >out 2>&1; echo code $? >>out";
         let swarm = world.create(&["--agents", "1", "--", "sh", "-c", script]);
         let agent = world.only_agent(&swarm);
         let inbox = world.ok(&["inbox", "--wait", "--json"]).json();
@@ -118,7 +119,7 @@ fn a_question_holds_the_command_until_it_is_answered() {
 #[test]
 fn a_question_outlives_the_core() {
     let world = world();
-    let script = "vault push it >out 2>&1";
+    let script = "strongbox push it >out 2>&1";
     let swarm = world.create(&["--agents", "1", "--", "sh", "-c", script]);
     world.ok(&["inbox", "--wait", "--json"]);
     world.kill_core();
@@ -146,6 +147,11 @@ fn the_program_itself_is_not_to_be_had() {
     outside.args(["-c", &steps(&bin)]).current_dir(world.path().join("tmp"));
     let control = world.run(outside, b"", std::time::Duration::from_secs(20));
     assert_eq!(control.text().matches("wolf").count(), 6, "{control:?}");
+    // A file with a name that is not found cannot be hidden, and nobody says that it is.
+    let check = ["policy", "check", "--json", "--", "crier", "wolf"];
+    assert_eq!(world.exits(&check, 6).json()["enforced_by"], "cooperates");
+    fs::remove_file(world.path().join("tmp/linked")).unwrap();
+    assert_eq!(world.exits(&check, 6).json()["enforced_by"], "broker");
     let out = agent(&world, &steps(&bin));
     assert!(!out.lines().any(|line| line == "wolf"), "{out}");
     assert!(out.contains("denied: no-cry"), "{out}");
@@ -161,7 +167,7 @@ fn no_variable_of_the_agents_reaches_it_that_could_turn_it() {
          export LD_PRELOAD=$PWD/evil.so BASH_ENV=$PWD/x ENV=$PWD/x GIT_SSH_COMMAND=evil \
          GIT_CONFIG_COUNT=1 PAGER=evil NODE_OPTIONS=evil PYTHONPATH=evil GIT_AUTHOR_NAME=Ann \
          LANG=/tmp/evil TERM=vt100\n\
-         PATH=$PWD/evil:$PATH /proc/self/cwd/../bin/vault env 2>/dev/null",
+         PATH=$PWD/evil:$PATH /proc/self/cwd/../bin/strongbox env 2>/dev/null",
     );
     assert!(out.contains("ran env") && out.contains("GIT_AUTHOR_NAME=Ann"), "{out}");
     assert!(out.contains("TERM=vt100"), "{out}");
@@ -174,15 +180,15 @@ fn it_is_in_the_agents_scope_and_out_of_its_reach() {
     let secret = world.path().join("home/.key");
     fs::write(&secret, "the key").unwrap();
     let script = format!(
-        "vault read <begun2 2>/dev/null; vault sleep & until [ -s begun ]; do :; done\n\
-         vault read {} ; for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done; \
+        "strongbox sleep & until [ -s begun ]; do :; done\n\
+         echo mine >own; strongbox show own; strongbox show {} ; for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done; \
          kill %1; wait",
         secret.display()
     );
     let out = agent(&world, &script);
-    assert!(out.contains("vault sleep"), "the front is seen: {out}");
+    assert!(out.contains("strongbox sleep"), "the front is seen: {out}");
     assert!(!out.contains("sleep 606"), "the program is not: {out}");
-    assert!(!out.contains("the key"), "{out}");
+    assert!(out.contains("mine") && !out.contains("the key"), "{out}");
 }
 
 #[test]
@@ -190,7 +196,7 @@ fn signals_reach_it_and_it_ends_with_the_agent() {
     let world = world();
     let out = agent(
         &world,
-        "vault wait & until [ -s begun ]; do :; done; kill -TERM $!; wait $!; echo code $?",
+        "strongbox wait & until [ -s begun ]; do :; done; kill -TERM $!; wait $!; echo code $?",
     );
     assert!(out.contains("interrupted") && out.contains("code 9"), "{out}");
     let running = || {
@@ -200,19 +206,19 @@ fn signals_reach_it_and_it_ends_with_the_agent() {
     assert!(!running());
     // Its front is killed without a word.
     fs::remove_file(world.work.join("begun")).unwrap();
-    agent(&world, "vault sleep & until [ -s begun ]; do :; done; kill -KILL $!; wait $!; true");
+    agent(&world, "strongbox sleep & until [ -s begun ]; do :; done; kill -KILL $!; wait $!; true");
     eventually("the end of what was run", || (!running()).then_some(()));
     fs::remove_file(world.work.join("begun")).unwrap();
-    let swarm = world.create(&["--agents", "1", "--", "sh", "-c", "vault sleep"]);
+    let swarm = world.create(&["--agents", "1", "--", "sh", "-c", "strongbox sleep"]);
     eventually("the run", || (world.work.join("begun").exists() && running()).then_some(()));
-    world.ok(&["swarm", "stop", &swarm, "--yes"]);
+    world.ok(&["swarm", "stop", &swarm]);
     assert!(!running());
 }
 
 #[test]
 fn it_is_said_who_holds_a_rule() {
     let world = world();
-    let said = world.exits(&["policy", "check", "--json", "--", "vault", "rm"], 6).json();
+    let said = world.exits(&["policy", "check", "--json", "--", "strongbox", "rm"], 6).json();
     assert_eq!(said["enforced_by"], "broker", "{said:#}");
     let shown = world.json(&["policy", "show"]);
     let by = |name: &str| {
@@ -225,7 +231,7 @@ fn it_is_said_who_holds_a_rule() {
         let args = [&["--agents", "1"], flags, &["--", "sleep", "605"]].concat();
         let agent = world.only_agent(&world.create(&args));
         world.until_state(&agent, &["working", "idle"]);
-        let check = ["policy", "check", "--agent", &agent, "--json", "--", "vault", "rm"];
+        let check = ["policy", "check", "--agent", &agent, "--json", "--", "strongbox", "rm"];
         assert_eq!(world.exits(&check, 6).json()["enforced_by"], wanted);
     }
 }

@@ -36,7 +36,12 @@ fn scope() -> Scope {
 }
 
 fn of_line(policy: &Policy, line: &str) -> Judgement {
-    let at = Where { cwd: Path::new("/scope"), scope: &scope(), executable: None, hidden: Hidden::NOTHING };
+    let at = Where {
+        cwd: Path::new("/scope"),
+        scope: &scope(),
+        executable: None,
+        hidden: Hidden::NOTHING,
+    };
     Judge::new(policy.clone()).line(line, &at)
 }
 
