@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 const MOST_RUNS: usize = 32;
 /// Time to say what is wanted.
 const TO_SAY: Duration = Duration::from_secs(10);
+/// Bytes that may wait for the core before it is asked more.
+const CORE_BACKLOG: usize = 1 << 20;
 const STOPPED: &str = "the agent is stopped";
 
 pub struct Broker {
@@ -325,31 +327,26 @@ impl Run {
         }
     }
 
-    /// Takes what has come; false when the other end is gone.
+    /// Takes what has come, a part at a time; false when the other end is gone.
     fn receive(&mut self) -> bool {
         let mut buf = [0; 16 << 10];
-        loop {
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
-            let mut control = RecvAncillaryBuffer::new(&mut space);
-            let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-            let got = recvmsg(&self.stream, &mut [IoSliceMut::new(&mut buf)], &mut control, flags);
-            for message in control.drain() {
-                if let RecvAncillaryMessage::ScmRights(fds) = message {
-                    self.fds.extend(fds);
-                    self.fds.truncate(3);
-                }
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        let got = recvmsg(&self.stream, &mut [IoSliceMut::new(&mut buf)], &mut control, flags);
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(fds) = message {
+                self.fds.extend(fds);
+                self.fds.truncate(3);
             }
-            match got {
-                Ok(got) if got.bytes > 0 => {
-                    self.decoder.push(&buf[..got.bytes]);
-                    if got.bytes < buf.len() {
-                        return true;
-                    }
-                }
-                Err(Errno::AGAIN) => return true,
-                Err(Errno::INTR) => {}
-                Ok(_) | Err(_) => return false,
+        }
+        match got {
+            Ok(got) if got.bytes > 0 => {
+                self.decoder.push(&buf[..got.bytes]);
+                true
             }
+            Err(Errno::AGAIN | Errno::INTR) => true,
+            Ok(_) | Err(_) => false,
         }
     }
 
@@ -389,13 +386,20 @@ impl Run {
     }
 
     fn signal(&mut self, signal: i32) {
-        let State::Running { monitor } = self.state else { return };
-        let known = PASSED_SIGNALS.contains(&signal).then(|| Signal::from_named_raw(signal));
-        if let (Some(signal), Some(program)) = (known.flatten(), program_of(monitor)) {
-            // Before its last step it leads no group, and has not begun.
-            if kill_process_group(program, signal).is_err() {
-                let _ = kill_process(program, signal);
-            }
+        let named = PASSED_SIGNALS.contains(&signal).then(|| Signal::from_named_raw(signal));
+        let Some(named) = named.flatten() else { return };
+        let sent = match self.state {
+            State::Running { monitor } => program_of(monitor).is_some_and(|program| {
+                // Before its last step it leads no group.
+                kill_process_group(program, named).is_ok() || kill_process(program, named).is_ok()
+            }),
+            State::Reading { .. } | State::Asked { .. } => false,
+            State::Ending { .. } | State::Over => return,
+        };
+        // What has not begun does not begin.
+        if !sent {
+            self.tell(&FromBroker::Exited { code: 128 + signal });
+            self.hang_up();
         }
     }
 
@@ -442,7 +446,7 @@ impl Keeper {
         broker.read(at);
         let serial = self.cores;
         let core = self.conns.iter_mut().find(|conn| conn.judges() && !conn.dead);
-        if let Some(core) = core {
+        if let Some(core) = core.filter(|core| core.backlog() < CORE_BACKLOG) {
             broker.question(core, serial);
         }
     }

@@ -186,6 +186,11 @@ fn last(plan: RawFd) -> io::Error {
         let last: Last = serde_json::from_slice(&text)?;
         // A group of its own: signals are for it, not for what holds it.
         rustix::process::setpgid(None, None)?;
+        // Where it was judged; what was put there since leads elsewhere.
+        if std::env::current_dir()? != last.plan.cwd {
+            let why = format!("{} is a link, or leads through one", last.plan.cwd.display());
+            return Err(io::Error::other(why));
+        }
         steps::limit(&last.plan)?;
         let confine = last.plan.confine.as_deref();
         steps::wall(confine.ok_or_else(|| io::Error::other("no scope"))?, None)?;

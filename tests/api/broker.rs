@@ -180,9 +180,9 @@ fn it_is_in_the_agents_scope_and_out_of_its_reach() {
     let secret = world.path().join("home/.key");
     fs::write(&secret, "the key").unwrap();
     let script = format!(
-        "strongbox sleep & until [ -s begun ]; do :; done\n\
+        "strongbox sleep & k=$!; until [ -s begun ]; do :; done\n\
          echo mine >own; strongbox show own; strongbox show {} ; for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done; \
-         kill %1; wait",
+         kill $k; wait",
         secret.display()
     );
     let out = agent(&world, &script);
