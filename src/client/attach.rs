@@ -122,7 +122,8 @@ fn event(frame: Frame) -> Result<Option<AttachEvent>> {
         FromKeeper::Fact { .. }
         | FromKeeper::Gauge { .. }
         | FromKeeper::Screen { .. }
-        | FromKeeper::Judge { .. } => Ok(None),
+        | FromKeeper::Judge { .. }
+        | FromKeeper::Unasked { .. } => Ok(None),
     }
 }
 

@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// Requests at one time; beyond it the newest is refused.
 const MOST_RUNS: usize = 32;
+/// Beyond it a question stays open until its time runs out.
+const MOST_UNASKED: usize = 256;
 /// Time to say what is wanted.
 const TO_SAY: Duration = Duration::from_secs(10);
 /// Bytes that may wait for the core before it is asked more.
@@ -41,6 +43,8 @@ pub struct Broker {
     nofile: u64,
     runs: Vec<Run>,
     last_id: u64,
+    /// Runs that were given up while a core was asked about them, and that no core knows of.
+    unasked: Vec<u64>,
     /// The agent ends: nothing more is run.
     closed: bool,
 }
@@ -124,6 +128,7 @@ impl Broker {
             nofile,
             runs: Vec::new(),
             last_id: 0,
+            unasked: Vec::new(),
             closed: false,
         }))
     }
@@ -179,6 +184,7 @@ impl Broker {
     fn read(&mut self, at: Instant) {
         let living = |run: &&mut Run| !matches!(run.state, State::Ending { .. });
         for run in self.runs.iter_mut().filter(living) {
+            let held = matches!(run.state, State::Asked { of: Some(_), .. });
             let open = run.receive();
             while let Some(frame) = run.next() {
                 match frame {
@@ -197,12 +203,18 @@ impl Broker {
             if !open {
                 run.hang_up();
             }
+            if held && matches!(run.state, State::Over) && self.unasked.len() < MOST_UNASKED {
+                self.unasked.push(run.id);
+            }
         }
         self.runs.retain(|run| !matches!(run.state, State::Over));
     }
 
     /// Asks `core`, the `serial`-th that we know, whatever it has not been asked yet.
     fn question(&mut self, core: &mut Conn, serial: u64) {
+        for id in self.unasked.drain(..) {
+            core.control(&FromKeeper::Unasked { id });
+        }
         for run in &mut self.runs {
             let State::Asked { wanted, of, .. } = &mut run.state else { continue };
             if *of == Some(serial) {

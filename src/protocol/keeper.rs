@@ -177,6 +177,10 @@ pub enum FromKeeper {
         argv: Vec<String>,
         cwd: PathBuf,
     },
+    /// To a core that judges: nobody waits for this verdict any more.
+    Unasked {
+        id: u64,
+    },
 }
 
 /// Something that happened to the attempt; kept on the keeper's disk until acknowledged.

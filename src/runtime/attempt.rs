@@ -325,6 +325,7 @@ impl Keeping {
                 let asked = broker::Asked { id, program, argv, cwd };
                 broker::answer(&self.world, &self.plan, asked);
             }
+            FromKeeper::Unasked { id } => broker::unasked(&self.world, &self.id, id).await,
             // Only viewers get these.
             FromKeeper::Size { .. } | FromKeeper::Ended { .. } => {}
         }

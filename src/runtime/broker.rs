@@ -154,7 +154,7 @@ async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, Str
         Verdict::Allow => Some((true, why)),
         Verdict::Deny => Some((false, why)),
         Verdict::Ask => {
-            let key = format!("broker-{id}");
+            let key = key(id);
             let question = Question::Command { argv, cwd, covers: None };
             match world.ask(&plan.attempt.id, Asking { key, question, why: why.clone() }).await {
                 Ok(ruling) if ruling.verdict == Resolution::Approve => Some((true, ruling.why)),
@@ -164,6 +164,16 @@ async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, Str
             }
         }
     }
+}
+
+/// Names a question by the run that is held.
+fn key(id: u64) -> String {
+    format!("broker-{id}")
+}
+
+/// The front has gone: its question, if it became one, is nobody's.
+pub async fn unasked(world: &Shared, attempt: &AttemptId, id: u64) {
+    world.tell(Input::Unasked { attempt: attempt.clone(), key: key(id) }).await;
 }
 
 /// `RULE: reason`

@@ -117,6 +117,22 @@ fn a_question_holds_the_command_until_it_is_answered() {
 }
 
 #[test]
+fn a_command_that_is_given_up_is_no_question_any_more() {
+    let world = world();
+    let script = "strongbox push & p=$!; read -r go <go; kill $p; wait $p; echo code $? >out; \
+                  sleep 604";
+    let fifo = world.work.join("go");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let agent = world.only_agent(&world.create(&["--agents", "1", "--", "sh", "-c", script]));
+    world.ok(&["inbox", "--wait", "--json"]);
+    world.until_state(&agent, &["waiting"]);
+    fs::write(&fifo, "go\n").unwrap();
+    world.until_state(&agent, &["working", "idle"]);
+    assert_eq!(world.json(&["inbox"]).as_array().unwrap().len(), 0);
+    assert_eq!(read(&world.work.join("out")), "code 143\n");
+}
+
+#[test]
 fn a_question_outlives_the_core() {
     let world = world();
     let script = "strongbox push it >out 2>&1";
