@@ -157,6 +157,7 @@ pub fn for_git(
         only: None,
         devices: sandbox::own_devices(&scratch.with_extension("dev")),
         dash: world.dash.clone(),
+        brokered: Vec::new(),
         readable,
     }))
 }
