@@ -257,20 +257,3 @@ fn it_is_said_who_holds_a_rule() {
         assert_eq!(world.exits(&check, 6).json()["enforced_by"], wanted);
     }
 }
-
-#[test]
-#[ignore = "measures"]
-fn cost() {
-    let world = world();
-    let out = agent(
-        &world,
-        "crier a >/dev/null; s=$(date +%s%N); for i in $(seq 50); do crier a >/dev/null; done; \
-         e=$(date +%s%N); echo $(( (e - s) / 50000 )) us each",
-    );
-    let bare = "s=$(date +%s%N); for i in $(seq 50); do bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev \
-        /bin/echo a >/dev/null; done; e=$(date +%s%N); echo $(( (e - s) / 50000 )) us each";
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", bare]);
-    let bare = world.run(command, b"", std::time::Duration::from_secs(60)).text();
-    panic!("brokered {out} bare {bare}");
-}
