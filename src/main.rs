@@ -1,7 +1,8 @@
-//! Dispatch. Keeper, shim and mini come first: they want no argument parser and no runtime,
+//! Dispatch. Keeper, shim, mini and the broker's front come first: they want no argument parser and no runtime,
 //! and the shim must be single-threaded.
 
 use dash::{
+    broker,
     cli::{self, CoreWish, Next},
     config::{Config, Dirs, PolicyFiles},
     keeper, mini, sandbox, server,
@@ -13,6 +14,10 @@ use std::{
 };
 
 fn main() -> ExitCode {
+    // Whatever its words are, they are for the program that it stands for.
+    if let Some(place) = broker::stands_for() {
+        return broker::main(place, std::env::args_os());
+    }
     let args: Vec<_> = std::env::args_os().skip(1).collect();
     match args.split_first() {
         Some((first, rest)) if first == "__exec" => sandbox::exec::main(rest),

@@ -66,6 +66,7 @@ const TABLE: &[Row] = &[
         ours: &["protocol", "term", "sandbox", "model"],
         never: &[TOKIO, SCREEN],
     },
+    Row { module: "broker", ours: &["model", "protocol"], never: &[TOKIO, SCREEN] },
     Row { module: "mini", ours: &["model"], never: &[TOKIO, SCREEN] },
     Row {
         module: "runtime",

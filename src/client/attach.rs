@@ -119,7 +119,11 @@ fn event(frame: Frame) -> Result<Option<AttachEvent>> {
         FromKeeper::Ended { exit } => Ok(Some(AttachEvent::Ended(exit))),
         FromKeeper::Refused { message } => Err(ClientError::Keeper(message)),
         // For cores only; a viewer that gets one ignores it.
-        FromKeeper::Fact { .. } | FromKeeper::Gauge { .. } | FromKeeper::Screen { .. } => Ok(None),
+        FromKeeper::Fact { .. }
+        | FromKeeper::Gauge { .. }
+        | FromKeeper::Screen { .. }
+        | FromKeeper::Judge { .. }
+        | FromKeeper::Unasked { .. } => Ok(None),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     core::policy::{Where, speaks_of},
-    model::{Policy, Rule, Scope, Verdict},
+    model::{Hidden, Policy, Rule, Scope, Verdict},
 };
 use serde::Deserialize;
 use std::{
@@ -246,7 +246,12 @@ fn rule(entry: &Entry, source: String) -> Result<Rule, (&'static str, String)> {
 fn examples(rule: &Rule, examples: &Examples) -> Result<(), (Range<usize>, String)> {
     let cwd = Path::new("/scope");
     let scope = Scope { write: vec![cwd.to_owned()], ..Scope::default() };
-    let at = Where { cwd, scope: &scope, executable: rule.executable.as_deref() };
+    let at = Where {
+        cwd,
+        scope: &scope,
+        executable: rule.executable.as_deref(),
+        hidden: Hidden::NOTHING,
+    };
     for (lines, wanted) in [(&examples.fits, true), (&examples.fits_not, false)] {
         for line in lines {
             if speaks_of(rule, line.get_ref(), &at) != wanted {

@@ -299,6 +299,15 @@ fn withdraw(approval: &Approval, why: &str, decision: &mut Decision) {
     decision.events.push(draft(approval, gone));
 }
 
+/// Whoever asked last, under `key`, has gone; those who asked the same before it, too.
+pub(super) fn unasked(state: &State, attempt: &AttemptId, key: &str, decision: &mut Decision) {
+    let mut own = state.open_approvals().filter(|open| open.attempt == *attempt);
+    if let Some(open) = own.find(|open| open.keys.last().is_some_and(|last| last == key)) {
+        withdraw(open, "the command was given up", decision);
+        release(state, open, decision);
+    }
+}
+
 /// The attempt has ended: nobody waits for its answers any more.
 pub(super) fn withdraw_all(state: &State, attempt: &Attempt, decision: &mut Decision) {
     for approval in state.open_approvals().filter(|open| open.attempt == attempt.id) {

@@ -37,6 +37,7 @@ impl Behind {
             | Input::Signal { .. }
             | Input::Prompted { .. }
             | Input::Asked { .. }
+            | Input::Unasked { .. }
             | Input::Session { .. }
             | Input::ModelCall { .. }
             | Input::Note(_) => core("core"),

@@ -54,6 +54,9 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
             return requests::request(state, now, &by, command, &crew);
         }
         Input::Asked { attempt, ask } => return approval::asked(state, now, &attempt, *ask),
+        Input::Unasked { attempt, key } => {
+            approval::unasked(state, &attempt, &key, &mut decision);
+        }
         Input::Prompted { attempt, signal, answerable, needs } => {
             if let Some(attempt) = live(state, &attempt) {
                 let raise = approval::Raise { signal: signal.clone(), answerable, needs };

@@ -55,6 +55,11 @@ pub enum Input {
         attempt: AttemptId,
         ask: Box<Ask>,
     },
+    /// What was asked under this key is not wanted any more.
+    Unasked {
+        attempt: AttemptId,
+        key: String,
+    },
     Session {
         attempt: AttemptId,
         session: String,

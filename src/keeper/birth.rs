@@ -1,5 +1,6 @@
 //! From `DIR` to a running keeper: who we are, the sockets, the terminal, the agent.
 
+use super::broker::Broker;
 use super::child::Child;
 use super::conn::{Conn, Role};
 use super::facts::FactLog;
@@ -60,19 +61,23 @@ pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
     }
     launch::fill(&mut spec, &url);
 
+    let broker = Broker::new(&spec, launch::nofile()).context("making the broker")?;
     let mut revive = Revive::new(spec.core_socket.clone());
     revive.disarm();
     let shell = is_shell(&spec.argv);
     let attempt = spec.attempt.clone();
     let own = format!("DASH_SOCKET={}", spec.agent_socket.display());
     let marks = [format!("DASH_ATTEMPT={attempt}"), own];
+    let mut paths = vec![spec.keeper_socket.clone()];
+    paths.extend(spec.confine.as_ref().filter(|_| broker.is_some()).map(|it| it.broker_socket()));
+    paths.push(spec.agent_socket.clone());
     let mut keeper = Keeper {
         dir,
         _lock: place,
         attempt,
         marks,
         shell,
-        paths: vec![spec.keeper_socket.clone(), spec.agent_socket.clone()],
+        paths,
         size: (spec.cols.max(1), spec.rows.max(1)),
         pty: None,
         child: None,
@@ -85,6 +90,8 @@ pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
         agent_listener,
         gateway,
         conns: Vec::new(),
+        broker,
+        cores: 0,
         epoch: 0,
         acked: 0,
         tickets: Vec::new(),

@@ -73,6 +73,11 @@ impl Child {
         self.agent
     }
 
+    /// The init of a sandbox.
+    pub fn init(&self) -> Option<Pid> {
+        self.init
+    }
+
     pub fn is_running(&self) -> bool {
         self.running && self.exit.is_none()
     }
@@ -155,14 +160,18 @@ impl Child {
         self.exit.get_or_insert(exit);
     }
 
-    /// Reaps whatever has ended, orphans that came to us too.
-    pub fn reap(&mut self, news: &mut Vec<News>) {
+    /// Reaps whatever has ended, orphans that came to us too; `others`: who is not ours.
+    pub fn reap(&mut self, news: &mut Vec<News>, others: &mut Vec<(Pid, WaitStatus)>) {
         loop {
             match rustix::process::wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) => {
                     // What it reported before its end comes first.
                     self.listen(news);
-                    self.reaped(pid, status, news);
+                    if self.first == Some(pid) {
+                        self.reaped(status, news);
+                    } else {
+                        others.push((pid, status));
+                    }
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Ok(None) | Err(_) => return,
@@ -170,10 +179,7 @@ impl Child {
         }
     }
 
-    fn reaped(&mut self, pid: Pid, status: WaitStatus, news: &mut Vec<News>) {
-        if self.first != Some(pid) {
-            return;
-        }
+    fn reaped(&mut self, status: WaitStatus, news: &mut Vec<News>) {
         self.first = None;
         let exit = Exit { code: status.exit_status(), signal: status.terminating_signal() };
         if self.plain {

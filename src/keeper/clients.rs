@@ -5,6 +5,7 @@
 //! than its bound behind loses what waits for it and gets the whole screen when it reads
 //! again; it never slows the drain.
 
+use super::child::Child;
 use super::conn::{Conn, Role, Viewer};
 use super::output::MOST_INPUT;
 use super::run::{Keeper, now};
@@ -96,8 +97,8 @@ impl Keeper {
         let is_core = self.conns[index].is_core();
         let is_new = matches!(self.conns[index].role, Role::New { .. });
         match message {
-            ToKeeper::Core { version, epoch, facts_after } if is_new => {
-                self.welcome(index, version, epoch, facts_after);
+            ToKeeper::Core { version, epoch, facts_after, judges } if is_new => {
+                self.welcome(index, version, epoch, facts_after, judges);
             }
             ToKeeper::View { version, ticket, cols, rows } if is_new => {
                 self.let_in(index, version, &ticket, cols, rows);
@@ -115,6 +116,12 @@ impl Keeper {
                 let screen = self.screen();
                 self.conns[index].control(&FromKeeper::Screen { id, screen });
             }
+            ToKeeper::Verdict { id, allow, why } if is_core => {
+                let init = self.child.as_ref().and_then(Child::init);
+                if let Some(broker) = &mut self.broker {
+                    broker.verdict(id, allow, &why, init);
+                }
+            }
             ToKeeper::Goodbye if is_core => {
                 self.revive.disarm();
                 self.conns[index].role = Role::New { until: Some(Instant::now()) };
@@ -127,11 +134,12 @@ impl Keeper {
             | ToKeeper::Ticket { .. }
             | ToKeeper::Stop { .. }
             | ToKeeper::Screen { .. }
+            | ToKeeper::Verdict { .. }
             | ToKeeper::Goodbye => self.refuse(index, "this message is not yours to send now"),
         }
     }
 
-    fn welcome(&mut self, index: usize, version: u32, epoch: u64, facts_after: u64) {
+    fn welcome(&mut self, index: usize, version: u32, epoch: u64, facts_after: u64, judges: bool) {
         if version != VERSION {
             let message = format!("this keeper speaks version {VERSION}, not {version}");
             return self.refuse(index, &message);
@@ -165,7 +173,8 @@ impl Keeper {
         };
         let fds = [self.gateway.as_fd(), self.agent_listener.as_fd()];
         let conn = &mut self.conns[index];
-        conn.role = Role::Core { facts_at };
+        conn.role = Role::Core { facts_at, judges };
+        self.cores += 1;
         conn.control_with_fds(&welcome, &fds);
         self.tell_facts();
     }
@@ -175,7 +184,7 @@ impl Keeper {
         let Some(core) = self.conns.iter_mut().find(|conn| conn.is_core() && !conn.dead) else {
             return;
         };
-        let Role::Core { mut facts_at } = core.role else { return };
+        let Role::Core { mut facts_at, judges } = core.role else { return };
         while core.backlog() == 0 && !core.dead {
             match self.facts.read_from(facts_at) {
                 Ok(facts) if facts.is_empty() => break,
@@ -188,7 +197,7 @@ impl Keeper {
                 Err(_) => core.dead = true,
             }
         }
-        core.role = Role::Core { facts_at };
+        core.role = Role::Core { facts_at, judges };
     }
 
     fn let_in(&mut self, index: usize, version: u32, ticket: &str, cols: u16, rows: u16) {

@@ -23,6 +23,8 @@ pub enum Role {
     /// Facts are sent from this position of the log on.
     Core {
         facts_at: u64,
+        /// It answers questions about commands.
+        judges: bool,
     },
     Viewer(Viewer),
 }
@@ -58,6 +60,10 @@ impl Conn {
 
     pub fn is_core(&self) -> bool {
         matches!(self.role, Role::Core { .. })
+    }
+
+    pub fn judges(&self) -> bool {
+        matches!(self.role, Role::Core { judges: true, .. })
     }
 
     /// Bytes not sent yet.

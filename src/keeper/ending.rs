@@ -1,6 +1,7 @@
 //! Stopping the agent, and the end: everything of it gone, everything it printed on the
 //! disk, the record of its exit synced, the core and the viewers told; then we leave.
 
+use super::broker::Broker;
 use super::child::{Child, News};
 use super::conn::{Conn, Role};
 use super::kill;
@@ -128,6 +129,9 @@ impl Keeper {
     }
 
     pub fn kill_all(&mut self) {
+        if let Some(broker) = &mut self.broker {
+            broker.kill_all();
+        }
         let Some(child) = &self.child else { return };
         child.kill();
         if child.is_plain() {
@@ -137,6 +141,9 @@ impl Keeper {
 
     /// How many were left to kill. With an init it is enough to wait for its end.
     fn hunt(&mut self) -> usize {
+        if let Some(broker) = &mut self.broker {
+            broker.kill_all();
+        }
         match &self.child {
             Some(child) if child.is_plain() => kill::sweep(&self.marks, child.agent()),
             Some(_) | None => 0,
@@ -144,7 +151,9 @@ impl Keeper {
     }
 
     fn cleared(&mut self, left: usize, since: Instant, at: Instant) {
-        let gone = left == 0 && self.child.as_ref().is_none_or(Child::is_gone);
+        let gone = left == 0
+            && self.child.as_ref().is_none_or(Child::is_gone)
+            && self.broker.as_ref().is_none_or(Broker::is_idle);
         if !gone && at < since + HUNT_TIME {
             return;
         }

@@ -76,7 +76,7 @@ fn try_spawn(
         env: spec.env.clone(),
         cwd: spec.cwd.clone(),
         stdin_null: spec.stdin_null,
-        nofile: number("DASH_NOFILE").unwrap_or(NOFILE),
+        nofile: nofile(),
         processes: spec.limits.processes,
         users: fs::read_link("/proc/self/ns/user").unwrap_or_default(),
         namespaces: std::env::var_os("DASH_NO_PIDNS").is_none(),
@@ -92,6 +92,11 @@ fn try_spawn(
         Started::Init(_) | Started::Plain(_) => None,
     };
     Ok((Child::new(started, ours), gateway))
+}
+
+/// Soft limit of open files for the agent.
+pub fn nofile() -> u64 {
+    number("DASH_NOFILE").unwrap_or(NOFILE)
 }
 
 fn number(key: &str) -> Option<u64> {

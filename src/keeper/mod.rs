@@ -13,6 +13,7 @@
 //! only itself; if the keeper itself dies, the kernel kills the agent and all it started.
 
 mod birth;
+mod broker;
 mod child;
 mod clients;
 mod conn;

@@ -1,6 +1,7 @@
 //! The keeper and its one loop: the terminal first, then the child, then the clients; asleep
 //! until a descriptor or the nearest deadline wakes it.
 
+use super::broker::Broker;
 use super::child::Child;
 use super::conn::Conn;
 use super::facts::FactLog;
@@ -45,6 +46,10 @@ pub struct Keeper {
     pub agent_listener: UnixListener,
     pub gateway: TcpListener,
     pub conns: Vec<Conn>,
+    /// None: no program is hidden from the agent.
+    pub broker: Option<Broker>,
+    /// How many cores have been welcomed.
+    pub cores: u64,
     /// Of the newest core; 0 before the first.
     pub epoch: u64,
     /// Facts up to this one are journaled by a core.
@@ -124,6 +129,7 @@ impl Keeper {
             }
             self.look_after(at);
             self.end(at);
+            self.broker(at);
             for index in 0..self.conns.len() {
                 self.conns[index].flush();
                 self.handle(index);
@@ -149,13 +155,17 @@ impl Keeper {
 
     fn attend_child(&mut self, signal: bool) {
         let mut news = Vec::new();
+        let mut others = Vec::new();
         let mut terminate = false;
         if let Some(child) = &mut self.child {
             child.listen(&mut news);
             if signal {
                 terminate = self.signals.drain().terminate;
-                child.reap(&mut news);
+                child.reap(&mut news, &mut others);
             }
+        }
+        if let Some(broker) = &mut self.broker {
+            others.into_iter().for_each(|(pid, status)| broker.reaped(pid, status));
         }
         self.news(news);
         if terminate {
@@ -191,6 +201,7 @@ impl Keeper {
             self.revive.due(),
             self.patience(),
             self.watch_due(),
+            self.broker.as_ref().and_then(Broker::due),
         ];
         due.into_iter().flatten().min()
     }
@@ -219,6 +230,7 @@ impl Keeper {
             flags.set(PollFlags::OUT, !self.output.input.is_empty());
             fds.push(PollFd::new(pty, flags));
         }
+        fds.extend(self.broker.iter().flat_map(Broker::fds));
         if poll(&mut fds, timeout.as_ref()).is_err() {
             return Ready::default();
         }

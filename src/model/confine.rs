@@ -38,6 +38,27 @@ pub struct Confine {
     pub programs: Vec<PathBuf>,
     /// This program, which is found inside as `dash`.
     pub dash: PathBuf,
+    /// Programs that the agent does not see: the broker alone runs them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub brokered: Vec<Brokered>,
+}
+
+/// A program in whose place the agent finds the broker's front.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brokered {
+    /// Canonical.
+    pub file: PathBuf,
+    /// All names of that file (hard links), itself among them; each is covered.
+    pub places: Vec<PathBuf>,
+    /// What it may be called as; its own name first.
+    pub names: Vec<String>,
+}
+
+impl Confine {
+    /// Where the keeper listens for the broker's front.
+    pub fn broker_socket(&self) -> PathBuf {
+        self.socket_dir.join("b")
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,3 +84,6 @@ pub const GATEWAY_PORT: u16 = 41_414;
 
 /// Where `dash` is found in a sandbox of namespaces; the first directory of the agent's PATH.
 pub const SANDBOX_BIN: &str = "/run/dash/bin";
+
+/// In a sandbox with brokered programs a link to the keeper's socket for them.
+pub const BROKER_LINK: &str = "/run/dash/broker";

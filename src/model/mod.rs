@@ -28,7 +28,7 @@ pub use approval::{
 };
 pub use audit::{AuditDraft, AuditReport, AuditRow, Break, BreakKind, Chain, Gap, Head};
 pub use command::{Command, Refusal, RefusalCode};
-pub use confine::{Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
+pub use confine::{BROKER_LINK, Brokered, Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
 pub use delegation::{Breaker, Caps, Grant};
 pub use event::{Event, EventRecord, Level};
 pub use ids::{AgentId, ApprovalId, AttemptId, SwarmId};

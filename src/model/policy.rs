@@ -99,6 +99,11 @@ pub struct Hidden {
     pub executables: BTreeSet<PathBuf>,
 }
 
+impl Hidden {
+    /// Everything can be seen.
+    pub const NOTHING: &'static Self = &Self { executables: BTreeSet::new() };
+}
+
 /// What one rule says of one command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {

@@ -94,6 +94,9 @@ pub enum ToKeeper {
         version: u32,
         epoch: u64,
         facts_after: u64,
+        /// It answers [`FromKeeper::Judge`]; older cores do not know it.
+        #[serde(default)]
+        judges: bool,
     },
     /// A viewer, by a ticket that works once. `cols` 0 leaves the size alone.
     View {
@@ -123,6 +126,12 @@ pub enum ToKeeper {
     /// Core only: answered by [`FromKeeper::Screen`] with the same id.
     Screen {
         id: u64,
+    },
+    /// Core only: the answer to [`FromKeeper::Judge`] with the same id. `why`: for people.
+    Verdict {
+        id: u64,
+        allow: bool,
+        why: String,
     },
     /// Core only: this core leaves on purpose; do not start another.
     Goodbye,
@@ -162,6 +171,18 @@ pub enum FromKeeper {
     },
     Refused {
         message: String,
+    },
+    /// May the agent run this? To a core that judges, and to each that comes before there is
+    /// an answer. `id`: of the run, from 1; `program`: the file that is run, canonical.
+    Judge {
+        id: u64,
+        program: PathBuf,
+        argv: Vec<String>,
+        cwd: PathBuf,
+    },
+    /// To a core that judges: nobody waits for this verdict any more.
+    Unasked {
+        id: u64,
     },
 }
 

@@ -2,6 +2,7 @@
 //! frames between the core (or a viewer) and a keeper, versions and limits. Bare data;
 //! behaviour lives beside the code that needs it.
 
+pub mod broker;
 pub mod frame;
 pub mod keeper;
 pub mod rest;

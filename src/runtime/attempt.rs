@@ -8,7 +8,7 @@
 mod ending;
 
 use super::{
-    adopt,
+    adopt, broker,
     launch::{self, Plan},
     link::{self, LinkReader, LinkWriter},
     outcome,
@@ -199,7 +199,9 @@ impl Keeping {
                     Order::Input(_)
                     | Order::Resize { .. }
                     | Order::Ticket { .. }
-                    | Order::Screen(_) => {}
+                    | Order::Screen(_)
+                    // Its keeper asks again.
+                    | Order::Verdict { .. } => {}
                 },
                 () = until(self.kill_at) => self.kill_keeper(),
             }
@@ -220,8 +222,12 @@ impl Keeping {
 
     async fn talk(&mut self, stream: UnixStream) -> Over {
         let (mut reader, mut writer) = link::split(stream);
-        let hello =
-            ToKeeper::Core { version: VERSION, epoch: self.world.epoch, facts_after: self.fact_n };
+        let hello = ToKeeper::Core {
+            version: VERSION,
+            epoch: self.world.epoch,
+            facts_after: self.fact_n,
+            judges: true,
+        };
         if writer.control(&hello).await.is_err() {
             return Over::Broken;
         }
@@ -276,6 +282,9 @@ impl Keeping {
                 self.screens.insert(id, done);
                 writer.control(&ToKeeper::Screen { id }).await
             }
+            Order::Verdict { id, allow, why } => {
+                writer.control(&ToKeeper::Verdict { id, allow, why }).await
+            }
             Order::Goodbye(done) => {
                 let sent = writer.control(&ToKeeper::Goodbye).await;
                 self.quiet = true;
@@ -312,6 +321,11 @@ impl Keeping {
                 tracing::warn!(attempt = %self.id, %message, "its keeper refused this core");
                 return Some(Over::Left);
             }
+            FromKeeper::Judge { id, program, argv, cwd } => {
+                let asked = broker::Asked { id, program, argv, cwd };
+                broker::answer(&self.world, &self.plan, asked);
+            }
+            FromKeeper::Unasked { id } => broker::unasked(&self.world, &self.id, id).await,
             // Only viewers get these.
             FromKeeper::Size { .. } | FromKeeper::Ended { .. } => {}
         }

@@ -3,6 +3,7 @@
 
 use super::{
     above::Above,
+    broker,
     launch::Plan,
     scope::{hidden, protected_of},
     worktree::{
@@ -75,6 +76,10 @@ pub fn confine(
         bail!("its scope would open {}, which its parent may not touch", path.display());
     }
     let above = above.within(&roots);
+    let rules = world.policies.judge(&plan.workplace()).context("reading the command rules")?;
+    let mut never = vec![world.dash.as_path()];
+    never.extend(program);
+    let brokered = broker::programs(rules.policy(), &holder, path, &writable, &never);
     Ok(Some(Confine {
         holder,
         hidden: all(hidden(world, &roots), above.hidden),
@@ -88,6 +93,7 @@ pub fn confine(
         devices: sandbox::own_devices(&private.with_file_name("dev")),
         programs: Vec::new(),
         dash: world.dash.clone(),
+        brokered,
         writable,
         readable,
     }))
@@ -167,6 +173,7 @@ pub fn for_git(
         devices: sandbox::own_devices(&scratch.with_extension("dev")),
         programs: Vec::new(),
         dash: world.dash.clone(),
+        brokered: Vec::new(),
         readable,
     }))
 }

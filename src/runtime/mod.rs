@@ -8,6 +8,7 @@ mod adopt;
 mod approval;
 mod attempt;
 mod audit;
+mod broker;
 mod check;
 mod clock;
 mod confine;

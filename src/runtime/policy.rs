@@ -3,18 +3,19 @@
 //! until it is mended, and every question is answered with what is wrong in it.
 
 use super::{
+    broker,
     handle::Handle,
     lookup::{find_agent, find_swarm},
-    world::Shared,
+    world::{Shared, World},
 };
 use crate::{
     config::{ConfigError, PolicyFiles},
     core::{
         State,
-        policy::{Judge, Where},
+        policy::{Judge, Where, enforcement},
         scope_of,
     },
-    model::{Actor, Holder, Judgement, Refusal, RefusalCode, Scope},
+    model::{Actor, AttemptId, Hidden, Holder, Judgement, Policy, Refusal, RefusalCode, Scope},
     protocol::rest::{PolicyQuestion, PolicyRule, PolicyRules},
 };
 use std::{
@@ -94,10 +95,22 @@ async fn ready(world: &Shared, cwd: &Path) -> Result<Arc<Judge>, Refusal> {
 }
 
 /// On whose behalf a command is judged.
-struct Asker {
-    cwd: PathBuf,
-    scope: Scope,
-    path: Option<String>,
+pub struct Asker {
+    pub cwd: PathBuf,
+    pub scope: Scope,
+    pub path: Option<String>,
+    /// An agent's: what it runs as, or ran last.
+    pub attempt: Option<AttemptId>,
+    /// In a sandbox, as agents are where nobody says otherwise.
+    pub confined: bool,
+}
+
+/// What is judged.
+pub enum Words {
+    /// As executed, and the canonical file of the program.
+    Argv(Vec<String>, Option<PathBuf>),
+    /// As a shell has it.
+    Line(String),
 }
 
 /// With the tree that is the agent's own.
@@ -110,13 +123,15 @@ fn agent_in(state: &State, name: &str) -> Option<Asker> {
         scope.write.extend(tree.clone());
     }
     let cwd = tree.unwrap_or_else(|| agent.cwd.clone());
-    Some(Asker { cwd, scope, path: spec.path.clone() })
+    let (attempt, confined) = (agent.latest.clone(), scope.is_strict());
+    Some(Asker { cwd, scope, path: spec.path.clone(), attempt, confined })
 }
 
 fn swarm_in(state: &State, name: &str) -> Option<Asker> {
     let spec = &state.swarms.get(&find_swarm(state, name)?)?.spec;
     let scope = spec.granted.clone().unwrap_or_else(Scope::none);
-    Some(Asker { cwd: spec.cwd.clone(), scope, path: spec.path.clone() })
+    let confined = scope.is_strict();
+    Some(Asker { cwd: spec.cwd.clone(), scope, path: spec.path.clone(), attempt: None, confined })
 }
 
 fn invalid(why: &str) -> Refusal {
@@ -137,31 +152,16 @@ impl Handle {
             return Err(invalid("cwd is not absolute"));
         }
         let asker = self.asker(agent, swarm, cwd.clone()).await?;
-        let judge = ready(&self.world, &asker.cwd).await?;
-        let mut scope = asker.scope;
-        if scope.write.is_empty() && !scope.is_strict() {
-            // Without a sandbox nothing is bounded: then its own directory is what is its own.
-            scope.write.push(asker.cwd.clone());
-        }
-        let executable = argv.first().and_then(|program| {
-            let own = self.world.environment.iter().find(|(name, _)| name == "PATH");
-            let path = asker.path.as_ref().or_else(|| own.map(|(_, path)| path));
-            executable(program, path.map_or("", String::as_str), &asker.cwd)
-        });
-        let world = self.world.clone();
-        let judged = tokio::task::spawn_blocking(move || {
-            if scope.is_strict() && matches!(world.holder(), Ok(Holder::Bubblewrap { .. })) {
-                // There these are directories of the agent's own.
-                scope.write.extend(["/tmp".into(), "/var/tmp".into()]);
+        let words = match line {
+            Some(line) => Words::Line(line),
+            None => {
+                let path = asker.path(&self.world);
+                let program = argv.first().map_or("", String::as_str);
+                let file = executable(program, path, cwd.as_deref().unwrap_or(&asker.cwd));
+                Words::Argv(argv, file)
             }
-            let cwd = cwd.as_deref().unwrap_or(&asker.cwd);
-            let at = Where { cwd, scope: &scope, executable: executable.as_deref() };
-            match line {
-                Some(line) => judge.line(&line, &at),
-                None => judge.argv(&argv, &at),
-            }
-        });
-        judged.await.map_err(|error| Refusal::new(RefusalCode::Internal, error.to_string()))
+        };
+        judged(&self.world, asker, cwd, words).await
     }
 
     async fn asker(
@@ -193,7 +193,8 @@ impl Handle {
             }
             (None, None) => {
                 let cwd = cwd.ok_or_else(|| invalid("in which directory? Say `cwd`"))?;
-                return Ok(Asker { cwd, scope: Scope::none(), path: None });
+                let scope = Scope::none();
+                return Ok(Asker { cwd, scope, path: None, attempt: None, confined: true });
             }
         };
         found.ok_or_else(|| Refusal::new(RefusalCode::NotFound, missing))
@@ -205,13 +206,83 @@ impl Handle {
     /// When a policy file is wrong.
     pub async fn policy(&self, cwd: &Path) -> Result<PolicyRules, Refusal> {
         let judge = ready(&self.world, cwd).await?;
+        let (world, scope, cwd) = (self.world.clone(), Scope::none(), cwd.to_owned());
+        let asker = Asker { cwd, scope, path: None, attempt: None, confined: true };
+        let held = judge.clone();
+        let hidden = tokio::task::spawn_blocking(move || hidden(&world, &asker, held.policy()));
+        let hidden = hidden.await.map_err(internal)?;
         let policy = judge.policy();
         let rules = policy
             .rules
             .iter()
-            .map(|rule| PolicyRule { enforced_by: judge.enforcement(rule), rule: rule.clone() });
+            .map(|rule| PolicyRule { enforced_by: enforcement(rule, &hidden), rule: rule.clone() });
         Ok(PolicyRules { default: policy.default, rules: rules.collect() })
     }
+}
+
+fn internal(error: impl ToString) -> Refusal {
+    Refusal::new(RefusalCode::Internal, error.to_string())
+}
+
+impl Asker {
+    fn path<'a>(&'a self, world: &'a World) -> &'a str {
+        let own = world.environment.iter().find(|(name, _)| name == "PATH");
+        let path = self.path.as_ref().or_else(|| own.map(|(_, path)| path));
+        path.map_or("", String::as_str)
+    }
+}
+
+/// What the rules say of `words`, about to be run in `cwd`, else in the asker's own.
+///
+/// # Errors
+/// When a policy file is wrong.
+pub async fn judged(
+    world: &Shared,
+    mut asker: Asker,
+    cwd: Option<PathBuf>,
+    words: Words,
+) -> Result<Judgement, Refusal> {
+    let judge = ready(world, &asker.cwd).await?;
+    if asker.scope.write.is_empty() && !asker.scope.is_strict() {
+        // Without a sandbox nothing is bounded: then its own directory is what is its own.
+        asker.scope.write.push(asker.cwd.clone());
+    }
+    let world = world.clone();
+    let judged = tokio::task::spawn_blocking(move || {
+        let hidden = hidden(&world, &asker, judge.policy());
+        let mut scope = asker.scope;
+        if scope.is_strict() && matches!(world.holder(), Ok(Holder::Bubblewrap { .. })) {
+            // There these are directories of the agent's own.
+            scope.write.extend(["/tmp".into(), "/var/tmp".into()]);
+        }
+        let cwd = cwd.as_deref().unwrap_or(&asker.cwd);
+        let at = |executable| Where { cwd, scope: &scope, executable, hidden: &hidden };
+        match &words {
+            Words::Argv(argv, file) => judge.argv(argv, &at(file.as_deref())),
+            Words::Line(line) => judge.line(line, &at(None)),
+        }
+    });
+    judged.await.map_err(internal)
+}
+
+/// What the asker cannot see: as it was launched, or as it would be.
+fn hidden(world: &World, asker: &Asker, policy: &Policy) -> Hidden {
+    // Without such a rule nothing is to be found out.
+    if !asker.confined || !policy.rules.iter().any(|rule| rule.executable.is_some()) {
+        return Hidden::default();
+    }
+    let programs = match &asker.attempt {
+        Some(attempt) => broker::launched_with(&world.instance, attempt),
+        None => {
+            let path = asker.path(world);
+            let own = &asker.scope.write;
+            world.holder().map_or_else(
+                |_| Vec::new(),
+                |holder| broker::programs(policy, &holder, path, own, &[&world.dash]),
+            )
+        }
+    };
+    Hidden { executables: programs.into_iter().map(|program| program.file).collect() }
 }
 
 /// The canonical file that `program` stands for.

@@ -37,6 +37,12 @@ pub enum Order {
         done: oneshot::Sender<()>,
     },
     Screen(oneshot::Sender<ScreenDump>),
+    /// On what its broker holds.
+    Verdict {
+        id: u64,
+        allow: bool,
+        why: String,
+    },
     /// The core leaves on purpose.
     Goodbye(oneshot::Sender<()>),
 }

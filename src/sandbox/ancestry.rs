@@ -90,6 +90,11 @@ fn is_agent(pid: i32) -> bool {
     true
 }
 
+/// True if `above` is process `pid`, or one of its ancestors.
+pub fn descends_from(pid: i32, above: i32) -> bool {
+    ancestors(pid).is_some_and(|line| line.contains(&above))
+}
+
 /// The process and all above it; none if it is gone.
 fn ancestors(mut pid: i32) -> Option<Vec<i32>> {
     if pid <= 0 {

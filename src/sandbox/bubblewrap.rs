@@ -3,7 +3,7 @@
 //! so that what lies deeper decides.
 
 use super::system::{DEVICES, KERNEL, SECRET, SYSTEM};
-use crate::model::{Confine, SANDBOX_BIN};
+use crate::model::{BROKER_LINK, Confine, SANDBOX_BIN};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -16,6 +16,10 @@ enum Mount {
     Write,
     /// Another directory in its place.
     From(PathBuf),
+    /// Another file in its place, read-only.
+    Other(PathBuf),
+    /// An open file in its place, read-only.
+    Held(i32),
     /// Nothing in its place.
     Empty,
     EmptyFile,
@@ -30,6 +34,18 @@ enum Mount {
 /// When `open` fails.
 pub fn arguments<E>(
     confine: &Confine,
+    open: impl FnMut(&Path) -> Result<Option<i32>, E>,
+) -> Result<Vec<OsString>, E> {
+    arguments_with(confine, &[], open)
+}
+
+/// The same; `held`: open files, and where each is to be found whatever stands there.
+///
+/// # Errors
+/// When `open` fails.
+pub fn arguments_with<E>(
+    confine: &Confine,
+    held: &[(PathBuf, i32)],
     mut open: impl FnMut(&Path) -> Result<Option<i32>, E>,
 ) -> Result<Vec<OsString>, E> {
     let mut args: Vec<OsString> = Vec::with_capacity(160);
@@ -48,14 +64,21 @@ pub fn arguments<E>(
     if confine.isolated {
         put(&["--unshare-net".as_ref()]);
     }
-    let mounts = mounts(confine);
+    let mut mounts = mounts(confine);
+    mounts.extend(held.iter().map(|(path, fd)| (path.clone(), Mount::Held(*fd))));
     let mut empty: Vec<&Path> = vec![Path::new("/")];
     for (path, mount) in &mounts {
         let (flag, source) = match mount {
             Mount::Read => ("--ro-bind", path.as_path()),
             Mount::Write => ("--bind", path.as_path()),
             Mount::From(source) => ("--bind", source.as_path()),
+            Mount::Other(source) => ("--ro-bind", source.as_path()),
             Mount::EmptyFile => ("--ro-bind", Path::new("/dev/null")),
+            Mount::Held(fd) => {
+                let fd = fd.to_string();
+                put(&["--ro-bind-fd".as_ref(), fd.as_ref(), path.as_ref()]);
+                continue;
+            }
             Mount::Link(target) => {
                 put(&["--symlink".as_ref(), target.as_ref(), path.as_ref()]);
                 continue;
@@ -127,6 +150,13 @@ fn mounts(confine: &Confine) -> BTreeMap<PathBuf, Mount> {
     }
     mounts.insert(PathBuf::from(SANDBOX_BIN), Mount::Dir);
     mounts.insert(Path::new(SANDBOX_BIN).join("dash"), Mount::Link(confine.dash.clone()));
+    if !confine.brokered.is_empty() {
+        mounts.insert(PathBuf::from(BROKER_LINK), Mount::Link(confine.broker_socket()));
+    }
+    // Last, so that nothing lays it open again.
+    for place in confine.brokered.iter().flat_map(|brokered| &brokered.places) {
+        mounts.insert(place.clone(), Mount::Other(confine.dash.clone()));
+    }
     mounts
 }
 
@@ -162,6 +192,7 @@ mod tests {
             programs: Vec::new(),
             dash: "/opt/dash".into(),
             devices: None,
+            brokered: Vec::new(),
         }
     }
 

@@ -18,7 +18,7 @@
 use super::inside::{self, Entered};
 use super::launch::{self, Channel};
 use super::plan::Plan;
-use super::{init, steps, title, within};
+use super::{brokered, init, steps, title, within};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Pid, WaitOptions, waitpid};
@@ -113,6 +113,7 @@ pub fn main(args: &[OsString]) -> ExitCode {
         Some((first, rest)) if first == "detach" => detach(rest),
         Some((first, rest)) if first == "inside" => inside::main(rest),
         Some((first, rest)) if first == "within" => within::main(rest),
+        Some((first, rest)) if first == "brokered" => brokered::main(rest),
         Some(_) | None => ExitCode::from(2),
     }
 }

@@ -103,7 +103,7 @@ pub fn enter(
 
 /// A descriptor of exactly this path: a link anywhere in it is refused, since whoever may
 /// write above it could have put one there after the scope was looked at.
-fn open_path(path: &Path, opened: &mut Vec<OwnedFd>) -> io::Result<RawFd> {
+pub(super) fn open_path(path: &Path, opened: &mut Vec<OwnedFd>) -> io::Result<RawFd> {
     let found = rustix::fs::openat2(
         rustix::fs::CWD,
         path,
@@ -127,16 +127,14 @@ fn open_path(path: &Path, opened: &mut Vec<OwnedFd>) -> io::Result<RawFd> {
     Ok(raw)
 }
 
-fn in_memory(name: &str, content: &[u8]) -> io::Result<OwnedFd> {
+pub(super) fn in_memory(name: &str, content: &[u8]) -> io::Result<OwnedFd> {
     let mut file = File::from(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?);
     file.write_all(content)?;
     file.rewind()?;
     Ok(file.into())
 }
 
-/// The fork's side. Of the environment it has only the marks by which an attempt's processes
-/// are found: what is in there could be read inside.
-#[allow(unsafe_code)]
+/// The fork's side.
 fn become_bubblewrap(
     keep: impl Iterator<Item = RawFd>,
     tty: BorrowedFd<'_>,
@@ -149,13 +147,25 @@ fn become_bubblewrap(
         .and_then(|()| rustix::stdio::dup2_stdout(tty))
         .and_then(|()| rustix::stdio::dup2_stderr(complain));
     let mut keep: Vec<RawFd> = keep.collect();
-    super::steps::close_all_but(&mut keep);
+    exec_bubblewrap(streams.is_ok(), &mut keep, argv, env)
+}
+
+/// Becomes bubblewrap, which gets the three streams and `keep`. Of the environment it has only
+/// the marks by which an attempt's processes are found: what is in there could be read inside.
+#[allow(unsafe_code)]
+pub(super) fn exec_bubblewrap(
+    ready: bool,
+    keep: &mut [RawFd],
+    argv: &[OsString],
+    env: &[(String, String)],
+) -> ! {
+    super::steps::close_all_but(keep);
     let mut kept = keep.iter().map(|fd| {
         // SAFETY: a descriptor that was just kept open.
         rustix::io::fcntl_setfd(unsafe { BorrowedFd::borrow_raw(*fd) }, FdFlags::empty())
     });
-    let ready = streams.and_then(|()| kept.try_for_each(|done| done)).is_ok()
-        && super::steps::reset_signals().is_ok();
+    let ready =
+        ready && kept.try_for_each(|done| done).is_ok() && super::steps::reset_signals().is_ok();
     let words: Result<Vec<CString>, _> =
         argv.iter().map(|word| CString::new(word.as_bytes())).collect();
     let marks = env.iter().filter(|(name, _)| MARKS.contains(&name.as_str()));

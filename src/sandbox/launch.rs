@@ -231,7 +231,11 @@ fn is_text(program: &Path) -> bool {
 
 /// Returns only when it failed.
 #[allow(unsafe_code)]
-fn execve<'a>(program: &Path, argv: impl Iterator<Item = &'a str>, plan: &Plan) -> io::Error {
+pub(super) fn execve<'a>(
+    program: &Path,
+    argv: impl Iterator<Item = &'a str>,
+    plan: &Plan,
+) -> io::Error {
     let strings = || -> Result<_, std::ffi::NulError> {
         let program = CString::new(program.as_os_str().as_bytes())?;
         let argv = argv.map(CString::new).collect::<Result<Vec<_>, _>>()?;

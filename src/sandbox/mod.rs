@@ -6,6 +6,7 @@
 
 mod abilities;
 mod ancestry;
+mod brokered;
 mod bubblewrap;
 mod devices;
 pub mod exec;
@@ -25,7 +26,8 @@ mod title;
 mod within;
 
 pub use abilities::Abilities;
-pub use ancestry::{holds_peers, peer_is_agent};
+pub use ancestry::{descends_from, holds_peers, peer_is_agent};
+pub use brokered::{Call, Network};
 pub use devices::own as own_devices;
 pub use exec::{Started, start};
 pub use fork::{Fork, fork};

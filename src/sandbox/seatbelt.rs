@@ -205,6 +205,9 @@ mod tests {
             socket_dir: "/Users/u/dash/s".into(),
             isolated: true,
             only: None,
+            programs: Vec::new(),
+            devices: None,
+            brokered: Vec::new(),
             dash: "/opt/dash".into(),
         }
     }

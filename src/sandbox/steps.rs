@@ -58,6 +58,10 @@ fn terminal(plan: &Plan, tty: BorrowedFd<'_>) -> io::Result<()> {
 /// Processes are counted for each user in each user namespace: in the keeper's the limit
 /// would be one for all that the user runs.
 fn limits(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
+    limit(plan)
+}
+
+pub fn limit(plan: &Plan) -> io::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let current = Some(maximum.map_or(plan.nofile, |hard| hard.min(plan.nofile)));
     setrlimit(Resource::Nofile, Rlimit { current, maximum })?;

@@ -210,7 +210,7 @@ impl Peer {
 
     #[track_caller]
     pub fn hello(&mut self, epoch: u64, facts_after: u64) -> u64 {
-        self.say(&ToKeeper::Core { version: VERSION, epoch, facts_after });
+        self.say(&ToKeeper::Core { version: VERSION, epoch, facts_after, judges: false });
         self.find(|message| match message {
             FromKeeper::Welcome { bytes, .. } => Some(*bytes),
             _ => None,

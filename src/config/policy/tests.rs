@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     core::policy::Judge,
-    model::{Enforcement, Judgement, Sandbox},
+    model::{Enforcement, Hidden, Judgement, Sandbox},
 };
 
 fn refuse(text: &str) -> String {
@@ -102,7 +102,8 @@ fn files_are_found_merged_and_refused_when_they_cannot_be_read() {
 fn in_scope(line: &str) -> Judgement {
     let cwd = Path::new("/scope/sub");
     let scope = Scope { write: vec!["/scope".into()], ..Scope::default() };
-    Judge::new(built_in().unwrap()).line(line, &Where { cwd, scope: &scope, executable: None })
+    Judge::new(built_in().unwrap())
+        .line(line, &Where { cwd, scope: &scope, executable: None, hidden: Hidden::NOTHING })
 }
 
 /// Lines that the built-in rules speak of in ways that the examples beside them do not show.
@@ -248,7 +249,8 @@ fn what_the_built_in_rules_say() {
 fn without_a_sandbox_the_agents_directory_is_the_scope() {
     let scope = Scope { sandbox: Sandbox::None, ..Scope::none() };
     let judge = Judge::new(built_in().unwrap());
-    let at = Where { cwd: Path::new("/w/a"), scope: &scope, executable: None };
+    let at =
+        Where { cwd: Path::new("/w/a"), scope: &scope, executable: None, hidden: Hidden::NOTHING };
     assert_eq!(judge.line("rm -rf b", &at).verdict, Verdict::Allow);
     assert_eq!(judge.line("rm -rf ../c", &at).verdict, Verdict::Deny);
 }
@@ -259,7 +261,12 @@ fn allow_answers_what_is_asked_and_nothing_that_is_denied() {
     let allow = ["npm publish", "git", "sh", "eval"].map(words).to_vec();
     let scope = Scope { write: vec!["/scope".into()], allow, ..Scope::default() };
     let judge = Judge::new(built_in().unwrap());
-    let at = Where { cwd: Path::new("/scope"), scope: &scope, executable: None };
+    let at = Where {
+        cwd: Path::new("/scope"),
+        scope: &scope,
+        executable: None,
+        hidden: Hidden::NOTHING,
+    };
     for (line, wanted) in [
         ("npm publish --tag x", Verdict::Allow),
         ("/usr/bin/npm publish", Verdict::Allow),
@@ -279,7 +286,12 @@ fn allow_only_names_the_programs_and_the_kernel_holds_it() {
     let only = Some(["git".to_owned(), "/bin/sh".to_owned(), "timeout".to_owned()].into());
     let scope = Scope { write: vec!["/scope".into()], only, ..Scope::default() };
     let judge = Judge::new(built_in().unwrap());
-    let at = Where { cwd: Path::new("/scope"), scope: &scope, executable: None };
+    let at = Where {
+        cwd: Path::new("/scope"),
+        scope: &scope,
+        executable: None,
+        hidden: Hidden::NOTHING,
+    };
     for (line, wanted) in [
         ("git status", Verdict::Allow),
         ("timeout 5 git status; cd x", Verdict::Allow),
@@ -311,7 +323,12 @@ fn least(run: impl Fn()) -> std::time::Duration {
 fn a_verdict_is_quick() {
     let judge = Judge::new(built_in().unwrap());
     let scope = Scope { write: vec!["/scope".into()], ..Scope::default() };
-    let at = Where { cwd: Path::new("/scope"), scope: &scope, executable: None };
+    let at = Where {
+        cwd: Path::new("/scope"),
+        scope: &scope,
+        executable: None,
+        hidden: Hidden::NOTHING,
+    };
     let line = "cd sub && FOO=1 timeout 5m git -C x push origin main 2>&1 | tee \"$LOG\" | tail -5";
     let typical = least(|| drop(judge.line(line, &at)));
     let words = |n: usize, word: &str| std::iter::repeat_n(word.to_owned(), n);

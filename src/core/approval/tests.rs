@@ -241,6 +241,27 @@ fn asked_again_it_is_the_same_question() {
 }
 
 #[test]
+fn a_question_that_nobody_waits_for_is_withdrawn() {
+    let mut bench = bench(1);
+    let unask = |bench: &mut Bench, key: &str| {
+        bench.feed(Input::Unasked { attempt: "ag-01-1".into(), key: key.to_owned() }).unwrap();
+    };
+    let id = raise_in(&mut bench, "ag-01-1", ask("k", command(&["a"]))).unwrap();
+    assert_eq!(agent(&bench, "ag-01").0, AgentState::Waiting);
+    unask(&mut bench, "other");
+    assert_eq!(state(&bench, &id), ApprovalState::Open);
+    assert_eq!(raise_in(&mut bench, "ag-01-1", ask("l", command(&["a"]))).unwrap(), id);
+    unask(&mut bench, "k");
+    assert_eq!(state(&bench, &id), ApprovalState::Open, "another waits");
+    unask(&mut bench, "l");
+    assert_eq!(state(&bench, &id), ApprovalState::Withdrawn);
+    assert_ne!(agent(&bench, "ag-01").0, AgentState::Waiting);
+    unask(&mut bench, "l");
+    let next = raise_in(&mut bench, "ag-01-1", ask("m", command(&["a"]))).unwrap();
+    assert_ne!(next, id);
+}
+
+#[test]
 fn questions_end_with_their_attempt_and_answers_with_their_swarm() {
     let mut bench = bench(1);
     let id = raise_in(&mut bench, "ag-01-1", ask("k", command(&["a"]))).unwrap();

@@ -10,7 +10,7 @@ use super::{
     unwrap::{self, Inner, What},
     word::{Likely, clean, is_mark, shown},
 };
-use crate::model::{Enforcement, Finding, Hidden, Judgement, Policy, Rule, Scope, Verdict};
+use crate::model::{Enforcement, Finding, Hidden, Judgement, Policy, Scope, Verdict};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -36,13 +36,14 @@ pub struct Where<'a> {
     pub scope: &'a Scope,
     /// The canonical file of the program, where the caller knows it.
     pub executable: Option<&'a Path>,
+    /// What whoever runs it cannot see.
+    pub hidden: &'a Hidden,
 }
 
 /// A policy, made ready.
 #[derive(Clone, Debug)]
 pub struct Judge {
     policy: Policy,
-    hidden: Hidden,
     /// Rules by the name of their program.
     by_name: HashMap<String, Vec<usize>>,
     /// Rules for patterns of names, and for a file that may go by any name.
@@ -66,15 +67,11 @@ impl Judge {
                 }
             }
         }
-        Self { policy, hidden: Hidden::default(), by_name, any_name }
+        Self { policy, by_name, any_name }
     }
 
     pub fn policy(&self) -> &Policy {
         &self.policy
-    }
-
-    pub fn enforcement(&self, rule: &Rule) -> Enforcement {
-        enforcement(rule, &self.hidden)
     }
 
     /// Judges a command as it is executed.
@@ -108,6 +105,7 @@ impl Judge {
 struct Walk<'a> {
     judge: &'a Judge,
     scope: &'a Scope,
+    hidden: &'a Hidden,
     roots: Vec<PathBuf>,
     /// Of the first command only: what others run is looked up by themselves.
     first: Option<&'a Path>,
@@ -126,6 +124,7 @@ impl<'a> Walk<'a> {
         Self {
             judge,
             scope: at.scope,
+            hidden: at.hidden,
             roots,
             first: None,
             findings: Vec::new(),
@@ -364,7 +363,7 @@ impl<'a> Walk<'a> {
                 verdict,
                 command: shown(given.words),
                 reason,
-                enforced_by: judge.enforcement(rule),
+                enforced_by: enforcement(rule, self.hidden),
             });
         }
         let default = judge.policy.default;

@@ -31,7 +31,8 @@ use std::path::Path;
 /// Holds `argv`, about to be run in `cwd` by an agent with `scope`, against `policy`. Whoever
 /// judges often keeps a [`Judge`].
 pub fn judge(policy: &Policy, argv: &[String], cwd: &Path, scope: &Scope) -> Judgement {
-    Judge::new(policy.clone()).argv(argv, &Where { cwd, scope, executable: None })
+    Judge::new(policy.clone())
+        .argv(argv, &Where { cwd, scope, executable: None, hidden: Hidden::NOTHING })
 }
 
 /// Who holds a rule: the broker only where it alone has the program.

@@ -36,7 +36,12 @@ fn scope() -> Scope {
 }
 
 fn of_line(policy: &Policy, line: &str) -> Judgement {
-    let at = Where { cwd: Path::new("/scope"), scope: &scope(), executable: None };
+    let at = Where {
+        cwd: Path::new("/scope"),
+        scope: &scope(),
+        executable: None,
+        hidden: Hidden::NOTHING,
+    };
     Judge::new(policy.clone()).line(line, &at)
 }
 
@@ -189,6 +194,7 @@ fn a_pin_denies_by_name_and_by_file_and_allows_by_file_alone() {
         cwd: Path::new("/scope"),
         scope: &scope,
         executable: file.map(Path::new),
+        hidden: Hidden::NOTHING,
     };
     let deny = Judge::new(Policy { default: Verdict::Allow, rules: vec![pin(Verdict::Deny)] });
     let allow = Judge::new(Policy { default: Verdict::Deny, rules: vec![pin(Verdict::Allow)] });

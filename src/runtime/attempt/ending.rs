@@ -162,7 +162,8 @@ impl Keeping {
                         Order::Input(_)
                         | Order::Resize { .. }
                         | Order::Ticket { .. }
-                        | Order::Screen(_),
+                        | Order::Screen(_)
+                        | Order::Verdict { .. },
                     ) => {}
                 }
             }

@@ -1,0 +1,124 @@
+//! The broker's front: what an agent finds in place of a program that is hidden from it. It is
+//! this same binary, mounted over the program. It hands its words, its working directory and
+//! its three streams to the keeper, passes signals on, and ends as the program ended.
+//!
+//! It is trusted with nothing: whatever it says the agent could have said itself.
+
+use crate::model::{BROKER_LINK, SANDBOX_BIN};
+use crate::protocol::broker::{FromBroker, MAX_REQUEST, NOT_RUN, PASSED_SIGNALS, ToBroker, passes};
+use crate::protocol::frame::{Decoder, Frame, encode_control, recv_frame, send_with_fds};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, FromRawFd, OwnedFd};
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The place of the program that this process was started as; none where it is `dash`.
+pub fn stands_for() -> Option<PathBuf> {
+    fs::read_link(BROKER_LINK).ok()?;
+    let here = fs::read_link("/proc/self/exe").ok()?;
+    let dash = fs::read_link(Path::new(SANDBOX_BIN).join("dash")).ok()?;
+    (here != dash).then_some(here)
+}
+
+/// Has the program at `place` run with `args`, its own name first.
+pub fn main(place: PathBuf, args: impl Iterator<Item = OsString>) -> ExitCode {
+    let name = place.display().to_string();
+    match run(place, args) {
+        Ok(FromBroker::Exited { code }) => {
+            ExitCode::from(u8::try_from(code & 0xff).unwrap_or(NOT_RUN))
+        }
+        Ok(FromBroker::Refused { why }) => {
+            let _ = writeln!(io::stderr(), "dash: denied: {why}");
+            ExitCode::from(NOT_RUN)
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "dash: broker: {name}: {error}");
+            ExitCode::from(NOT_RUN)
+        }
+    }
+}
+
+fn run(place: PathBuf, args: impl Iterator<Item = OsString>) -> io::Result<FromBroker> {
+    let text = |word: OsString| {
+        word.into_string().map_err(|word| {
+            io::Error::other(format!("no rule can be held against {word:?}: it is not UTF-8"))
+        })
+    };
+    let argv = args.map(text).collect::<io::Result<Vec<_>>>()?;
+    let cwd = std::env::current_dir()
+        .map_err(|error| io::Error::new(error.kind(), format!("the working directory: {error}")))?;
+    let env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, value)| passes(name, value))
+        .collect();
+    let mut request = Vec::new();
+    encode_control(&ToBroker::Run { place, argv, cwd, env }, &mut request)?;
+    if request.len() > MAX_REQUEST {
+        return Err(io::Error::other(format!("its words have more than {MAX_REQUEST} bytes")));
+    }
+    // Before the request, so that none is lost.
+    let signals = signals()?;
+    let mut broker = UnixStream::connect(fs::read_link(BROKER_LINK)?)?;
+    let streams = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
+    let sent = send_with_fds(&broker, &request, &streams)?;
+    broker.write_all(&request[sent..])?;
+    drop(request);
+    wait(&mut broker, &signals)
+}
+
+fn wait(broker: &mut UnixStream, signals: &OwnedFd) -> io::Result<FromBroker> {
+    let mut decoder = Decoder::new(MAX_REQUEST);
+    loop {
+        let mut fds = [
+            PollFd::new(broker, PollFlags::IN),
+            PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
+        ];
+        rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
+        let (heard, signal) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
+        if signal && let Some(signal) = taken(signals) {
+            let mut frame = Vec::new();
+            encode_control(&ToBroker::Signal { signal }, &mut frame)?;
+            broker.write_all(&frame)?;
+        }
+        if heard {
+            return match recv_frame(broker, &mut decoder, &mut Vec::new())? {
+                Some(Frame::Control(json)) => Ok(Frame::parse(&json)?),
+                Some(Frame::Bytes(_)) => Err(io::Error::other("its answer does not read")),
+                None => Err(io::Error::other("the broker has gone")),
+            };
+        }
+    }
+}
+
+/// The signals that are passed on, as bytes on a descriptor.
+#[allow(unsafe_code)]
+fn signals() -> io::Result<OwnedFd> {
+    // SAFETY: the set is initialised by sigemptyset before its use, and the descriptor is
+    // fresh and owned by nobody else.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        for signal in PASSED_SIGNALS {
+            libc::sigaddset(&mut set, signal);
+        }
+        if libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let fd = libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+fn taken(signals: &OwnedFd) -> Option<i32> {
+    let mut record = [0; size_of::<libc::signalfd_siginfo>()];
+    rustix::io::read(signals, &mut record).ok()?;
+    // The first field of the record is the signal's number.
+    i32::try_from(u32::from_ne_bytes([record[0], record[1], record[2], record[3]])).ok()
+}

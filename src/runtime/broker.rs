@@ -1,0 +1,206 @@
+//! The core's part in brokered commands: which programs are hidden from an agent, and the
+//! verdict on what its keeper holds. The core judges its own copy; what the keeper runs is
+//! the keeper's.
+
+use super::{
+    approval::Asking,
+    launch::Plan,
+    policy::{Asker, Words, judged},
+    world::{Order, Shared},
+};
+use crate::{
+    config::Instance,
+    core::Input,
+    model::{
+        Actor, AttemptId, AuditDraft, Brokered, Confine, Finding, Holder, Policy, Question,
+        RefusalCode, Resolution, Verdict,
+    },
+};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+/// What a keeper holds.
+pub struct Asked {
+    /// Of the run, within its attempt.
+    pub id: u64,
+    /// Canonical.
+    pub program: PathBuf,
+    pub argv: Vec<String>,
+    pub cwd: PathBuf,
+}
+
+/// The programs that are hidden from an agent which may write `writable` and has `path` as its
+/// PATH: those that a rule pins which does not allow, as far as they can be hidden. `never`:
+/// programs that the launch itself needs.
+///
+/// Not hidden, so that the rule is only as good as the agent's cooperation: what the agent may
+/// write, which is whatever it makes of it; and a file with further names that are not found.
+pub fn programs(
+    policy: &Policy,
+    holder: &Holder,
+    path: &str,
+    writable: &[PathBuf],
+    never: &[&Path],
+) -> Vec<Brokered> {
+    if !matches!(holder, Holder::Bubblewrap { by_fd: true, .. }) {
+        return Vec::new();
+    }
+    let mut found: Vec<Brokered> = Vec::new();
+    for rule in policy.rules.iter().filter(|rule| rule.verdict > Verdict::Allow) {
+        let Some(file) = &rule.executable else { continue };
+        let named = rule.command.first().into_iter().flatten();
+        let named: Vec<String> = named.filter(|name| !name.contains('*')).cloned().collect();
+        match found.iter_mut().find(|known| known.file == *file) {
+            Some(known) => known.names.extend(named),
+            None => {
+                let own = file.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+                let names = own.into_iter().chain(named).collect();
+                found.push(Brokered { file: file.clone(), places: Vec::new(), names });
+            }
+        }
+    }
+    let open = |file: &Path| writable.iter().any(|root| file.starts_with(root));
+    found.retain_mut(|program| {
+        let file = &program.file;
+        let needed = never.iter().any(|other| fs::canonicalize(other).is_ok_and(|it| it == *file));
+        let mut seen = Vec::new();
+        program.names.retain(|name| {
+            let new = !seen.contains(name);
+            seen.push(name.clone());
+            new
+        });
+        program.places = places(program, path);
+        !needed && !program.places.is_empty() && !open(&program.file)
+    });
+    found
+}
+
+/// All names of the file; none where it is no program, or some cannot be found.
+fn places(program: &Brokered, path: &str) -> Vec<PathBuf> {
+    let Ok(meta) = fs::symlink_metadata(&program.file) else { return Vec::new() };
+    if !meta.is_file() || meta.permissions().mode() & 0o111 == 0 {
+        return Vec::new();
+    }
+    let mut places = vec![program.file.clone()];
+    if meta.nlink() > 1 {
+        let beside = program.file.parent().map(Path::to_owned);
+        let dirs = std::env::split_paths(path).chain(beside);
+        for dir in dirs.filter_map(|dir| fs::canonicalize(dir).ok()) {
+            let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+            for entry in entries {
+                let same =
+                    |other: &fs::Metadata| (other.dev(), other.ino()) == (meta.dev(), meta.ino());
+                let place = entry.path();
+                if fs::symlink_metadata(&place).is_ok_and(|other| same(&other))
+                    && !places.contains(&place)
+                {
+                    places.push(place);
+                }
+            }
+        }
+    }
+    if places.len() as u64 == meta.nlink() { places } else { Vec::new() }
+}
+
+/// Those that are hidden from `attempt`, as it was launched.
+pub fn launched_with(instance: &Instance, attempt: &AttemptId) -> Vec<Brokered> {
+    #[derive(serde::Deserialize)]
+    struct Spec {
+        confine: Option<Confine>,
+    }
+    let text = fs::read(instance.attempt_dir(attempt).join("spec.json")).ok();
+    let spec = text.and_then(|text| serde_json::from_slice::<Spec>(&text).ok());
+    spec.and_then(|spec| spec.confine).map_or_else(Vec::new, |confine| confine.brokered)
+}
+
+/// Finds the verdict, by asking somebody if need be, and sends it to the attempt's keeper,
+/// without keeping the caller. A core that leaves sends nothing: the keeper asks the next.
+pub fn answer(world: &Shared, plan: &Plan, asked: Asked) {
+    let (world, plan) = (world.clone(), plan.clone());
+    tokio::spawn(async move {
+        let id = asked.id;
+        let Some((allow, why)) = verdict(&world, &plan, asked).await else { return };
+        if let Some(keeper) = world.keeper(&plan.attempt.id) {
+            // One that has ended holds nothing any more.
+            let _ = keeper.send(Order::Verdict { id, allow, why }).await;
+        }
+    });
+}
+
+async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, String)> {
+    let Asked { id, program, argv, cwd } = asked;
+    let mut scope = plan.scope.clone();
+    scope.write = plan.writable();
+    let asker = Asker {
+        cwd: plan.workplace(),
+        scope,
+        path: plan.spec.path.clone(),
+        attempt: Some(plan.attempt.id.clone()),
+        confined: true,
+    };
+    let words = Words::Argv(argv.clone(), Some(program));
+    let judgement = match judged(world, asker, Some(cwd.clone()), words).await {
+        Ok(judgement) => judgement,
+        Err(refusal) if refusal.code == RefusalCode::Internal => return None,
+        Err(refusal) => return Some((false, refusal.to_string())),
+    };
+    let finding = judgement.findings.first();
+    note(world, plan, judgement.verdict, finding, &judgement.reason).await;
+    let why = finding.map_or_else(|| judgement.reason.clone(), |it| told(it, &judgement.reason));
+    match judgement.verdict {
+        Verdict::Allow => Some((true, why)),
+        Verdict::Deny => Some((false, why)),
+        Verdict::Ask => {
+            let key = key(id);
+            let question = Question::Command { argv, cwd, covers: None };
+            match world.ask(&plan.attempt.id, Asking { key, question, why: why.clone() }).await {
+                Ok(ruling) if ruling.verdict == Resolution::Approve => Some((true, ruling.why)),
+                Ok(ruling) => Some((false, format!("{why} ({}: {})", ruling.approval, ruling.why))),
+                Err(refusal) if refusal.code == RefusalCode::Internal => None,
+                Err(refusal) => Some((false, format!("{why} ({refusal})"))),
+            }
+        }
+    }
+}
+
+/// Names a question by the run that is held.
+fn key(id: u64) -> String {
+    format!("broker-{id}")
+}
+
+/// The front has gone: its question, if it became one, is nobody's.
+pub async fn unasked(world: &Shared, attempt: &AttemptId, id: u64) {
+    world.tell(Input::Unasked { attempt: attempt.clone(), key: key(id) }).await;
+}
+
+/// `RULE: reason`
+fn told(finding: &Finding, reason: &str) -> String {
+    let rule = if finding.rule.is_empty() { &finding.source } else { &finding.rule };
+    format!("{rule}: {reason}")
+}
+
+/// Puts the verdict on record by the rule alone: keys stand in command lines.
+async fn note(
+    world: &Shared,
+    plan: &Plan,
+    verdict: Verdict,
+    finding: Option<&Finding>,
+    reason: &str,
+) {
+    let action = match verdict {
+        Verdict::Allow => "policy.allow",
+        Verdict::Ask => "policy.ask",
+        Verdict::Deny => "policy.deny",
+    };
+    let agent = &plan.attempt.agent;
+    let mut row = AuditDraft::new(&Actor::Agent(agent.clone()), action).on_agent(agent);
+    row = row.on_attempt(&plan.attempt.id).with("by", "broker").with("reason", reason);
+    if let Some(finding) = finding {
+        let rule = if finding.rule.is_empty() { &finding.source } else { &finding.rule };
+        row = row.by_leave_of(rule).with("source", finding.source.as_str());
+    }
+    world.tell(Input::Note(Box::new(row))).await;
+}
