@@ -122,6 +122,12 @@ impl Variables {
         variables.0.retain(|name, _| !name.to_ascii_lowercase().ends_with("_proxy"));
         variables.set("GIT_CONFIG_GLOBAL", &home.join(".gitconfig").to_string_lossy());
         variables.set("CARGO_HOME", &home.join(".cargo").to_string_lossy());
+        // Seen by its real name only.
+        if let Some(real) =
+            variables.0.get("RUSTUP_HOME").and_then(|dir| Path::new(dir).canonicalize().ok())
+        {
+            variables.set("RUSTUP_HOME", &real.to_string_lossy());
+        }
         variables
     }
 

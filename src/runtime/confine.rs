@@ -13,7 +13,7 @@ use super::{
     world::{Looked, World},
 };
 use crate::{
-    model::{Confine, Net, SwarmId},
+    model::{Confine, Net, Scope, SwarmId},
     protocol::keeper::LaunchFile,
     sandbox::{self, Found},
 };
@@ -83,7 +83,10 @@ pub fn confine(
     Ok(Some(Confine {
         holder,
         hidden: all(hidden(world, &roots), above.hidden),
-        protected: all(protected_of(&found, &plan.meant()), above.protected),
+        protected: all(
+            [protected_of(&found, &plan.meant()), of_home(world, scope)].concat(),
+            above.protected,
+        ),
         pinned: all(found.pinned.clone(), above.pinned),
         tmp: private.join("tmp"),
         private: private.to_owned(),
@@ -97,6 +100,24 @@ pub fn confine(
         writable,
         readable,
     }))
+}
+
+/// In a scope around the user's home: what begins with a dot there, and the user's programs.
+/// Others read them than whoever works in the home.
+fn of_home(world: &World, scope: &Scope) -> Vec<PathBuf> {
+    let home = variable(world, "HOME").and_then(|home| std::fs::canonicalize(home).ok());
+    let Some(home) = home.filter(|home| scope.write.iter().any(|root| home.starts_with(root)))
+    else {
+        return Vec::new();
+    };
+    let entries = std::fs::read_dir(&home).into_iter().flatten().flatten();
+    let owned = entries.filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_str().unwrap_or_default();
+        (name.starts_with('.') || name == "bin") && !name.starts_with(".git")
+    });
+    let granted = |path: &PathBuf| scope.write.iter().any(|root| root.starts_with(path));
+    owned.map(|entry| entry.path()).filter(|path| !granted(path) && !path.is_symlink()).collect()
 }
 
 /// Keeps the agent from changing those of `files` that are protected, and from moving away

@@ -1,9 +1,14 @@
-//! What an attempt left in its scope that git (in a home: a shell, an editor) would run or obey, and that was not there
-//! before it: hooks, and settings that name programs. No mount can hold what comes into
-//! being; so it is looked for once the attempt is over, before anybody is told so, and moved
-//! to the attempt's own directory, where it can be looked at and is run by nobody.
+//! What an attempt left in its scope that others would run or obey, and that was not there
+//! before it: git's hooks and settings that name programs, start-up files of shells and
+//! editors, settings of agents and of Dash. No mount can hold what comes into being; so it is
+//! looked for once the attempt is over, before anybody is told so, and moved to the attempt's
+//! own directory, where it can be looked at and is run by nobody. Of git's settings what is
+//! harmless stays. Repositories in the attempt's own home are looked at too: others can be
+//! led there.
 //!
 //! While an attempt runs, whoever uses git in its scope is on their own: Dash does not.
+
+mod settings;
 
 use super::{launch::Plan, scope::protected_of, world::Shared};
 use crate::{core::Input, sandbox::Found};
@@ -12,38 +17,6 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
-
-/// Settings of git that run a program or read further settings, in lower case.
-const RUN: &[&str] = &[
-    "fsmonitor",
-    "hookspath",
-    "sshcommand",
-    "gitproxy",
-    "pager",
-    "editor",
-    "askpass",
-    "external",
-    "textconv",
-    "clean",
-    "smudge",
-    "process",
-    "driver",
-    "helper",
-    "program",
-    "cmd",
-    "command",
-    "uploadpack",
-    "receivepack",
-    "packobjectshook",
-    "path",
-    "templatedir",
-    "insteadof",
-    "pushinsteadof",
-    "worktree",
-    "alternaterefscommand",
-    "recentobjectshook",
-    "savecommand",
-];
 
 /// Looks, moves, and tells.
 pub async fn sweep(world: &Shared, plan: &Plan) {
@@ -73,25 +46,49 @@ fn hold(world: &Shared, plan: &Plan) -> io::Result<(Vec<PathBuf>, PathBuf)> {
     let Some(before) = world.looked(&plan.attempt.swarm, &roots) else {
         return Ok((Vec::new(), place));
     };
-    let now = Found::look(&roots)?;
+    let private = world.instance.attempt_dir(&plan.attempt.id).join("private");
+    let now = Found::look(&[roots, vec![private.clone()]].concat())?;
     let watched = protected_of(&now, &plan.meant());
-    let home = world.environment.iter().find(|(name, _)| name == "HOME").map(|(_, home)| home);
-    let home = home.and_then(|home| fs::canonicalize(home).ok());
     let mut held = Vec::new();
     for path in before.newer(&now).into_iter().filter(|path| watched.contains(path)) {
-        for file in dangerous(&path, home.as_deref()) {
+        // In a tree of its own it is work like any other, and its home is nobody else's.
+        let all = plan.worktree.is_none() && !path.starts_with(&private);
+        for file in dangerous(&path, all) {
             let away =
                 place.join(held.len().to_string()).join(file.file_name().unwrap_or_default());
-            move_away(&file, &away)?;
-            held.push(file);
+            if let Err(error) = move_away(&file, &away).and_then(|()| keep_harmless(&file, &away)) {
+                tracing::warn!(path = %file.display(), %error, "could not be moved away");
+                continue;
+            }
+            // On record they are text.
+            held.push(PathBuf::from(file.to_string_lossy().into_owned()));
         }
     }
     Ok((held, place))
 }
 
-/// Of a protected path what git would act on; in the user's home what shells and editors
+/// In the place of git's settings that were moved away, those that are harmless.
+fn keep_harmless(file: &Path, away: &Path) -> io::Result<()> {
+    let is_settings =
+        file.file_name().is_some_and(|name| name == "config" || name == "config.worktree");
+    let plain = fs::symlink_metadata(away).is_ok_and(|meta| meta.is_file());
+    if !is_settings || !plain {
+        return Ok(());
+    }
+    let text = fs::read(away)?;
+    match settings::harmless(&String::from_utf8_lossy(&text)) {
+        Some(kept) => fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(file)
+            .and_then(|mut out| io::Write::write_all(&mut out, kept.as_bytes())),
+        None => Ok(()),
+    }
+}
+
+/// Of a protected path what git would act on; with `all` what shells, editors and agents
 /// would, too.
-fn dangerous(path: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+fn dangerous(path: &Path, all: bool) -> Vec<PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let Ok(meta) = fs::symlink_metadata(path) else { return Vec::new() };
     match name {
@@ -101,20 +98,20 @@ fn dangerous(path: &Path, home: Option<&Path>) -> Vec<PathBuf> {
         "config" | "config.worktree" if meta.is_symlink() => vec![path.to_owned()],
         "config" | "config.worktree" => {
             let text = fs::read(path).unwrap_or_default();
-            if names_a_program(&String::from_utf8_lossy(&text)) {
-                vec![path.to_owned()]
-            } else {
-                Vec::new()
+            match settings::harmless(&String::from_utf8_lossy(&text)) {
+                Some(_) => vec![path.to_owned()],
+                None => Vec::new(),
             }
         }
+        // Where it leads to is looked at by itself, if an agent can write there.
+        ".git" => Vec::new(),
         _ if meta.is_symlink() => vec![path.to_owned()],
         // A directory of hooks, whatever it is called: those that can run.
         _ if meta.is_dir() && (name == "hooks" || !name.starts_with('.')) => {
             let entries = fs::read_dir(path).into_iter().flatten().flatten();
             entries.map(|entry| entry.path()).filter(|file| runs(file)).collect()
         }
-        _ if home.is_some() && path.parent() == home => vec![path.to_owned()],
-        // Elsewhere what others than git obey may be the very work that was asked for.
+        _ if all => vec![path.to_owned()],
         _ => Vec::new(),
     }
 }
@@ -134,28 +131,6 @@ fn runs(file: &Path) -> bool {
     !sample && (meta.is_symlink() || meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// True if one of the settings in `text` makes git run something or read further files.
-fn names_a_program(text: &str) -> bool {
-    // A line that goes on in the next is read as one.
-    let text = text.replace("\\\n", "");
-    let mut section = String::new();
-    text.lines().any(|line| {
-        let mut line = line.trim_start();
-        if let Some(rest) = line.strip_prefix('[') {
-            let (name, after) = rest.split_once(']').unwrap_or((rest, ""));
-            section = name.trim().to_ascii_lowercase();
-            line = after.trim_start();
-        }
-        let key = line.split(['=', ' ', '\t']).next().unwrap_or_default().to_ascii_lowercase();
-        let key = key.trim();
-        !key.is_empty()
-            && (section.starts_with("alias")
-                || section.starts_with("include")
-                || section.starts_with("filter")
-                || RUN.contains(&key))
-    })
-}
-
 /// To another file system if need be.
 fn move_away(file: &Path, away: &Path) -> io::Result<()> {
     if let Some(parent) = away.parent() {
@@ -164,38 +139,34 @@ fn move_away(file: &Path, away: &Path) -> io::Result<()> {
     if fs::rename(file, away).is_ok() {
         return Ok(());
     }
-    match fs::read_link(file) {
-        Ok(target) => std::os::unix::fs::symlink(target, away)?,
-        Err(_) => fs::copy(file, away).map(|_| ())?,
+    copy(file, away)?;
+    match fs::symlink_metadata(file)?.is_dir() {
+        true => fs::remove_dir_all(file),
+        false => fs::remove_file(file),
     }
-    fs::remove_file(file)
+}
+
+/// Files, links and directories; what else there may be (a pipe, say) is not worth keeping.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let kind = fs::symlink_metadata(from)?.file_type();
+    if kind.is_symlink() {
+        std::os::unix::fs::symlink(fs::read_link(from)?, to)
+    } else if kind.is_dir() {
+        fs::create_dir(to)?;
+        fs::read_dir(from)?.try_for_each(|entry| {
+            let entry = entry?;
+            copy(&entry.path(), &to.join(entry.file_name()))
+        })
+    } else if kind.is_file() {
+        fs::copy(from, to).map(|_| ())
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn settings_that_run_something() {
-        for text in [
-            "[core]\n\tfsmonitor = evil",
-            "[Core] HooksPath=x",
-            "[alias]\n x = !evil",
-            "[include]\n path = y",
-            "[filter \"x\"]\n clean = evil",
-            "[core]\n fsmon\\\nitor = evil",
-            "[credential] helper = !evil",
-        ] {
-            assert!(names_a_program(text), "{text}");
-        }
-        for text in [
-            "[core]\n\trepositoryformatversion = 0\n\tbare = false\n",
-            "[remote \"origin\"]\n url = x\n fetch = y\n[branch \"main\"]\n merge = z",
-            "[user]\n name = A",
-        ] {
-            assert!(!names_a_program(text), "{text}");
-        }
-    }
 
     #[test]
     fn hooks_that_can_run_are_moved() {
@@ -206,13 +177,13 @@ mod tests {
             fs::write(hooks.join(name), "").unwrap();
             fs::set_permissions(hooks.join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
-        assert_eq!(dangerous(&hooks, None), [hooks.join("pre-commit")]);
+        assert_eq!(dangerous(&hooks, true), [hooks.join("pre-commit")]);
         fs::write(dir.path().join(".bashrc"), "").unwrap();
-        assert!(dangerous(&dir.path().join(".bashrc"), None).is_empty());
-        assert_eq!(dangerous(&dir.path().join(".bashrc"), Some(dir.path())).len(), 1);
+        assert!(dangerous(&dir.path().join(".bashrc"), false).is_empty());
+        assert_eq!(dangerous(&dir.path().join(".bashrc"), true).len(), 1);
         let away = dir.path().join("held/0/pre-commit");
         move_away(&hooks.join("pre-commit"), &away).unwrap();
-        assert!(away.exists() && dangerous(&hooks, None).is_empty());
+        assert!(away.exists() && dangerous(&hooks, true).is_empty());
     }
 
     #[test]
@@ -228,7 +199,7 @@ mod tests {
         ] {
             let path = dir.join("commondir");
             fs::write(&path, text).unwrap();
-            assert_eq!(!dangerous(&path, None).is_empty(), bad, "{path:?} {text}");
+            assert_eq!(!dangerous(&path, true).is_empty(), bad, "{path:?} {text}");
         }
     }
 }

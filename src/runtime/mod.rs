@@ -183,6 +183,11 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         gauges.clone(),
     );
     let actor = tokio::spawn(actor.run(messages));
+    if let Some(dir) = world.adapters.as_deref().and_then(|adapters| adapters.parent()) {
+        // There before any agent could make it: then it is known as Dash's own. Where it cannot
+        // be made no agent can make it either.
+        let _ = std::fs::create_dir_all(dir);
+    }
     tokio::spawn(gauges.run());
     // It takes some hundredths of a second, and the first swarm would have to wait for it.
     let trying = world.clone();

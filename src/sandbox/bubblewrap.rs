@@ -137,16 +137,23 @@ fn mounts(confine: &Confine) -> BTreeMap<PathBuf, Mount> {
     for path in &confine.readable {
         mounts.insert(path.clone(), Mount::Read);
     }
-    for path in &confine.hidden {
-        cover(&mut mounts, path);
-    }
+    let is_hidden = |path: &&PathBuf| confine.hidden.iter().any(|hidden| path.starts_with(hidden));
     let is_written = |path: &&PathBuf| confine.writable.iter().any(|root| path.starts_with(root));
-    let pinned = confine.pinned.iter().filter(is_written);
+    let pinned = confine.pinned.iter().filter(is_written).filter(|path| !is_hidden(path));
+    // What is hidden must not be moved away with a directory around it.
+    let around = confine.hidden.iter().flat_map(|hidden| hidden.ancestors().skip(1));
+    for path in around.map(Path::to_owned).filter(|path| is_written(&path)) {
+        mounts.insert(path, Mount::Write);
+    }
     for path in confine.writable.iter().chain(pinned).chain([&confine.private]) {
         mounts.insert(path.clone(), Mount::Write);
     }
-    for path in confine.protected.iter().chain([&confine.socket_dir, &confine.dash]) {
+    let protected = confine.protected.iter().filter(|path| !is_hidden(path));
+    for path in protected.chain([&confine.socket_dir, &confine.dash]) {
         mounts.insert(path.clone(), Mount::Read);
+    }
+    for path in confine.hidden.iter().filter(|path| !confine.writable.contains(path)) {
+        cover(&mut mounts, path);
     }
     mounts.insert(PathBuf::from(SANDBOX_BIN), Mount::Dir);
     mounts.insert(Path::new(SANDBOX_BIN).join("dash"), Mount::Link(confine.dash.clone()));

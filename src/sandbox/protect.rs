@@ -7,8 +7,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -79,6 +81,9 @@ pub struct Found {
     pub protected: BTreeMap<PathBuf, Mark>,
     /// Git directories, which must stay where they are.
     pub pinned: Vec<PathBuf>,
+    /// What would be protected if its path were UTF-8.
+    #[serde(default)]
+    unnamed: Vec<Vec<u8>>,
 }
 
 /// Identity of a file or directory.
@@ -128,6 +133,10 @@ impl Found {
                 if name.to_str().is_some_and(|name| NAMES.contains(&name)) {
                     found.take(&path);
                 }
+                // One that says where the repository is.
+                if name == ".git" && !is_dir {
+                    found.mark(&path);
+                }
                 // A repository's objects are many, and nothing in them is obeyed.
                 if is_dir && !(git && name == "objects") {
                     todo.push(path);
@@ -146,7 +155,9 @@ impl Found {
     }
 
     fn take_git(&mut self, dir: &Path) {
-        self.pinned.push(dir.to_owned());
+        if dir.to_str().is_some() {
+            self.pinned.push(dir.to_owned());
+        }
         for name in GIT {
             self.mark(&dir.join(name));
         }
@@ -157,6 +168,11 @@ impl Found {
     }
 
     fn mark(&mut self, path: &Path) {
+        // A plan is text: what cannot be named in it is looked at after the end only.
+        if path.to_str().is_none() {
+            self.unnamed.push(path.as_os_str().as_bytes().to_vec());
+            return;
+        }
         if let Ok(meta) = fs::symlink_metadata(path) {
             let changed = meta.ctime().wrapping_mul(1_000_000_000).wrapping_add(meta.ctime_nsec());
             let changed = if meta.is_dir() { 0 } else { changed };
@@ -168,7 +184,10 @@ impl Found {
     /// What stands there now and did not then, or is something else by now.
     pub fn newer(&self, now: &Self) -> Vec<PathBuf> {
         let differs = |(path, mark): &(&PathBuf, &Mark)| self.protected.get(*path) != Some(mark);
-        now.protected.iter().filter(differs).map(|(path, _)| path.clone()).collect()
+        let named = now.protected.iter().filter(differs).map(|(path, _)| path.clone());
+        let unnamed = now.unnamed.iter().filter(|path| !self.unnamed.contains(path));
+        let unnamed = unnamed.map(|path| PathBuf::from(OsStr::from_bytes(path)));
+        named.chain(unnamed).collect()
     }
 }
 

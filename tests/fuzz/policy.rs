@@ -4,7 +4,7 @@ use crate::{fuzz, spoken};
 use dash::{
     config::{PolicyFiles, built_in, check_policy},
     core::policy::{Judge, Where},
-    model::{Judgement, Policy, Scope, Verdict},
+    model::{Hidden, Judgement, Policy, Scope, Verdict},
 };
 use std::path::Path;
 
@@ -135,11 +135,27 @@ fn scope() -> Scope {
 }
 
 fn of_line(judge: &Judge, line: &str) -> Judgement {
-    judge.line(line, &Where { cwd: Path::new("/scope"), scope: &scope(), executable: None })
+    judge.line(
+        line,
+        &Where {
+            cwd: Path::new("/scope"),
+            scope: &scope(),
+            executable: None,
+            hidden: Hidden::NOTHING,
+        },
+    )
 }
 
 fn of_argv(judge: &Judge, argv: &[String]) -> Judgement {
-    judge.argv(argv, &Where { cwd: Path::new("/scope"), scope: &scope(), executable: None })
+    judge.argv(
+        argv,
+        &Where {
+            cwd: Path::new("/scope"),
+            scope: &scope(),
+            executable: None,
+            hidden: Hidden::NOTHING,
+        },
+    )
 }
 
 fn quoted(text: &str) -> String {
