@@ -146,8 +146,12 @@ fn an_agent_asks_for_itself_and_its_hook_answers() {
         format!("export DASH_SOCKET=/nowhere/d.sock\n{}", hook("alone", &bash("ls"))),
     ]
     .concat();
-    let (_, code) = world.create_and_wait(&["--agents", "1", "--", "sh", "-c", &script]);
-    assert_eq!(code, 0);
+    let swarm = world.create(&["--agents", "1", "--", "sh", "-c", &script]);
+    // What is asked about is held until somebody has answered.
+    let waits = world.ok(&["inbox", "--wait", "--json"]).json();
+    assert_eq!(waits.as_array().map(Vec::len), Some(1), "{waits}");
+    world.ok(&["deny", &world.only_agent(&swarm), "--note", "not now"]);
+    world.exits(&["swarm", "wait", &swarm], 0);
     let read = |name: &str| fs::read_to_string(world.work.join(name)).unwrap();
     assert_eq!(read("code").trim(), "6", "{}", read("own"));
     assert!(read("own").contains("force-push"), "{}", read("own"));
@@ -155,7 +159,7 @@ fn an_agent_asks_for_itself_and_its_hook_answers() {
     assert!(read("foreign").trim_end().ends_with('6'), "{}", read("foreign"));
     for (name, decision, reason) in [
         ("denied", "deny", "rewrites what others have"),
-        ("asked", "ask", "publishes a package"),
+        ("asked", "deny", "not now"),
         ("garbage", "deny", "hook's input"),
         ("alone", "deny", "could not be asked"),
     ] {
