@@ -358,7 +358,7 @@ impl Event {
             Self::Held { paths, place } => {
                 let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
                 let place = place.display();
-                format!("moved to {place}, since git would run it: {}", paths.join(", "))
+                format!("moved to {place}, since others would obey it: {}", paths.join(", "))
             }
             Self::RecordingCut { from, to } => format!("recording cut: bytes {from} to {to}"),
             Self::SwarmEnded { state, done, failed } => {

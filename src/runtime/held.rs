@@ -50,7 +50,9 @@ fn hold(world: &Shared, plan: &Plan) -> io::Result<(Vec<PathBuf>, PathBuf)> {
     let now = Found::look(&[roots, vec![private.clone()]].concat())?;
     let watched = protected_of(&now, &plan.meant());
     let mut held = Vec::new();
-    for path in before.newer(&now).into_iter().filter(|path| watched.contains(path)) {
+    // What no plan can name was protected by nothing while the attempt ran.
+    let counts = |path: &PathBuf| watched.contains(path) || path.to_str().is_none();
+    for path in before.newer(&now).into_iter().filter(counts) {
         // In a tree of its own it is work like any other, and its home is nobody else's.
         let all = plan.worktree.is_none() && !path.starts_with(&private);
         for file in dangerous(&path, all) {

@@ -83,7 +83,7 @@ pub struct Found {
     pub pinned: Vec<PathBuf>,
     /// What would be protected if its path were UTF-8.
     #[serde(default)]
-    unnamed: Vec<Vec<u8>>,
+    unnamed: Vec<(Vec<u8>, Mark)>,
 }
 
 /// Identity of a file or directory.
@@ -168,16 +168,15 @@ impl Found {
     }
 
     fn mark(&mut self, path: &Path) {
-        // A plan is text: what cannot be named in it is looked at after the end only.
-        if path.to_str().is_none() {
-            self.unnamed.push(path.as_os_str().as_bytes().to_vec());
-            return;
-        }
         if let Ok(meta) = fs::symlink_metadata(path) {
             let changed = meta.ctime().wrapping_mul(1_000_000_000).wrapping_add(meta.ctime_nsec());
             let changed = if meta.is_dir() { 0 } else { changed };
             let mark = Mark { device: meta.dev(), inode: meta.ino(), changed };
-            self.protected.insert(path.to_owned(), mark);
+            // A plan is text: what cannot be named in it is looked at after the end only.
+            match path.to_str() {
+                Some(_) => drop(self.protected.insert(path.to_owned(), mark)),
+                None => self.unnamed.push((path.as_os_str().as_bytes().to_vec(), mark)),
+            }
         }
     }
 
@@ -185,8 +184,8 @@ impl Found {
     pub fn newer(&self, now: &Self) -> Vec<PathBuf> {
         let differs = |(path, mark): &(&PathBuf, &Mark)| self.protected.get(*path) != Some(mark);
         let named = now.protected.iter().filter(differs).map(|(path, _)| path.clone());
-        let unnamed = now.unnamed.iter().filter(|path| !self.unnamed.contains(path));
-        let unnamed = unnamed.map(|path| PathBuf::from(OsStr::from_bytes(path)));
+        let unnamed = now.unnamed.iter().filter(|found| !self.unnamed.contains(found));
+        let unnamed = unnamed.map(|(path, _)| PathBuf::from(OsStr::from_bytes(path)));
         named.chain(unnamed).collect()
     }
 }

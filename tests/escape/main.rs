@@ -223,3 +223,22 @@ fn a_scope_that_became_a_link_is_not_followed() {
     assert!(error.contains("has become a link"), "{error}");
     assert!(!outside.join("written").exists());
 }
+
+#[test]
+fn what_no_text_can_name_is_moved_away_too_and_stops_nobody() {
+    if !tools::have("bwrap") || !tools::have("git") {
+        return;
+    }
+    let world = World::new();
+    let script = "d=$(printf 'x\\377'); git init -q \"$d\"; git -C \"$d\" config core.fsmonitor evil; \
+                  git -C \"$d\" config user.name ok";
+    let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"x\xff");
+    let settings = world.work.join(name).join(".git/config");
+    for _ in 0..2 {
+        let (_, code) = world.create_and_wait(&["--agents", "1", "--", "sh", "-c", script]);
+        assert_eq!(code, 0);
+        let left = std::fs::read_to_string(&settings).unwrap();
+        assert!(left.contains("ok") && !left.contains("evil"), "{left}");
+    }
+    assert!(world.ok(&["events"]).text().contains("others would obey it"));
+}
