@@ -1,7 +1,9 @@
 //! Where a command runs, and what a word means as a path there. Lexical: links are the
 //! kernel's business.
 
-use super::word::{Likely, MANY, ONE, TILDE, expands_to, has_glob, is_mark, is_open, like};
+use super::word::{
+    Likely, MANY, ONE, QUERY, STAR, TILDE, expands_to, has_glob, is_mark, is_open, like,
+};
 use std::path::{Component, Path, PathBuf};
 
 /// Directories that a line may be in after some `cd`s; more cannot be told for sure.
@@ -75,7 +77,9 @@ impl Dirs {
                 return absolute.is_some_and(|path| begins(path, pattern, marked));
             }
             let pattern = pattern.strip_prefix("~/").unwrap_or(pattern);
-            (0..path.len()).any(|at| begins(&path[at..], pattern, marked))
+            // Of `*` alone every name would have to be suspected.
+            let known = |at: &usize| !path[*at].chars().all(|c| c == STAR || c == QUERY);
+            (0..path.len()).filter(known).any(|at| begins(&path[at..], pattern, marked))
         };
         patterns.iter().any(fits)
     }
