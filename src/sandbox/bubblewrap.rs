@@ -137,8 +137,14 @@ fn mounts(confine: &Confine) -> BTreeMap<PathBuf, Mount> {
     for path in &confine.readable {
         mounts.insert(path.clone(), Mount::Read);
     }
-    let is_hidden = |path: &&PathBuf| confine.hidden.iter().any(|hidden| path.starts_with(hidden));
-    let is_written = |path: &&PathBuf| confine.writable.iter().any(|root| path.starts_with(root));
+    // Its own directory lies among what is Dash's, and is seen all the same.
+    let is_hidden = |path: &&PathBuf| {
+        !path.starts_with(&confine.private)
+            && confine.hidden.iter().any(|hidden| path.starts_with(hidden))
+    };
+    let is_written = |path: &&PathBuf| {
+        confine.writable.iter().chain([&confine.private]).any(|root| path.starts_with(root))
+    };
     let pinned = confine.pinned.iter().filter(is_written).filter(|path| !is_hidden(path));
     // What is hidden must not be moved away with a directory around it.
     let around = confine.hidden.iter().flat_map(|hidden| hidden.ancestors().skip(1));
