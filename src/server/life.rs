@@ -1,9 +1,8 @@
-//! The core's life: lock, socket, signals, and when it leaves.
+//! The core's life: locks, socket, signals, and when it leaves.
 //!
-//! One core for each instance: the lock beside the socket is held (close-on-exec) from the
-//! first step to the last, and only under it is a stale socket unlinked. A core that was
-//! started on demand leaves when nothing runs and nobody is connected; one in the
-//! foreground stays until it is told. SIGTERM or Ctrl-C leaves the agents running, a second
+//! One core for each instance: its locks are held (close-on-exec) from the first step to the
+//! last, and only under them is a stale socket unlinked. A core that was started on demand
+//! leaves when nothing runs and nobody is connected; one in the foreground stays until told. SIGTERM or Ctrl-C leaves the agents running, a second
 //! Ctrl-C stops them too.
 
 use super::{
@@ -63,7 +62,7 @@ pub struct Options {
 /// When another core has the instance, or its files cannot be used.
 pub fn run(instance: Instance, options: Options) -> anyhow::Result<ExitCode> {
     instance.prepare()?;
-    let lock = take_lock(&instance)?;
+    let locks = take_locks(&instance)?;
     // Before anything is adopted; it is looked at again when it is bound.
     remove_stale(&instance)?;
     log_to(&instance, options.foreground)?;
@@ -77,12 +76,35 @@ pub fn run(instance: Instance, options: Options) -> anyhow::Result<ExitCode> {
     let code = runtime.block_on(live(instance, options, environment(users_limit)));
     // Blocking threads may still read a slow disk: nobody waits for them any more.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    drop(lock);
+    drop(locks);
     code
 }
 
-fn take_lock(instance: &Instance) -> anyhow::Result<File> {
-    let path = &instance.lock;
+/// The locks of an instance: closing them gives it free.
+struct Locks {
+    _socket: File,
+    _state: File,
+}
+
+/// Beside the socket stands the lock that clients and keepers ask for. The state has one of
+/// its own: a runtime directory can be swept away under a core, and a second one that found
+/// none there would share the first one's journal.
+fn take_locks(instance: &Instance) -> anyhow::Result<Locks> {
+    let socket = instance.socket.display();
+    let lock = lock_of(&instance.lock)?
+        .map_err(|pid| anyhow::anyhow!("a core (pid {pid}) already runs on {socket}"))?;
+    let state = lock_of(&instance.state.join("core.lock"))?.map_err(|pid| {
+        anyhow::anyhow!(
+            "a core (pid {pid}) still uses {}, though its socket {socket} has gone: end it with \
+             `kill {pid}`, which leaves its agents running, then try again",
+            instance.state.display()
+        )
+    })?;
+    Ok(Locks { _socket: lock, _state: state })
+}
+
+/// The lock, with our pid in it; or the pid of who holds it.
+fn lock_of(path: &Path) -> anyhow::Result<Result<File, String>> {
     let mut lock = File::options()
         .create(true)
         .truncate(false)
@@ -100,12 +122,12 @@ fn take_lock(instance: &Instance) -> anyhow::Result<File> {
         let mut pid = String::new();
         // Only for the message.
         let _ = lock.read_to_string(&mut pid);
-        bail!("a core (pid {}) already runs on {}", pid.trim(), instance.socket.display());
+        return Ok(Err(pid.trim().to_owned()));
     }
     lock.set_len(0)?;
     lock.rewind()?;
     writeln!(lock, "{}", std::process::id())?;
-    Ok(lock)
+    Ok(Ok(lock))
 }
 
 fn log_to(instance: &Instance, foreground: bool) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! What runs inside the terminals: `peer --child KIND …`.
 
+use crate::broker;
 use rustix::time::{ClockId, clock_gettime};
 use std::{
     fs,
@@ -21,6 +22,8 @@ pub fn run(args: &[String]) {
         "tick" => tick(number(1)),
         "mark" => mark(number(1), number(2), Path::new(&args[3])),
         "echo" => echo(),
+        "verdicts" => broker::verdicts(Path::new(&args[1]), number(2), Path::new(&args[3])),
+        "runs" => broker::runs(Path::new(&args[1]), number(2), Path::new(&args[3])),
         other => panic!("no child is called {other}"),
     }
 }
@@ -151,7 +154,7 @@ fn raw() {
 }
 
 /// Under its final name only once it is whole.
-fn save(path: &Path, text: &str) {
+pub fn save(path: &Path, text: &str) {
     let part = path.with_extension("part");
     fs::write(&part, text).unwrap();
     fs::rename(&part, path).unwrap();

@@ -1,7 +1,7 @@
 //! Dash beside tmux, measured in one run: `cargo bench --bench peer [-- OPTIONS] [NAME…]`.
 //!
 //! ```text
-//! NAME         spawn output idle start latency list size      (all, without a name)
+//! NAME         size list spawn sandbox broker latency output idle start     (all, without a name)
 //! --reps N     repetitions, Dash and tmux in turn             (5)
 //! --mb N       megabytes that one agent prints                (200; --full: 1000)
 //! --agents N   of the idle swarm                              (500)
@@ -12,6 +12,7 @@
 //! are this very program, started again with `--child`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod broker;
 mod child;
 mod idle;
 mod latency;
@@ -82,6 +83,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("list", small::list),
     ("spawn", spawn::measure),
     ("sandbox", spawn::sandboxed),
+    ("broker", broker::measure),
     ("latency", latency::measure),
     ("output", output::measure),
     ("idle", idle::measure),

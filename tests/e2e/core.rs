@@ -2,7 +2,7 @@
 
 use crate::{
     wait::{LIMIT, eventually, exit_within, within},
-    world::World,
+    world::{World, set_mode},
 };
 use rustix::process::Signal;
 use std::time::Duration;
@@ -67,6 +67,24 @@ fn a_headless_core_ends_cleanly_on_a_signal_and_leaves_the_agents() {
         world.ok(&["core", "stop", "--agents"]);
         eventually("everybody's end", || world.processes().is_empty().then_some(()));
     }
+}
+
+#[test]
+fn a_core_whose_socket_was_swept_away_keeps_its_state_to_itself() {
+    let world = World::new();
+    let mut core = world.headless();
+    let first = world.core();
+    let run = world.path().join("run");
+    std::fs::remove_dir_all(&run).unwrap();
+    std::fs::create_dir(&run).unwrap();
+    set_mode(&run, 0o700);
+    let second = world.dash(&["swarm", "list"]);
+    assert_ne!(second.code, 0, "{second:?}");
+    let remedy = format!("`kill {}`", first.pid);
+    assert!(second.stderr.contains(&remedy), "{second:?}");
+    first.signal(Signal::TERM);
+    assert_eq!(exit_within(&mut core, LIMIT).and_then(|status| status.code()), Some(0));
+    world.ok(&["swarm", "list"]);
 }
 
 #[test]
