@@ -242,15 +242,23 @@ fn keeper_spec(
 }
 
 /// The user's name and address as their git has them; empty where it has none.
-fn author(world: &Shared) -> (&str, &str) {
-    let ask = |key: &str| {
-        let asked = Command::new("git").args(["config", "--global", "--get", key]).output();
-        asked
-            .map(|said| String::from_utf8_lossy(&said.stdout).trim().to_owned())
-            .unwrap_or_default()
-    };
-    let (name, email) = world.author.get_or_init(|| (ask("user.name"), ask("user.email")));
+pub fn author(world: &Shared) -> (&str, &str) {
+    let (name, email) = world.author.get_or_init(|| {
+        let args = ["config", "--global", "--get-regexp", r"^user\.(name|email)$"];
+        let said = Command::new("git").args(args).output();
+        author_in(&said.map(|said| said.stdout).unwrap_or_default())
+    });
     (name, email)
+}
+
+/// Name and address in a list of git's; of several the last holds.
+fn author_in(list: &[u8]) -> (String, String) {
+    let list = String::from_utf8_lossy(list);
+    let last = |key: &str| {
+        let value = |line: &'_ str| line.strip_prefix(key).map(|value| value.trim().to_owned());
+        list.lines().filter_map(value).next_back().unwrap_or_default()
+    };
+    (last("user.name "), last("user.email "))
 }
 
 fn make_private(dir: &Path) -> anyhow::Result<()> {
@@ -289,4 +297,17 @@ pub fn new_token() -> anyhow::Result<String> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_several_names_holds() {
+        let both = |name: &str, address: &str| (name.to_owned(), address.to_owned());
+        assert_eq!(author_in(b""), both("", ""));
+        let list = b"user.name A B\nuser.email a@x\nuser.name  C D \n";
+        assert_eq!(author_in(list), both("C D", "a@x"));
+    }
 }

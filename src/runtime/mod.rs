@@ -191,7 +191,10 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     tokio::spawn(gauges.run());
     // It takes some hundredths of a second, and the first swarm would have to wait for it.
     let trying = world.clone();
-    tokio::task::spawn_blocking(move || trying.abilities().landlock);
+    tokio::task::spawn_blocking(move || {
+        trying.abilities();
+        launch::author(&trying);
+    });
     tokio::spawn(run_effects(world.clone(), todo));
     tokio::spawn(anchor.clone().keep(journal.heads()));
     if let Some(misfit) = misfit {

@@ -103,14 +103,12 @@ pub fn arguments_with<E>(
         }
     }
     put(&["--proc".as_ref(), "/proc".as_ref(), "--dev".as_ref(), "/dev".as_ref()]);
+    put(&["--ro-bind".as_ref(), KERNEL.as_ref(), KERNEL.as_ref()]);
     if let Some(own) = &confine.devices {
         for (name, ..) in DEVICES {
             let (own, path) = (own.join(name), Path::new("/dev").join(name));
             put(&["--dev-bind".as_ref(), own.as_ref(), path.as_ref()]);
         }
-    }
-    for path in KERNEL.iter().filter(|path| Path::new(path).exists()) {
-        put(&["--ro-bind".as_ref(), path.as_ref(), path.as_ref()]);
     }
     for path in empty.iter().rev() {
         put(&["--remount-ro".as_ref(), path.as_ref()]);
@@ -170,6 +168,16 @@ fn mounts(confine: &Confine) -> BTreeMap<PathBuf, Mount> {
     for place in confine.brokered.iter().flat_map(|brokered| &brokered.places) {
         mounts.insert(place.clone(), Mount::Other(confine.dash.clone()));
     }
+    without_repeats(mounts)
+}
+
+/// A part of what is only read anyway needs no mount of its own: each costs time.
+fn without_repeats(mut mounts: BTreeMap<PathBuf, Mount>) -> BTreeMap<PathBuf, Mount> {
+    let is_read = |path: &Path| mounts.get(path).map(|mount| *mount == Mount::Read);
+    let around = |path: &Path| path.ancestors().skip(1).find_map(is_read) == Some(true);
+    let repeated = mounts.keys().filter(|path| is_read(path) == Some(true) && around(path));
+    let repeated: Vec<PathBuf> = repeated.cloned().collect();
+    repeated.iter().for_each(|path| drop(mounts.remove(path)));
     mounts
 }
 
@@ -251,6 +259,17 @@ mod tests {
         let child = Confine { pinned, protected: Vec::new(), ..confine(root.path()) };
         let args = arguments(&child, |_| Ok::<_, Infallible>(None)).unwrap();
         assert!(!args.windows(2).any(|part| part == ["--bind".as_ref(), git.as_os_str()]));
+    }
+
+    #[test]
+    fn what_is_only_read_is_mounted_once() {
+        let paths = [("/r", Mount::Read), ("/r/a", Mount::Read), ("/r/a/w", Mount::Write)];
+        let more = [("/r/a/w/r", Mount::Read), ("/r/a/w/r/deep/er", Mount::Read)];
+        let last = [("/r/b", Mount::Empty), ("/r/b/c", Mount::Read), ("/rr", Mount::Read)];
+        let all = paths.into_iter().chain(more).chain(last);
+        let kept = without_repeats(all.map(|(path, mount)| (path.into(), mount)).collect());
+        let kept: Vec<&str> = kept.keys().filter_map(|path| path.to_str()).collect();
+        assert_eq!(kept, ["/r", "/r/a/w", "/r/a/w/r", "/r/b", "/r/b/c", "/rr"]);
     }
 
     #[test]

@@ -31,5 +31,6 @@ pub const DEVICES: &[(&str, u32, u32)] = &[
     ("tty", 5, 0),
 ];
 
-/// Settings of the kernel. The superuser's number alone opens them, without any right.
-pub const KERNEL: &[&str] = &["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"];
+/// Settings of the kernel. The superuser's number alone opens them, without any right, and of
+/// all that is like them in /proc bubblewrap covers only these not.
+pub const KERNEL: &str = "/proc/sys";
