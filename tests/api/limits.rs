@@ -1,6 +1,7 @@
 //! What agents may use of the machine, from the command line to the verdict.
 
-use crate::world::World;
+use crate::wait::eventually;
+use crate::world::{World, find_file};
 
 #[test]
 fn who_takes_too_much_fails_for_it_and_the_others_go_on() {
@@ -93,4 +94,24 @@ fn limits_that_make_no_sense_are_refused() {
     let limits = checks.iter().find(|check| check["name"] == "limits").unwrap();
     let said = limits["detail"].as_str().unwrap();
     assert!(said.starts_with("memory by ") && said.contains("4096 processes"), "{limits}");
+}
+
+#[test]
+fn what_a_killed_keeper_leaves_of_a_control_group_is_removed() {
+    let world = World::new();
+    let swarm = world.create(&["--agents", "1", "--", "sleep", "600"]);
+    let agent = world.only_agent(&swarm);
+    world.until_state(&agent, &["working"]);
+    // As on a machine where its keeper made one.
+    let file = find_file(&world.state(), "spec.json").unwrap();
+    let mut spec: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let ground = world.path().join("ground");
+    std::fs::create_dir_all(ground.join(spec["attempt"].as_str().unwrap())).unwrap();
+    spec["ground"] =
+        serde_json::json!({"dir": ground, "memory": true, "cpu": false, "processes": false});
+    std::fs::write(&file, spec.to_string()).unwrap();
+    world.keepers()[0].signal(rustix::process::Signal::KILL);
+    world.until_state(&agent, &["lost"]);
+    eventually("the group is removed", || (!ground.exists()).then_some(()));
 }
