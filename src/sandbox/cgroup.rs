@@ -188,12 +188,6 @@ impl Group {
         fs::read_to_string(self.dir.join("memory.peak")).ok()?.trim().parse().ok()
     }
 
-    /// True while a process is in it.
-    pub fn is_populated(&self) -> bool {
-        let events = fs::read_to_string(self.dir.join("cgroup.events")).unwrap_or_default();
-        number(&events, "populated") == Some(1)
-    }
-
     /// Removes it, and what is around it if it was the last; false while it is populated.
     pub fn remove(&self) -> bool {
         remove(&self.dir);

@@ -140,11 +140,15 @@ fn a_real_group_is_entered_killed_and_removed() {
     };
     let inside = || fs::read_to_string(group.dir().join("cgroup.procs")).unwrap_or_default();
     until(&|| inside().lines().count() >= 3);
-    assert!(group.is_populated() && !group.remove());
+    let is_populated = || {
+        let events = fs::read_to_string(group.dir().join("cgroup.events")).unwrap();
+        number(&events, "populated") == Some(1)
+    };
+    assert!(is_populated() && !group.remove());
     assert!(fs::read_to_string(group.dir().join("cpu.stat")).unwrap().contains("usage_usec"));
     group.kill();
     use std::os::unix::process::ExitStatusExt;
     assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
-    until(&|| !group.is_populated());
+    until(&|| !is_populated());
     assert!(group.remove() && !ground.dir.exists());
 }
