@@ -1,7 +1,7 @@
 //! The flags that say what an agent may use of the machine; the same for a swarm and for one
 //! agent.
 
-use crate::model::Limits;
+use crate::model::{Cores, Limits};
 use clap::Args;
 
 #[derive(Clone, Copy, Debug, Default, Args)]
@@ -10,9 +10,16 @@ pub struct LimitArgs {
     /// is ended
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
     pub memory: Option<u64>,
+    /// Processor time of each agent, in cores, such as 2 or 0.5
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub cpu: Option<Cores>,
     /// Processes and threads of each agent at once
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pub processes: Option<u64>,
+    /// What each agent and all that it starts write to disks, such as 5G; one that writes more
+    /// is ended
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
+    pub disk: Option<u64>,
     /// Output of each agent that is kept, such as 100M; beyond it the oldest middle is cut
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Limits")]
     pub output: Option<u64>,
@@ -23,7 +30,9 @@ impl LimitArgs {
     pub fn apply(self, limits: &mut Option<Limits>) {
         let said = Limits {
             memory_bytes: self.memory,
+            cpu: self.cpu,
             processes: self.processes,
+            disk_bytes: self.disk,
             output_bytes: self.output,
         };
         if said != Limits::default() {
@@ -85,7 +94,7 @@ mod tests {
             Some(Limits { memory_bytes: Some(1), processes: Some(2), ..Limits::default() });
         LimitArgs::default().apply(&mut limits);
         LimitArgs { processes: Some(9), ..LimitArgs::default() }.apply(&mut limits);
-        let expected = Limits { memory_bytes: Some(1), processes: Some(9), output_bytes: None };
+        let expected = Limits { memory_bytes: Some(1), processes: Some(9), ..Limits::default() };
         assert_eq!(limits, Some(expected));
         let mut none = None;
         LimitArgs::default().apply(&mut none);

@@ -2,6 +2,7 @@
 
 use super::Delegation;
 use super::duration::duration;
+use crate::model::Cores;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -27,8 +28,12 @@ pub struct Config {
 pub struct LimitsConfig {
     /// Memory of all its processes together, in MB. Not set: no limit.
     pub memory_mb: Option<u64>,
-    /// Processes and threads at once. Not set: 4096 where the kernel counts them.
+    /// Processor time, in cores, such as 2 or 0.5. Not set: no limit.
+    pub cpu: Option<Cores>,
+    /// Processes and threads at once. Not set: 4096.
     pub processes: Option<u64>,
+    /// What all its processes write to disks, in MB. Not set: no limit.
+    pub disk_mb: Option<u64>,
 }
 
 /// How scopes are held.

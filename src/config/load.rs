@@ -3,6 +3,7 @@
 //! ever ignored in silence.
 
 use super::{BreakerConfig, Config, Dirs, Provider, duration::duration};
+use crate::model::Cores;
 use serde::de::DeserializeOwned;
 use std::{
     fmt, io,
@@ -96,6 +97,13 @@ impl Config {
         if self.limits.processes.is_some_and(|most| (1..8).contains(&most)) {
             let message = "less than 8 leaves no room beside the sandbox's own (0 sets no limit)";
             return wrong(&["limits", "processes"], message);
+        }
+        if self
+            .limits
+            .cpu
+            .is_some_and(|cores| (1..Cores::LEAST.thousandths()).contains(&cores.thousandths()))
+        {
+            return wrong(&["limits", "cpu"], Cores::TOO_FEW);
         }
         if self.delegation.breaker.failures > BreakerConfig::MOST {
             let message = "at most 1000 failures are remembered";
@@ -279,6 +287,8 @@ mod tests {
         assert!(error.starts_with("config.toml:2:1: limits.memory_mb: less than"), "{error}");
         let error = refuse("[limits]\nmemory_mb = 0\nprocesses = 2\n");
         assert!(error.starts_with("config.toml:3:1: limits.processes: less than"), "{error}");
+        let error = refuse("[limits]\ncpu = 0.001\n");
+        assert!(error.starts_with("config.toml:2:1: limits.cpu: less than"), "{error}");
         let provider = "[providers.x]\ndialect = \"openai\"\nbase_url = \"example.org\"\n";
         assert!(refuse(provider).starts_with("config.toml:3:1: providers.x.base_url"));
         let two = "[providers.x]\ndialect = \"openai\"\nbase_url = \"http://h\"\n\

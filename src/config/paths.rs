@@ -202,6 +202,11 @@ impl Instance {
         self.state.join("core.log")
     }
 
+    /// A short name that no other instance has.
+    pub fn tag(&self) -> String {
+        short_hash(&self.socket)
+    }
+
     pub fn attempt_dir(&self, attempt: &AttemptId) -> PathBuf {
         self.state.join("attempts").join(attempt.as_str())
     }

@@ -213,7 +213,9 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
         let at = attempt.ended_at?;
         let exit = attempt.exit.map_or("no exit status".to_owned(), |exit| exit.to_string());
         let result = attempt.result.as_ref()?;
-        let detail = format!("{exit}, judged {} ({})", result.outcome.word(), result.stop_reason);
+        let limit = attempt.limit.as_ref().filter(|_| result.stop_reason == "limit");
+        let why = limit.unwrap_or(&result.stop_reason);
+        let detail = format!("{exit}, judged {} ({why})", result.outcome.word());
         Some((Source::Process, detail, at))
     });
     if let Some((source, detail, at)) = process {

@@ -5,6 +5,7 @@ use super::child::Child;
 use super::conn::{Conn, Role};
 use super::facts::FactLog;
 use super::gauge::Gauge;
+use super::held::Held;
 use super::output::Output;
 use super::pty::Pty;
 use super::revive::Revive;
@@ -14,7 +15,7 @@ use super::status::States;
 use super::tape::Tape;
 use super::watch::Watch;
 use super::{launch, sockets};
-use crate::model::{Exit, GATEWAY_PORT};
+use crate::model::{Exit, GATEWAY_PORT, Limits};
 use crate::protocol::keeper::{FactKind, KeeperId, KeeperSpec, VERSION};
 use anyhow::{Context, bail};
 use rustix::fd::{AsFd, OwnedFd};
@@ -99,6 +100,7 @@ pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
         revive,
         stopping: None,
         watch: None,
+        held: Held::default(),
         phase: Phase::Living,
     };
     if let Some(stream) = core {
@@ -132,7 +134,11 @@ impl Keeper {
                 launch::write_files(&spec.files).map_err(|error| ("files", error))?;
                 let slave = pty.slave().ok_or(("pty", "no terminal".to_owned()))?;
                 let port = self.gateway.local_addr().map_or(0, |address| address.port());
-                let (child, gateway) = launch::spawn(spec, slave, port)?;
+                self.held = Held::new(spec).map_err(|error| ("limits", error))?;
+                if let Some(broker) = &mut self.broker {
+                    broker.hold(&self.held);
+                }
+                let (child, gateway) = launch::spawn(spec, &self.held, slave, port)?;
                 Ok((pty, child, gateway))
             });
         match launched {
@@ -140,7 +146,10 @@ impl Keeper {
                 // Of root's processes the kernel keeps no count.
                 let root = rustix::process::getuid().is_root();
                 let counted = !root && child.has_own_users();
-                self.watch = Watch::new(spec.limits, counted, Instant::now());
+                let group = self.held.group.as_ref().map(|group| group.held).unwrap_or_default();
+                let processes = spec.limits.processes.filter(|_| counted).or(group.processes);
+                let by_kernel = Limits { processes, ..group };
+                self.watch = Watch::new(spec.limits, by_kernel, Instant::now());
                 (self.pty, self.child) = (Some(pty), Some(child));
                 // The one in the agent's own network takes the place of ours.
                 if let Some(gateway) = gateway {

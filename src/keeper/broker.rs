@@ -5,6 +5,7 @@
 //! A front that hangs up takes its run with it. All runs end with the agent.
 
 use super::conn::Conn;
+use super::held::Held;
 use super::run::Keeper;
 use crate::model::{Brokered, Confine};
 use crate::protocol::broker::{FromBroker, MAX_REQUEST, PASSED_SIGNALS, ToBroker, passes};
@@ -40,6 +41,9 @@ pub struct Broker {
     /// The agent's own.
     env: Vec<(String, String)>,
     processes: Option<u64>,
+    file_bytes: Option<u64>,
+    cores: Vec<usize>,
+    group: Option<PathBuf>,
     nofile: u64,
     runs: Vec<Run>,
     last_id: u64,
@@ -125,12 +129,21 @@ impl Broker {
             confine: confine.clone(),
             env: spec.env.clone(),
             processes: spec.limits.processes,
+            file_bytes: spec.limits.disk_bytes,
+            cores: Vec::new(),
+            group: None,
             nofile,
             runs: Vec::new(),
             last_id: 0,
             unasked: Vec::new(),
             closed: false,
         }))
+    }
+
+    /// Runs are held with the agent.
+    pub fn hold(&mut self, held: &Held) {
+        self.cores.clone_from(&held.cores);
+        self.group = held.group.as_ref().map(|group| group.dir().to_owned());
     }
 
     /// What wakes us.
@@ -267,6 +280,9 @@ impl Broker {
             stdin_null: false,
             nofile: self.nofile,
             processes: self.processes,
+            file_bytes: self.file_bytes,
+            cores: self.cores.clone(),
+            group: self.group.clone(),
             users: std::fs::read_link("/proc/self/ns/user").unwrap_or_default(),
             namespaces: true,
             // Bubblewrap alone has a broker, and its agents a network of their own.

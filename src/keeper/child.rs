@@ -78,6 +78,11 @@ impl Child {
         self.init
     }
 
+    /// The init of the agent's pid namespace, where it has one of its own.
+    pub fn namespace(&self) -> Option<Pid> {
+        self.init.or(self.first).filter(|_| !self.plain)
+    }
+
     pub fn is_running(&self) -> bool {
         self.running && self.exit.is_none()
     }

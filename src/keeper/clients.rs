@@ -10,6 +10,7 @@ use super::conn::{Conn, Role, Viewer};
 use super::output::MOST_INPUT;
 use super::run::{Keeper, now};
 use super::sockets;
+use super::watch::Watch;
 use crate::protocol::frame::Frame;
 use crate::protocol::keeper::{FromKeeper, ToKeeper, VERSION, VIEWER_BACKLOG};
 use rustix::fd::AsFd;
@@ -97,8 +98,12 @@ impl Keeper {
         let is_core = self.conns[index].is_core();
         let is_new = matches!(self.conns[index].role, Role::New { .. });
         match message {
-            ToKeeper::Core { version, epoch, facts_after, judges } if is_new => {
-                self.welcome(index, version, epoch, facts_after, judges);
+            ToKeeper::Core { version, epoch, facts_after, judges, looks } if is_new => {
+                let facts_at = self.welcome(index, version, epoch, facts_after);
+                if let Some(facts_at) = facts_at {
+                    self.conns[index].role = Role::Core { facts_at, judges, looks };
+                    self.tell_facts();
+                }
             }
             ToKeeper::View { version, ticket, cols, rows } if is_new => {
                 self.let_in(index, version, &ticket, cols, rows);
@@ -122,6 +127,7 @@ impl Keeper {
                     broker.verdict(id, allow, &why, init);
                 }
             }
+            ToKeeper::Look if is_core => self.look(Instant::now()),
             ToKeeper::Goodbye if is_core => {
                 self.revive.disarm();
                 self.conns[index].role = Role::New { until: Some(Instant::now()) };
@@ -135,21 +141,27 @@ impl Keeper {
             | ToKeeper::Stop { .. }
             | ToKeeper::Screen { .. }
             | ToKeeper::Verdict { .. }
+            | ToKeeper::Look
             | ToKeeper::Goodbye => self.refuse(index, "this message is not yours to send now"),
         }
     }
 
-    fn welcome(&mut self, index: usize, version: u32, epoch: u64, facts_after: u64, judges: bool) {
-        if version != VERSION {
-            let message = format!("this keeper speaks version {VERSION}, not {version}");
-            return self.refuse(index, &message);
-        }
-        if epoch < self.epoch {
-            let message = format!("a core of epoch {} is known, this is {epoch}", self.epoch);
-            return self.refuse(index, &message);
-        }
-        let Ok(facts_at) = self.facts.position_after(facts_after) else {
-            return self.refuse(index, "the facts cannot be read");
+    /// From where on it is told facts; none where it was refused.
+    fn welcome(&mut self, index: usize, version: u32, epoch: u64, facts_after: u64) -> Option<u64> {
+        let refusal = if version != VERSION {
+            Err(format!("this keeper speaks version {VERSION}, not {version}"))
+        } else if epoch < self.epoch {
+            Err(format!("a core of epoch {} is known, this is {epoch}", self.epoch))
+        } else {
+            let at = self.facts.position_after(facts_after);
+            at.map_err(|_| "the facts cannot be read".to_owned())
+        };
+        let facts_at = match refusal {
+            Ok(facts_at) => facts_at,
+            Err(why) => {
+                self.refuse(index, &why);
+                return None;
+            }
         };
         self.epoch = epoch;
         for (other, conn) in self.conns.iter_mut().enumerate() {
@@ -170,13 +182,12 @@ impl Keeper {
             cols: self.size.0,
             rows: self.size.1,
             bytes: self.output.tape.bytes(),
+            looks: self.watch.as_ref().is_some_and(Watch::may_rely),
         };
         let fds = [self.gateway.as_fd(), self.agent_listener.as_fd()];
-        let conn = &mut self.conns[index];
-        conn.role = Role::Core { facts_at, judges };
         self.cores += 1;
-        conn.control_with_fds(&welcome, &fds);
-        self.tell_facts();
+        self.conns[index].control_with_fds(&welcome, &fds);
+        Some(facts_at)
     }
 
     /// Sends the core the facts that it has not got, as far as it takes them.
@@ -184,7 +195,7 @@ impl Keeper {
         let Some(core) = self.conns.iter_mut().find(|conn| conn.is_core() && !conn.dead) else {
             return;
         };
-        let Role::Core { mut facts_at, judges } = core.role else { return };
+        let Role::Core { mut facts_at, judges, looks } = core.role else { return };
         while core.backlog() == 0 && !core.dead {
             match self.facts.read_from(facts_at) {
                 Ok(facts) if facts.is_empty() => break,
@@ -197,7 +208,7 @@ impl Keeper {
                 Err(_) => core.dead = true,
             }
         }
-        core.role = Role::Core { facts_at, judges };
+        core.role = Role::Core { facts_at, judges, looks };
     }
 
     fn let_in(&mut self, index: usize, version: u32, ticket: &str, cols: u16, rows: u16) {

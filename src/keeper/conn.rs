@@ -25,6 +25,8 @@ pub enum Role {
         facts_at: u64,
         /// It answers questions about commands.
         judges: bool,
+        /// It says when to look at the attempt's processes.
+        looks: bool,
     },
     Viewer(Viewer),
 }
@@ -60,6 +62,10 @@ impl Conn {
 
     pub fn is_core(&self) -> bool {
         matches!(self.role, Role::Core { .. })
+    }
+
+    pub fn looks(&self) -> bool {
+        matches!(self.role, Role::Core { looks: true, .. }) && !self.dead
     }
 
     pub fn judges(&self) -> bool {

@@ -97,6 +97,7 @@ impl Keeper {
         let Some(exit) = self.child.as_ref().and_then(|child| child.exit()) else { return };
         match self.phase {
             Phase::Living => {
+                self.ended_by_kernel(exit);
                 self.phase = Phase::Clearing { since: at, next: at };
                 self.end(at);
             }
@@ -132,6 +133,7 @@ impl Keeper {
         if let Some(broker) = &mut self.broker {
             broker.kill_all();
         }
+        self.held.kill();
         let Some(child) = &self.child else { return };
         child.kill();
         if child.is_plain() {
@@ -144,6 +146,7 @@ impl Keeper {
         if let Some(broker) = &mut self.broker {
             broker.kill_all();
         }
+        self.held.kill();
         match &self.child {
             Some(child) if child.is_plain() => kill::sweep(&self.marks, child.agent()),
             Some(_) | None => 0,
@@ -153,7 +156,8 @@ impl Keeper {
     fn cleared(&mut self, left: usize, since: Instant, at: Instant) {
         let gone = left == 0
             && self.child.as_ref().is_none_or(Child::is_gone)
-            && self.broker.as_ref().is_none_or(Broker::is_idle);
+            && self.broker.as_ref().is_none_or(Broker::is_idle)
+            && self.held.let_go();
         if !gone && at < since + HUNT_TIME {
             return;
         }

@@ -1,6 +1,7 @@
 //! From the specification to the shim: marks replaced, files written, shim forked.
 
 use super::child::Child;
+use super::held::Held;
 use crate::protocol::keeper::{GATEWAY_ADDRESS_MARK, GATEWAY_MARK, KeeperSpec, LaunchFile};
 use crate::sandbox::{self, Plan, Started};
 use rustix::fd::BorrowedFd;
@@ -59,15 +60,17 @@ fn write_file(file: &LaunchFile) -> io::Result<()> {
 /// The step that failed, and why.
 pub fn spawn(
     spec: &KeeperSpec,
+    held: &Held,
     tty: BorrowedFd<'_>,
     port: u16,
 ) -> Result<(Child, Option<TcpListener>), (&'static str, String)> {
     let step = if spec.confine.is_some() { "sandbox" } else { "shim" };
-    try_spawn(spec, tty, port).map_err(|error| (step, error.to_string()))
+    try_spawn(spec, held, tty, port).map_err(|error| (step, error.to_string()))
 }
 
 fn try_spawn(
     spec: &KeeperSpec,
+    held: &Held,
     tty: BorrowedFd<'_>,
     port: u16,
 ) -> io::Result<(Child, Option<TcpListener>)> {
@@ -77,7 +80,10 @@ fn try_spawn(
         cwd: spec.cwd.clone(),
         stdin_null: spec.stdin_null,
         nofile: nofile(),
-        processes: spec.limits.processes,
+        processes: held.limits.processes,
+        file_bytes: held.limits.disk_bytes,
+        cores: held.cores.clone(),
+        group: held.group.as_ref().map(|group| group.dir().to_owned()),
         users: fs::read_link("/proc/self/ns/user").unwrap_or_default(),
         namespaces: std::env::var_os("DASH_NO_PIDNS").is_none(),
         gateway: port,

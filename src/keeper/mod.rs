@@ -20,8 +20,10 @@ mod conn;
 mod ending;
 mod facts;
 mod gauge;
+mod held;
 mod kill;
 mod launch;
+mod machine;
 pub mod nursery;
 mod output;
 mod pty;
@@ -31,6 +33,7 @@ mod signals;
 mod sockets;
 mod status;
 mod tape;
+mod usage;
 mod watch;
 
 use std::fs::OpenOptions;

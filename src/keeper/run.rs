@@ -6,6 +6,7 @@ use super::child::Child;
 use super::conn::Conn;
 use super::facts::FactLog;
 use super::gauge::Gauge;
+use super::held::Held;
 use super::output::Output;
 use super::pty::Pty;
 use super::revive::Revive;
@@ -61,6 +62,7 @@ pub struct Keeper {
     pub stopping: Option<Stopping>,
     /// None: no limit is left to us.
     pub watch: Option<Watch>,
+    pub held: Held,
     pub phase: Phase,
 }
 

@@ -153,7 +153,7 @@ pub enum Event {
     DiskBack,
     /// The attempt went beyond a limit and is being ended.
     LimitReached {
-        /// `memory`, `processes`.
+        /// `memory`, `processes`, `disk`.
         limit: String,
         message: String,
     },

@@ -32,7 +32,7 @@ pub use confine::{BROKER_LINK, Brokered, Confine, GATEWAY_PORT, Holder, SANDBOX_
 pub use delegation::{Breaker, Caps, Grant};
 pub use event::{Event, EventRecord, Level};
 pub use ids::{AgentId, ApprovalId, AttemptId, SwarmId};
-pub use limits::Limits;
+pub use limits::{Cores, Ground, Limits};
 pub use money::{Micros, NotMoney};
 pub use policy::{Enforcement, Finding, Hidden, Judgement, Policy, Rule, Verdict};
 pub use scope::{Host, Net, Sandbox, Scope, outermost};

@@ -6,7 +6,7 @@
 //! kind 1 raw terminal bytes (input to a keeper, output from it). The first frame of a
 //! connection says who it is: [`ToKeeper::Core`] or [`ToKeeper::View`].
 
-use crate::model::{AttemptId, Confine, Exit, Limits, Stamp};
+use crate::model::{AttemptId, Confine, Exit, Ground, Limits, Stamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -58,6 +58,9 @@ pub struct KeeperSpec {
     pub recording_cap: u64,
     #[serde(default)]
     pub limits: Limits,
+    /// None: nothing is held by control groups.
+    #[serde(default)]
+    pub ground: Option<Ground>,
     /// None: no sandbox.
     #[serde(default)]
     pub confine: Option<Box<Confine>>,
@@ -73,6 +76,9 @@ pub struct LaunchFile {
     #[serde(default)]
     pub protected: bool,
 }
+
+/// Processes and threads that a machine gains between two words of a core to its keepers.
+pub const PROCESSES_GAINED: u64 = 256;
 
 /// `keeper.json` in an attempt's directory: who keeps it. All three must fit for a pid to
 /// be that keeper.
@@ -97,6 +103,10 @@ pub enum ToKeeper {
         /// It answers [`FromKeeper::Judge`]; older cores do not know it.
         #[serde(default)]
         judges: bool,
+        /// It sends [`ToKeeper::Look`] whenever the machine has gained
+        /// [`PROCESSES_GAINED`] processes; older cores do not know it.
+        #[serde(default)]
+        looks: bool,
     },
     /// A viewer, by a ticket that works once. `cols` 0 leaves the size alone.
     View {
@@ -133,6 +143,9 @@ pub enum ToKeeper {
         allow: bool,
         why: String,
     },
+    /// Core only, to a keeper whose welcome asked for it: the machine has gained processes,
+    /// perhaps by this attempt.
+    Look,
     /// Core only: this core leaves on purpose; do not start another.
     Goodbye,
 }
@@ -149,6 +162,9 @@ pub enum FromKeeper {
         cols: u16,
         rows: u16,
         bytes: u64,
+        /// True: it wants to be told to look.
+        #[serde(default)]
+        looks: bool,
     },
     Fact {
         fact: Fact,
@@ -222,7 +238,7 @@ pub enum FactKind {
     },
     DiskFull,
     DiskBack,
-    /// It used more than it may, and was killed; `limit`: `memory` or `processes`.
+    /// It used more than it may, and was killed; `limit`: `memory`, `processes` or `disk`.
     LimitReached {
         limit: String,
         message: String,

@@ -3,8 +3,9 @@
 use super::world::Shared;
 use crate::{
     config::Instance,
-    model::AttemptId,
+    model::{AttemptId, Ground},
     protocol::keeper::{ExitRecord, Fact, FactKind, KeeperId},
+    sandbox::cgroup,
 };
 use rustix::process::{Flock, FlockType, Pid, Signal, fcntl_getlk, kill_process};
 use std::{
@@ -110,6 +111,24 @@ fn is_alive(id: &KeeperId) -> bool {
 /// Kills what a vanished keeper left where no namespace did: every process with this
 /// attempt in its environment.
 pub fn kill_leftovers(world: &Shared, attempt: &AttemptId) {
+    kill_marked(world, attempt);
+    // Only a keeper that was killed leaves its control group.
+    if let Some(ground) = ground_of(world, attempt) {
+        cgroup::remove(&ground.dir.join(attempt.as_str()));
+    }
+}
+
+/// Where its keeper made a control group, if it was told to: not always where this core would.
+fn ground_of(world: &Shared, attempt: &AttemptId) -> Option<Ground> {
+    #[derive(serde::Deserialize)]
+    struct Spec {
+        ground: Option<Ground>,
+    }
+    let text = fs::read(world.instance.attempt_dir(attempt).join("spec.json")).ok()?;
+    serde_json::from_slice::<Spec>(&text).ok()?.ground
+}
+
+fn kill_marked(world: &Shared, attempt: &AttemptId) {
     let socket = world.instance.agent_socket(attempt);
     let marks = [format!("DASH_ATTEMPT={attempt}"), format!("DASH_SOCKET={}", socket.display())];
     // What is killed may have forked in between: again until nothing is found.

@@ -21,7 +21,9 @@ use crate::{
     model::{AttemptId, Resolution},
     protocol::keeper::{Fact, FactKind, FromKeeper, ScreenDump, ToKeeper, VERSION},
 };
-use std::{collections::HashMap, net::TcpListener, os::unix::net::UnixListener, time::Duration};
+use std::{
+    collections::HashMap, net::TcpListener, os::unix::net::UnixListener, sync::Arc, time::Duration,
+};
 use tokio::{
     net::UnixStream,
     sync::{mpsc, oneshot},
@@ -72,6 +74,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         screens_asked: 0,
         fact_n: plan.attempt.fact_n,
         plan: plan.clone(),
+        looker: None,
         quiet: false,
         kill_at: None,
     };
@@ -142,6 +145,8 @@ struct Keeping {
     screens_asked: u64,
     /// The last fact taken over.
     fact_n: u64,
+    /// Its keeper wants to be told to look.
+    looker: Option<Arc<()>>,
     /// Goodbye was said: nothing more is told.
     quiet: bool,
     /// A stop was asked for: a keeper that has not carried it out by then is stuck.
@@ -201,7 +206,9 @@ impl Keeping {
                     | Order::Ticket { .. }
                     | Order::Screen(_)
                     // Its keeper asks again.
-                    | Order::Verdict { .. } => {}
+                    | Order::Verdict { .. }
+                    // Without a core it looks by itself.
+                    | Order::Look => {}
                 },
                 () = until(self.kill_at) => self.kill_keeper(),
             }
@@ -227,6 +234,7 @@ impl Keeping {
             epoch: self.world.epoch,
             facts_after: self.fact_n,
             judges: true,
+            looks: true,
         };
         if writer.control(&hello).await.is_err() {
             return Over::Broken;
@@ -267,6 +275,8 @@ impl Keeping {
                 let grace_ms = self.world.config.core.stop_grace_ms;
                 writer.control(&ToKeeper::Stop { grace_ms }).await
             }
+            Order::Look if self.looker.is_none() => Ok(()),
+            Order::Look => writer.control(&ToKeeper::Look).await,
             Order::Input(bytes) => writer.bytes(&bytes).await,
             Order::Resize { cols, rows } => writer.control(&ToKeeper::Resize { cols, rows }).await,
             Order::Ticket { ticket, read_only, done } => {
@@ -302,7 +312,10 @@ impl Keeping {
         writer: &mut LinkWriter,
     ) -> Option<Over> {
         match message {
-            FromKeeper::Welcome { .. } => self.welcome(reader),
+            FromKeeper::Welcome { looks, .. } => {
+                self.looker = looks.then(|| self.world.lookers.clone());
+                self.welcome(reader);
+            }
             FromKeeper::Fact { fact } => return self.fact(fact, writer).await,
             FromKeeper::Gauge { gauge } => {
                 let mut seen = self.watcher.gauge(&gauge);

@@ -2,7 +2,7 @@
 //! directories, repositories. What cannot be enforced is refused, never ignored.
 
 use super::{
-    only, policy,
+    limits, only, policy,
     scope::{self, Wishes},
     worktree,
     world::{Shared, leaving},
@@ -81,6 +81,7 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
         found.map_err(|error| invalid(format!("{error:#}")))?;
     }
     let mut granted = grant(world, spec.clone()).await?;
+    held(world, spec, &granted).await?;
     if granted.only.is_some() {
         let commands = adapters.iter().any(|adapter| adapter.runs_task_in_shell());
         granted = programs(granted, commands, spec, path).await?;
@@ -104,9 +105,7 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
 pub async fn agent(world: &Shared, spec: &mut AgentSpec) -> Result<Crew, Refusal> {
     if spec.swarm.is_some() && spec.limits.is_some() {
         let why = "limits: an agent that joins a swarm has the swarm's";
-        return Err(
-            invalid(why).hinted("leave --memory, --processes and --output, or --swarm, out")
-        );
+        return Err(invalid(why).hinted("leave the limits, or --swarm, out"));
     }
     let mut alone = SwarmSpec {
         name: spec.name.clone(),
@@ -156,6 +155,13 @@ async fn grant(world: &Shared, spec: SwarmSpec) -> Result<Scope, Refusal> {
     let world = world.clone();
     let asked =
         tokio::task::spawn_blocking(move || scope::resolve(&world, &Wishes::of_swarm(&spec)));
+    asked.await.map_err(|_| leaving())?
+}
+
+/// Refuses limits that nothing here holds; the machine is looked at, so not in this task.
+async fn held(world: &Shared, spec: &SwarmSpec, granted: &Scope) -> Result<(), Refusal> {
+    let (world, asked, strict) = (world.clone(), spec.limits, granted.is_strict());
+    let asked = tokio::task::spawn_blocking(move || limits::enforceable(&world, asked, strict));
     asked.await.map_err(|_| leaving())?
 }
 

@@ -33,10 +33,10 @@ pub async fn report(world: &Shared) -> DoctorReport {
         peers(),
         program("git", &path, "worktrees (--worktree) need it"),
         open_files(),
-        limits::check(&world.config.limits),
     ];
     let tried = world.clone();
-    checks.extend(tokio::task::spawn_blocking(move || scope(&tried)).await.unwrap_or_default());
+    let look = move || [vec![limits::check(&tried)], scope(&tried)].concat();
+    checks.extend(tokio::task::spawn_blocking(look).await.unwrap_or_default());
     checks.extend(providers(world));
     checks.extend(catalog.problems().iter().map(|problem| DoctorCheck {
         name: "adapter file".to_owned(),

@@ -236,6 +236,7 @@ fn keeper_spec(
         agent_socket,
         core_socket: world.instance.socket.clone(),
         recording_cap: limits.output_bytes.map_or(recording_cap, |most| most.min(recording_cap)),
+        ground: limits::ground(world).cloned(),
         limits,
         confine: confine.map(Box::new),
     })

@@ -12,6 +12,7 @@ mod broker;
 mod check;
 mod clock;
 mod confine;
+mod crowd;
 mod doctor;
 mod egress;
 mod environment;
@@ -145,11 +146,13 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         agent_listeners: listeners,
         keepers: Mutex::new(HashMap::new()),
         left: watch::Sender::new(()),
+        lookers: Arc::default(),
         launches: Semaphore::new(LAUNCHES),
         nursery: nursery::Nursery::default(),
         config,
         environment,
         abilities: OnceLock::new(),
+        ground: OnceLock::new(),
         found: Mutex::default(),
         author: OnceLock::new(),
     });
@@ -189,6 +192,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         let _ = std::fs::create_dir_all(dir);
     }
     tokio::spawn(gauges.run());
+    tokio::spawn(crowd::watch(Arc::downgrade(&world)));
     // It takes some hundredths of a second, and the first swarm would have to wait for it.
     let trying = world.clone();
     tokio::task::spawn_blocking(move || {

@@ -6,7 +6,7 @@ use super::world::World;
 use crate::{
     config::HolderChoice,
     model::{Holder, Host, Net, Refusal, RefusalCode, Scope, SwarmSpec, outermost},
-    sandbox::{Abilities, Found},
+    sandbox::{Abilities, Found, cgroup},
 };
 use std::{
     collections::BTreeSet,
@@ -212,6 +212,8 @@ fn own(world: &World) -> Vec<PathBuf> {
     let instance = &world.instance;
     let states = instance.state.parent().unwrap_or(&instance.state).to_owned();
     let mut own = vec![states, instance.run.clone()];
+    // Where control groups are, an agent could leave its own.
+    own.extend(cgroup::mount());
     own.extend([&instance.socket, &instance.lock, &instance.start_lock].map(PathBuf::clone));
     own.extend(world.adapters.as_deref().and_then(Path::parent).map(Path::to_owned));
     own.into_iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect()

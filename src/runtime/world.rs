@@ -11,7 +11,7 @@ use crate::{
     config::{Config, Instance},
     core::{Input, Reply, State},
     gateway::Gateway,
-    model::{AgentId, AttemptId, Refusal, RefusalCode, SwarmId},
+    model::{AgentId, AttemptId, Ground, Refusal, RefusalCode, SwarmId},
     protocol::keeper::ScreenDump,
     sandbox::{Abilities, Found},
 };
@@ -43,6 +43,8 @@ pub enum Order {
         allow: bool,
         why: String,
     },
+    /// The machine has gained processes, perhaps by this attempt.
+    Look,
     /// The core leaves on purpose.
     Goodbye(oneshot::Sender<()>),
 }
@@ -85,11 +87,15 @@ pub struct World {
     pub keepers: Mutex<HashMap<AttemptId, mpsc::Sender<Order>>>,
     /// Told whenever an attempt has left `keepers`.
     pub left: watch::Sender<()>,
+    /// Held once more by each connection to a keeper that wants to be told to look.
+    pub lookers: Arc<()>,
     /// Launches under way at once: more would only contend for the same cores.
     pub launches: Semaphore,
     pub nursery: Nursery,
     /// What this machine can hold an agent with; tried out when it is first asked.
     pub abilities: OnceLock<Abilities>,
+    /// Where control groups are made; looked for when it is first asked.
+    pub ground: OnceLock<Option<Ground>>,
     /// What is protected in a scope, by the swarm and the scope's directories.
     pub found: Mutex<HashMap<Looked, Arc<Found>>>,
     /// The user's name and address for commits; asked of git once.

@@ -6,7 +6,7 @@
 //! descriptor. `dash __exec brokered PLAN` is the last step.
 
 use super::plan::Plan;
-use super::{bubblewrap, init, inside, launch, steps};
+use super::{bubblewrap, cgroup, init, inside, launch, steps};
 use crate::model::{Brokered, Confine, Holder};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
@@ -107,7 +107,7 @@ impl Call<'_> {
         if let Some(only) = &mut confine.only {
             only.push(program.file.clone());
         }
-        let (env, cwd) = (plan.env.clone(), plan.cwd.clone());
+        let (env, cwd, group) = (plan.env.clone(), plan.cwd.clone(), plan.group.clone());
         let dash = confine.dash.clone();
         plan.confine = Some(confine);
         let last = Last { plan, program: program.file.clone() };
@@ -134,6 +134,10 @@ impl Call<'_> {
         argv.push(last.as_raw_fd().to_string().into());
         if let Some(monitor) = init::raw_clone(libc::SIGCHLD)? {
             return Ok(monitor);
+        }
+        if let Some(Err(error)) = group.as_deref().map(cgroup::enter) {
+            say(&format!("the control group: {error}"));
+            std::process::exit(126)
         }
         let keep = hold.iter().chain([&line, &last]).map(AsRawFd::as_raw_fd);
         become_bubblewrap(keep.collect(), &streams, network.as_ref(), &argv, &env)
@@ -194,6 +198,7 @@ fn last(plan: RawFd) -> io::Error {
         steps::limit(&last.plan)?;
         let confine = last.plan.confine.as_deref();
         steps::wall(confine.ok_or_else(|| io::Error::other("no scope"))?, None)?;
+        steps::hold_cores(&last.plan)?;
         steps::reset_signals()?;
         steps::close_others();
         Ok(last)

@@ -18,7 +18,7 @@
 use super::inside::{self, Entered};
 use super::launch::{self, Channel};
 use super::plan::Plan;
-use super::{brokered, init, steps, title, within};
+use super::{brokered, cgroup, init, steps, title, within};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Pid, WaitOptions, waitpid};
@@ -64,6 +64,7 @@ pub fn start(
         Some(agent) => Ok(Started::Plain(agent)),
         None => {
             become_shim(attempt, &mut [channel.as_raw_fd(), tty.as_raw_fd()]);
+            join_group(plan, &channel);
             launch::die_with_the_keeper(&channel);
             launch::become_agent(plan, &channel, &tty, None)
         }
@@ -84,6 +85,7 @@ fn contain(
         match init::clone_init(user) {
             Ok(None) => {
                 become_shim(attempt, &mut [channel.as_raw_fd(), tty.as_raw_fd(), tell.as_raw_fd()]);
+                join_group(plan, channel);
                 init::run(plan, channel, tty, tell, user.then_some(ids))
             }
             Ok(Some(pid)) => {
@@ -97,6 +99,14 @@ fn contain(
             Err(Errno::PERM) if !user => user = true,
             Err(_) => return Ok(None),
         }
+    }
+}
+
+/// Enters the attempt's control group, if it has one, or says why not and leaves.
+fn join_group(plan: &Plan, channel: &Channel) {
+    if let Some(Err(error)) = plan.group.as_deref().map(cgroup::enter) {
+        channel.send(&launch::Failure::new("group", error).report());
+        std::process::exit(126);
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::launch::Channel;
 use super::plan::Plan;
-use super::{bubblewrap, init};
+use super::{bubblewrap, cgroup, init};
 use crate::model::{Confine, GATEWAY_PORT, Holder};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::fs::{MemfdFlags, Mode, OFlags, ResolveFlags};
@@ -78,6 +78,10 @@ pub fn enter(
     argv.extend(handed.map(|fd| OsString::from(fd.to_string())));
     let Some(monitor) = init::raw_clone(libc::SIGCHLD)? else {
         let keep = opened.iter().map(AsRawFd::as_raw_fd).chain(handed).chain([line.as_raw_fd()]);
+        if let Some(Err(error)) = plan.group.as_deref().map(cgroup::enter) {
+            let _ = rustix::io::write(&complain, format!("its control group: {error}").as_bytes());
+            std::process::exit(126)
+        }
         become_bubblewrap(keep, tty, complain.as_fd(), &argv, &plan.env)
     };
     drop((theirs, complain, opened));

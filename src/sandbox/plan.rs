@@ -18,6 +18,12 @@ pub struct Plan {
     pub nofile: u64,
     /// Processes and threads at once, in a user namespace of the attempt's own.
     pub processes: Option<u64>,
+    /// No file gets larger, in bytes.
+    pub file_bytes: Option<u64>,
+    /// The cores that are left to it; empty: all.
+    pub cores: Vec<usize>,
+    /// The control group that all its processes are in.
+    pub group: Option<PathBuf>,
     /// The keeper's user namespace, as /proc names it; empty where it has no name.
     pub users: PathBuf,
     /// False: no pid namespace even where there are some.

@@ -141,6 +141,20 @@ pub fn install(refuse: Refuse) -> io::Result<()> {
     Ok(())
 }
 
+/// Keeps this thread, and all that it will start, on the cores that it has; sets
+/// no-new-privileges.
+///
+/// # Errors
+/// As [`install`].
+pub fn keep_cores() -> io::Result<()> {
+    if cfg!(target_arch = "x86_64") {
+        seccompiler::apply_filter(&second_set()).map_err(io::Error::other)?;
+    }
+    let rules = BTreeMap::from([(libc::SYS_sched_setaffinity, Vec::new())]);
+    let program = filter(rules, libc::EPERM as u32)?;
+    seccompiler::apply_filter(&program).map_err(io::Error::other)
+}
+
 fn filter(rules: BTreeMap<c_long, Vec<SeccompRule>>, errno: u32) -> io::Result<BpfProgram> {
     let arch = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno), arch);

@@ -3,7 +3,7 @@
 
 use super::launch::Failure;
 use super::plan::Plan;
-use super::{rights, rules, seccomp};
+use super::{cores, rights, rules, seccomp};
 use crate::model::{Confine, Holder};
 use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
@@ -19,6 +19,7 @@ const STEPS: &[(&str, Step)] = &[
     ("cwd", directory),
     // Everything above needs rights that it takes away.
     ("sandbox", sandbox),
+    ("cores", keep_to_cores),
     ("descriptors", descriptors),
     ("signals", signals),
 ];
@@ -73,11 +74,25 @@ pub fn limit(plan: &Plan) -> io::Result<()> {
             setrlimit(Resource::Nproc, Rlimit { current: most, maximum: most })?;
         }
     }
+    if let Some(most) = plan.file_bytes {
+        let hard = getrlimit(Resource::Fsize).maximum;
+        let most = Some(hard.map_or(most, |hard| hard.min(most)));
+        setrlimit(Resource::Fsize, Rlimit { current: most, maximum: most })?;
+    }
     if plan.confine.is_some() {
         // The memory of a crash, in whatever directory it happens.
         setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     }
     Ok(())
+}
+
+fn keep_to_cores(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
+    hold_cores(plan)
+}
+
+/// Also without a sandbox.
+pub fn hold_cores(plan: &Plan) -> io::Result<()> {
+    if plan.cores.is_empty() { Ok(()) } else { cores::hold(&plan.cores) }
 }
 
 /// A directory that is missing is an error: the agent must not run elsewhere.

@@ -1,6 +1,7 @@
 //! What agents may use of the machine, from the command line to the verdict.
 
-use crate::world::World;
+use crate::wait::eventually;
+use crate::world::{World, find_file};
 
 #[test]
 fn who_takes_too_much_fails_for_it_and_the_others_go_on() {
@@ -27,6 +28,37 @@ fn who_takes_too_much_fails_for_it_and_the_others_go_on() {
 }
 
 #[test]
+fn who_writes_too_much_fails_for_it_and_is_told_which_limit() {
+    let world = World::new();
+    let script = "exec head -c 90000000 /dev/zero > large";
+    let args = ["--agents", "1", "--disk", "20M", "--cpu", "4096", "--", "sh", "-c", script];
+    let (swarm, code) = world.create_and_wait(&args);
+    assert_eq!(code, 3);
+    let agent = world.only_agent(&swarm);
+    let why = "a file of more than 20 MB (--disk)";
+    let explained = world.ok(&["agent", "explain", &agent]).text();
+    assert!(explained.contains(&format!("judged failed ({why})")), "{explained}");
+    let audit = world.ok(&["audit"]).text();
+    assert!(audit.contains("limit=disk") && audit.contains(why), "{audit}");
+}
+
+#[test]
+fn a_swarm_file_may_set_every_limit() {
+    let world = World::new();
+    let file = world.path().join("swarm.toml");
+    let limits = "memory_bytes = 500000000\ncpu = 4096\nprocesses = 200\n\
+                  disk_bytes = 9000000\noutput_bytes = 2000000\n";
+    std::fs::write(&file, format!("command = [\"true\"]\n[limits]\n{limits}")).unwrap();
+    let file = file.display().to_string();
+    let shown = world.ok(&["swarm", "create", "-f", &file, "--cpu", "64.5", "--dry-run", "--json"]);
+    let shown = shown.json();
+    assert_eq!(shown["limits"]["cpu"], 64.5, "{shown}");
+    assert_eq!(shown["limits"]["disk_bytes"], 9_000_000, "{shown}");
+    let made = world.ok(&["swarm", "create", "-f", &file, "--wait", "--json"]).json();
+    assert_eq!(made["results"][0]["outcome"], "done", "{made}");
+}
+
+#[test]
 fn endless_output_is_cut_in_its_own_recording() {
     let world = World::new();
     let script = "head -c 6000000 /dev/zero | tr '\\0' x; echo the end";
@@ -49,6 +81,9 @@ fn limits_that_make_no_sense_are_refused() {
         ("--processes", "2", "less than 8"),
         ("--processes", "many", "invalid"),
         ("--output", "10K", "at least 1 MB"),
+        ("--disk", "10K", "less than 1 MB"),
+        ("--cpu", "0.001", "less than 0.01"),
+        ("--cpu", "some", "is no number of cores"),
     ] {
         let output = world.dash(&["swarm", "create", "--agents", "1", flag, value, "--", "true"]);
         assert_eq!(output.code, 2, "{flag} {value}: {output:?}");
@@ -57,5 +92,26 @@ fn limits_that_make_no_sense_are_refused() {
     let doctor = world.dash(&["doctor", "--json"]).json();
     let checks = doctor["checks"].as_array().unwrap();
     let limits = checks.iter().find(|check| check["name"] == "limits").unwrap();
-    assert!(limits["detail"].as_str().unwrap().contains("memory by watching"), "{limits}");
+    let said = limits["detail"].as_str().unwrap();
+    assert!(said.starts_with("memory by ") && said.contains("4096 processes"), "{limits}");
+}
+
+#[test]
+fn what_a_killed_keeper_leaves_of_a_control_group_is_removed() {
+    let world = World::new();
+    let swarm = world.create(&["--agents", "1", "--", "sleep", "600"]);
+    let agent = world.only_agent(&swarm);
+    world.until_state(&agent, &["working"]);
+    // As on a machine where its keeper made one.
+    let file = find_file(&world.state(), "spec.json").unwrap();
+    let mut spec: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let ground = world.path().join("ground");
+    std::fs::create_dir_all(ground.join(spec["attempt"].as_str().unwrap())).unwrap();
+    spec["ground"] =
+        serde_json::json!({"dir": ground, "memory": true, "cpu": false, "processes": false});
+    std::fs::write(&file, spec.to_string()).unwrap();
+    world.keepers()[0].signal(rustix::process::Signal::KILL);
+    world.until_state(&agent, &["lost"]);
+    eventually("the group is removed", || (!ground.exists()).then_some(()));
 }

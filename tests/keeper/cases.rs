@@ -171,7 +171,7 @@ fn a_second_core_takes_over_where_the_first_was() {
     }));
     assert!(first.next().is_none());
     let mut old = world.connect();
-    old.say(&ToKeeper::Core { version: 1, epoch: 1, facts_after: 0, judges: false });
+    old.say(&ToKeeper::Core { version: 1, epoch: 1, facts_after: 0, judges: false, looks: false });
     assert!(matches!(old.next(), Some(FromKeeper::Refused { .. })));
     let mut third = world.connect();
     third.hello(2, 0);

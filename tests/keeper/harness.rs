@@ -57,6 +57,7 @@ impl World {
             core_socket: at("core.sock"),
             recording_cap: 1 << 30,
             limits: Default::default(),
+            ground: None,
             confine: None,
         };
         Self { dir, spec, plain: false, file_limit: None }
@@ -210,7 +211,13 @@ impl Peer {
 
     #[track_caller]
     pub fn hello(&mut self, epoch: u64, facts_after: u64) -> u64 {
-        self.say(&ToKeeper::Core { version: VERSION, epoch, facts_after, judges: false });
+        self.say(&ToKeeper::Core {
+            version: VERSION,
+            epoch,
+            facts_after,
+            judges: false,
+            looks: false,
+        });
         self.find(|message| match message {
             FromKeeper::Welcome { bytes, .. } => Some(*bytes),
             _ => None,

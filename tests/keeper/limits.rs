@@ -1,7 +1,7 @@
 //! Limits that the keeper holds by watching: who is beyond one is ended, and only he.
 
 use crate::harness::{Peer, World, family, until};
-use dash::model::Limits;
+use dash::model::{Ground, Limits};
 use dash::protocol::keeper::FactKind;
 
 fn reached(core: &mut Peer) -> (String, String) {
@@ -69,4 +69,140 @@ fn many_processes_are_counted_without_a_namespace_too() {
     core.exited();
     keeper.wait();
     assert_eq!(family(&world.spec.attempt), [] as [u32; 0]);
+}
+
+/// Python, for what no shell does; none: nothing to try.
+fn python(script: &str) -> Option<World> {
+    let there = std::process::Command::new("python3").arg("--version").output().is_ok();
+    there.then(|| World::new(&["python3", "-c", script]))
+}
+
+#[test]
+fn files_in_memory_are_memory() {
+    let script = "import os, time\n\
+                  hidden = os.memfd_create('x')\n\
+                  for _ in range(200): os.write(hidden, bytes(1 << 20))\n\
+                  time.sleep(600)";
+    let Some(mut world) = python(script) else { return };
+    world.spec.limits.memory_bytes = Some(64 << 20);
+    let (mut keeper, mut core) = world.start();
+    let (limit, message) = reached(&mut core);
+    assert_eq!(limit, "memory");
+    assert!(message.ends_with("at most 64 MB (--memory)"), "{message}");
+    core.exited();
+    keeper.wait();
+}
+
+/// Where files reach a disk: a temporary directory may lie in memory.
+fn on_disk() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+#[test]
+fn who_fills_the_disk_is_ended() {
+    let script = "n=0; while [ $n -lt 900 ]; do n=$((n + 1)); \
+                  head -c 5000000 /dev/zero > $n; done; sleep 600";
+    for plain in [false, true] {
+        let files = on_disk();
+        let mut world = World::sh(script);
+        world.plain = plain;
+        world.spec.cwd = files.path().to_owned();
+        world.spec.limits.disk_bytes = Some(50 << 20);
+        let (mut keeper, mut core) = world.start();
+        let (limit, message) = reached(&mut core);
+        assert_eq!(limit, "disk");
+        assert!(message.ends_with("MB written to disk: at most 50 MB (--disk)"), "{message}");
+        core.exited();
+        keeper.wait();
+        assert_eq!(family(&world.spec.attempt), [] as [u32; 0]);
+    }
+}
+
+#[test]
+fn no_file_gets_larger_than_all_may() {
+    let files = on_disk();
+    let mut world = World::sh("exec head -c 90000000 /dev/zero > large");
+    world.spec.cwd = files.path().to_owned();
+    world.spec.limits.disk_bytes = Some(20 << 20);
+    let (mut keeper, mut core) = world.start();
+    let (limit, message) = reached(&mut core);
+    assert_eq!((&*limit, &*message), ("disk", "a file of more than 20 MB (--disk)"));
+    assert_eq!(core.exited().signal, Some(libc::SIGXFSZ));
+    keeper.wait();
+    assert_eq!(std::fs::metadata(files.path().join("large")).unwrap().len(), 20 << 20);
+}
+
+#[test]
+fn a_whole_number_of_cores_is_all_that_is_left() {
+    let script = "import os\n\
+                  print('has', len(os.sched_getaffinity(0)))\n\
+                  try: os.sched_setaffinity(0, range(os.cpu_count())); print('got more')\n\
+                  except PermissionError: print('no more')";
+    for plain in [false, true] {
+        let Some(mut world) = python(script) else { return };
+        world.plain = plain;
+        world.spec.limits.cpu = "1".parse().ok();
+        let (mut keeper, mut core) = world.start();
+        assert_eq!(core.exited().code, Some(0));
+        keeper.wait();
+        let said = String::from_utf8(world.read("out.raw")).unwrap();
+        let cores = dash::sandbox::cores::own().len();
+        let held = if cores > 1 { "has 1\r\nno more\r\n" } else { "has 1\r\ngot more\r\n" };
+        assert_eq!(said, held);
+    }
+}
+
+#[test]
+fn a_fraction_of_a_core_is_refused_without_a_group() {
+    let mut world = World::sh("true");
+    world.spec.limits.cpu = "0.5".parse().ok();
+    let (mut keeper, mut core) = world.start();
+    let message = core.fact(|kind| match kind {
+        FactKind::LaunchFailed { step, message } if step == "limits" => Some(message.clone()),
+        _ => None,
+    });
+    assert_eq!(message, "cpu: nothing here holds a fraction of a core (0.5)");
+    core.exited();
+    keeper.wait();
+}
+
+/// The group's files are plain ones here: what the kernel would be told is read from them.
+#[test]
+fn an_attempt_lives_in_its_group_and_dies_by_it() {
+    for plain in [false, true] {
+        let ground = tempfile::tempdir().unwrap();
+        let mut world = World::sh("echo up; sleep 600");
+        world.plain = plain;
+        world.spec.ground = Some(Ground {
+            dir: ground.path().join("dash"),
+            memory: true,
+            cpu: true,
+            processes: true,
+        });
+        world.spec.limits = Limits {
+            memory_bytes: Some(64 << 20),
+            cpu: "0.5".parse().ok(),
+            processes: Some(50),
+            ..Limits::default()
+        };
+        let (mut keeper, mut core) = world.start();
+        let agent = core.started();
+        let group = ground.path().join("dash").join(world.spec.attempt.as_str());
+        let read = |file: &str| std::fs::read_to_string(group.join(file)).unwrap_or_default();
+        let files = ["memory.max", "memory.oom.group", "cpu.max", "pids.max", "cgroup.procs"];
+        assert_eq!(files.map(read), ["67108864", "1", "50000 100000", "50", "0"]);
+        std::fs::write(group.join("memory.events"), "oom_kill 1\n").unwrap();
+        std::fs::write(group.join("memory.peak"), "67100000\n").unwrap();
+        let agent = rustix::process::Pid::from_raw(agent as i32).unwrap();
+        rustix::process::kill_process(agent, rustix::process::Signal::KILL).unwrap();
+        let (limit, message) = reached(&mut core);
+        let expected = "63 MB of memory in its processes: at most 64 MB (--memory)";
+        assert_eq!((&*limit, &*message), ("memory", expected));
+        until("what is left is killed", || read("cgroup.kill") == "1");
+        // A directory of the kernel's goes with its files.
+        std::fs::remove_dir_all(&group).unwrap();
+        core.exited();
+        keeper.wait();
+        assert!(!group.exists());
+    }
 }

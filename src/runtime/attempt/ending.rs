@@ -163,7 +163,8 @@ impl Keeping {
                         | Order::Resize { .. }
                         | Order::Ticket { .. }
                         | Order::Screen(_)
-                        | Order::Verdict { .. },
+                        | Order::Verdict { .. }
+                        | Order::Look,
                     ) => {}
                 }
             }
