@@ -71,13 +71,19 @@ impl Spawn {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
         self.unenforced.refuse()?;
         let (json, dry_run) = (self.json.json, self.dry_run);
-        let spec = self.spec(context)?;
+        let spec = self.spec()?;
         let client = context.client().await?;
         if dry_run {
             let spec = client.rehearse_agent(&spec).await?;
             return show(&spec, json, context);
         }
         let agent = client.spawn_agent(&spec).await?;
+        if !in_agent() {
+            let AgentSpec { scope, net, cwd, worktree, no_sandbox, .. } = spec;
+            let wishes =
+                SwarmSpec { scope, net, cwd, worktree, no_sandbox, ..SwarmSpec::default() };
+            warn_of(&wishes, context);
+        }
         if json {
             context.json(&agent)?;
         } else {
@@ -91,7 +97,7 @@ impl Spawn {
         Ok(Code::Ok)
     }
 
-    fn spec(self, context: &mut Context<'_>) -> Result<AgentSpec, Failure> {
+    fn spec(self) -> Result<AgentSpec, Failure> {
         if self.command.is_empty() && self.task.as_deref().is_none_or(|task| task.trim().is_empty())
         {
             return Err(Failure::usage("there is nothing to do: no --task and no command")
@@ -106,19 +112,15 @@ impl Spawn {
             (None, false) => Some("command".to_owned()),
             (agent, _) => agent,
         };
-        let mut wishes =
-            SwarmSpec { cwd: here()?, worktree: self.worktree, ..SwarmSpec::default() };
+        let mut wishes = SwarmSpec::default();
         self.scope.apply(&mut wishes)?;
-        if !self.dry_run && !in_agent() {
-            warn_of(&wishes, context);
-        }
         let mut spec = AgentSpec {
             name: self.name.unwrap_or_default(),
             swarm: self.swarm.map(SwarmId::new),
             adapter,
             model: self.model,
             task: self.task.unwrap_or_default(),
-            cwd: wishes.cwd,
+            cwd: here()?,
             worktree: self.worktree,
             timeout_ms: self.timeout,
             retries: self.retries,

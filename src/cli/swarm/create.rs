@@ -106,8 +106,8 @@ impl Create {
         if self.dry_run {
             return self.show(&client.rehearse_swarm(&spec).await?, context);
         }
-        warn_of(&spec, context);
         let swarm = client.create_swarm(&spec).await?;
+        warn_of(&spec, context);
         if self.wait {
             if !self.json.json {
                 context.note(format!("{} created: {}", swarm.id, agents(swarm.agents.total)));
