@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::Dialect,
-    model::{AgentId, AttemptId, Confine, Holder, Net, SANDBOX_BIN, SwarmId},
+    model::{AgentId, AttemptId, Confine, HELD_BACK, Holder, Net, SANDBOX_BIN, SwarmId},
     protocol::keeper::{GATEWAY_MARK, LaunchFile},
 };
 use std::path::{Path, PathBuf};
@@ -234,6 +234,9 @@ impl<'a> Filling<'a> {
         variables.set("DASH_AGENT", request.agent.as_str());
         variables.set("DASH_ATTEMPT", request.attempt.as_str());
         variables.set("DASH_TOKEN", request.token);
+        if let Some(confine) = request.confine {
+            variables.set("DASH_SCOPE", &told(confine));
+        }
         variables.point_at_gateway(request.token);
         if let Some(net) = request.net {
             variables.point_at_proxy(net, request.token);
@@ -325,6 +328,12 @@ fn guess_dialect(model: &str, request: &LaunchRequest<'_>) -> Dialect {
         (None, Some(key)) if !key.is_empty() => Dialect::Openai,
         _ => Dialect::Anthropic,
     }
+}
+
+/// The scope in words for whoever is in it: a bare EBUSY or EROFS says nothing.
+fn told(confine: &Confine) -> String {
+    let write: Vec<_> = confine.writable.iter().map(|path| path.to_string_lossy()).collect();
+    format!("write: {}; {HELD_BACK}", write.join(", "))
 }
 
 #[cfg(test)]

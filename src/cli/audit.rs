@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     client::Body,
-    model::{AuditReport, AuditRow, Chain, Stamp},
+    model::{AuditReport, AuditRow, Chain, ChainEnd, Stamp},
 };
 use anstyle::{AnsiColor, Style};
 use clap::Args;
@@ -42,6 +42,10 @@ pub struct AuditArgs {
         conflicts_with_all = ["agent", "swarm", "since"],
     )]
     verify: Option<Option<PathBuf>>,
+    /// With --verify: the hash of a row that was noted elsewhere (an export prints that of its
+    /// last row on standard error) and has to be there; exit code 1 if it is not
+    #[arg(long, value_name = "HASH", requires = "verify", value_parser = hash)]
+    head: Option<String>,
     #[command(flatten)]
     json: Json,
 }
@@ -67,6 +71,14 @@ fn since(text: &str) -> Result<Since, String> {
                        (2026-01-31T09:30:00Z)"
             .to_owned()),
     }
+}
+
+/// For clap.
+fn hash(text: &str) -> Result<String, String> {
+    if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("a row's hash has 64 hexadecimal digits".to_owned())
 }
 
 impl Since {
@@ -99,10 +111,20 @@ impl AuditArgs {
         let (agent, swarm) = (self.agent.as_deref(), self.swarm.as_deref());
         let mut body = client.audit(since.as_deref(), agent, swarm).await?;
         if self.json.json {
+            let mut last = LastLine::default();
             while let Some(piece) = body.next().await? {
                 context.out.write_all(&piece)?;
+                last.take(&piece);
             }
             context.out.flush()?;
+            if let Some(row) = last.row() {
+                context.note(format!(
+                    "the last row is {}, with the hash {}: note it elsewhere, for `dash audit \
+                     --verify FILE --head HASH`",
+                    row.n,
+                    one_line(&row.hash)
+                ));
+            }
             return Ok(Code::Ok);
         }
         let rows = rows(&mut body).await?;
@@ -117,16 +139,84 @@ impl AuditArgs {
     }
 
     async fn verified(&self, file: Option<&Path>, context: &mut Context<'_>) -> Done {
-        let report = match file {
-            Some(file) => verify_file(file)?,
-            None => context.client().await?.verify_audit().await?,
+        let report = match (file, &self.head) {
+            (Some(file), head) => verify_file(file, head.as_deref())?,
+            (None, None) => context.client().await?.verify_audit().await?,
+            // The core holds its rows against its own anchor; whether one is among them is
+            // seen in the rows.
+            (None, Some(head)) => {
+                let client = context.client().await?;
+                let mut report = client.verify_audit().await?;
+                let mut chain = Chain::piece().with_noted(Some(head));
+                let all = rows(&mut client.audit(None, None, None).await?).await?;
+                all.into_iter().for_each(|row| chain.row(row));
+                let seen = chain.finish(None);
+                match seen.end {
+                    ChainEnd::Noted(n) => report.end = ChainEnd::Noted(n),
+                    ChainEnd::Unknown | ChainEnd::Anchored => {
+                        report.broken += 1;
+                        report.sound = false;
+                        report.breaks.extend(seen.breaks.into_iter().last());
+                    }
+                }
+                report
+            }
         };
         if self.json.json {
             context.json(&report)?;
         } else {
-            show(&report, context)?;
+            show(&report, file.is_none(), context)?;
+            if file.is_some() && report.rows > 0 {
+                let here = at_hand(&report, context).await;
+                context.line(here)?;
+            }
         }
         Ok(if report.sound { Code::Ok } else { Code::Error })
+    }
+}
+
+/// What the core's own journal says of the last row of an export, where a core runs.
+async fn at_hand(report: &AuditReport, context: &Context<'_>) -> String {
+    let Ok(client) = context.running().await else {
+        return "no core runs here to compare it with".to_owned();
+    };
+    let since = report.to.saturating_sub(1).to_string();
+    let Ok(mut body) = client.audit(Some(&since), None, None).await else {
+        return "the core here does not show its rows, so nothing was compared".to_owned();
+    };
+    let Ok(rows) = rows(&mut body).await else {
+        return "the rows of the core here cannot be read, so nothing was compared".to_owned();
+    };
+    match (rows.first(), rows.last()) {
+        (Some(first), Some(last)) if first.n == report.to && first.hash == report.head.hash => {
+            if last.n == first.n {
+                format!("the journal here ends with that very row, {}", first.n)
+            } else {
+                format!("the journal here has that row, {}, and goes on to {}", first.n, last.n)
+            }
+        }
+        (Some(_) | None, _) => format!(
+            "the journal here has no such row {}: it is another's, or one of the two was changed",
+            report.to
+        ),
+    }
+}
+
+/// The end of what is streamed.
+#[derive(Default)]
+struct LastLine(Vec<u8>);
+
+impl LastLine {
+    fn take(&mut self, piece: &[u8]) {
+        self.0.extend_from_slice(piece);
+        let text = self.0.strip_suffix(b"\n").unwrap_or(&self.0);
+        if let Some(end) = text.iter().rposition(|byte| *byte == b'\n') {
+            self.0.drain(..=end);
+        }
+    }
+
+    fn row(&self) -> Option<AuditRow> {
+        serde_json::from_slice(&self.0).ok()
     }
 }
 
@@ -184,7 +274,7 @@ fn gist(detail: &str) -> String {
     pairs.join(" ")
 }
 
-fn verify_file(path: &Path) -> Result<AuditReport, Failure> {
+fn verify_file(path: &Path, head: Option<&str>) -> Result<AuditReport, Failure> {
     let name =
         if path == Path::new("-") { "standard input".into() } else { path.to_string_lossy() };
     let failed = |error: io::Error| Failure::error(format!("cannot read {name}: {error}"));
@@ -193,7 +283,7 @@ fn verify_file(path: &Path) -> Result<AuditReport, Failure> {
     } else {
         Box::new(BufReader::new(File::open(path).map_err(failed)?))
     };
-    let mut chain = Chain::piece();
+    let mut chain = Chain::piece().with_noted(head);
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -211,7 +301,7 @@ fn verify_file(path: &Path) -> Result<AuditReport, Failure> {
     Ok(chain.finish(None))
 }
 
-fn show(report: &AuditReport, context: &mut Context<'_>) -> Result<(), Failure> {
+fn show(report: &AuditReport, whole: bool, context: &mut Context<'_>) -> Result<(), Failure> {
     for found in &report.breaks {
         let rows = if found.from == found.to {
             format!("row {}", found.from)
@@ -246,13 +336,52 @@ fn show(report: &AuditReport, context: &mut Context<'_>) -> Result<(), Failure> 
         (false, breaks) => format!("{breaks} breaks"),
     };
     context.line(format!("{checked}: {verdict}; head {} {head}", report.head.n))?;
+    for words in proven(report, whole) {
+        context.line(words)?;
+    }
     context.out.flush()?;
     Ok(())
+}
+
+/// What the rows prove of their own beginning and end, and what they do not.
+fn proven(report: &AuditReport, whole: bool) -> Vec<String> {
+    if report.rows == 0 {
+        return Vec::new();
+    }
+    let begins = match (whole || report.from_first, report.from) {
+        (true, _) => "it begins with the first row of all".to_owned(),
+        (false, from) => {
+            format!("it begins with row {from}: what stood before is not in it, and not proven")
+        }
+    };
+    let ends = match report.end {
+        ChainEnd::Anchored => "its last row is the last that the core wrote".to_owned(),
+        ChainEnd::Noted(n) if n == report.to => "its last row is the one that was noted".to_owned(),
+        ChainEnd::Noted(n) => {
+            format!("the noted row is {n}: up to there nothing is missing; what follows came later")
+        }
+        ChainEnd::Unknown if report.broken > 0 => return vec![begins],
+        ChainEnd::Unknown => format!(
+            "whether rows after {} were cut off cannot be told from it: compare with a noted \
+             hash (--head HASH)",
+            report.to
+        ),
+    };
+    vec![begins, ends]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_line_of_a_stream_is_kept_however_it_is_cut() {
+        let mut last = LastLine::default();
+        for piece in ["{\"a\"", ":1}\n{\"b\"", ":2}\n{", "}", "\n"] {
+            last.take(piece.as_bytes());
+        }
+        assert_eq!(last.0, b"{}\n");
+    }
 
     #[test]
     fn since_is_a_number_an_age_or_a_time() {

@@ -110,6 +110,13 @@ fn explain(judgement: &Judgement, context: &mut Context<'_>) -> Result<(), Failu
         };
         context.line(format!("enforced by  {by}: {means}"))?;
     }
+    if !judgement.unseen.is_empty() {
+        context.line(format!(
+            "not seen  what {} does by itself: no rule reads its code. In a sandbox the kernel \
+             holds the scope whatever the rules do not see; without one nothing does",
+            judgement.unseen.join(", ")
+        ))?;
+    }
     if judgement.findings.is_empty() {
         return Ok(());
     }

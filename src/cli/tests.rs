@@ -115,8 +115,6 @@ fn what_needs_no_core_asks_none() {
         ("--version", env!("CARGO_PKG_VERSION")),
         ("completions bash", "_dash"),
         ("man", ".TH"),
-        ("swarm create --dry-run --task t --agent claude:3,mini:2", "claude:3, mini:2"),
-        ("swarm create --dry-run --json --agents 3 -- sleep 60", "\"sleep\""),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         let (code, out, err) = run(&words);

@@ -66,6 +66,11 @@ impl Client {
         self.make("/v1/swarms", spec).await
     }
 
+    /// What would come of it, with `granted` filled in; refused as the real thing would be.
+    pub async fn rehearse_swarm(&self, spec: &SwarmSpec) -> Result<SwarmSpec> {
+        self.post("/v1/swarms?dry_run=true", spec).await
+    }
+
     pub async fn swarm(&self, swarm: &str) -> Result<SwarmInfo> {
         self.get(&swarm_path(swarm)).await
     }
@@ -97,6 +102,11 @@ impl Client {
 
     pub async fn spawn_agent(&self, spec: &AgentSpec) -> Result<AgentInfo> {
         self.post("/v1/agents", spec).await
+    }
+
+    /// As [`Self::rehearse_swarm`].
+    pub async fn rehearse_agent(&self, spec: &AgentSpec) -> Result<AgentSpec> {
+        self.post("/v1/agents?dry_run=true", spec).await
     }
 
     pub async fn agent(&self, agent: &str) -> Result<AgentInfo> {

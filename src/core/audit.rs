@@ -76,7 +76,11 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
         }
         Command::SpawnAgent { spec } => {
             let row = to_do(row("agent.spawn"), &spec.task, &spec.command, &spec.cwd);
-            scoped(row, spec.granted.as_ref(), spec.no_sandbox)
+            let row = scoped(row, spec.granted.as_ref(), spec.no_sandbox);
+            match spec.narrowed.as_slice() {
+                [] => row,
+                narrowed => row.with("narrowed", narrowed.to_vec()),
+            }
         }
         Command::AddItem { swarm, text } => {
             row("item.add").on_swarm(swarm).with("text", text.as_str())

@@ -2,7 +2,7 @@
 
 use super::{
     approval::REASON,
-    delegate::{is_given_up, scope_of},
+    delegate::{is_given_up, reach_of},
     explain::deciding,
     state::{Agent, Attempt, State, Swarm, Worktree},
 };
@@ -49,12 +49,18 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         items_done: agent.items_done,
         items_failed: agent.items_failed,
         provider: agent.provider.clone(),
-        scope: scope_of(state, id).to_string(),
+        // With the tree that was made for it: that is what it writes.
+        scope: reach_of(state, id).to_string(),
+        narrowed: narrowed_of(agent),
         cwd: agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), Worktree::workplace),
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
         last_line: attempt.and_then(last_words).unwrap_or_default(),
         bytes: attempt.map_or(0, |attempt| attempt.fact_offset),
     })
+}
+
+fn narrowed_of(agent: &Agent) -> Vec<String> {
+    agent.grant.own.as_ref().map(|own| own.narrowed.clone()).unwrap_or_default()
 }
 
 /// Why it stands as it stands; that it may spawn no more is told where nothing else is.
@@ -269,5 +275,7 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
         reason: agent.reason.clone(),
         since: agent.since,
         signals,
+        scope: reach_of(state, &agent.id).to_string(),
+        narrowed: narrowed_of(agent),
     })
 }

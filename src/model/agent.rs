@@ -158,6 +158,9 @@ pub struct AgentInfo {
     pub provider: String,
     /// What is enforced: `strict: …`, or `none`.
     pub scope: String,
+    /// What was asked for it and its parent had not to give, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub narrowed: Vec<String>,
     pub cwd: PathBuf,
     pub branch: Option<String>,
     /// Last printed line with text in it, without control characters.

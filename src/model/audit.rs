@@ -22,7 +22,7 @@
 
 mod chain;
 
-pub use chain::{AuditReport, Break, BreakKind, Chain, Gap};
+pub use chain::{AuditReport, Break, BreakKind, Chain, ChainEnd, Gap};
 
 use super::{Actor, AgentId, AttemptId, Stamp, SwarmId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

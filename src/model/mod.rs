@@ -26,7 +26,7 @@ pub use approval::{
     Approval, ApprovalAnswer, ApprovalState, Question, Reach, Remember, Remembered, Resolution,
     Subject, quoted,
 };
-pub use audit::{AuditDraft, AuditReport, AuditRow, Break, BreakKind, Chain, Gap, Head};
+pub use audit::{AuditDraft, AuditReport, AuditRow, Break, BreakKind, Chain, ChainEnd, Gap, Head};
 pub use command::{Command, Refusal, RefusalCode};
 pub use confine::{BROKER_LINK, Brokered, Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
 pub use delegation::{Breaker, Caps, Grant};
@@ -35,7 +35,7 @@ pub use ids::{AgentId, ApprovalId, AttemptId, SwarmId};
 pub use limits::{Cores, Ground, Limits};
 pub use money::{Micros, NotMoney};
 pub use policy::{Enforcement, Finding, Hidden, Judgement, Policy, Rule, Verdict};
-pub use scope::{Host, Net, Sandbox, Scope, outermost};
+pub use scope::{HELD_BACK, Host, Net, Sandbox, Scope, outermost};
 pub use signal::{ExplainedSignal, Explanation, Signal, Source};
 pub use swarm::{
     AdapterShare, AgentCounts, AgentResult, AgentSpec, Item, ItemCounts, ItemState, Strategy,

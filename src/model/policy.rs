@@ -127,4 +127,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Who holds the verdict; none where everything is allowed.
     pub enforced_by: Option<Enforcement>,
+    /// Programs whose code no rule reads (`python3`, `make`, `./run`): of what they do the
+    /// verdict says nothing, and the scope alone bounds it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
 }

@@ -9,6 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What stays as it is inside every sandboxed scope, and what works instead: programs say
+/// only that a file is busy or cannot be written.
+pub const HELD_BACK: &str = "read-only in it: .git/config, hooks, start-up files and agents' \
+     settings (git says \"Device or resource busy\"); git config --global and git -c work";
+
 /// Everything not named here is out of reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -193,6 +198,16 @@ impl Net {
         }
     }
 
+    /// As [`Self::names`], at whichever port.
+    pub fn names_at_all(&self, address: IpAddr) -> bool {
+        match self {
+            Self::None | Self::Any => false,
+            Self::Hosts(hosts) => {
+                hosts.iter().any(|host| !host.below && host.name.parse() == Ok(address))
+            }
+        }
+    }
+
     fn meet(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::Any, net) | (net, Self::Any) => net.clone(),
@@ -263,6 +278,48 @@ impl Scope {
             allow: allow.into_iter().collect(),
             only,
         }
+    }
+
+    /// What of this wish `granted` does not hold, a sentence each; what is not wished is not
+    /// missed.
+    pub fn beyond(&self, granted: &Self) -> Vec<String> {
+        if !granted.is_strict() {
+            return Vec::new();
+        }
+        let readable = |path: &PathBuf| granted.read.iter().any(|root| path.starts_with(root));
+        let part = |path: &PathBuf, of: &[PathBuf]| of.iter().any(|own| own.starts_with(path));
+        let mut found = Vec::new();
+        for path in self.write.iter().filter(|path| !granted.may_write(path)) {
+            let left = match (part(path, &granted.write), readable(path)) {
+                (true, _) => "a part of it only",
+                (false, true) => "to be read only",
+                (false, false) => "out of reach",
+            };
+            found.push(format!("scope {}: {left}", path.display()));
+        }
+        let missing = |path: &&PathBuf| !granted.may_write(path) && !readable(path);
+        for path in self.read.iter().filter(missing) {
+            let some = part(path, &granted.write) || part(path, &granted.read);
+            let left = if some { "a part of it only" } else { "out of reach" };
+            found.push(format!("read {}: {left}", path.display()));
+        }
+        match (&self.net, &granted.net) {
+            (Net::Any, net) if *net != Net::Any => found.push(format!("net any: {net} is granted")),
+            (Net::Hosts(hosts), net) => {
+                let wish = |host: &Host| Net::Hosts([host.clone()].into());
+                let missing = hosts.iter().filter(|host| !wish(host).is_within(net));
+                found.extend(missing.map(|host| format!("net {host}: {net} is granted")));
+            }
+            (Net::None | Net::Any, _) => {}
+        }
+        let allowed = |line: &[String]| granted.allow.iter().any(|own| line.starts_with(own));
+        let missing = self.allow.iter().filter(|line| !allowed(line));
+        found.extend(missing.map(|line| format!("allow \"{}\": it has to ask", line.join(" "))));
+        if let (Some(wish), Some(only)) = (&self.only, &granted.only) {
+            let missing = wish.difference(only);
+            found.extend(missing.map(|name| format!("allow-only {name}: it cannot be executed")));
+        }
+        found
     }
 
     /// True if all that this allows is allowed by `parent`.
@@ -423,6 +480,17 @@ mod tests {
         assert_eq!(parent.meet(&Scope::none()), parent);
         assert_eq!(Scope::none().meet(&parent), parent);
         assert!(!Scope::none().is_within(&parent) && parent.is_within(&Scope::none()));
+        assert_eq!(
+            child.beyond(&both),
+            [
+                "scope /: a part of it only",
+                "read /etc: out of reach",
+                "net b.com: x.a.com:443 is granted",
+            ]
+        );
+        assert_eq!(both.beyond(&both), [""; 0]);
+        let any = Scope { net: Net::Any, ..both.clone() };
+        assert_eq!(any.beyond(&both), ["net any: x.a.com:443 is granted"]);
         assert_eq!(host("*.a.com:1").meet(&host("x.a.com")), Some(host("x.a.com:1")));
     }
 }

@@ -47,6 +47,11 @@ pub struct Explanation {
     pub reason: String,
     pub since: Stamp,
     pub signals: Vec<ExplainedSignal>,
+    /// As [`super::AgentInfo`] has them; empty from an older core.
+    #[serde(default)]
+    pub scope: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub narrowed: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

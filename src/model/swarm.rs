@@ -116,6 +116,9 @@ pub struct AgentSpec {
     /// Made by the core, whatever a request says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub granted: Option<Scope>,
+    /// What was asked for and not granted, a sentence each; made by the core.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub narrowed: Vec<String>,
     /// The configuration's; made by the core, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caps: Option<Caps>,

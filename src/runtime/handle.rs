@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Instance,
-    core::{self, Input, Reply, State},
+    core::{self, Draft, Input, Reply, State},
     model::{
         Actor, AgentId, AgentInfo, Approval, AttemptId, Command, EventRecord, Explanation, Item,
         Refusal, RefusalCode, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
@@ -232,6 +232,29 @@ impl Handle {
             Reply::Swarm(id) => self.swarm(&id).await,
             Reply::Agent(_) | Reply::Item(_) | Reply::Approval(_) | Reply::Done => Err(leaving()),
         }
+    }
+
+    /// What [`Self::create_swarm`] would make of this, with the scope that its agents would
+    /// have; nothing is made.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn rehearse_swarm(&self, mut spec: SwarmSpec) -> Result<SwarmSpec, Refusal> {
+        let crew = check::swarm(&self.world, &mut spec).await?;
+        self.rehearse(Command::CreateSwarm { spec: Box::new(spec.clone()) }, crew).await?;
+        Ok(spec)
+    }
+
+    /// The events that a request would have, none of which comes to pass.
+    pub(super) async fn rehearse(
+        &self,
+        command: Command,
+        crew: check::Crew,
+    ) -> Result<Vec<Draft>, Refusal> {
+        let (input, now) =
+            (Input::Request { by: self.actor.clone(), command, crew }, super::clock::now());
+        let decided = self.world.read(move |state| core::decide(state, now, input)).await?;
+        decided.map(|decision| decision.events)
     }
 
     /// # Errors

@@ -311,12 +311,45 @@ fn net(words: &[String]) -> Result<Net, Refusal> {
                 return Err(invalid(format!("net: {word:?} stands alone, or hosts are named")));
             }
             host => {
-                let host = Host::parse(host).map_err(|why| invalid(format!("net: {why}")))?;
-                hosts.insert(host);
+                hosts.insert(named(host)?);
             }
         }
     }
     Ok(if hosts.is_empty() { Net::None } else { Net::Hosts(hosts) })
+}
+
+/// A host as people mean it: what could only mean something else is said to be wrong.
+fn named(word: &str) -> Result<Host, Refusal> {
+    if let Some((_, rest)) = word.split_once("://") {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        let host = host.rsplit('@').next().unwrap_or(host);
+        return Err(invalid(format!("net: {word:?} is a URL, and a host is meant"))
+            .hinted(format!("try --net {host}")));
+    }
+    let bare = word.split(':').next().unwrap_or(word);
+    if matches!(bare, "any" | "none") {
+        return Err(invalid(format!("net: {bare:?} takes no port: it is about every host"))
+            .hinted("name hosts, such as example.com:443"));
+    }
+    let host = Host::parse(word).map_err(|why| invalid(format!("net: {why}")))?;
+    if let Some(below) = bare.strip_prefix("*.")
+        && !below.trim_end_matches('.').contains('.')
+    {
+        return Err(invalid(format!(
+            "net: {word:?} is everybody's: a wildcard stands before two labels at least"
+        ))
+        .hinted(format!("name hosts, or *.example.{below}; --net any is the open network")));
+    }
+    let last = bare.trim_end_matches('.').rsplit('.').next().unwrap_or(bare);
+    let number = last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x");
+    if number && !word.contains('[') && word.matches(':').count() < 2 {
+        let plain = bare.parse::<std::net::Ipv4Addr>().is_ok();
+        if !plain {
+            return Err(invalid(format!("net: {word:?} is no address as everybody reads it"))
+                .hinted("write four numbers, such as 192.0.2.1"));
+        }
+    }
+    Ok(host)
 }
 
 fn allow(lines: &[String]) -> Vec<Vec<String>> {
@@ -335,7 +368,23 @@ mod tests {
         assert_eq!(net(&words(&[])).unwrap(), Net::None);
         assert_eq!(net(&words(&["any"])).unwrap(), Net::Any);
         assert!(net(&words(&["a.com", "any"])).is_err());
-        assert!(net(&words(&["http://a.com"])).is_err());
+        for (word, says, hint) in [
+            ("any:80", "takes no port", "example.com:443"),
+            ("none:1", "takes no port", "example.com"),
+            ("*.com", "two labels", "*.example.com"),
+            ("*.com.:443", "two labels", "*.example.com"),
+            ("http://u@a.com:80/b?c", "a host is meant", "--net a.com:80"),
+            ("2852039166", "no address", "192.0.2.1"),
+            ("0xa9fea9fe:80", "no address", "192.0.2.1"),
+            ("169.254.43518", "no address", "192.0.2.1"),
+        ] {
+            let refused = net(&words(&[word])).unwrap_err();
+            assert!(refused.message.contains(says), "{word}: {}", refused.message);
+            assert!(refused.hint.as_ref().unwrap().contains(hint), "{word}: {refused:?}");
+        }
+        for word in ["*.a.com", "*.co.uk:443", "169.254.169.254", "[::1]:80", "::1", "localhost"] {
+            assert!(net(&words(&[word])).is_ok(), "{word}");
+        }
         assert!(net(&words(&["a.com"])).unwrap().admits("a.com", 443));
     }
 

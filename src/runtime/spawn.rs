@@ -10,7 +10,9 @@ use super::{
 };
 use crate::{
     core::{self, Reply},
-    model::{Actor, AgentId, AgentInfo, AgentSpec, Command, Refusal, RefusalCode, Scope, SwarmId},
+    model::{
+        Actor, AgentId, AgentInfo, AgentSpec, Command, Event, Refusal, RefusalCode, Scope, SwarmId,
+    },
 };
 use std::path::Path;
 
@@ -29,12 +31,38 @@ impl Handle {
     ///
     /// # Errors
     /// When the request is refused.
-    pub async fn spawn_agent(&self, mut spec: AgentSpec) -> Result<AgentInfo, Refusal> {
+    pub async fn spawn_agent(&self, spec: AgentSpec) -> Result<AgentInfo, Refusal> {
+        let (spec, crew) = self.checked(spec).await?;
+        match self.request(Command::SpawnAgent { spec: Box::new(spec) }, crew).await? {
+            Reply::Agent(id) => self.agent(&id).await,
+            Reply::Swarm(_) | Reply::Item(_) | Reply::Approval(_) | Reply::Done => Err(leaving()),
+        }
+    }
+
+    /// What [`Self::spawn_agent`] would make of this, with the scope that the agent would
+    /// have; nothing is made.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn rehearse_agent(&self, spec: AgentSpec) -> Result<AgentSpec, Refusal> {
+        let (mut spec, crew) = self.checked(spec).await?;
+        let command = Command::SpawnAgent { spec: Box::new(spec.clone()) };
+        for draft in self.rehearse(command, crew).await? {
+            if let Event::AgentAdded { grant, .. } = draft.event {
+                spec.granted = grant.scope.or(spec.granted);
+            }
+        }
+        Ok(spec)
+    }
+
+    /// The request held against the machine, and against the parent where an agent asks.
+    async fn checked(&self, mut spec: AgentSpec) -> Result<(AgentSpec, Crew), Refusal> {
         if let Some(name) = &spec.swarm {
             spec.swarm = Some(self.swarm_id(name.as_str()).await?);
         }
         // Whatever a request says of them, these are the core's.
         spec.granted = None;
+        spec.narrowed = Vec::new();
         spec.caps = Some(self.world.config.delegation.caps());
         let crew = match &self.actor {
             Actor::User(_) | Actor::Core => check::agent(&self.world, &mut spec).await?,
@@ -44,10 +72,7 @@ impl Handle {
                 parent.check(&self.world, &mut spec).await?
             }
         };
-        match self.request(Command::SpawnAgent { spec: Box::new(spec) }, crew).await? {
-            Reply::Agent(id) => self.agent(&id).await,
-            Reply::Swarm(_) | Reply::Item(_) | Reply::Approval(_) | Reply::Done => Err(leaving()),
-        }
+        Ok((spec, crew))
     }
 }
 
@@ -73,6 +98,11 @@ impl Parent {
             let why = "worktree: not enforced in this build for the child of an agent";
             return Err(Refusal::new(RefusalCode::NotEnforced, why)
                 .hinted("it works in its parent's directory"));
+        }
+        if self.scope.is_strict() && spec.no_sandbox {
+            let why = format!("no_sandbox: {} is held by a sandbox, and so is its child", self.id);
+            return Err(Refusal::new(RefusalCode::Forbidden, why)
+                .hinted("leave --no-sandbox out: the child gets its parent's scope"));
         }
         if self.scope.is_strict() {
             // What lies on PATH can be read by whoever runs with it.
@@ -115,6 +145,7 @@ impl Parent {
             return Err(Refusal::new(RefusalCode::Forbidden, why).hinted(hint));
         }
         self.runs(&granted, &crew, spec)?;
+        spec.narrowed = wish.beyond(&granted);
         if granted.is_strict() {
             self.opens_nothing(world, granted).await?;
         }
@@ -223,6 +254,8 @@ mod tests {
             let refused = parent.prepare(&mut at(path)).unwrap_err();
             assert_eq!((refused.code, &refused.hint), (RefusalCode::Forbidden, &gone.hint));
         }
+        let free = AgentSpec { no_sandbox: true, ..at(&inside) };
+        assert_eq!(parent.prepare(&mut free.clone()).unwrap_err().code, RefusalCode::Forbidden);
         let tree = AgentSpec { worktree: true, ..at(&inside) };
         assert_eq!(parent.prepare(&mut tree.clone()).unwrap_err().code, RefusalCode::NotEnforced);
     }

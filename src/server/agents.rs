@@ -3,7 +3,7 @@
 use super::{
     identity::Served,
     problem::{Answer, Body, Plain, Query, Refused},
-    swarms::{OfSwarm, Wait, wait_for},
+    swarms::{OfSwarm, Rehearsal, Wait, wait_for},
 };
 use crate::{
     model::{
@@ -18,6 +18,7 @@ use axum::{
     Json,
     extract::{Path, State},
     http::StatusCode,
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
@@ -43,11 +44,14 @@ pub async fn list(
 }
 
 pub async fn spawn(
-    _: Plain,
     State(served): State<Served>,
+    Query(rehearsal): Query<Rehearsal>,
     Body(spec): Body<AgentSpec>,
-) -> Answer<(StatusCode, Json<AgentInfo>)> {
-    Ok((StatusCode::CREATED, Json(served.handle.spawn_agent(spec).await?)))
+) -> Answer<Response> {
+    if rehearsal.dry_run {
+        return Ok(Json(served.handle.rehearse_agent(spec).await?).into_response());
+    }
+    Ok((StatusCode::CREATED, Json(served.handle.spawn_agent(spec).await?)).into_response())
 }
 
 pub async fn show(

@@ -16,6 +16,7 @@ use axum::{
     Json,
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -44,12 +45,24 @@ pub async fn list(_: Plain, State(served): State<Served>) -> Answer<Json<Vec<Swa
 /// Longest `Idempotency-Key`.
 const MAX_KEY: usize = 200;
 
+/// Of what would make something.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rehearsal {
+    /// Check it and say what would come of it; make nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
 pub async fn create(
-    _: Plain,
     State(served): State<Served>,
+    Query(rehearsal): Query<Rehearsal>,
     headers: HeaderMap,
     Body(mut spec): Body<SwarmSpec>,
-) -> Answer<(StatusCode, Json<SwarmInfo>)> {
+) -> Answer<Response> {
+    if rehearsal.dry_run {
+        return Ok(Json(served.handle.rehearse_swarm(spec).await?).into_response());
+    }
     let bad = |why: String| Refused::from(Refusal::new(RefusalCode::Invalid, why));
     spec.request_hash = None;
     if let Some(key) = headers.get("idempotency-key") {
@@ -62,7 +75,7 @@ pub async fn create(
         let asked = serde_json::to_vec(&spec).map_err(|error| bad(error.to_string()))?;
         spec.request_hash = Some(format!("{:x}", Sha256::digest(&asked)));
     }
-    Ok((StatusCode::CREATED, Json(served.handle.create_swarm(spec).await?)))
+    Ok((StatusCode::CREATED, Json(served.handle.create_swarm(spec).await?)).into_response())
 }
 
 pub async fn show(

@@ -218,9 +218,8 @@ fn a_child_that_asks_for_more_gets_no_more() {
     world.write("sub/keep", "");
     fs::write(world.path().join("data/secret"), "a secret").unwrap();
     let script = format!(
-        "dash agent spawn --name free --no-sandbox -- \
-           sh -c 'touch {root}/data/escaped; cat {root}/data/secret; touch by-free' >said 2>&1; \
-         dash agent wait free; \
+        "dash agent spawn --name free --no-sandbox -- touch by-free >free 2>&1; echo $? >>free; \
+         dash agent spawn --dry-run --no-sandbox -- true >dry 2>&1; echo $? >>dry; \
          dash agent spawn --name wide --scope {root} --net any -- \
            sh -c 'touch {root}/data/escaped; touch by-wide' >>said 2>&1; \
          dash agent wait wide; \
@@ -244,7 +243,6 @@ fn a_child_that_asks_for_more_gets_no_more() {
     let scope = world.agent(&parent)["scope"].clone();
     assert!(scope.as_str().unwrap().starts_with("strict: write "), "{scope}");
     for (name, scope) in [
-        ("free", scope.as_str().unwrap().to_owned()),
         ("wide", scope.as_str().unwrap().to_owned()),
         ("path", scope.as_str().unwrap().to_owned()),
         ("narrow", format!("strict: write {root}/work/sub; read {root}/work; net none")),
@@ -256,7 +254,7 @@ fn a_child_that_asks_for_more_gets_no_more() {
     }
     assert!(!world.path().join("data/escaped").exists());
     for (file, there) in [
-        ("by-free", true),
+        ("by-free", false),
         ("by-wide", true),
         ("sub/by-narrow", true),
         ("by-narrow", false),
@@ -265,6 +263,19 @@ fn a_child_that_asks_for_more_gets_no_more() {
     ] {
         assert_eq!(world.work.join(file).exists(), there, "{file}");
     }
+    for file in ["free", "dry"] {
+        let free = read(&world, file);
+        assert!(free.trim().ends_with('6') && free.contains("is held by a sandbox"), "{free}");
+    }
+    // What was asked for and not granted is told at once, afterwards, and in the audit.
+    let asked = [format!("scope {root}: a part of it only"), "net any: none is granted".to_owned()];
+    let said = read(&world, "said");
+    assert!(asked.iter().all(|wish| said.contains(&format!("not granted: {wish}"))), "{said}");
+    let wide = world.json(&["agent", "show", "wide"]);
+    assert_eq!(wide["narrowed"], serde_json::json!(asked), "{wide}");
+    assert_eq!(world.json(&["agent", "explain", "wide"])["narrowed"], wide["narrowed"]);
+    let audit = world.ok(&["audit", "--json"]).text();
+    assert!(audit.contains("\"narrowed\":["), "{audit}");
     let hooks = read(&world, "hooks");
     assert!(hooks.trim().ends_with('6') && hooks.contains("may not touch"), "{hooks}");
     let away = read(&world, "away");

@@ -295,10 +295,19 @@ fn an_export_is_checked_without_a_core_and_by_others() {
     world.write("all.ndjson", &export);
     let sound = world.ok(&["audit", "--verify", "all.ndjson"]).text();
     assert!(sound.contains("sound") && sound.contains(&prev), "{sound}");
+    assert!(sound.contains("begins with the first row"), "{sound}");
+    assert!(sound.contains("cannot be told") && sound.contains("no core runs here"), "{sound}");
+    let noted = world.ok(&["audit", "--verify", "all.ndjson", "--head", &prev]).text();
+    assert!(noted.contains("its last row is the one that was noted"), "{noted}");
     let lines: Vec<&str> = export.lines().collect();
     let tail = lines[3..].join("\n");
     let sound = world.dash_with_input(&["audit", "--verify", "-"], tail.as_bytes());
     assert_eq!(sound.code, 0, "{sound:?}");
+    assert!(sound.text().contains("begins with row 4: what stood before"), "{sound:?}");
+    let cut = lines[..lines.len() - 2].join("\n");
+    let args = ["audit", "--verify", "-", "--head", &prev];
+    let cut = world.dash_with_input(&args, cut.as_bytes());
+    assert!(cut.code == 1 && cut.text().contains("noted hash"), "{cut:?}");
 
     let torn = &export[..export.len() - 20];
     let mut swapped = lines.clone();

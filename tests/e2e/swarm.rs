@@ -63,7 +63,33 @@ fn create_returns_at_once_and_list_and_show_tell_the_rest() {
     assert_eq!(world.json(&["swarm", "show", &id])["state"], "stopped");
     assert!(world.agents().iter().all(|agent| agent["state"] == "stopped"));
     world.ok(&["swarm", "rm", &id]);
+    let agent = world.ok(&["agent", "spawn", "--dry-run", "--", "touch", "made"]).text();
+    let scope = format!("strict: write {}", world.work.canonicalize().unwrap().display());
+    assert!(agent.contains(&scope), "{agent}");
+    assert!(!world.work.join("made").exists());
     assert_eq!(world.json(&["swarm", "list"]), serde_json::json!([]));
+}
+
+#[test]
+fn a_dry_run_is_refused_as_the_real_thing_is() {
+    let world = World::new();
+    for wish in [
+        &["--scope", "nowhere"][..],
+        &["--scope", "/"],
+        &["--read", "nowhere"],
+        &["--net", "any:80"],
+        &["--net", "*.com"],
+        &["--net", "http://a.com/"],
+        &["--allow-only", "no-such-program"],
+        &["--name", "sw-1"],
+    ] {
+        for noun in [&["swarm", "create"][..], &["agent", "spawn"]] {
+            let run = |dry: &[&str]| world.dash(&[noun, dry, wish, &["--", "true"]].concat());
+            let (real, dry) = (run(&[]), run(&["--dry-run"]));
+            assert_ne!(real.code, 0, "{wish:?}");
+            assert_eq!((dry.code, &dry.stderr), (real.code, &real.stderr), "{wish:?}");
+        }
+    }
 }
 
 #[test]

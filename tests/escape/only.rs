@@ -8,7 +8,10 @@ use std::{
 };
 
 /// What is not to be held: the programs that were named.
-const OPEN: &[&str] = &["listed_by_path", "listed_by_name", "text_by_a_listed_interpreter"];
+/// And, as `--help` says, code of the agent's own making, by the loader that every program
+/// needs: Landlock tells no loading from executing.
+const OPEN: &[&str] =
+    &["listed_by_path", "listed_by_name", "text_by_a_listed_interpreter", "its_own_by_the_loader"];
 
 /// A python that is a program itself, and no script that looks for one.
 fn python() -> Option<String> {

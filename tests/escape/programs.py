@@ -108,6 +108,11 @@ def unlisted_by_symbolic_link():
 
 
 @case
+def its_own_by_the_loader():
+    ran([loader, copied(sh, "own"), "-c", ":"])
+
+
+@case
 def unlisted_by_the_loader():
     ran([loader, true])
 

@@ -4,9 +4,9 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{DIM, Table, cell, duration, short_line, state_and_reason, state_style},
+    format::{DIM, Table, cell, duration, one_line, short_line, state_and_reason, state_style},
 };
-use crate::model::Source;
+use crate::model::{HELD_BACK, Source};
 use anstyle::Style;
 use clap::Args;
 
@@ -28,6 +28,15 @@ impl Explain {
         let state = state_and_reason(explanation.state, &explanation.reason);
         let state = context.paint(state_style(explanation.state), state);
         context.line(format!("{}  {state}  since {}", explanation.agent, explanation.since))?;
+        if !explanation.scope.is_empty() {
+            context.line(format!("scope      {}", one_line(&explanation.scope)))?;
+        }
+        if explanation.scope.starts_with("strict") {
+            context.line(format!("held back  {HELD_BACK}"))?;
+        }
+        for wish in &explanation.narrowed {
+            context.line(format!("not had    {}", one_line(wish)))?;
+        }
         if explanation.signals.is_empty() {
             context.line("no signal has come yet")?;
             return Ok(Code::Ok);

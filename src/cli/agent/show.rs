@@ -6,7 +6,7 @@ use super::super::{
     failure::{Code, Done, Failure},
     format::{duration, one_line, state_and_reason, state_style, tokens},
 };
-use crate::model::AgentInfo;
+use crate::model::{AgentInfo, HELD_BACK};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -51,6 +51,10 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         ("printed", format!("{} bytes", agent.bytes)),
         ("last line", some(&agent.last_line)),
     ];
+    if agent.scope.starts_with("strict") {
+        lines.push(("held back", HELD_BACK.to_owned()));
+    }
+    lines.extend(agent.narrowed.iter().map(|wish| ("not had", one_line(wish))));
     if let Some(parent) = &agent.parent {
         lines.push(("parent", parent.to_string()));
     }

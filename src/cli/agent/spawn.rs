@@ -5,13 +5,14 @@ use super::super::{
     context::Context,
     duration,
     failure::{Code, Done, Failure},
+    format::one_line,
     limits::LimitArgs,
-    scope::{ScopeArgs, ScopeFields},
+    scope::{ScopeArgs, shown, tell_narrowed, warn, warn_of},
     swarm::{create::Unenforced, here},
 };
 use crate::{
     client::in_agent,
-    model::{AgentSpec, SwarmId},
+    model::{AgentSpec, SwarmId, SwarmSpec},
 };
 use clap::Args;
 
@@ -47,6 +48,9 @@ pub struct Spawn {
     /// Children that it may have at a time
     #[arg(long, value_name = "N")]
     children: Option<u32>,
+    /// Check it all and print what scope it would have; spawn nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Agents that may ever be spawned below it
     #[arg(long, value_name = "N")]
     total: Option<u32>,
@@ -66,12 +70,24 @@ pub struct Spawn {
 impl Spawn {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
         self.unenforced.refuse()?;
-        let json = self.json.json;
+        let (json, dry_run) = (self.json.json, self.dry_run);
         let spec = self.spec()?;
-        let agent = context.client().await?.spawn_agent(&spec).await?;
+        let client = context.client().await?;
+        if dry_run {
+            let spec = client.rehearse_agent(&spec).await?;
+            return show(&spec, json, context);
+        }
+        let agent = client.spawn_agent(&spec).await?;
+        if !in_agent() {
+            let AgentSpec { scope, net, cwd, worktree, no_sandbox, .. } = spec;
+            let wishes =
+                SwarmSpec { scope, net, cwd, worktree, no_sandbox, ..SwarmSpec::default() };
+            warn_of(&wishes, context);
+        }
         if json {
             context.json(&agent)?;
         } else {
+            tell_narrowed(&agent.narrowed, context);
             context.line(&agent.id)?;
             let (id, swarm) = (&agent.id, &agent.swarm);
             let show = if in_agent() { "dash agent screen" } else { "dash attach" };
@@ -96,6 +112,8 @@ impl Spawn {
             (None, false) => Some("command".to_owned()),
             (agent, _) => agent,
         };
+        let mut wishes = SwarmSpec::default();
+        self.scope.apply(&mut wishes)?;
         let mut spec = AgentSpec {
             name: self.name.unwrap_or_default(),
             swarm: self.swarm.map(SwarmId::new),
@@ -111,17 +129,33 @@ impl Spawn {
             depth: self.depth,
             children: self.children,
             total: self.total,
+            scope: wishes.scope,
+            read: wishes.read,
+            net: wishes.net,
+            allow: wishes.allow,
+            allow_only: wishes.allow_only,
+            no_sandbox: wishes.no_sandbox,
             ..AgentSpec::default()
         };
-        self.scope.apply(ScopeFields {
-            scope: &mut spec.scope,
-            read: &mut spec.read,
-            net: &mut spec.net,
-            allow: &mut spec.allow,
-            allow_only: &mut spec.allow_only,
-            no_sandbox: &mut spec.no_sandbox,
-        })?;
         self.limits.apply(&mut spec.limits);
         Ok(spec)
     }
+}
+
+/// What would be spawned.
+fn show(spec: &AgentSpec, json: bool, context: &mut Context<'_>) -> Done {
+    if json {
+        context.json(spec)?;
+        return Ok(Code::Ok);
+    }
+    context.line("nothing is spawned; this would be:")?;
+    context.line(format!("task      {}", one_line(&spec.task)))?;
+    context.line(format!("in        {}", spec.cwd.display()))?;
+    if !spec.command.is_empty() {
+        context.line(format!("command   {}", one_line(&spec.command.join(" "))))?;
+    }
+    context.line(format!("scope     {}", shown(spec.granted.as_ref(), spec.worktree)))?;
+    tell_narrowed(&spec.narrowed, context);
+    warn(spec.granted.as_ref(), context);
+    Ok(Code::Ok)
 }

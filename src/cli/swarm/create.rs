@@ -8,7 +8,7 @@ use super::{
         failure::{Code, Done, Failure},
         format::one_line,
         limits::LimitArgs,
-        scope::ScopeArgs,
+        scope::{ScopeArgs, shown, warn, warn_of},
     },
     wait::{Report, wait_for},
 };
@@ -58,7 +58,7 @@ pub struct Create {
     /// A short name; made from the task without it
     #[arg(long)]
     pub name: Option<String>,
-    /// Print what would be created, and create nothing
+    /// Check it all, print what would be created and in which scope, and create nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Stay until the swarm is over, then print the results
@@ -102,11 +102,12 @@ pub enum StrategyArg {
 impl Create {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
         let spec = self.spec()?;
-        if self.dry_run {
-            return self.show(&spec, context);
-        }
         let client = context.client().await?;
+        if self.dry_run {
+            return self.show(&client.rehearse_swarm(&spec).await?, context);
+        }
         let swarm = client.create_swarm(&spec).await?;
+        warn_of(&spec, context);
         if self.wait {
             if !self.json.json {
                 context.note(format!("{} created: {}", swarm.id, agents(swarm.agents.total)));
@@ -153,7 +154,7 @@ impl Create {
         if spec.worktree {
             context.line("worktree  a clone and a branch for each agent")?;
         }
-        context.line(format!("scope     {}", wished(spec)))?;
+        context.line(format!("scope     {}", shown(spec.granted.as_ref(), spec.worktree)))?;
         if let Some(items) = &spec.items {
             context.line(format!("items     {}", items.len()))?;
             for (index, item) in items.iter().enumerate().take(20) {
@@ -163,33 +164,9 @@ impl Create {
                 context.line(format!("  … and {} more", items.len() - 20))?;
             }
         }
+        warn(spec.granted.as_ref(), context);
         Ok(Code::Ok)
     }
-}
-
-/// What the request asks of a scope; what comes of it the core says.
-fn wished(spec: &SwarmSpec) -> String {
-    if spec.no_sandbox {
-        return "none (--no-sandbox)".to_owned();
-    }
-    let write = match (spec.scope.is_empty(), spec.worktree) {
-        (false, _) => spec.scope.join(", "),
-        (true, true) => "the agent's worktree".to_owned(),
-        (true, false) => "the directory above".to_owned(),
-    };
-    let mut words = format!("strict: write {write}");
-    if !spec.read.is_empty() {
-        words.push_str(&format!("; read {}", spec.read.join(", ")));
-    }
-    let net = if spec.net.is_empty() { "none".to_owned() } else { spec.net.join(", ") };
-    words.push_str(&format!("; net {net}"));
-    if let Some(names) = &spec.allow_only {
-        let first = |line: &String| line.split_whitespace().next().map(str::to_owned);
-        let mut only = names.clone();
-        only.extend(spec.allow.iter().filter_map(first));
-        words.push_str(&format!("; only {}", only.join(", ")));
-    }
-    words
 }
 
 fn agents(n: u32) -> String {

@@ -1,10 +1,7 @@
 //! From the flags of `swarm create` (and `swarm.toml`) to a [`SwarmSpec`].
 
 use super::{
-    super::{
-        failure::{Code, Failure},
-        scope::ScopeFields,
-    },
+    super::failure::{Code, Failure},
     create::{Create, StrategyArg, not_enforced},
 };
 use crate::{
@@ -53,14 +50,7 @@ impl Create {
         if let Some(agents) = self.agents {
             spec.agents = agents;
         }
-        self.scope.apply(ScopeFields {
-            scope: &mut spec.scope,
-            read: &mut spec.read,
-            net: &mut spec.net,
-            allow: &mut spec.allow,
-            allow_only: &mut spec.allow_only,
-            no_sandbox: &mut spec.no_sandbox,
-        })?;
+        self.scope.apply(&mut spec)?;
         self.limits.apply(&mut spec.limits);
         settle_counts(&mut spec)?;
         settle_command(&mut spec)?;

@@ -2,6 +2,7 @@
 
 use super::{
     place::Dirs,
+    saved::Saved,
     script::Script,
     unwrap::{find_roots, runs_one_of},
     word::{Likely, MANY, ONE, expands_to, has_glob, is_open, like},
@@ -41,6 +42,17 @@ impl Output<'_> {
         let here = if all { Likely::No } else { Likely::Maybe };
         here.max(self.outer.map_or(Likely::No, |outer| outer.goes_to(names)))
     }
+
+    /// Whether what is saved from it is run by one of the commands of the line.
+    fn is_saved_for(&self, saved: &mut Saved, names: &[String]) -> Likely {
+        let (readers, _) = self.script.readers(self.index);
+        readers.into_iter().for_each(|simple| saved.and_of(simple));
+        if saved.is_empty() && self.outer.is_none() {
+            return Likely::No;
+        }
+        let here = saved.is_run_in(self.script, names);
+        here.max(self.outer.map_or(Likely::No, |outer| outer.is_saved_for(saved, names)))
+    }
 }
 
 /// An allowing rule has to fit to the letter; of any other, a doubt counts.
@@ -66,7 +78,9 @@ pub fn fits(rule: &Rule, given: &Given<'_>) -> Likely {
         likely = likely.min(Likely::of(touched));
     }
     if !rule.into.is_empty() && likely > Likely::No {
-        likely = likely.min(given.output.goes_to(&rule.into));
+        let mut saved = Saved::of(given.name, given.words, given.files);
+        let run = given.output.is_saved_for(&mut saved, &rule.into);
+        likely = likely.min(given.output.goes_to(&rule.into).max(run));
     }
     likely
 }
@@ -231,6 +245,16 @@ fn outside(rule: &Rule, given: &Given<'_>) -> Likely {
         let all = roots.iter().map(|root| outside(root)).max();
         return all.unwrap_or_else(|| outside("."));
     }
+    match given.name {
+        "dd" => return dd_targets(args).map(outside).max().unwrap_or(Likely::No),
+        // On another machine, or a directory here.
+        "rsync" => {
+            let Some(target) = rsync_target(args) else { return Likely::No };
+            let local = target.split('/').next().is_some_and(|host| !host.contains(':'));
+            return if local { outside(target) } else { Likely::Yes };
+        }
+        _ => {}
+    }
     let mut best = Likely::No;
     let mut any = false;
     let mut left = rule.command.len() - 1;
@@ -239,8 +263,12 @@ fn outside(rule: &Rule, given: &Given<'_>) -> Likely {
         if !ended && arg == "--" {
             ended = true;
         } else if !ended && arg.starts_with('-') {
-            // A target that an option names, as in `--target-directory=DIR`.
-            if let Some((_, value)) = arg.split_once('=') {
+            // A target that an option names, as in `--target-directory=DIR` or `-t/DIR`.
+            let value = match arg.split_once('=') {
+                Some((_, value)) => Some(value),
+                None => arg.find('/').and_then(|at| arg.get(at..)),
+            };
+            if let Some(value) = value {
                 best = best.max(outside(value).min(Likely::Maybe));
             }
         } else if left > 0 {
@@ -252,4 +280,62 @@ fn outside(rule: &Rule, given: &Given<'_>) -> Likely {
     }
     // What names nothing means the directory it runs in.
     if any { best } else { best.max(outside(".")) }
+}
+
+/// What `dd` writes.
+fn dd_targets(args: &[String]) -> impl Iterator<Item = &str> {
+    args.iter().filter_map(|arg| arg.strip_prefix("of=").or(is_open(arg).then_some(arg)))
+}
+
+/// Where `rsync` copies to: its last word that is no option and no option's value.
+fn rsync_target(args: &[String]) -> Option<&str> {
+    const VALUED: &[&str] = &[
+        "-e",
+        "-f",
+        "-B",
+        "-M",
+        "-T",
+        "-@",
+        "--rsh",
+        "--filter",
+        "--exclude",
+        "--include",
+        "--exclude-from",
+        "--include-from",
+        "--files-from",
+        "--temp-dir",
+        "--partial-dir",
+        "--log-file",
+        "--bwlimit",
+        "--timeout",
+        "--port",
+        "--chmod",
+        "--chown",
+        "--suffix",
+        "--password-file",
+        "--rsync-path",
+        "--backup-dir",
+        "--max-size",
+        "--min-size",
+        "--link-dest",
+        "--compare-dest",
+        "--copy-dest",
+        "--remote-option",
+        "--block-size",
+        "--out-format",
+        "--max-delete",
+        "--usermap",
+        "--groupmap",
+        "--modify-window",
+    ];
+    let mut words = args.iter().peekable();
+    let mut target = None;
+    while let Some(arg) = words.next() {
+        if VALUED.contains(&arg.as_str()) {
+            words.next();
+        } else if !arg.starts_with('-') {
+            target = Some(arg.as_str());
+        }
+    }
+    target
 }

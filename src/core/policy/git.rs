@@ -92,6 +92,9 @@ pub fn inner<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
             || matches!(&*key, "core.hookspath" | "protocol.ext.allow")
         {
             found.push(Inner::unread("git's settings come from where they cannot be seen"));
+        } else if key.starts_with("remote.") && (key.ends_with(".push") || key.ends_with(".mirror"))
+        {
+            found.push(Inner::unread("a setting of git's says what is pushed"));
         } else if runs_program(&key) {
             found.push(Inner::line(value.strip_prefix('!').unwrap_or(value)));
         }

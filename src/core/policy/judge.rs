@@ -7,6 +7,7 @@ use super::{
     place::Dirs,
     script::{Item, Script, Simple},
     shell,
+    unseen::is_unseen,
     unwrap::{self, Inner, What},
     word::{Likely, clean, is_mark, shown},
 };
@@ -110,6 +111,7 @@ struct Walk<'a> {
     /// Of the first command only: what others run is looked up by themselves.
     first: Option<&'a Path>,
     findings: Vec<Finding>,
+    unseen: Vec<String>,
     verdict: Verdict,
     work: usize,
 }
@@ -128,6 +130,7 @@ impl<'a> Walk<'a> {
             roots,
             first: None,
             findings: Vec::new(),
+            unseen: Vec::new(),
             verdict: Verdict::Allow,
             work: 0,
         }
@@ -146,6 +149,7 @@ impl<'a> Walk<'a> {
             reason,
             enforced_by: decides.map(|finding| finding.enforced_by),
             findings: self.findings,
+            unseen: self.unseen,
         }
     }
 
@@ -270,6 +274,12 @@ impl<'a> Walk<'a> {
             output,
         };
         self.hold(&given, inner.is_empty());
+        if is_unseen(name, words, inner.is_empty())
+            && self.unseen.len() < FINDINGS
+            && !self.unseen.iter().any(|known| known == name)
+        {
+            self.unseen.push(name.to_owned());
+        }
         self.only(&given);
         for inner in inner {
             self.inner(inner, simple, output, dirs, depth);
@@ -332,7 +342,9 @@ impl<'a> Walk<'a> {
         let mut spoken = false;
         for &i in named.iter().chain(&judge.any_name) {
             let Some(rule) = judge.policy.rules.get(i) else { continue };
-            let far = if rule.into.is_empty() { 0 } else { given.output.script.links.len() * 8 };
+            let script = given.output.script;
+            let far = script.links.len() * 8 + script.items.len();
+            let far = if rule.into.is_empty() { 0 } else { far };
             let each = 1 + rule.with.len() + rule.touches.len();
             if !self.spend(given.words.len() * each + far) {
                 return;

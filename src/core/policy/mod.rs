@@ -8,16 +8,20 @@
 //! proportion to the length.
 //!
 //! What it cannot see at all is the inside of a program: a script, `python -c`, `make`. There
-//! the kernel holds the scope, and nobody holds a rule.
+//! the kernel holds the scope, and nobody holds a rule; a judgement names such programs
+//! ([`Judgement::unseen`]).
 
 mod fit;
 mod git;
 mod judge;
+mod options;
 mod place;
+mod saved;
 mod script;
 mod shell;
 #[cfg(test)]
 mod tests;
+mod unseen;
 mod unwrap;
 mod word;
 mod words;

@@ -2,9 +2,9 @@
 //! as the judge knows.
 
 use super::{
-    git,
+    git, options,
     word::{MANY, ONE, is_mark, is_open, like},
-    wrappers::{WATCH, WRAPPERS, wrapped},
+    wrappers::{LOADER, SSH, WATCH, WRAPPERS, wrapped},
 };
 use std::borrow::Cow;
 
@@ -120,6 +120,18 @@ pub fn inner<'a>(name: &str, words: &'a [String]) -> Vec<Inner<'a>> {
         }
         "su" | "runuser" | "script" | "flock" => return by_option(args),
         "fd" | "fdfind" => return after(args, &["-x", "-X", "--exec", "--exec-batch"]),
+        "ssh" => return ssh(args),
+        "npx" | "bunx" | "pnpx" => return launched(args),
+        "npm" | "pnpm" | "yarn" | "bun" => {
+            let at = args.iter().position(|a| matches!(a.as_str(), "exec" | "x" | "dlx"));
+            return at.map_or_else(Vec::new, |at| launched(&args[at + 1..]));
+        }
+        "enable" if args.iter().any(|arg| arg.starts_with("-f")) => {
+            return vec![Inner::unread("a shell loads commands from a file")];
+        }
+        "hash" if args.iter().any(|arg| arg.starts_with("-p")) => {
+            return vec![Inner::unread("a name is made to stand for another program")];
+        }
         "parallel" => return vec![Inner::unread("what parallel runs comes from its input")],
         "setpriv" | "nsenter" | "systemd-run" | "capsh" | "bwrap" | "firejail" | "proot" => {
             return vec![Inner::unread("it runs another program with other rights")];
@@ -130,10 +142,43 @@ pub fn inner<'a>(name: &str, words: &'a [String]) -> Vec<Inner<'a>> {
         }
         _ => {}
     }
-    let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.names.contains(&name)) else {
-        return Vec::new();
-    };
-    wrapped(wrapper, name, args)
+    if is_loader(name) {
+        return wrapped(&LOADER, name, args);
+    }
+    match WRAPPERS.iter().find(|wrapper| wrapper.names.contains(&name)) {
+        Some(wrapper) => wrapped(wrapper, name, args),
+        None => options::named(name, args),
+    }
+}
+
+/// The dynamic loader, which runs the program that it is given.
+fn is_loader(name: &str) -> bool {
+    name == "ld.so"
+        || ((name.starts_with("ld-") || name.starts_with("ld64")) && name.contains(".so"))
+}
+
+/// Its words are a shell line on another machine: no path there is within the scope.
+fn ssh<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
+    let mut found = options::named("ssh", args);
+    found.extend(wrapped(&SSH, "ssh", args).into_iter().map(|inner| match inner.what {
+        What::Command(words) => {
+            let elsewhere = Some(ONE.to_string());
+            Inner { what: What::Line(words.join(" ")), dir: elsewhere }
+        }
+        What::Line(_) | What::Input | What::Unread(_) => inner,
+    }));
+    found
+}
+
+/// `npx [OPTION…] CMD…`: what is named is fetched where it is not there, and run.
+fn launched<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
+    let call = args.iter().position(|arg| matches!(arg.as_str(), "-c" | "--call"));
+    if let Some(line) = call.and_then(|at| args.get(at + 1)) {
+        return vec![Inner::line(line)];
+    }
+    let start = args.iter().position(|arg| !arg.starts_with('-')).unwrap_or(args.len());
+    let rest = &args[start..];
+    if rest.is_empty() { Vec::new() } else { vec![Inner::command(rest)] }
 }
 
 /// `sh -c LINE`, `sh FILE`, `sh`.
@@ -265,10 +310,15 @@ pub fn find_roots(args: &[String]) -> &[String] {
 
 /// `-exec CMD… ;` and its like: `{}` lies where the search began.
 fn find<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
-    let found_file = match find_roots(args) {
-        [] => ".".to_owned(),
-        [one] => one.clone(),
-        _ => ONE.to_string(),
+    let roots = match find_roots(args) {
+        [] => &[".".to_owned()][..],
+        roots => roots,
+    };
+    let part = if let [one] = roots { one.clone() } else { ONE.to_string() };
+    // What is one word for each file found stands here for the roots, once.
+    let found_files = |word: &String| match word.as_str() {
+        "{}" => roots.to_vec(),
+        word => vec![word.replace("{}", &part)],
     };
     let mut found = Vec::new();
     let mut at = 0;
@@ -281,8 +331,11 @@ fn find<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
         while args.get(at).is_some_and(|arg| arg != ";" && !(arg == "+" && args[at - 1] == "{}")) {
             at += 1;
         }
-        let words: Vec<String> =
-            args[start..at].iter().map(|word| word.replace("{}", &found_file)).collect();
+        let mut words: Vec<String> = args[start..at].iter().flat_map(found_files).collect();
+        // Given one by one, it is the whole tree all the same.
+        if words.first().and_then(|word| program(word)) == Some("rm") {
+            words.insert(1, "-r".to_owned());
+        }
         if !words.is_empty() {
             found.push(Inner { what: What::Command(Cow::Owned(words)), dir: None });
         }

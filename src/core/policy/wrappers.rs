@@ -169,6 +169,27 @@ pub const WATCH: Wrapper = Wrapper {
     ..PLAIN
 };
 
+/// The dynamic loader, by its own name.
+pub const LOADER: Wrapper = Wrapper {
+    long: &["list", "verify", "inhibit-cache", "list-tunables", "list-diagnostics"],
+    long_valued: &[
+        "library-path",
+        "inhibit-rpath",
+        "audit",
+        "preload",
+        "argv0",
+        "glibc-hwcaps-mask",
+    ],
+    ..PLAIN
+};
+
+pub const SSH: Wrapper = Wrapper {
+    flags: "46AaCfGgKkMNnqsTtVvXxYy",
+    valued: "BbcDEeFIiJLlmOoPpQRSWw",
+    before: 1,
+    ..PLAIN
+};
+
 /// What a wrapper runs.
 pub fn wrapped<'a>(wrapper: &Wrapper, name: &str, args: &'a [String]) -> Vec<Inner<'a>> {
     let mut found = Vec::new();

@@ -81,6 +81,26 @@ pub struct AuditReport {
     pub broken: u64,
     pub breaks: Vec<Break>,
     pub gaps: Vec<Gap>,
+    /// True if the first row of all is among them: what stood before others is not known.
+    #[serde(default)]
+    pub from_first: bool,
+    /// What is known of the end.
+    #[serde(default)]
+    pub end: ChainEnd,
+}
+
+/// Whether rows may have stood behind the last one. A hash chain alone says nothing of that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChainEnd {
+    /// Nobody said which row is the last.
+    #[default]
+    Unknown,
+    /// The row with the hash that was noted elsewhere, as the caller says; those behind it, if
+    /// there are, came later or were made up.
+    Noted(u64),
+    /// The core's own count, kept outside of the journal.
+    Anchored,
 }
 
 /// The check under way.
@@ -90,6 +110,8 @@ pub struct Chain {
     whole: bool,
     /// A row that is known from elsewhere.
     known: Option<Head>,
+    /// A hash that was noted elsewhere, of a row that has to be here.
+    noted: Option<String>,
     last: Option<Last>,
     /// Where a row is missing so far, first and last.
     missing: Vec<(u64, u64)>,
@@ -115,6 +137,12 @@ impl Chain {
         Self::default()
     }
 
+    /// With the hash of a row that has to be among them.
+    #[must_use]
+    pub fn with_noted(self, hash: Option<&str>) -> Self {
+        Self { noted: hash.map(str::to_ascii_lowercase), ..self }
+    }
+
     /// The next row, as it stands.
     pub fn row(&mut self, row: AuditRow) {
         self.report.rows += 1;
@@ -126,6 +154,10 @@ impl Chain {
             let why = format!("found at a core's start ({}): {}", row.at, row.detail);
             self.found(BreakKind::Anchor, row.n, row.n, why);
         }
+        if sound && self.noted.as_ref() == Some(&row.hash) {
+            self.report.end = ChainEnd::Noted(row.n);
+        }
+        self.report.from_first |= row.n == 1;
         let other = |known: &Head| known.n == row.n && known.hash != row.hash;
         if sound && self.known.as_ref().is_some_and(other) {
             self.found(BreakKind::Replaced, row.n, row.n, "the core wrote another row");
@@ -148,7 +180,7 @@ impl Chain {
         let (before, hash, before_sound) = match &self.last {
             Some(last) => (last.n, last.hash.clone(), last.sound),
             None if self.whole || row.n == 1 => (0, Head::default().hash, true),
-            None => return,
+            None => return self.begins_behind_gap(row, sound),
         };
         if row.n <= before {
             return self.too_late(row.n, before);
@@ -177,6 +209,18 @@ impl Chain {
             };
             let about = before.max(1);
             self.found(kind, about, about, why);
+        }
+    }
+
+    /// A piece whose first row tells of rows missing before it.
+    fn begins_behind_gap(&mut self, row: &AuditRow, sound: bool) {
+        let Some(((from, to), by_power_cut)) = recorded(row).filter(|_| sound) else { return };
+        if by_power_cut {
+            let (row, at) = (row.n, row.at.clone());
+            self.report.gaps.push(Gap { from, to, row, at });
+        } else {
+            let why = format!("missing when a core started ({}), by no power cut", row.at);
+            self.found(BreakKind::Cut, from, to, why);
         }
     }
 
@@ -213,6 +257,14 @@ impl Chain {
         }
         if let Some(end) = end.filter(|end| *end < last) {
             self.found(BreakKind::Inserted, end + 1, last, "no core wrote what stands at the end");
+        }
+        match (self.noted.take(), end) {
+            (Some(hash), _) if self.report.end == ChainEnd::Unknown => {
+                let why = format!("the row with the noted hash {hash} is not among them");
+                self.found(BreakKind::Cut, last + 1, last + 1, why);
+            }
+            (None, Some(_)) => self.report.end = ChainEnd::Anchored,
+            (Some(_) | None, _) => {}
         }
         self.name_exchanged();
         self.report.breaks.sort_by_key(|found| (found.from, found.to));
