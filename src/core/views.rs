@@ -2,7 +2,7 @@
 
 use super::{
     approval::REASON,
-    delegate::{is_given_up, scope_of},
+    delegate::{held_back, is_given_up, scope_of},
     explain::deciding,
     state::{Agent, Attempt, State, Swarm, Worktree},
 };
@@ -50,6 +50,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         items_failed: agent.items_failed,
         provider: agent.provider.clone(),
         scope: scope_of(state, id).to_string(),
+        held: held_back(state, agent),
         cwd: agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), Worktree::workplace),
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
         last_line: attempt.and_then(last_words).unwrap_or_default(),
@@ -266,6 +267,7 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
         state: agent.state,
         reason: agent.reason.clone(),
         since: agent.since,
+        held: held_back(state, agent),
         signals,
     })
 }

@@ -27,6 +27,7 @@ fn agent(n: u64, state: AgentState) -> AgentInfo {
         items_failed: 0,
         provider: "simulated".into(),
         scope: "none".into(),
+        held: None,
         cwd: "/".into(),
         branch: None,
         last_line: String::new(),

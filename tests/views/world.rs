@@ -99,6 +99,7 @@ pub fn agent(n: u64, swarm: u64) -> AgentInfo {
         items_failed: u32::from(state == AgentState::Failed),
         provider: if queued { String::new() } else { "simulated".into() },
         scope: "none".into(),
+        held: None,
         cwd: "/home/ada/refactor".into(),
         branch: None,
         last_line: if queued { String::new() } else { LINES[(n % 8) as usize].into() },

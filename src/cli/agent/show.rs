@@ -4,9 +4,9 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done, Failure},
-    format::{duration, one_line, state_and_reason, state_style, tokens},
+    format::{duration, one_line, scope_style, state_and_reason, state_style, tokens},
 };
-use crate::model::AgentInfo;
+use crate::model::{AgentInfo, AgentState};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -45,12 +45,16 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         ("item", some(agent.item.as_deref().unwrap_or(""))),
         ("items", format!("{} done, {} failed", agent.items_done, agent.items_failed)),
         ("attempt", agent.attempt.to_string()),
-        ("scope", agent.scope.clone()),
+        ("scope", context.paint(scope_style(&agent.scope), &agent.scope)),
         ("in", agent.cwd.display().to_string()),
         ("usage", format!("{}, {}", tokens(&agent.tokens), agent.cost_micros)),
         ("printed", format!("{} bytes", agent.bytes)),
         ("last line", some(&agent.last_line)),
     ];
+    if let Some(held) = &agent.held {
+        let what = context.paint(state_style(AgentState::Paused), &held.why);
+        lines.insert(0, ("held", format!("{what}; {} lets its branch go on", held.remedy())));
+    }
     if let Some(parent) = &agent.parent {
         lines.push(("parent", parent.to_string()));
     }
