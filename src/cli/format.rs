@@ -1,7 +1,7 @@
 //! How figures and tables look to people.
 
 use super::context::paint;
-use crate::model::{AgentState, SwarmState, Tokens};
+use crate::model::{AgentState, NO_SCOPE, SwarmState, Tokens};
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -65,6 +65,16 @@ pub fn swarm_style(state: SwarmState) -> Style {
         SwarmState::Failed => state_style(AgentState::Failed),
         SwarmState::Stopped => state_style(AgentState::Stopped),
     }
+}
+
+/// What is enforced, or that nothing is: that is not to be overlooked.
+pub fn scope_style(scope: &str) -> Style {
+    if scope == NO_SCOPE { fg(AnsiColor::Red).bold() } else { Style::new() }
+}
+
+/// The word that a scope begins with, for a column.
+pub fn scope_cell(scope: &str) -> (String, Style) {
+    (one_line(scope.split(':').next().unwrap_or_default()), scope_style(scope))
 }
 
 /// Columns of a text of anybody's in a table, so that a row stays one also where no terminal
@@ -289,6 +299,22 @@ mod tests {
         );
         let text = table.render(false, Some(30));
         assert!(text.lines().all(|line| line.width() <= 40 && !line.contains("src")), "{text}");
+    }
+
+    #[test]
+    fn no_scope_is_red_where_there_is_colour() {
+        let mut table = Table::new(&["ID", "SCOPE", "LAST"]);
+        for scope in ["none", "strict: write /w"] {
+            let (text, style) = scope_cell(scope);
+            table.row([cell("a"), (text, style), cell("x")]);
+        }
+        let plain = table.render(false, None);
+        assert_eq!(plain, "ID  SCOPE   LAST\na   none    x\na   strict  x\n");
+        let colour = table.render(true, None);
+        let red = scope_style("none");
+        assert_eq!(red.get_fg_color(), Some(AnsiColor::Red.into()));
+        assert!(colour.contains(&format!("{red}none{red:#}")), "{colour:?}");
+        assert!(colour.contains("a   strict  x"), "{colour:?}");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use super::{
     state::{Agent, Attempt, Phase, Retry, State, Swarm, Worktree},
 };
 use crate::model::{
-    AgentId, AgentState, AttemptId, Event, EventRecord, ItemState, Outcome, Stamp, SwarmId,
-    SwarmSpec, SwarmState,
+    AgentId, AgentState, AttemptId, Breaker, Event, EventRecord, ItemState, Outcome, Stamp,
+    SwarmId, SwarmSpec, SwarmState,
 };
 
 /// Applies one committed event. Events come in the order of `seq`.
@@ -65,6 +65,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 children_made: 0,
                 failures: Vec::new(),
                 held: false,
+                held_for: None,
             };
             state.agents.insert(id.clone(), agent);
         }
@@ -80,9 +81,13 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 });
             });
         }
-        Event::BranchHeld { .. } => with_agent(state, record, |agent| agent.held = true),
+        Event::BranchHeld { failures, within_ms } => with_agent(state, record, |agent| {
+            agent.held = true;
+            agent.held_for = Some(Breaker { failures: *failures, within_ms: *within_ms });
+        }),
         Event::BranchResumed => with_agent(state, record, |agent| {
             agent.held = false;
+            agent.held_for = None;
             agent.failures.clear();
         }),
         Event::AttemptPlanned { number, index } => plan(state, record, *number, *index),

@@ -8,13 +8,14 @@ mod record;
 
 use super::{
     decide::live,
+    delegate,
     explain::state_by_signals,
     state::{Attempt, State},
     step::{Decision, Draft, Effect, Reply, Timer},
 };
 use crate::model::{
-    Actor, AgentState, Approval, ApprovalId, ApprovalState, AttemptId, Event, Question, Reach,
-    Refusal, RefusalCode, Remember, Remembered, Resolution, Signal, Source, Stamp,
+    Actor, AgentId, AgentState, Approval, ApprovalId, ApprovalState, AttemptId, Event, Question,
+    Reach, Refusal, RefusalCode, Remember, Remembered, Resolution, Signal, Source, Stamp,
 };
 pub(super) use record::{apply, forget_swarm};
 
@@ -255,9 +256,18 @@ pub(super) fn answered(
     };
     if last {
         release(state, approval, &mut decision);
-        if let Question::Prompt { .. } = approval.question {
-            let attempt = approval.attempt.clone();
-            decision.effects.push(Effect::AnswerPrompt { attempt, verdict });
+        match approval.question {
+            Question::Prompt { .. } => {
+                let attempt = approval.attempt.clone();
+                decision.effects.push(Effect::AnswerPrompt { attempt, verdict });
+            }
+            Question::Branch { .. } if verdict == Resolution::Approve => {
+                delegate::answered(state, &approval.agent, &mut decision);
+            }
+            Question::Branch { .. }
+            | Question::Command { .. }
+            | Question::Network { .. }
+            | Question::Escalation { .. } => {}
         }
     }
     Ok(decision)
@@ -312,6 +322,37 @@ pub(super) fn unasked(state: &State, attempt: &AttemptId, key: &str, decision: &
 pub(super) fn withdraw_all(state: &State, attempt: &Attempt, decision: &mut Decision) {
     for approval in state.open_approvals().filter(|open| open.attempt == attempt.id) {
         withdraw(approval, "its attempt ended", decision);
+    }
+}
+
+/// Asks about a branch that is held, once an attempt of its top: with the branch held still,
+/// its next attempt asks again. A denial leaves it held.
+pub(super) fn branch_held(
+    state: &State,
+    attempt: &Attempt,
+    (text, why): (String, String),
+    decision: &mut Decision,
+) {
+    let branch = |known: &&Approval| matches!(known.question, Question::Branch { .. });
+    let mut own = state.approvals.values().filter(|known| known.attempt == attempt.id);
+    // Resumed and held again: that is another question.
+    if own.any(|known| {
+        branch(&known) && !matches!(known.state, ApprovalState::Approved | ApprovalState::Withdrawn)
+    }) {
+        return;
+    }
+    let key = format!("branch {}", state.approvals_made + 1);
+    let question = Question::Branch { text };
+    let ask = Ask { key, question, why, needs: 1, timeout_ms: None };
+    let now = state.agents.get(&attempt.agent).and_then(|agent| agent.failures.last().copied());
+    raise(state, now.unwrap_or(attempt.planned_at), attempt, ask, decision);
+}
+
+/// The branch goes on, by whomever.
+pub(super) fn branch_resumed(state: &State, top: &AgentId, decision: &mut Decision) {
+    let branch = |open: &&Approval| matches!(open.question, Question::Branch { .. });
+    for open in state.open_approvals().filter(branch).filter(|open| open.agent == *top) {
+        withdraw(open, "its branch was resumed", decision);
     }
 }
 

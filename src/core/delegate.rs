@@ -2,13 +2,13 @@
 //! And the failure breaker: an agent whose children fail too often spawns no more.
 
 use super::{
-    requests,
+    approval, requests,
     state::{Agent, Attempt, State, Swarm},
     step::{Decision, Draft, Effect, Reply, Timer},
 };
 use crate::model::{
-    Actor, AgentId, AgentSpec, AgentState, Breaker, Caps, Command, Event, Grant, Item, ItemState,
-    Refusal, RefusalCode, Scope, Stamp, SwarmSpec,
+    Actor, AgentId, AgentSpec, AgentState, Breaker, Caps, Command, Event, Grant, HeldBranch, Item,
+    ItemState, Refusal, RefusalCode, Scope, Stamp, SwarmSpec,
 };
 
 /// Failures that are remembered of an agent's children; a breaker that needs more never trips.
@@ -294,11 +294,24 @@ pub(super) fn reason(why: &str) -> String {
     if why == ORPHAN { ORPHAN.to_owned() } else { String::new() }
 }
 
-/// Holds the branches whose agents' children failed too often.
+/// Holds the branch of an agent whose children failed too often, and asks about one that is
+/// held. One a round: approvals are numbered by those that were made.
 pub(super) fn trip(state: &State, breaker: Breaker, decision: &mut Decision) {
+    let live = |agent: &&Agent| agent.current.is_some();
+    for agent in state.agents.values().filter(live).filter(|agent| agent.held) {
+        let attempt = agent.current.as_ref().and_then(|id| state.attempts.get(id));
+        if let Some(attempt) = attempt.filter(|attempt| attempt.stop.is_none()) {
+            let held = held_branch(agent);
+            let text = format!("{}: may its branch go on?", held.why);
+            let why = format!("the failure breaker; to approve is the same as {}", held.remedy());
+            approval::branch_held(state, attempt, (text, why), decision);
+        }
+        if !decision.events.is_empty() {
+            return;
+        }
+    }
     let Some(back) = (breaker.failures as usize).checked_sub(1) else { return };
-    let open = |agent: &&Agent| !agent.held && agent.current.is_some();
-    for agent in state.agents.values().filter(open) {
+    for agent in state.agents.values().filter(live).filter(|agent| !agent.held) {
         let mut newest = agent.failures.iter().rev();
         let Some((last, first)) = newest.clone().next().zip(newest.nth(back)) else { continue };
         if last.ms_since(*first) <= breaker.within_ms {
@@ -309,7 +322,21 @@ pub(super) fn trip(state: &State, breaker: Breaker, decision: &mut Decision) {
     }
 }
 
-/// Lets a held branch go on.
+fn held_branch(top: &Agent) -> HeldBranch {
+    let why = top.held_for.map_or("too many children failed".to_owned(), Breaker::tripped);
+    HeldBranch { top: top.id.clone(), why }
+}
+
+/// What holds an agent back: its own children's failures, or, of one that waits below a held
+/// branch, those of the next above it.
+pub(super) fn held_back(state: &State, agent: &Agent) -> Option<HeldBranch> {
+    let waits = agent.state == AgentState::Paused && agent.reason == BREAKER;
+    let concerned = (agent.held && !agent.state.is_final()) || waits;
+    let top = held_by(state, agent).filter(|_| concerned)?;
+    state.agents.get(&top).map(held_branch)
+}
+
+/// Lets a held branch go on, by command.
 ///
 /// # Errors
 /// When it is not held.
@@ -323,6 +350,19 @@ pub(super) fn resume(state: &State, top: &Agent) -> Result<Decision, Refusal> {
         });
     }
     let mut decision = Decision::default();
+    approval::branch_resumed(state, &top.id, &mut decision);
+    go_on(state, top, &mut decision);
+    Ok(decision)
+}
+
+/// Lets the branch go on that was asked about.
+pub(super) fn answered(state: &State, top: &AgentId, decision: &mut Decision) {
+    if let Some(top) = state.agents.get(top).filter(|top| top.held) {
+        go_on(state, top, decision);
+    }
+}
+
+fn go_on(state: &State, top: &Agent, decision: &mut Decision) {
     decision.events.push(Draft::agent(&top.swarm, &top.id, Event::BranchResumed));
     for agent in state.branch(&top.id).filter(|agent| agent.state == AgentState::Paused) {
         let still = agent
@@ -343,5 +383,4 @@ pub(super) fn resume(state: &State, top: &Agent) -> Result<Decision, Refusal> {
         let back = Event::StateChanged { state: to, reason: String::new() };
         decision.events.push(Draft::agent(&agent.swarm, &agent.id, back));
     }
-    Ok(decision)
 }

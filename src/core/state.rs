@@ -1,8 +1,8 @@
 //! All that the core knows. Changed by `apply` alone; serialised whole as a snapshot.
 
 use crate::model::{
-    AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Exit, Grant, Item, Micros,
-    Remembered, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens, outermost,
+    AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Breaker, Exit, Grant,
+    Item, Micros, Remembered, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens, outermost,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -92,6 +92,9 @@ pub struct Agent {
     /// Its children failed too often: it spawns no more, and what waits below it is held.
     #[serde(default)]
     pub held: bool,
+    /// What tripped the breaker; none where an older build wrote it down.
+    #[serde(default)]
+    pub held_for: Option<Breaker>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::{
     approval::REASON,
-    delegate::{is_given_up, reach_of},
+    delegate::{held_back, is_given_up, reach_of},
     explain::deciding,
     state::{Agent, Attempt, State, Swarm, Worktree},
 };
@@ -52,6 +52,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         // With the tree that was made for it: that is what it writes.
         scope: reach_of(state, id).to_string(),
         narrowed: narrowed_of(agent),
+        held: held_back(state, agent),
         cwd: agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), Worktree::workplace),
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
         last_line: attempt.and_then(last_words).unwrap_or_default(),
@@ -274,6 +275,7 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
         state: agent.state,
         reason: agent.reason.clone(),
         since: agent.since,
+        held: held_back(state, agent),
         signals,
         scope: reach_of(state, &agent.id).to_string(),
         narrowed: narrowed_of(agent),

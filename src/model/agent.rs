@@ -120,6 +120,9 @@ impl fmt::Display for Exit {
     }
 }
 
+/// How a scope reads that enforces nothing.
+pub const NO_SCOPE: &str = "none";
+
 /// One agent as clients see it: the row of the grid, the object of `--json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentInfo {
@@ -161,12 +164,38 @@ pub struct AgentInfo {
     /// What was asked for it and its parent had not to give, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrowed: Vec<String>,
+    /// The branch that it belongs to is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldBranch>,
     pub cwd: PathBuf,
     pub branch: Option<String>,
     /// Last printed line with text in it, without control characters.
     pub last_line: String,
     /// Bytes printed by the current attempt.
     pub bytes: u64,
+}
+
+impl AgentInfo {
+    /// Nothing is enforced: it may do whatever its user may.
+    pub fn is_unscoped(&self) -> bool {
+        self.scope == NO_SCOPE
+    }
+}
+
+/// A branch that the failure breaker holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBranch {
+    /// The agent whose children failed: itself, or the next one above it.
+    pub top: AgentId,
+    /// What made the breaker trip.
+    pub why: String,
+}
+
+impl HeldBranch {
+    /// What lets the branch go on.
+    pub fn remedy(&self) -> String {
+        format!("dash agent resume {}", self.top)
+    }
 }
 
 /// How one attempt came out.

@@ -28,6 +28,8 @@ pub enum Question {
     },
     /// Recovery ran out.
     Escalation { text: String },
+    /// Children of the agent failed so often that its branch is held: may it go on?
+    Branch { text: String },
 }
 
 impl Question {
@@ -37,15 +39,16 @@ impl Question {
             Self::Network { .. } => "network",
             Self::Prompt { .. } => "prompt",
             Self::Escalation { .. } => "escalation",
+            Self::Branch { .. } => "branch",
         }
     }
 
     /// Holds the agent until it is answered. An agent that shows a prompt of its own waits
-    /// by itself.
+    /// by itself, and one whose branch is held goes on with its own work.
     pub fn holds(&self) -> bool {
         match self {
             Self::Command { .. } | Self::Network { .. } | Self::Escalation { .. } => true,
-            Self::Prompt { .. } => false,
+            Self::Prompt { .. } | Self::Branch { .. } => false,
         }
     }
 
@@ -56,7 +59,9 @@ impl Question {
             Self::Command { argv, .. } => quoted(argv),
             Self::Network { host, port } if host.contains(':') => format!("[{host}]:{port}"),
             Self::Network { host, port } => format!("{host}:{port}"),
-            Self::Prompt { text, .. } | Self::Escalation { text } => text.clone(),
+            Self::Prompt { text, .. } | Self::Escalation { text } | Self::Branch { text } => {
+                text.clone()
+            }
         }
     }
 
@@ -71,7 +76,7 @@ impl Question {
                 Some(Subject::Command { words: words.to_vec(), exact: false })
             }
             Self::Network { host, .. } => Some(Subject::Network { host: host.clone() }),
-            Self::Prompt { .. } | Self::Escalation { .. } => None,
+            Self::Prompt { .. } | Self::Escalation { .. } | Self::Branch { .. } => None,
         }
     }
 }

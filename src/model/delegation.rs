@@ -51,10 +51,24 @@ impl Caps {
 }
 
 /// So many failed children of one agent in so long a time hold its branch; 0 failures: never.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
     pub failures: u32,
     pub within_ms: u64,
+}
+
+impl Breaker {
+    /// `5 children failed within 10m`.
+    pub fn tripped(self) -> String {
+        let seconds = self.within_ms / 1000;
+        let time = match (seconds % 3600, seconds % 60) {
+            (0, _) => format!("{}h", seconds / 3600),
+            (_, 0) => format!("{}m", seconds / 60),
+            (_, _) => format!("{seconds}s"),
+        };
+        let children = if self.failures == 1 { "child" } else { "children" };
+        format!("{} {children} failed within {time}", self.failures)
+    }
 }
 
 /// What an agent got of what was asked for it, as the core worked it out.

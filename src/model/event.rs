@@ -2,8 +2,9 @@
 //! thing that changes the core's state.
 
 use super::{
-    Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Exit, Grant, Item,
-    Micros, Remember, Resolution, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens,
+    Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Breaker, Exit,
+    Grant, Item, Micros, Remember, Resolution, Signal, Stamp, SwarmId, SwarmSpec, SwarmState,
+    Tokens,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -365,12 +366,8 @@ impl Event {
                 format!("swarm {state}: {failed} failed, {done} done")
             }
             Self::BranchHeld { failures, within_ms } => {
-                let minutes = within_ms / 60_000;
-                let time = match within_ms % 60_000 {
-                    0 => format!("{minutes}m"),
-                    rest => format!("{}s", minutes * 60 + rest / 1000),
-                };
-                format!("{failures} children failed within {time}: its branch is held")
+                let breaker = Breaker { failures: *failures, within_ms: *within_ms };
+                format!("{}: its branch is held", breaker.tripped())
             }
             Self::BranchResumed => "its branch goes on".to_owned(),
             Self::SwarmRemoved => "swarm removed".to_owned(),

@@ -21,7 +21,9 @@ mod tokens;
 mod tree;
 
 pub use actor::Actor;
-pub use agent::{AgentInfo, AgentState, AttemptResult, Exit, FileChange, Outcome};
+pub use agent::{
+    AgentInfo, AgentState, AttemptResult, Exit, FileChange, HeldBranch, NO_SCOPE, Outcome,
+};
 pub use approval::{
     Approval, ApprovalAnswer, ApprovalState, Question, Reach, Remember, Remembered, Resolution,
     Subject, quoted,

@@ -46,6 +46,9 @@ pub struct Explanation {
     pub state: AgentState,
     pub reason: String,
     pub since: Stamp,
+    /// The branch that it belongs to is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<super::HeldBranch>,
     pub signals: Vec<ExplainedSignal>,
     /// As [`super::AgentInfo`] has them; empty from an older core.
     #[serde(default)]

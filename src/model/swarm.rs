@@ -201,6 +201,13 @@ pub struct SwarmInfo {
     pub ended_at: Option<Stamp>,
 }
 
+impl SwarmInfo {
+    /// Nothing is enforced on its agents.
+    pub fn is_unscoped(&self) -> bool {
+        self.scope == super::NO_SCOPE
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentCounts {
     pub total: u32,

@@ -241,9 +241,9 @@ fn asking(new: NewApproval, home: PathBuf) -> Result<Asking, Refusal> {
             ("argv", if empty { 0 } else { words + cwd.as_os_str().len() })
         }
         Question::Network { host, .. } => ("host", host.len()),
-        Question::Prompt { text, .. } | Question::Escalation { text } => {
-            ("text", text.trim().len())
-        }
+        Question::Prompt { text, .. }
+        | Question::Escalation { text }
+        | Question::Branch { text } => ("text", text.trim().len()),
     };
     match size {
         0 => return bad(format!("{field}: there is nothing in it to ask about")),

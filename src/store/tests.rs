@@ -28,6 +28,7 @@ fn agent(n: u64, state: AgentState) -> AgentInfo {
         provider: "simulated".into(),
         scope: "none".into(),
         narrowed: Vec::new(),
+        held: None,
         cwd: "/".into(),
         branch: None,
         last_line: String::new(),

@@ -379,6 +379,45 @@ fn a_rehearsal_is_not_left_by_mistake() {
     assert!(!text(&frame(&mut app, SIZE)).contains("the agents go on"));
 }
 
+/// What comes in one read is not parted by frames, and a message may come between two keys.
+#[test]
+fn keys_behind_a_filter_are_about_its_first_row_before_any_frame() {
+    let focused = |app: &App| app.ui.focus.as_ref().map(|focus| focus.agent.to_string());
+    for drawn in [false, true] {
+        let mut app = app(20, SIZE);
+        if drawn {
+            frame(&mut app, SIZE);
+            press(&mut app, "j j");
+        }
+        press(&mut app, "/");
+        enter(&mut app, "ag-04");
+        press(&mut app, "Enter Enter");
+        assert_eq!(focused(&app).as_deref(), Some("ag-04"));
+        let asked = app.take_requests();
+        assert!(matches!(&asked[..], [Request::Attach { agent, .. }] if agent.as_str() == "ag-04"));
+    }
+    let mut app = ready(20);
+    press(&mut app, "/");
+    enter(&mut app, "ag-04");
+    press(&mut app, "Enter");
+    let mut agent = world::agent(11, 1);
+    agent.state = AgentState::Done;
+    let update = Update { seq: 200_000, agents: vec![agent], ..Update::default() };
+    app.message(Message::Server(ServerMessage::Update(Box::new(update))));
+    press(&mut app, "x");
+    assert!(matches!(&app.ui.mode, Mode::Confirm(confirm) if confirm.question == "Stop ag-04?"));
+    // Where nothing fits nothing is opened.
+    let mut app = ready(20);
+    press(&mut app, "/");
+    enter(&mut app, "nobody-at-all");
+    press(&mut app, "Enter Enter");
+    assert_eq!(focused(&app), None);
+    // The first frame is still to come.
+    let mut app = app_in(20, SIZE, dash::tui::theme::Appearance::Dark);
+    press(&mut app, "Space");
+    assert_eq!(app.ui.marked.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["ag-11"]);
+}
+
 #[test]
 fn a_filter_knows_its_fields_and_keeps_the_row() {
     let mut app = ready(20);

@@ -47,7 +47,7 @@ fn small_terminals() {
 }
 
 #[test]
-fn a_long_name_pushes_out_neither_counts_nor_costs() {
+fn a_long_name_pushes_out_neither_counts_nor_costs_nor_scopes() {
     for (width, name) in [(80, "n".repeat(60)), (50, "refactor-auth".into()), (40, "n".repeat(60))]
     {
         let mut app = app(20, (width, 24));
@@ -61,7 +61,9 @@ fn a_long_name_pushes_out_neither_counts_nor_costs() {
         app.message(Message::Server(message));
         let shown = text(&frame(&mut app, (width, 24)));
         let head = shown.lines().next().unwrap();
-        for needed in [&name[..4], "● 10", "▲ 2", "✔ 4", "✖ 1", "$"] {
+        // That nothing holds them is not what is left out.
+        let right = if width < 50 { ["no scope"; 2] } else { ["$", "scope: none"] };
+        for needed in [&name[..4], "● 10", "▲ 2", "✔ 4", "✖ 1"].into_iter().chain(right) {
             assert!(head.contains(needed), "{needed}: {head}");
         }
     }
@@ -143,6 +145,84 @@ fn the_tree_of_who_spawned_whom() {
         press(&mut app, "b G");
         frame(&mut app, (width, 12));
     }
+}
+
+/// Who is in no scope while others are in one, and whose branch is held.
+fn guarded() -> dash::protocol::stream::ServerMessage {
+    let mut agents: Vec<_> = (1..=3).map(|n| world::agent(n, 1)).collect();
+    for (n, id) in (4..).zip(["ag-01.1", "ag-01.2", "ag-03.1"]) {
+        let mut child = world::agent(n, 1);
+        child.id = id.into();
+        child.name = id.into();
+        child.parent = child.id.ancestors().next();
+        agents.push(child);
+    }
+    let why = "5 children failed within 10m".to_owned();
+    for agent in &mut agents {
+        agent.scope = "strict: write /home/ada/refactor".into();
+        if ["ag-01", "ag-01.1"].contains(&agent.id.as_str()) {
+            agent.held = Some(dash::model::HeldBranch { top: "ag-01".into(), why: why.clone() });
+        }
+        if agent.id.as_str() == "ag-01.1" {
+            (agent.state, agent.reason) = (dash::model::AgentState::Paused, "breaker".into());
+        }
+        // One that is over has no scope, either, and is no danger any more.
+        if ["ag-02", "ag-03"].contains(&agent.id.as_str()) {
+            agent.scope = "none".into();
+        }
+    }
+    world::snapshot_of(agents)
+}
+
+#[test]
+fn who_is_in_no_scope_and_what_is_held_shows_everywhere() {
+    for size in SIZES {
+        let mut app = app(0, size);
+        app.message(Message::Server(guarded()));
+        let theme = app.theme.clone();
+        for (view, tree) in [("guarded", false), ("guarded-tree", true)] {
+            app.ui.grid.tree = tree;
+            let buffer = frame(&mut app, size);
+            let shown = text(&buffer);
+            assert!(shown.contains("held: dash agent resume ag-01"), "{shown}");
+            assert!(shown.lines().next().unwrap().contains("scope: none for 1"), "{shown}");
+            let line = shown.lines().position(|line| line.contains("ag-03 ")).unwrap() as u16;
+            let row = shown.lines().nth(usize::from(line)).unwrap();
+            let at = row[..row.find("none").unwrap()].width() as u16;
+            assert_eq!(buffer[(at, line)].fg, theme.error.fg.unwrap());
+            shot(&named(view, size), &buffer);
+        }
+    }
+}
+
+#[test]
+fn only_the_living_are_told_to_have_no_scope() {
+    let size = (120, 30);
+    let mut app = app(0, size);
+    let mut agents: Vec<_> = (1..=2).map(|n| world::agent(n, n)).collect();
+    agents[0].scope = "strict: write /w".into();
+    agents[1].state = dash::model::AgentState::Done;
+    let update = |first: dash::model::AgentInfo, second: dash::model::AgentInfo, seq| {
+        let mut swarms = vec![
+            world::swarm(1, "held", std::slice::from_ref(&first)),
+            world::swarm(2, "bare", std::slice::from_ref(&second)),
+        ];
+        swarms[0].scope = first.scope.clone();
+        swarms[1].scope = second.scope.clone();
+        if second.state.is_final() {
+            swarms[1].state = dash::model::SwarmState::Done;
+        }
+        let agents = vec![first, second];
+        let update = dash::protocol::stream::Update { seq, swarms, agents, ..Default::default() };
+        Message::Server(dash::protocol::stream::ServerMessage::Update(Box::new(update)))
+    };
+    app.message(update(agents[0].clone(), agents[1].clone(), 200_000));
+    let shown = text(&frame(&mut app, size));
+    assert!(!shown.contains("scope: none"), "{shown}");
+    agents[1].state = dash::model::AgentState::Working;
+    app.message(update(agents[0].clone(), agents[1].clone(), 200_001));
+    let shown = text(&frame(&mut app, size));
+    assert!(shown.contains("scope: none for 1"), "{shown}");
 }
 
 #[test]

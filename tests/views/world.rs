@@ -100,6 +100,7 @@ pub fn agent(n: u64, swarm: u64) -> AgentInfo {
         provider: if queued { String::new() } else { "simulated".into() },
         scope: "none".into(),
         narrowed: Vec::new(),
+        held: None,
         cwd: "/home/ada/refactor".into(),
         branch: None,
         last_line: if queued { String::new() } else { LINES[(n % 8) as usize].into() },

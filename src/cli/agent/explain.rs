@@ -6,7 +6,7 @@ use super::super::{
     failure::{Code, Done},
     format::{DIM, Table, cell, duration, one_line, short_line, state_and_reason, state_style},
 };
-use crate::model::{HELD_BACK, Source};
+use crate::model::{AgentState, HELD_BACK, Source};
 use anstyle::Style;
 use clap::Args;
 
@@ -28,6 +28,11 @@ impl Explain {
         let state = state_and_reason(explanation.state, &explanation.reason);
         let state = context.paint(state_style(explanation.state), state);
         context.line(format!("{}  {state}  since {}", explanation.agent, explanation.since))?;
+        if let Some(held) = &explanation.held {
+            let style = state_style(AgentState::Paused);
+            let what = context.paint(style, format!("branch held: {}", held.why));
+            context.line(format!("{what}; {} lets it go on", held.remedy()))?;
+        }
         if !explanation.scope.is_empty() {
             context.line(format!("scope      {}", one_line(&explanation.scope)))?;
         }

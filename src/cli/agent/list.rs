@@ -5,7 +5,8 @@ use super::super::{
     context::Context,
     failure::{Code, Done},
     format::{
-        self, Table, cell, count, name_beside, one_line, short_line, state_and_reason, state_style,
+        self, Table, cell, count, name_beside, one_line, scope_cell, short_line, state_and_reason,
+        state_style,
     },
 };
 use crate::model::AgentInfo;
@@ -60,7 +61,7 @@ pub fn agent_table(agents: &[AgentInfo]) -> Table {
             cell(format::fit(&one_line(agent.item.as_deref().unwrap_or("")), 28)),
             cell(count(agent.tokens.total())),
             cell(agent.cost_micros),
-            cell(agent.scope.split(':').next().unwrap_or_default()),
+            scope_cell(&agent.scope),
             cell(short_line(&agent.last_line)),
         ]);
     }

@@ -4,9 +4,9 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done, Failure},
-    format::{duration, one_line, state_and_reason, state_style, tokens},
+    format::{duration, one_line, scope_style, state_and_reason, state_style, tokens},
 };
-use crate::model::{AgentInfo, HELD_BACK};
+use crate::model::{AgentInfo, AgentState, HELD_BACK};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         ("item", some(agent.item.as_deref().unwrap_or(""))),
         ("items", format!("{} done, {} failed", agent.items_done, agent.items_failed)),
         ("attempt", agent.attempt.to_string()),
-        ("scope", agent.scope.clone()),
+        ("scope", context.paint(scope_style(&agent.scope), &agent.scope)),
         ("in", agent.cwd.display().to_string()),
         ("usage", format!("{}, {}", tokens(&agent.tokens), agent.cost_micros)),
         ("printed", format!("{} bytes", agent.bytes)),
@@ -55,6 +55,10 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         lines.push(("held back", HELD_BACK.to_owned()));
     }
     lines.extend(agent.narrowed.iter().map(|wish| ("not had", one_line(wish))));
+    if let Some(held) = &agent.held {
+        let what = context.paint(state_style(AgentState::Paused), &held.why);
+        lines.insert(0, ("held", format!("{what}; {} lets its branch go on", held.remedy())));
+    }
     if let Some(parent) = &agent.parent {
         lines.push(("parent", parent.to_string()));
     }

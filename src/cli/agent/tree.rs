@@ -4,9 +4,12 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{Table, cell, count, name_beside, short_line, state_and_reason, state_style},
+    format::{
+        Table, cell, count, name_beside, scope_cell, short_line, state_and_reason, state_style,
+    },
 };
-use crate::model::{Branch, RollUp, forest};
+use crate::model::{AgentState, Branch, RollUp, forest};
+use anstyle::Style;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -44,8 +47,9 @@ impl Tree {
 }
 
 fn table(trees: &[Branch<'_>]) -> Table {
-    let mut table =
-        Table::new(&["AGENT", "?NAME", "STATE", "KIND", "?MODEL", ">TOKENS", ">COST", "BRANCH"]);
+    let mut table = Table::new(&[
+        "AGENT", "?NAME", "STATE", "KIND", "?MODEL", ">TOKENS", ">COST", "?SCOPE", "BRANCH",
+    ]);
     for tree in trees {
         rows(tree, "", "", &mut table);
     }
@@ -55,6 +59,7 @@ fn table(trees: &[Branch<'_>]) -> Table {
 /// `here` stands before the agent itself, `below` before all that it spawned.
 fn rows(branch: &Branch<'_>, here: &str, below: &str, table: &mut Table) {
     let agent = branch.agent;
+    let held = if agent.held.is_some() { state_style(AgentState::Paused) } else { Style::new() };
     table.row([
         cell(format!("{here}{}", agent.id)),
         name_beside(agent.id.as_str(), &agent.name),
@@ -63,12 +68,24 @@ fn rows(branch: &Branch<'_>, here: &str, below: &str, table: &mut Table) {
         cell(short_line(&agent.model)),
         cell(count(agent.tokens.total())),
         cell(agent.cost_micros),
-        cell(if branch.children.is_empty() { String::new() } else { summary(&branch.total) }),
+        // A column only where there is something not to be overlooked.
+        if agent.is_unscoped() { scope_cell(&agent.scope) } else { cell("") },
+        (standing(branch), held),
     ]);
     let last = branch.children.len().saturating_sub(1);
     for (place, child) in branch.children.iter().enumerate() {
         let (tip, bar) = if place == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
         rows(child, &format!("{below}{tip}"), &format!("{below}{bar}"), table);
+    }
+}
+
+/// What lets a held branch go on, else what a branch comes to.
+fn standing(branch: &Branch<'_>) -> String {
+    let sum = if branch.children.is_empty() { String::new() } else { summary(&branch.total) };
+    match &branch.agent.held {
+        Some(held) if sum.is_empty() => format!("held: {}", held.remedy()),
+        Some(held) => format!("held: {} ({}); {sum}", held.remedy(), held.why),
+        None => sum,
     }
 }
 

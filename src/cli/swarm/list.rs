@@ -4,7 +4,7 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{Table, cell, name_beside, short_line, swarm_style, tokens},
+    format::{Table, cell, name_beside, scope_cell, short_line, swarm_style, tokens},
 };
 use crate::model::SwarmInfo;
 use anstyle::Style;
@@ -28,7 +28,8 @@ impl List {
             return Ok(Code::Ok);
         }
         let mut table = Table::new(&[
-            "ID", "?NAME", "STATE", ">AGENTS", ">DONE", ">FAILED", "TOKENS", ">COST", "TASK",
+            "ID", "?NAME", "STATE", ">AGENTS", ">DONE", ">FAILED", "TOKENS", ">COST", "SCOPE",
+            "TASK",
         ]);
         for swarm in &swarms {
             table.row(row(swarm));
@@ -39,7 +40,7 @@ impl List {
     }
 }
 
-fn row(swarm: &SwarmInfo) -> [(String, Style); 9] {
+fn row(swarm: &SwarmInfo) -> [(String, Style); 10] {
     [
         cell(&swarm.id),
         name_beside(swarm.id.as_str(), &swarm.name),
@@ -49,6 +50,7 @@ fn row(swarm: &SwarmInfo) -> [(String, Style); 9] {
         cell(swarm.items.failed),
         cell(tokens(&swarm.tokens)),
         cell(swarm.cost_micros),
+        scope_cell(&swarm.scope),
         cell(short_line(&swarm.task)),
     ]
 }

@@ -5,7 +5,7 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{duration, harmless, swarm_style, tokens},
+    format::{duration, harmless, scope_style, swarm_style, tokens},
 };
 use crate::model::{AgentInfo, SwarmInfo};
 use clap::Args;
@@ -53,7 +53,8 @@ impl Show {
         if let (Some(start), Some(end)) = (swarm.started_at, swarm.ended_at) {
             context.line(format!("took    {}", duration(end.ms_since(start))))?;
         }
-        context.line(format!("scope   {}", swarm.scope))?;
+        let scope = context.paint(scope_style(&swarm.scope), &swarm.scope);
+        context.line(format!("scope   {scope}"))?;
         context.line("")?;
         let text = agent_table(&agents).render(context.term.color, context.term.width);
         context.out.write_all(text.as_bytes())?;

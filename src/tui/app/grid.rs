@@ -92,6 +92,14 @@ impl App {
         self.ui.cursor = None;
     }
 
+    /// The cursor as the next frame would place it: keys come faster than frames, and the one
+    /// behind a filter's Enter is about the first row that fits.
+    pub(super) fn find_cursor(&mut self) {
+        if self.ui.cursor.is_none() {
+            self.ui.cursor = self.ids().into_iter().next();
+        }
+    }
+
     /// Nobody is looking for a row or answering a question.
     pub(super) fn may_order(&self) -> bool {
         self.place() == Place::Grid && self.ui.mode == Mode::Normal && self.chord.is_empty()
@@ -121,6 +129,7 @@ impl App {
         let round = (0..ids.len()).map(|step| &ids[(start + step) % ids.len()]);
         let needs = |id: &&AgentId| {
             self.store.agent(id).is_some_and(|agent| match agent.state {
+                _ if agent.held.as_ref().is_some_and(|held| held.top == agent.id) => true,
                 AgentState::Waiting | AgentState::Failed | AgentState::Lost => true,
                 AgentState::Paused => true,
                 AgentState::Queued

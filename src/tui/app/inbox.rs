@@ -165,22 +165,28 @@ impl App {
     }
 
     pub(super) fn inbox_hints(&self) -> Vec<Hint> {
+        let cursor = self.ui.inbox.as_ref().and_then(|inbox| inbox.cursor.as_ref());
+        let question = cursor.and_then(|id| self.store.approval(id)).map(|open| &open.question);
+        // Keys that do something to what is chosen, and no others.
+        let answerable = match question {
+            Some(Question::Prompt { answerable, .. }) => *answerable,
+            Some(_) => true,
+            None => false,
+        };
+        let lasting = question.is_some_and(|question| question.subject().is_some());
         let answers = [
-            (Action::Approve, ""),
-            (Action::ApproveFor, ""),
-            (Action::Deny, ""),
-            (Action::Focus, "its terminal"),
+            (answerable, Action::Approve, ""),
+            (lasting, Action::ApproveFor, "approve for…"),
+            (answerable, Action::Deny, ""),
+            (question.is_some(), Action::Focus, "its terminal"),
         ];
-        let always = [
-            (Action::Close, ""),
-            (Action::Down, "move"),
-            (Action::Palette, ""),
-            (Action::Help, ""),
-            (Action::Quit, ""),
-        ];
-        let some = self.store.approvals().len() > 0;
-        let answers = answers.into_iter().filter(|_| some);
-        let wanted = answers.chain(always);
-        wanted.filter_map(|(action, label)| self.hint(Place::Inbox, action, label)).collect()
+        let always = [Action::Close, Action::Palette, Action::Help, Action::Quit];
+        let answers = answers.into_iter().filter(|(holds, ..)| *holds);
+        let answers = answers.map(|(_, action, label)| (action, label));
+        let hint = |(action, label)| self.hint(Place::Inbox, action, label);
+        let several = self.store.approvals().len() > usize::from(question.is_some());
+        let moves = if several { self.both_ways(Place::Inbox) } else { None };
+        let answers = answers.filter_map(hint).chain(moves);
+        answers.chain(always.into_iter().filter_map(|action| hint((action, "")))).collect()
     }
 }

@@ -258,6 +258,7 @@ impl App {
         if self.place() == Place::Inbox && self.inbox_action(action) {
             return;
         }
+        self.find_cursor();
         match action {
             Action::Inbox => self.open_inbox(),
             Action::Palette => self.open_palette(""),
@@ -416,10 +417,14 @@ impl App {
             wanted = vec![(Action::Palette, ""), (Action::Help, ""), (Action::Quit, "")];
         }
         let find = |(a, label)| self.hint(Place::Grid, a, label);
-        let (down, up) = (find((Action::Down, "move")), find((Action::Up, "")));
-        // Both ways are one hint.
-        let both = down.zip(up).filter(|_| chosen.is_some());
-        let both = both.map(|(down, up)| Hint { key: format!("{}/{}", down.key, up.key), ..down });
+        let both = chosen.and_then(|_| self.both_ways(Place::Grid));
         both.into_iter().chain(wanted.into_iter().filter_map(find)).collect()
+    }
+
+    /// Down and up as one hint.
+    fn both_ways(&self, place: Place) -> Option<Hint> {
+        let down = self.hint(place, Action::Down, "move")?;
+        let up = self.hint(place, Action::Up, "")?;
+        Some(Hint { key: format!("{}/{}", down.key, up.key), ..down })
     }
 }

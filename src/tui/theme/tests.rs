@@ -19,6 +19,50 @@ fn built_in_themes_are_whole() {
     }
 }
 
+/// Relative luminance as WCAG 2 defines it.
+fn luminance(color: Option<Color>) -> f64 {
+    let Some(Color::Rgb(r, g, b)) = color else { panic!("{color:?}") };
+    let part = |n: u8| {
+        let n = f64::from(n) / 255.0;
+        if n <= 0.039_28 { n / 12.92 } else { ((n + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b)
+}
+
+/// What is to be read stands out from its ground, under the cursor as well; what rarely
+/// matters can still be read.
+#[test]
+fn every_text_can_be_read_on_every_ground() {
+    let plain = ["surface", "selection", "bar", "overlay", "border", "cursor", "banner"];
+    let quiet = ["faint", "heading", "spark_low", "queued", "stopped"];
+    for (name, text) in BUILT_IN {
+        let mut theme = Theme::default();
+        parse::apply(&mut theme, Path::new(name), text, &mut Vec::new());
+        for (ground, style) in [
+            ("surface", theme.surface),
+            ("selection", theme.selection),
+            ("bar", theme.bar),
+            ("overlay", theme.overlay),
+        ] {
+            for (style_of, role) in theme.styles_mut().into_iter().zip(ROLES) {
+                let shape = role.starts_with("border") || plain.contains(role);
+                if shape {
+                    continue;
+                }
+                let (a, b) = (luminance(style_of.fg), luminance(style.bg));
+                let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                let least = match (quiet.contains(role), ground) {
+                    (false, "surface") => 4.5,
+                    (false, _) => 3.5,
+                    (true, "surface") => 3.0,
+                    (true, _) => 2.2,
+                };
+                assert!(contrast >= least, "{name}: {role} on {ground}: {contrast:.2}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_broken_theme_warns_and_falls_back() {
     let dir = tempfile::tempdir().unwrap();

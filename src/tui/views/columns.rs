@@ -1,7 +1,9 @@
 //! Which columns the grid has room for, and how wide each is.
 
 use super::words;
+use crate::model::AgentInfo;
 use crate::store::{Column, Store};
+use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr;
 
 /// Blank columns between two columns.
@@ -22,6 +24,8 @@ pub enum Field {
     Progress,
     Tokens,
     Burn,
+    /// Only where some are in no scope and others are in one.
+    Scope,
     Cost,
     Age,
     Last,
@@ -38,6 +42,7 @@ impl Field {
             Self::Progress => "PROGRESS",
             Self::Tokens => "TOKENS",
             Self::Burn => "BURN",
+            Self::Scope => "SCOPE",
             Self::Cost => "COST",
             Self::Age => "AGE",
             Self::Last => "LAST",
@@ -54,6 +59,7 @@ impl Field {
             | Self::Item
             | Self::Progress
             | Self::Burn
+            | Self::Scope
             | Self::Last => false,
         }
     }
@@ -69,6 +75,7 @@ impl Field {
             Self::Progress => by == Column::Progress,
             Self::Tokens => by == Column::Tokens,
             Self::Burn => by == Column::Burn,
+            Self::Scope => false,
             Self::Cost => by == Column::Cost,
             Self::Age => by == Column::Age,
             Self::Last => by == Column::Last,
@@ -78,20 +85,48 @@ impl Field {
 
 /// What rows can be sorted by so that it shows, in the order of the columns.
 pub fn sortable(store: &Store, width: u16) -> Vec<Column> {
-    let of = |field: Field| match field {
-        Field::State => Column::Need,
-        Field::Agent => Column::Agent,
-        Field::Kind => Column::Kind,
-        Field::Model => Column::Model,
-        Field::Item => Column::Item,
-        Field::Progress => Column::Progress,
-        Field::Tokens => Column::Tokens,
-        Field::Burn => Column::Burn,
-        Field::Cost => Column::Cost,
-        Field::Age => Column::Age,
-        Field::Last => Column::Last,
+    let of = |field: Field| {
+        Some(match field {
+            Field::State => Column::Need,
+            Field::Agent => Column::Agent,
+            Field::Kind => Column::Kind,
+            Field::Model => Column::Model,
+            Field::Item => Column::Item,
+            Field::Progress => Column::Progress,
+            Field::Tokens => Column::Tokens,
+            Field::Burn => Column::Burn,
+            Field::Scope => return None,
+            Field::Cost => Column::Cost,
+            Field::Age => Column::Age,
+            Field::Last => Column::Last,
+        })
     };
-    layout(store, width).into_iter().map(|(field, _)| of(field)).collect()
+    layout(store, width).into_iter().filter_map(|(field, _)| of(field)).collect()
+}
+
+/// Whether any model was ever called: else tokens and money would be columns of zeros.
+pub fn tells_money(store: &Store) -> bool {
+    store.agents().any(|agent| agent.tokens.total() > 0 || agent.cost_micros.0 != 0)
+}
+
+/// Columns of a scope in a word.
+pub const SCOPE: usize = 6;
+
+/// Some living agents are in no scope and others are in one: rows have to say which. Where
+/// none is, the top line says so of all.
+pub fn tells_scopes(store: &Store) -> bool {
+    let living = || store.agents().filter(|agent| !agent.state.is_final());
+    living().any(AgentInfo::is_unscoped) && living().any(|agent| !agent.is_unscoped())
+}
+
+fn kinds(store: &Store) -> usize {
+    store.agents().map(|agent| &agent.adapter).collect::<BTreeSet<_>>().len()
+}
+
+/// Columns that the last one keeps: what lets a held branch go on is to be read.
+pub fn least_last(store: &Store) -> usize {
+    let held = store.agents().filter_map(|agent| agent.held.as_ref());
+    held.map(|held| words::held(held).width()).max().unwrap_or(0).max(14)
 }
 
 /// Fields with their widths, from left to right.
@@ -100,7 +135,8 @@ pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
     let mut name = 8;
     let (mut item, mut model, mut kind) = (0, 0, 4);
     for agent in store.agents() {
-        name = name.max(agent.name.len());
+        // A child stands to the right of its parent.
+        name = name.max(agent.name.width() + 2 * agent.id.ancestors().count());
         kind = kind.max(agent.adapter.len());
         let text = agent.item.as_deref().and_then(|item| item.lines().next()).unwrap_or("");
         item = item.max(text.width());
@@ -111,8 +147,11 @@ pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
     let mut fields = vec![
         (Field::State, if narrow { 1 } else { 10 }),
         (Field::Agent, name.min(if width < 110 { 12 } else { 18 })),
-        (Field::Kind, kind.min(8)),
     ];
+    // One kind of all tells nothing: where room is short, it goes.
+    if width >= 110 || kinds(store) > 1 {
+        fields.push((Field::Kind, kind.min(8)));
+    }
     if model > 4 {
         fields.push((Field::Model, model.clamp(8, 18)));
     }
@@ -122,8 +161,18 @@ pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
     if store.progress_seen() {
         fields.push((Field::Progress, 15));
     }
-    fields.extend([(Field::Tokens, 6), (Field::Burn, 8), (Field::Cost, 8), (Field::Age, 6)]);
-    fields.push((Field::Last, 14));
+    let money = tells_money(store);
+    if money {
+        fields.extend([(Field::Tokens, 6), (Field::Burn, 8)]);
+    }
+    if tells_scopes(store) {
+        fields.push((Field::Scope, SCOPE));
+    }
+    if money {
+        fields.push((Field::Cost, 8));
+    }
+    fields.push((Field::Age, 6));
+    fields.push((Field::Last, least_last(store)));
     let order = [
         Field::Burn,
         Field::Progress,
@@ -134,6 +183,7 @@ pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
         Field::Age,
         Field::Cost,
         Field::Last,
+        Field::Scope,
     ];
     let mut dropped = order.into_iter();
     while taken(&fields) > width {

@@ -17,6 +17,7 @@ use ratatui::{
     layout::{Position, Rect},
     style::{Color, Modifier, Style},
 };
+use unicode_width::UnicodeWidthStr;
 
 /// Columns of the side panel, with the blank one before it.
 const SIDE: u16 = 36;
@@ -56,7 +57,7 @@ pub fn draw(
 ) -> Option<Position> {
     let parts = parts(focus.zoom, area);
     let agent = store.agent(&focus.agent);
-    header(agent, focus, ui, theme, parts.header, buffer);
+    header(agent, focus, parts.side.width > 0, ui, theme, parts.header, buffer);
     if parts.side.width > 0
         && let Some(agent) = agent
     {
@@ -68,23 +69,38 @@ pub fn draw(
 fn header(
     agent: Option<&AgentInfo>,
     focus: &Focus,
+    side: bool,
     ui: &Ui,
     theme: &Theme,
     area: Rect,
     buffer: &mut Buffer,
 ) {
     fill(buffer, area, theme.surface.patch(theme.bar));
-    let mut pen = Pen::new(buffer, area, 0);
-    pen.skip(1);
     let Some(agent) = agent else {
-        pen.put(focus.agent.as_str(), theme.strong).put("  gone", theme.muted);
+        let mut pen = Pen::new(buffer, area, 0);
+        pen.skip(1).put(focus.agent.as_str(), theme.strong).put("  gone", theme.muted);
         return;
     };
+    // Beside a terminal that fills the screen nothing else says so.
+    let bare = agent.is_unscoped() && !agent.state.is_final();
+    let scope = if bare && !side { "scope: none" } else { "" };
+    let (right, style) = stands(agent, focus, theme);
+    let gaps = if scope.is_empty() { 1 } else { 3 };
+    let width = (right.width() + scope.width() + gaps) as u16;
+    let width = width.min(area.width);
+    let place = Rect { x: area.right() - width, width, ..area };
+    let mut pen = Pen::new(buffer, place, 0);
+    pen.put(scope, theme.error).skip(gaps - 1).put(&right, style);
+    // Two blanks part it from what is cut before it.
+    let left = Rect { width: area.width.saturating_sub(width + 2), ..area };
+    let mut pen = Pen::new(buffer, left, 0);
+    pen.skip(1);
     let style = theme.state(agent.state);
     pen.put(&agent.name, theme.strong).skip(1);
     pen.put(words::glyph(agent.state, ui.unicode), style).skip(1).put(agent.state.word(), style);
-    if !agent.reason.is_empty() {
-        pen.put(": ", style).put(&words::why(agent), style);
+    let why = words::why(agent);
+    if !why.is_empty() {
+        pen.put(": ", style).put(&why, style);
     }
     let dot = if ui.unicode { " · " } else { " - " };
     pen.skip(2).put(&agent.adapter, theme.muted);
@@ -94,31 +110,26 @@ fn header(
     if let Some(item) = agent.item.as_deref().filter(|item| !item.is_empty()) {
         pen.put(dot, theme.faint).put(item.lines().next().unwrap_or(""), theme.muted);
     }
-    let right = match &focus.stage {
-        Stage::Attaching => "attaching".to_owned(),
+}
+
+/// How the attachment stands, at the right of the header.
+fn stands(agent: &AgentInfo, focus: &Focus, theme: &Theme) -> (String, Style) {
+    match &focus.stage {
+        Stage::Attaching => ("attaching".to_owned(), theme.muted),
         Stage::Live => match focus.mode {
-            FocusMode::Scroll => format!("scrolled back {}", focus.scrolled()),
+            FocusMode::Scroll => (format!("scrolled back {}", focus.scrolled()), theme.muted),
             FocusMode::Typing | FocusMode::Prefix => {
-                format!("{}  attempt {}", agent.cost_micros, agent.attempt)
+                (format!("{}  attempt {}", agent.cost_micros, agent.attempt), theme.muted)
             }
         },
-        Stage::Ended(Some(exit)) => format!("ended: {exit}"),
-        Stage::Ended(None) => "ended".to_owned(),
-        Stage::Failed(why) => why.clone(),
-    };
-    // Two blanks part it from what is cut before it.
-    let width = (right.chars().count() as u16 + 3).min(area.width);
-    let place = Rect { x: area.right() - width, width, ..area };
-    let style = match &focus.stage {
-        Stage::Failed(_) => theme.warn,
-        Stage::Attaching | Stage::Live | Stage::Ended(_) => theme.muted,
-    };
-    fill(buffer, place, theme.surface.patch(theme.bar));
-    Pen::new(buffer, place, 0).skip(2).put(&right, style);
+        Stage::Ended(Some(exit)) => (format!("ended: {exit}"), theme.muted),
+        Stage::Ended(None) => ("ended".to_owned(), theme.muted),
+        Stage::Failed(why) => (why.clone(), theme.warn),
+    }
 }
 
 /// Labels whose text may take more than a line.
-const LONG: [&str; 6] = ["WHY", "TASK", "ITEM", "RESULT", "ERROR", "CWD"];
+const LONG: [&str; 8] = ["WHY", "ASKS", "TASK", "ITEM", "RESULT", "ERROR", "SCOPE", "CWD"];
 
 fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let rule = if ui.unicode { "│" } else { "|" };
@@ -145,6 +156,10 @@ fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, bu
     );
     let why = words::why(agent);
     line("WHY", &why, theme.text);
+    if let Some(open) = store.asked_by(&agent.id).filter(|_| !agent.state.is_final()) {
+        line("ASKS", &open.question.text(), theme.waiting);
+        line("", &open.id.to_string(), theme.faint);
+    }
     if let Some(exit) = agent.exit {
         line("EXIT", &exit.to_string(), theme.text);
     }
@@ -174,7 +189,7 @@ fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, bu
     let simulated = agent.provider == "simulated";
     line("PROVIDER", &agent.provider, if simulated { theme.notice } else { theme.text });
     line("", " ", theme.text);
-    let scope = if agent.scope == "none" { theme.error } else { theme.text };
+    let scope = if agent.is_unscoped() { theme.error } else { theme.text };
     line("SCOPE", &agent.scope, scope);
     line("CWD", &agent.cwd.to_string_lossy(), theme.muted);
     line("BRANCH", agent.branch.as_deref().unwrap_or(""), theme.muted);

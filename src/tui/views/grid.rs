@@ -1,14 +1,15 @@
 //! The grid: a row an agent, whoever needs somebody first.
 
 use super::{
-    columns::{Field, GAP, MARGIN, layout},
-    pen::{self, Pen, fill, fit_path},
+    columns::{Field, layout},
+    pen::{Pen, fit_path},
+    row::{self, Title},
     words,
 };
 use crate::model::{AgentInfo, AgentState, SwarmInfo};
 use crate::store::{Row, Store};
 use crate::tui::{theme::Theme, ui::Ui};
-use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 
 /// Draws column titles and rows; `rows` are the store's rows for `ui.grid`.
@@ -52,31 +53,29 @@ fn mixed(store: &Store) -> bool {
 }
 
 fn titles(fields: &[(Field, usize)], ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let mut pen = Pen::new(buffer, area, 0);
-    pen.skip(MARGIN);
-    for (place, (field, width)) in fields.iter().enumerate() {
-        if place > 0 {
-            pen.skip(GAP);
-        }
-        let sorted = field.sorts(ui.grid.sort);
-        let style = if sorted { theme.accent } else { theme.heading };
-        let arrow = match (sorted, ui.grid.reverse, ui.unicode) {
-            (false, ..) => "",
-            (true, false, true) => "▾",
-            (true, true, true) => "▴",
-            (true, false, false) => "v",
-            (true, true, false) => "^",
-        };
-        // The arrow is never what is cut.
-        let room = width.saturating_sub(arrow.width());
-        let words = if *width < 3 { "" } else { field.title() };
-        let title = format!("{}{arrow}", &words[..words.len().min(room)]);
-        if field.right_aligned() {
-            pen.right(&title, *width, style);
-        } else {
-            pen.column(&title, *width, style);
-        }
-    }
+    let texts: Vec<String> =
+        fields.iter().map(|(field, width)| title(*field, *width, ui)).collect();
+    let titles = fields.iter().zip(&texts).map(|((field, width), text)| Title {
+        text,
+        width: *width,
+        right: field.right_aligned(),
+        style: if field.sorts(ui.grid.sort) { theme.accent } else { theme.heading },
+    });
+    row::titles(titles, area, buffer);
+}
+
+/// A column's title with the arrow of the order, which is never what is cut.
+fn title(field: Field, width: usize, ui: &Ui) -> String {
+    let arrow = match (field.sorts(ui.grid.sort), ui.grid.reverse, ui.unicode) {
+        (false, ..) => "",
+        (true, false, true) => "▾",
+        (true, true, true) => "▴",
+        (true, false, false) => "v",
+        (true, true, false) => "^",
+    };
+    let words = if width < 3 { "" } else { field.title() };
+    let room = width.saturating_sub(arrow.width());
+    format!("{}{arrow}", &words[..words.len().min(room)])
 }
 
 fn heading(swarm: &SwarmInfo, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
@@ -115,48 +114,18 @@ struct AgentLine<'a> {
 
 impl AgentLine<'_> {
     fn draw(&self, fields: &[(Field, usize)], area: Rect, buffer: &mut Buffer) {
-        let (ui, theme) = (self.ui, self.theme);
-        let current = ui.cursor.as_ref() == Some(&self.agent.id);
-        let base = if current { theme.surface.patch(theme.selection) } else { theme.surface };
-        if current {
-            fill(buffer, area, base);
-        }
-        let mut pen = Pen::new(buffer, area, 0);
-        let cursor = match (current, ui.unicode) {
-            (false, _) => " ",
-            (true, true) => "▌",
-            (true, false) => ">",
-        };
-        let mark = match (ui.marked.contains(&self.agent.id), ui.unicode) {
-            (false, _) => " ",
-            (true, true) => "◆",
-            (true, false) => "*",
-        };
-        pen.column(cursor, 1, theme.accent).column(mark, 1, theme.accent);
-        for (place, (field, width)) in fields.iter().enumerate() {
-            if place > 0 {
-                pen.skip(GAP);
-            }
-            self.field(*field, *width, current, &mut pen);
-        }
+        let field = |field, width, pen: &mut Pen| self.field(field, width, pen);
+        row::draw(self.agent, fields, (self.ui, self.theme), (area, buffer), field);
     }
 
-    fn field(&self, field: Field, width: usize, current: bool, pen: &mut Pen) {
+    fn field(&self, field: Field, width: usize, pen: &mut Pen) {
         let (agent, ui, theme) = (self.agent, self.ui, self.theme);
         let over = agent.state.is_final();
         let quiet = if over { theme.muted } else { theme.text };
         match field {
-            Field::State => {
-                let glyph = words::spinning(agent.state, ui.tick, ui.unicode);
-                let style = theme.state(agent.state);
-                if width < 3 {
-                    pen.column(glyph, width, style);
-                } else {
-                    pen.column(glyph, 2, style).column(agent.state.word(), width - 2, style);
-                }
-            }
+            Field::State => row::state(agent, width, ui, theme, pen),
             Field::Agent => {
-                let style = if current { theme.strong } else { quiet };
+                let style = row::name(agent, ui, theme);
                 if self.depth == 0 {
                     pen.column(&agent.name, width, style);
                     return;
@@ -173,23 +142,16 @@ impl AgentLine<'_> {
                 pen.column(&fit_path(item.lines().next().unwrap_or(""), width), width, quiet);
             }
             Field::Progress => self.progress(width, pen),
-            Field::Tokens => {
-                let total = agent.tokens.total();
-                let style = if total == 0 { theme.faint } else { theme.muted };
-                pen.right(&words::count(total), width, style);
-            }
+            Field::Tokens => row::tokens(agent.tokens.total(), width, theme, pen),
             Field::Burn => self.burn(width, pen),
-            Field::Cost => {
-                let none = agent.cost_micros.0 == 0;
-                let style = if none { theme.faint } else { theme.money };
-                pen.right(&agent.cost_micros.to_string(), width, style);
-            }
+            Field::Scope => row::scope(agent, width, theme, pen),
+            Field::Cost => row::cost(agent.cost_micros, width, theme, pen),
             Field::Age => {
                 let end = if over { agent.ended_at.unwrap_or(agent.since) } else { ui.now };
                 let text = agent.started_at.map(|start| words::age(end.ms_since(start)));
                 pen.right(text.as_deref().unwrap_or(""), width, theme.muted);
             }
-            Field::Last => self.last(width, pen),
+            Field::Last => row::last(self.store, agent, width, ui, theme, pen),
         }
     }
 
@@ -218,47 +180,6 @@ impl AgentLine<'_> {
             pen.skip(width);
             return;
         };
-        let points = history.tokens(self.ui.now, width);
-        let max = points.iter().copied().max().unwrap_or(0);
-        let text = words::spark(&points, self.ui.unicode);
-        for (c, n) in text.chars().zip(points) {
-            let low = n.saturating_mul(2) <= max;
-            let style = if low { self.theme.spark_low } else { self.theme.spark_high };
-            pen.column(c.encode_utf8(&mut [0; 4]), 1, style);
-        }
-    }
-
-    /// Why it stands as it stands, then what it printed last.
-    fn last(&self, width: usize, pen: &mut Pen) {
-        let (agent, theme) = (self.agent, self.theme);
-        let tells = match agent.state {
-            AgentState::Queued
-            | AgentState::Waiting
-            | AgentState::Retrying
-            | AgentState::Paused
-            | AgentState::Failed
-            | AgentState::Lost => !agent.reason.is_empty(),
-            AgentState::Starting
-            | AgentState::Working
-            | AgentState::Idle
-            | AgentState::Done
-            | AgentState::Stopped => false,
-        };
-        let style = if agent.state.is_final() { theme.faint } else { theme.muted };
-        let why = match self.store.asked_by(&agent.id).filter(|_| !agent.state.is_final()) {
-            Some(open) => format!("{}: {}", agent.reason, open.question.text()),
-            None => words::why(agent),
-        };
-        let shown = if tells { pen::clean(&why).width().min(width) } else { 0 };
-        let reason: Style = theme.state(agent.state).not_bold();
-        pen.column(&why, shown, reason);
-        // Less than a word of it would only be noise.
-        let left = width - shown;
-        if shown == 0 {
-            pen.column(&agent.last_line, left, style);
-        } else if left > 12 && !agent.last_line.is_empty() && !agent.last_line.starts_with(&why) {
-            let dot = if self.ui.unicode { " · " } else { " - " };
-            pen.put(dot, theme.faint).column(&agent.last_line, left - 3, style);
-        }
+        row::spark(&history.tokens(self.ui.now, width), self.ui, self.theme, pen);
     }
 }

@@ -5,7 +5,7 @@ use super::{
     pen::{Pen, fill, fit},
     words,
 };
-use crate::model::{AgentState, Micros};
+use crate::model::{AgentState, Micros, SwarmInfo};
 use crate::store::Store;
 use crate::tui::{theme::Theme, ui::Ui};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
@@ -21,6 +21,8 @@ struct Piece {
 
 /// The rank of a name: it is cut rather than dropped.
 const NAME: u8 = 1;
+/// Columns below which that agents have no scope goes before what they cost.
+const NARROW: usize = 50;
 /// What is left of a name before other pieces go for its sake.
 const LEAST_NAME: usize = 14;
 
@@ -28,7 +30,7 @@ pub fn draw(store: &Store, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buff
     fill(buffer, area, theme.surface.patch(theme.bar));
     let width = usize::from(area.width);
     let mut left = left(store, ui, theme);
-    let mut right = right(store, ui, theme);
+    let mut right = right(store, ui, theme, width < NARROW);
     let name = |pieces: &[Piece]| {
         pieces.iter().find(|piece| piece.rank == NAME).map_or(0, |piece| piece.text.width())
     };
@@ -115,7 +117,7 @@ fn left(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
     pieces
 }
 
-fn right(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
+fn right(store: &Store, ui: &Ui, theme: &Theme, narrow: bool) -> Vec<Piece> {
     let piece = |text: String, style, rank| Piece { text, style, rank };
     let only = ui.grid.swarm.as_ref();
     let shown = || store.swarms().filter(|s| only.is_none_or(|id| s.id == *id));
@@ -125,7 +127,7 @@ fn right(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
     if shown().next().is_none() {
         return pieces;
     }
-    pieces.push(piece(format!("  {cost}"), theme.money, 0));
+    pieces.push(piece(format!("  {cost}"), theme.money, if narrow { 2 } else { 0 }));
     let mut budgets = shown().filter_map(|swarm| swarm.budget_micros);
     if let (Some(budget), None) = (budgets.next(), budgets.next()) {
         pieces.push(piece(format!(" of {budget}"), theme.muted, 4));
@@ -146,8 +148,19 @@ fn right(store: &Store, ui: &Ui, theme: &Theme) -> Vec<Piece> {
         (true, true) => pieces.push(piece("  partly simulated".into(), theme.notice, 2)),
         (false, _) => {}
     }
-    if shown().any(|swarm| swarm.scope == "none") {
-        pieces.push(piece("  scope: none".into(), theme.error, 2));
+    let living = || seen().filter(|agent| !agent.state.is_final());
+    let bare = living().filter(|agent| agent.is_unscoped()).count();
+    // One that has no agents yet has a scope all the same.
+    let begins = |swarm: &SwarmInfo| !swarm.state.is_final() && swarm.is_unscoped();
+    if bare > 0 || shown().any(begins) {
+        let all = bare == 0 || bare == living().count();
+        let text = match (narrow, all) {
+            (true, _) => "  no scope".to_owned(),
+            (false, true) => "  scope: none".to_owned(),
+            (false, false) => format!("  scope: none for {bare}"),
+        };
+        // Not to be overlooked: it stays where there is room for little else.
+        pieces.push(piece(text, theme.error, 0));
     }
     pieces.push(piece(" ".into(), theme.text, 0));
     pieces

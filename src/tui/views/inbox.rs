@@ -128,21 +128,35 @@ fn card(
         Question::Network { .. } => "wants to reach an address",
         Question::Prompt { .. } => "asks for permission",
         Question::Escalation { .. } => "needs help",
+        Question::Branch { .. } => "may spawn no more: its branch is held",
     };
     let bar = if ui.unicode { "▌" } else { ">" };
+    let narrow = area.width < 60;
     let left = match open.expires_at {
+        Some(at) if narrow => format!("{} left ", words::age(at.ms_since(ui.now))),
         Some(at) => format!("{} left, then denied ", words::age(at.ms_since(ui.now))),
-        None => format!("for {} ", words::age(ui.now.ms_since(open.asked_at))),
+        None => format!("waits {} ", words::age(ui.now.ms_since(open.asked_at))),
     };
-    let mut pen = Pen::new(buffer, area, 0);
+    // How long is left is never what is cut.
+    let width = u16::try_from(open.id.as_str().width() + 2 + left.width())
+        .unwrap_or(u16::MAX)
+        .min(area.width);
+    let right = Rect { x: area.right() - width, width, ..area };
+    let mut pen = Pen::new(buffer, right, 0);
+    pen.put(open.id.as_str(), theme.faint).skip(2).put(&left, theme.waiting);
+    let head = Rect { width: area.width.saturating_sub(width + 1), ..area };
+    let mut pen = Pen::new(buffer, head, 0);
     pen.column(if chosen { bar } else { "" }, 1, theme.accent).skip(1);
     pen.put(words::glyph(AgentState::Waiting, ui.unicode), theme.waiting).skip(1);
-    pen.put(agent, theme.strong).skip(1).put(does, theme.text).skip(2);
-    pen.put(open.id.as_str(), theme.faint);
-    if pen.left() > left.width() {
-        let gap = pen.left() - left.width();
-        pen.skip(gap).put(&left, theme.waiting);
+    pen.put(agent, theme.strong).skip(1);
+    // Names are anybody's, ids the core's.
+    if agent != open.agent.as_str() {
+        pen.put(open.agent.as_str(), theme.muted).skip(1);
     }
+    if let Some(swarm) = store.swarm(&open.swarm).filter(|_| !narrow) {
+        pen.put("of ", theme.muted).put(&swarm.name, theme.text).skip(1);
+    }
+    pen.put(does, theme.text);
     let room = usize::from(area.height.saturating_sub(1));
     // One too long for the screen says so, in place of its last line.
     let cut = chosen && lines.len() > room;

@@ -16,6 +16,7 @@ mod notes;
 mod overlay;
 mod palette;
 pub mod pen;
+mod row;
 mod tree;
 pub mod words;
 

@@ -1,8 +1,9 @@
 //! The tree: who spawned whom, and what each branch comes to.
 
 use super::{
-    columns::{GAP, MARGIN},
-    pen::{self, Pen, fill},
+    columns::{GAP, MARGIN, SCOPE, least_last, tells_money, tells_scopes},
+    pen::{self, Pen},
+    row::{self, Title},
     words,
 };
 use crate::model::{AgentId, AgentInfo, AgentState, RollUp};
@@ -24,6 +25,8 @@ enum Field {
     Own,
     Agents,
     Tokens,
+    /// Only where some are in no scope and others are in one.
+    Scope,
     Cost,
     Branch,
 }
@@ -39,6 +42,7 @@ impl Field {
             Self::Own => ("OWN", 8, true),
             Self::Agents => ("AGENTS", 6, true),
             Self::Tokens => ("TOKENS", 6, true),
+            Self::Scope => ("SCOPE", SCOPE, false),
             Self::Cost => ("COST", 8, true),
             Self::Branch => ("BRANCH", 14, false),
         }
@@ -53,13 +57,14 @@ pub fn draw(store: &Store, rows: &[Row], ui: &Ui, theme: &Theme, area: Rect, buf
         let agent = row.agent()?;
         Some(bar.width() + 2 + pen::clean(&agent.name).width())
     });
-    let fields = layout(deepest.max().unwrap_or(0), usize::from(area.width));
+    let deepest = deepest.max().unwrap_or(0);
+    let fields = layout(deepest, store, usize::from(area.width));
     titles(&fields, theme, area, buffer);
     let height = area.height.saturating_sub(1);
     for (line, (row, bar)) in (1..=height).zip(rows.iter().zip(&bars).skip(ui.top)) {
         let strip = Rect { y: area.y + line, height: 1, ..area };
         if let Row::Agent { agent, .. } = row {
-            let line = Line { agent, bar, sums: &sums, ui, theme };
+            let line = Line { store, agent, bar, sums: &sums, ui, theme };
             line.draw(&fields, strip, buffer);
         }
     }
@@ -70,25 +75,43 @@ pub fn draw(store: &Store, rows: &[Row], ui: &Ui, theme: &Theme, area: Rect, buf
 
 /// Fields with their widths: what there is no room for is left out, what is left over the
 /// tree takes, then the last.
-fn layout(tree: usize, width: usize) -> Vec<(Field, usize)> {
-    use Field::{Agents, Branch, Cost, Kind, Model, Own, State, Tokens, Tree};
-    let mut fields = vec![State, Tree, Kind, Model, Own, Agents, Tokens, Cost, Branch];
+fn layout(tree: usize, store: &Store, width: usize) -> Vec<(Field, usize)> {
+    use Field::{Agents, Branch, Cost, Kind, Model, Own, Scope, State, Tokens, Tree};
+    let mut fields = vec![State, Tree, Kind, Model, Own, Agents, Tokens, Scope, Cost, Branch];
+    let (scopes, money) = (tells_scopes(store), tells_money(store));
+    let models = store.agents().any(|agent| !agent.model.is_empty());
+    fields.retain(|field| match field {
+        Scope => scopes,
+        Tokens | Cost | Own => money,
+        Model => models,
+        State | Tree | Kind | Agents | Branch => true,
+    });
+    let own_width = |field: &Field| match field {
+        Branch => least_last(store),
+        State | Tree | Kind | Model | Own | Agents | Tokens | Scope | Cost => field.shape().1,
+    };
     let taken = |fields: &[Field]| {
-        let widths: usize = fields.iter().map(|field| field.shape().1).sum();
+        let widths: usize = fields.iter().map(own_width).sum();
         MARGIN + widths + GAP * fields.len().saturating_sub(1)
     };
-    for spare in [Own, Model, Kind, Branch, Agents, Tokens, Cost] {
+    // A branch that is held says so to the last.
+    let order = if least_last(store) > Branch.shape().1 {
+        [Own, Model, Kind, Agents, Tokens, Cost, Branch]
+    } else {
+        [Own, Model, Kind, Branch, Agents, Tokens, Cost]
+    };
+    for spare in order {
         if taken(&fields) > width {
             fields.retain(|field| *field != spare);
         }
     }
     let mut over = width.saturating_sub(taken(&fields));
     let mut wide: Vec<(Field, usize)> =
-        fields.into_iter().map(|field| (field, field.shape().1)).collect();
+        fields.into_iter().map(|field| (field, own_width(&field))).collect();
     for (field, own) in &mut wide {
         let more = match field {
             Tree => tree.saturating_sub(*own).min(over),
-            State | Kind | Model | Own | Agents | Tokens | Cost | Branch => 0,
+            State | Kind | Model | Own | Agents | Tokens | Scope | Cost | Branch => 0,
         };
         *own += more;
         over -= more;
@@ -100,19 +123,11 @@ fn layout(tree: usize, width: usize) -> Vec<(Field, usize)> {
 }
 
 fn titles(fields: &[(Field, usize)], theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let mut pen = Pen::new(buffer, area, 0);
-    pen.skip(MARGIN);
-    for (place, (field, width)) in fields.iter().enumerate() {
-        if place > 0 {
-            pen.skip(GAP);
-        }
-        let (title, _, right) = field.shape();
-        if right {
-            pen.right(title, *width, theme.heading);
-        } else {
-            pen.column(title, *width, theme.heading);
-        }
-    }
+    let titles = fields.iter().map(|(field, width)| {
+        let (text, _, right) = field.shape();
+        Title { text, width: *width, right, style: theme.heading }
+    });
+    row::titles(titles, area, buffer);
 }
 
 /// What stands before each row's name.
@@ -147,6 +162,7 @@ fn bars(rows: &[Row], unicode: bool) -> Vec<String> {
 
 /// One agent in one row.
 struct Line<'a> {
+    store: &'a Store,
     agent: &'a AgentInfo,
     bar: &'a str,
     sums: &'a HashMap<&'a AgentId, RollUp>,
@@ -156,29 +172,8 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn draw(&self, fields: &[(Field, usize)], area: Rect, buffer: &mut Buffer) {
-        let (ui, theme) = (self.ui, self.theme);
-        let current = ui.cursor.as_ref() == Some(&self.agent.id);
-        if current {
-            fill(buffer, area, theme.surface.patch(theme.selection));
-        }
-        let mut pen = Pen::new(buffer, area, 0);
-        let cursor = match (current, ui.unicode) {
-            (false, _) => " ",
-            (true, true) => "▌",
-            (true, false) => ">",
-        };
-        let mark = match (ui.marked.contains(&self.agent.id), ui.unicode) {
-            (false, _) => " ",
-            (true, true) => "◆",
-            (true, false) => "*",
-        };
-        pen.column(cursor, 1, theme.accent).column(mark, 1, theme.accent);
-        for (place, (field, width)) in fields.iter().enumerate() {
-            if place > 0 {
-                pen.skip(GAP);
-            }
-            self.field(*field, *width, current, &mut pen);
-        }
+        let field = |field, width, pen: &mut Pen| self.field(field, width, pen);
+        row::draw(self.agent, fields, (self.ui, self.theme), (area, buffer), field);
     }
 
     fn sum(&self) -> Option<&RollUp> {
@@ -189,16 +184,12 @@ impl Line<'_> {
         self.sum().is_some_and(|sum| sum.agents > 1)
     }
 
-    fn field(&self, field: Field, width: usize, current: bool, pen: &mut Pen) {
+    fn field(&self, field: Field, width: usize, pen: &mut Pen) {
         let (agent, ui, theme) = (self.agent, self.ui, self.theme);
         let sum = self.sum();
         match field {
-            Field::State => {
-                let glyph = words::spinning(agent.state, ui.tick, ui.unicode);
-                let style = theme.state(agent.state);
-                pen.column(glyph, 2, style).column(agent.state.word(), width - 2, style);
-            }
-            Field::Tree => self.name(width, current, pen),
+            Field::State => row::state(agent, width, ui, theme, pen),
+            Field::Tree => self.name(width, pen),
             Field::Kind => _ = pen.column(&agent.adapter, width, theme.muted),
             Field::Model => _ = pen.column(words::model(&agent.model), width, theme.muted),
             Field::Own => {
@@ -210,20 +201,17 @@ impl Line<'_> {
                 pen.right(&agents.unwrap_or_default(), width, theme.muted);
             }
             Field::Tokens => {
-                let total = sum.map_or(0, |sum| sum.tokens.total());
-                let style = if total == 0 { theme.faint } else { theme.muted };
-                pen.right(&words::count(total), width, style);
+                row::tokens(sum.map_or(0, |sum| sum.tokens.total()), width, theme, pen)
             }
+            Field::Scope => row::scope(agent, width, theme, pen),
             Field::Cost => {
-                let cost = sum.map_or(agent.cost_micros, |sum| sum.cost_micros);
-                let style = if cost.0 == 0 { theme.faint } else { theme.money };
-                pen.right(&cost.to_string(), width, style);
+                row::cost(sum.map_or(agent.cost_micros, |sum| sum.cost_micros), width, theme, pen)
             }
             Field::Branch => self.branch(width, pen),
         }
     }
 
-    fn name(&self, width: usize, current: bool, pen: &mut Pen) {
+    fn name(&self, width: usize, pen: &mut Pen) {
         let (agent, theme) = (self.agent, self.theme);
         let folded = self.ui.grid.folded.contains(&agent.id);
         let knob = match (self.is_parent(), folded, self.ui.unicode) {
@@ -233,18 +221,19 @@ impl Line<'_> {
             (true, true, false) => "+ ",
             (true, false, false) => "- ",
         };
-        let quiet = if agent.state.is_final() { theme.muted } else { theme.text };
         let bar = self.bar.width().min(width / 2);
         let room = width - bar;
         pen.column(self.bar, bar, theme.faint).column(knob, knob.width().min(room), theme.accent);
         let room = room.saturating_sub(knob.width());
-        pen.column(&agent.name, room, if current { theme.strong } else { quiet });
+        pen.column(&agent.name, room, row::name(agent, self.ui, theme));
     }
 
-    /// How a parent's branch stands, by state; of one without children why it stands so.
+    /// How a parent's branch stands, by state; of one without children why it stands so. What
+    /// lets a held branch go on goes before all that.
     fn branch(&self, width: usize, pen: &mut Pen) {
         let mut room = width;
-        if let Some(sum) = self.sum().filter(|_| self.is_parent()) {
+        let parent = self.is_parent();
+        if let Some(sum) = self.sum().filter(|_| parent && self.agent.held.is_none()) {
             for state in AgentState::ALL {
                 let Some(n) = sum.by_state.get(&state) else { continue };
                 let text = format!("{} {n}  ", words::glyph(state, self.ui.unicode));
@@ -255,10 +244,8 @@ impl Line<'_> {
                 room -= text.width();
             }
         }
-        let why = words::why(self.agent);
-        let text = if why.is_empty() { &self.agent.last_line } else { &why };
-        if room > 8 || !self.is_parent() {
-            pen.column(text, room, self.theme.faint);
+        if room == width || room > 8 {
+            row::last(self.store, self.agent, room, self.ui, self.theme, pen);
         }
     }
 }

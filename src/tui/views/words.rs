@@ -1,6 +1,6 @@
 //! Figures and glyphs in few columns, always the same width.
 
-use crate::model::{AgentInfo, AgentState, Stamp};
+use crate::model::{AgentInfo, AgentState, HeldBranch, Stamp};
 
 /// Glyph of a state; ASCII where the terminal has no more.
 pub fn glyph(state: AgentState, unicode: bool) -> &'static str {
@@ -31,12 +31,21 @@ pub fn spinning(state: AgentState, tick: u64, unicode: bool) -> &'static str {
     }
 }
 
-/// Why an agent stands as it stands; an exit with its code.
+/// Why an agent stands as it stands; an exit with its code, a held branch with what lets it
+/// go on.
 pub fn why(agent: &AgentInfo) -> String {
+    if let Some(held) = &agent.held {
+        return format!("{}; {}", self::held(held), held.why);
+    }
     match agent.exit {
         Some(code) if code != 0 && agent.reason == "exit" => format!("exit {code}"),
         Some(_) | None => agent.reason.clone(),
     }
+}
+
+/// That a branch is held, and what lets it go on.
+pub fn held(held: &HeldBranch) -> String {
+    format!("held: {}", held.remedy())
 }
 
 /// `987`, `142k`, `1.2M`, `31M`: at most five columns.
