@@ -108,10 +108,10 @@ fn ask(program: &Path) -> FromBroker {
     let wanted = ToBroker::Run { place: PathBuf::from(program), argv, cwd, env: Vec::new() };
     let mut request = Vec::new();
     encode_control(&wanted, &mut request).unwrap();
-    let mut broker = UnixStream::connect(fs::read_link(BROKER_LINK).unwrap()).unwrap();
+    let broker = UnixStream::connect(fs::read_link(BROKER_LINK).unwrap()).unwrap();
     let streams = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
     assert_eq!(send_with_fds(&broker, &request, &streams).unwrap(), request.len());
-    let frame = recv_frame(&mut broker, &mut Decoder::new(1 << 16), &mut Vec::new());
+    let frame = recv_frame(&broker, &mut Decoder::new(1 << 16), &mut Vec::new());
     let Some(Frame::Control(json)) = frame.unwrap() else { panic!("no answer") };
     Frame::parse(&json).unwrap()
 }
