@@ -103,7 +103,9 @@ pub fn arguments_with<E>(
         }
     }
     put(&["--proc".as_ref(), "/proc".as_ref(), "--dev".as_ref(), "/dev".as_ref()]);
-    put(&["--ro-bind".as_ref(), KERNEL.as_ref(), KERNEL.as_ref()]);
+    if rustix::process::geteuid().is_root() {
+        put(&["--ro-bind".as_ref(), KERNEL.as_ref(), KERNEL.as_ref()]);
+    }
     if let Some(own) = &confine.devices {
         for (name, ..) in DEVICES {
             let (own, path) = (own.join(name), Path::new("/dev").join(name));
@@ -126,12 +128,11 @@ fn mounts(confine: &Confine) -> BTreeMap<PathBuf, Mount> {
             Err(_) => None,
         };
     }
-    for path in SECRET.iter().map(Path::new) {
+    for path in SECRET.iter().map(Path::new).filter(|path| is_readable(path)) {
         cover(&mut mounts, path);
     }
-    for path in ["/tmp", "/var/tmp"] {
-        mounts.insert(path.into(), Mount::From(confine.tmp.clone()));
-    }
+    mounts.insert("/tmp".into(), Mount::From(confine.tmp.clone()));
+    mounts.insert("/var/tmp".into(), Mount::Link("/tmp".into()));
     for path in &confine.readable {
         mounts.insert(path.clone(), Mount::Read);
     }
@@ -179,6 +180,11 @@ fn without_repeats(mut mounts: BTreeMap<PathBuf, Mount>) -> BTreeMap<PathBuf, Mo
     let repeated: Vec<PathBuf> = repeated.cloned().collect();
     repeated.iter().for_each(|path| drop(mounts.remove(path)));
     mounts
+}
+
+/// By this user, whose number the agent keeps: what is kept from it needs no hiding.
+fn is_readable(path: &Path) -> bool {
+    rustix::fs::access(path, rustix::fs::Access::READ_OK).is_ok()
 }
 
 /// Hides what is there.

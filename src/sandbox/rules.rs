@@ -61,7 +61,7 @@ pub fn restrict(confine: &Confine, tty: Option<BorrowedFd<'_>>) -> io::Result<()
         rules = beneath(rules, ["/etc".into()], AccessFs::ReadDir.into())?;
     } else {
         rules = seen_beneath(rules, ["/".into()], confine, see)?;
-        let own = OWN_DEVICES.iter().chain(&["/tmp", "/var/tmp"]);
+        let own = OWN_DEVICES.iter().chain(&["/tmp"]);
         rules = beneath(rules, own.map(PathBuf::from), change)?;
     }
     rules = beneath(rules, DEVICES.iter().map(PathBuf::from), change)?;

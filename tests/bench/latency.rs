@@ -108,10 +108,10 @@ fn frames(table: &mut Table) {
     let start = "read x; exec \"$@\"".to_owned();
     let words = mark(&report);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let id = world.create(
-        &[&["--name", "marks", "--agents", "1", "--", "sh", "-c", &start, "-"], &words[..]]
-            .concat(),
-    );
+    // The shell is to find this very program in its sandbox.
+    let home = std::env::current_exe().unwrap().parent().unwrap().display().to_string();
+    let head = ["--name", "marks", "--agents", "1", "--read", &home, "--"];
+    let id = world.create(&[&head[..], &["sh", "-c", &start, "-"], &words[..]].concat());
     let agent = world.only_agent(&id);
     let (mut client, output) = Pty::queued(env!("CARGO_BIN_EXE_dash"), &[], &world.environment());
     let mut watched = Watched::new(output);
