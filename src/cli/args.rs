@@ -37,7 +37,7 @@ pub struct Cli {
     pub serve: Option<Option<PathBuf>>,
 
     /// Talk to the core on this socket (else $DASH_SOCKET)
-    #[arg(short = 'S', value_name = "PATH", global = true, value_parser = socket_path)]
+    #[arg(short = 'S', value_name = "PATH", global = true, value_parser = socket_path, display_order = 100)]
     pub socket: Option<PathBuf>,
 
     #[command(subcommand)]

@@ -13,7 +13,7 @@ pub struct LimitArgs {
     /// Processor time of each agent, in cores, such as 2 or 0.5
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pub cpu: Option<Cores>,
-    /// Processes and threads of each agent at once
+    /// Processes and threads of each agent at once; in a sandbox 4096, unless configured
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pub processes: Option<u64>,
     /// What each agent and all that it starts write to disks, such as 5G; one that writes more

@@ -48,12 +48,12 @@ pub struct Spawn {
     /// Children that it may have at a time
     #[arg(long, value_name = "N")]
     children: Option<u32>,
-    /// Check it all and print what scope it would have; spawn nothing
-    #[arg(long)]
-    dry_run: bool,
     /// Agents that may ever be spawned below it
     #[arg(long, value_name = "N")]
     total: Option<u32>,
+    /// Check it all and print what scope it would have; spawn nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     json: Json,
     #[command(flatten)]
