@@ -163,8 +163,14 @@ impl Keeper {
             child.listen(&mut news);
             if signal {
                 terminate = self.signals.drain().terminate;
+                if let (Some(watch), Some(broker)) = (&mut self.watch, &self.broker) {
+                    watch.before_reaping(broker.monitors());
+                }
                 child.reap(&mut news, &mut others);
             }
+        }
+        if let Some(watch) = &mut self.watch {
+            others.iter().for_each(|(pid, _)| watch.reaped(*pid));
         }
         if let Some(broker) = &mut self.broker {
             others.into_iter().for_each(|(pid, status)| broker.reaped(pid, status));

@@ -8,6 +8,7 @@
 //! that waits). Of both: a process that hides its figures from its own user
 //! (PR_SET_DUMPABLE), where neither a namespace nor the superuser's rights show them.
 
+use rustix::process::Pid;
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -42,6 +43,20 @@ pub struct Written {
     pub bytes: u64,
     /// Of those what was removed before it reached the disk.
     pub cancelled: u64,
+}
+
+impl Written {
+    pub fn and(self, other: Self) -> Self {
+        Self { bytes: self.bytes + other.bytes, cancelled: self.cancelled + other.cancelled }
+    }
+}
+
+/// By a process and those that it waited for; it may have ended, as long as it is not reaped.
+pub fn written_by(pid: Pid) -> Written {
+    let mut written = Written::default();
+    let io = fs::read_to_string(format!("/proc/{}/io", pid.as_raw_nonzero()));
+    add_written(&mut written, &io.unwrap_or_default());
+    written
 }
 
 /// What is to be measured beside processes; each costs more reading.

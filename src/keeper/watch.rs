@@ -14,6 +14,8 @@ use super::run::{Keeper, Phase, Stopping};
 use super::usage::{self, Usage, Wanted, Written};
 use crate::model::{Exit, Limits};
 use crate::protocol::keeper::{FactKind, PROCESSES_GAINED};
+use rustix::process::Pid;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 const SOONEST: Duration = Duration::from_millis(100);
@@ -38,6 +40,10 @@ pub struct Watch {
     before: Machine,
     /// What those have written that are forgotten: their parents did not wait for them.
     lost: Written,
+    /// What brokered programs had written when they were last asked, each with all of its own.
+    runs: HashMap<Pid, Written>,
+    /// What those of them wrote that have ended.
+    reaped: Written,
 }
 
 impl Watch {
@@ -57,7 +63,21 @@ impl Watch {
             base: Machine::default(),
             before: Machine::default(),
             lost: Written::default(),
+            runs: HashMap::new(),
+            reaped: Written::default(),
         })
+    }
+
+    /// Some of `runs` have ended and can still be asked: a short one is in no other look.
+    pub fn before_reaping(&mut self, runs: impl Iterator<Item = Pid>) {
+        if self.limits.disk_bytes.is_some() {
+            self.runs.extend(runs.map(|pid| (pid, usage::written_by(pid))));
+        }
+    }
+
+    pub fn reaped(&mut self, pid: Pid) {
+        let written = self.runs.remove(&pid).unwrap_or_default();
+        self.reaped = self.reaped.and(written);
     }
 
     fn wanted(&self) -> Wanted {
@@ -119,8 +139,8 @@ impl Watch {
 
     /// Bytes that were written, as far as is known.
     fn written(&self, usage: Usage) -> u64 {
-        let bytes = usage.written.bytes + self.lost.bytes;
-        bytes.saturating_sub(usage.written.cancelled + self.lost.cancelled)
+        let all = usage.written.and(self.lost);
+        all.bytes.saturating_sub(all.cancelled)
     }
 
     /// What falls from one look to the next was written by those that are forgotten now.
@@ -191,10 +211,11 @@ impl Keeper {
         }
         let flood = namespace.filter(|_| watch.limits.processes.is_some());
         let flood = flood.and_then(usage::in_namespace).filter(|count| *count > wanted.most);
-        let usage = match flood {
+        let mut usage = match flood {
             Some(processes) => Usage { processes, ..Usage::default() },
             None => usage::measure(agent, wanted),
         };
+        usage.written = usage.written.and(watch.reaped);
         watch.remember(usage);
         if let Some((limit, message)) = watch.beyond(usage) {
             self.watch = None;

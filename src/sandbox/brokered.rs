@@ -198,7 +198,7 @@ fn last(plan: RawFd) -> io::Error {
         steps::limit(&last.plan)?;
         let confine = last.plan.confine.as_deref();
         steps::wall(confine.ok_or_else(|| io::Error::other("no scope"))?, None)?;
-        steps::hold_cores(&last.plan)?;
+        steps::filter(&last.plan)?;
         steps::reset_signals()?;
         steps::close_others();
         Ok(last)

@@ -147,11 +147,24 @@ pub fn install(refuse: Refuse) -> io::Result<()> {
 /// # Errors
 /// As [`install`].
 pub fn keep_cores() -> io::Result<()> {
+    refuse(libc::SYS_sched_setaffinity, libc::EPERM)
+}
+
+/// Keeps this process, and all that it will start, from taking room on a disk without writing
+/// to it, of which no figure tells; programs take it for a file system that cannot do it, and
+/// write. Sets no-new-privileges.
+///
+/// # Errors
+/// As [`install`].
+pub fn no_room_without_writing() -> io::Result<()> {
+    refuse(libc::SYS_fallocate, libc::EOPNOTSUPP)
+}
+
+fn refuse(call: c_long, errno: i32) -> io::Result<()> {
     if cfg!(target_arch = "x86_64") {
         seccompiler::apply_filter(&second_set()).map_err(io::Error::other)?;
     }
-    let rules = BTreeMap::from([(libc::SYS_sched_setaffinity, Vec::new())]);
-    let program = filter(rules, libc::EPERM as u32)?;
+    let program = filter(BTreeMap::from([(call, Vec::new())]), errno as u32)?;
     seccompiler::apply_filter(&program).map_err(io::Error::other)
 }
 

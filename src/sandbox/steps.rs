@@ -19,7 +19,7 @@ const STEPS: &[(&str, Step)] = &[
     ("cwd", directory),
     // Everything above needs rights that it takes away.
     ("sandbox", sandbox),
-    ("cores", keep_to_cores),
+    ("filters", keep_to_limits),
     ("descriptors", descriptors),
     ("signals", signals),
 ];
@@ -86,12 +86,15 @@ pub fn limit(plan: &Plan) -> io::Result<()> {
     Ok(())
 }
 
-fn keep_to_cores(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
-    hold_cores(plan)
+fn keep_to_limits(plan: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
+    filter(plan)
 }
 
-/// Also without a sandbox.
-pub fn hold_cores(plan: &Plan) -> io::Result<()> {
+/// What keeps it from undoing a limit, or from going around it; also without a sandbox.
+pub fn filter(plan: &Plan) -> io::Result<()> {
+    if plan.file_bytes.is_some() {
+        seccomp::no_room_without_writing()?;
+    }
     if plan.cores.is_empty() { Ok(()) } else { cores::hold(&plan.cores) }
 }
 

@@ -17,6 +17,7 @@ case "$1" in
   spaces) readlink /proc/self/ns/net /proc/self/ns/pid;;
   env) env | sort;;
   err) echo complaint >&2;;
+  fill) head -c 3000000 /dev/zero >"$2";;
   wait) trap 'echo interrupted; exit 9' INT TERM; echo begun >begun; sleep 606 & wait;;
   sleep) echo $$ >begun; exec sleep 606;;
 esac
@@ -256,4 +257,19 @@ fn it_is_said_who_holds_a_rule() {
         let check = ["policy", "check", "--agent", &agent, "--json", "--", "strongbox", "rm"];
         assert_eq!(world.exits(&check, 6).json()["enforced_by"], wanted);
     }
+}
+
+/// Each is gone before anybody looks.
+#[test]
+fn what_short_ones_write_is_counted() {
+    let world = world();
+    // Where files reach a disk: a temporary directory may lie in memory.
+    let files = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let script = "for i in $(seq 900); do strongbox fill f$i || exit 9; done";
+    let scope = files.path().display().to_string();
+    let script = format!("cd '{scope}' && {script}");
+    let args = ["--agents", "1", "--scope", &scope, "--disk", "20M", "--", "sh", "-c", &script];
+    let (swarm, _) = world.create_and_wait(&args);
+    let results = world.ok(&["swarm", "results", &swarm]).text();
+    assert!(results.contains("at most 20 MB (--disk)"), "{results}");
 }

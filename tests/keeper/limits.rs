@@ -3,6 +3,7 @@
 use crate::harness::{Peer, World, family, until};
 use dash::model::{Ground, Limits};
 use dash::protocol::keeper::FactKind;
+use std::os::unix::fs::MetadataExt;
 
 fn reached(core: &mut Peer) -> (String, String) {
     core.fact(|kind| match kind {
@@ -116,6 +117,20 @@ fn who_fills_the_disk_is_ended() {
         keeper.wait();
         assert_eq!(family(&world.spec.attempt), [] as [u32; 0]);
     }
+}
+
+/// It takes room that no figure of the kernel's tells of.
+#[test]
+fn no_room_is_taken_without_writing() {
+    let files = on_disk();
+    let mut world = World::sh("fallocate -l 5000000 room; stat -c %b room");
+    world.spec.cwd = files.path().to_owned();
+    world.spec.limits.disk_bytes = Some(50 << 20);
+    let (mut keeper, mut core) = world.start();
+    core.exited();
+    keeper.wait();
+    let blocks = std::fs::metadata(files.path().join("room")).map_or(0, |meta| meta.blocks());
+    assert_eq!(blocks, 0);
 }
 
 #[test]
