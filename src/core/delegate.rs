@@ -8,7 +8,7 @@ use super::{
 };
 use crate::model::{
     Actor, AgentId, AgentSpec, AgentState, Breaker, Caps, Command, Event, Grant, HeldBranch, Item,
-    ItemState, Refusal, RefusalCode, Scope, Stamp, SwarmSpec,
+    ItemState, Limits, Refusal, RefusalCode, Scope, Stamp, SwarmSpec,
 };
 
 /// Failures that are remembered of an agent's children; a breaker that needs more never trips.
@@ -58,12 +58,19 @@ pub fn spec_of(swarm: &Swarm, agent: &Agent) -> SwarmSpec {
         cwd: own.cwd.clone(),
         worktree: own.worktree,
         timeout_ms: own.timeout_ms,
+        limits: own.limits,
         retries: own.retries,
         command: own.command.clone(),
         path: own.path.clone(),
         granted,
         ..SwarmSpec::default()
     }
+}
+
+/// What an attempt of it may use of the machine, as far as it was said.
+pub fn limits_of(state: &State, agent: &Agent) -> Limits {
+    let swarm = state.swarms.get(&agent.swarm);
+    swarm.and_then(|swarm| spec_of(swarm, agent).limits).unwrap_or_default()
 }
 
 /// When an attempt that started at `started` has to be over.
@@ -199,12 +206,21 @@ fn grant(
         None => parents,
     };
     let started = attempt.started_at.unwrap_or(now);
+    let mut own = AgentSpec { path, granted: None, caps: None, ..spec.clone() };
+    let limits = limits_of(state, agent).meet(spec.limits.unwrap_or_default());
+    own.limits = (limits != Limits::default()).then_some(limits);
+    own.narrowed.extend(caps.below().denied(spec.depth, spec.children, spec.total));
+    let deadline = deadline_of(state, attempt, started);
+    let wished = spec.timeout_ms.map(|ms| now.plus_ms(ms));
+    if deadline.is_some_and(|end| wished.is_some_and(|wished| wished > end)) {
+        own.narrowed.push("timeout: its parent's ends sooner, and with it the child".to_owned());
+    }
     let granted = Grant {
         scope: Some(scope),
-        deadline: deadline_of(state, attempt, started),
+        deadline,
         caps: Some(caps.below().lowered(spec.depth, spec.children, spec.total)),
         // What was made of the wishes stands beside it; the wishes say nothing any more.
-        own: Some(Box::new(AgentSpec { path, granted: None, caps: None, ..spec.clone() })),
+        own: Some(Box::new(own)),
     };
     Ok((id, granted))
 }

@@ -6,7 +6,7 @@ use super::{
     tests::{Bench, queue, spec},
     *,
 };
-use crate::model::*;
+use crate::model::{Limits, *};
 
 fn ask(parent: &str) -> (Actor, AgentSpec) {
     (Actor::Agent(parent.into()), AgentSpec { task: "part of it".to_owned(), ..spec_here() })
@@ -176,6 +176,31 @@ fn a_deadline_is_the_parents_whatever_is_asked_for() {
 }
 
 #[test]
+fn a_child_has_no_more_of_the_machine_and_is_told() {
+    let mut bench = Bench::default();
+    let limits = Limits { memory_bytes: Some(64 << 20), processes: Some(50), ..Limits::default() };
+    bench.create(SwarmSpec { limits: Some(limits), timeout_ms: Some(60_000), ..spec() }, 1);
+    bench.started("ag-01-1", 1);
+    let (by, wish) = ask("ag-01");
+    let more = Limits {
+        memory_bytes: Some(1 << 30),
+        processes: Some(9),
+        disk_bytes: Some(1 << 20),
+        ..Limits::default()
+    };
+    let greedy =
+        AgentSpec { limits: Some(more), timeout_ms: Some(3_600_000), depth: Some(9), ..wish };
+    spawn(&mut bench, by, greedy).unwrap();
+    let child = bench.agent("ag-01.1").clone();
+    let has = Limits { memory_bytes: Some(64 << 20), ..more };
+    assert_eq!(limits_of(&bench.state, &child), has);
+    let own = child.grant.own.unwrap();
+    let told = |what: &str| own.narrowed.iter().any(|wish| wish.starts_with(what));
+    assert!(told("depth 9: 2 is granted") && told("timeout: "), "{:?}", own.narrowed);
+    assert!(more.beyond(has) == ["memory 1024 MB: 64 MB is granted"]);
+}
+
+#[test]
 fn stopping_a_parent_stops_its_branch_at_once() {
     let mut bench = parent();
     child(&mut bench, "ag-01").unwrap();
@@ -246,6 +271,13 @@ impl Dice {
         picked
     }
 
+    fn limits(&mut self) -> Option<Limits> {
+        let mut some = |most| self.maybe(most).map(u64::from);
+        let (memory_bytes, processes, disk_bytes) = (some(9), some(9), some(9));
+        let limits = Limits { memory_bytes, processes, disk_bytes, ..Limits::default() };
+        (self.below(2) > 0).then_some(limits)
+    }
+
     fn maybe(&mut self, n: u64) -> Option<u32> {
         (self.below(4) == 0).then(|| self.below(n) as u32)
     }
@@ -299,6 +331,9 @@ fn fits(bench: &Bench, id: &AgentId, asked: &AgentSpec) {
         let own = deadline_of(state, run, Stamp(bench.now)).unwrap();
         assert!(own <= end);
     }
+    let (limits, above) = (limits_of(state, made), limits_of(state, parent));
+    assert_eq!(limits, above.meet(asked.limits.unwrap_or_default()));
+    assert_eq!(limits.meet(above), limits);
     let (caps, configured) = (made.grant.caps.unwrap(), asked.caps.unwrap());
     let above = parent.grant.caps.unwrap_or(configured).meet(configured);
     assert!(caps.depth < above.depth && caps.children <= above.children);
@@ -344,7 +379,8 @@ fn a_child_is_within_its_parent_in_a_hundred_thousand_trees() {
         };
         let granted = (dice.below(4) > 0).then(|| dice.scope());
         let timeout_ms = dice.maybe(100_000).map(|ms| u64::from(ms) + 1);
-        bench.create(SwarmSpec { granted, timeout_ms, ..spec() }, 1);
+        let limits = dice.limits();
+        bench.create(SwarmSpec { granted, timeout_ms, limits, ..spec() }, 1);
         bench.started("ag-01-1", 1);
         for _ in 0..2 + dice.below(5) {
             let agents: Vec<AgentId> = bench.state.agents.keys().cloned().collect();
@@ -368,6 +404,7 @@ fn a_child_is_within_its_parent_in_a_hundred_thousand_trees() {
                         total: dice.maybe(6),
                         timeout_ms: dice.maybe(200_000).map(|ms| u64::from(ms) + 1),
                         retries: dice.below(2) as u32,
+                        limits: dice.limits(),
                         ..spec_here()
                     };
                     // A refusal is an answer, too.

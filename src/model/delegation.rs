@@ -48,6 +48,23 @@ impl Caps {
         };
         self.meet(asked)
     }
+
+    /// What of these wishes is more than this, a sentence each.
+    pub fn denied(
+        self,
+        depth: Option<u32>,
+        children: Option<u32>,
+        total: Option<u32>,
+    ) -> Vec<String> {
+        let wishes = [
+            ("depth", depth, self.depth),
+            ("children", children, self.children),
+            ("total", total, self.total),
+        ];
+        let more = wishes.into_iter().filter_map(|(what, wish, has)| Some((what, wish?, has)));
+        let more = more.filter(|(_, wish, has)| wish > has);
+        more.map(|(what, wish, has)| format!("{what} {wish}: {has} is granted")).collect()
+    }
 }
 
 /// So many failed children of one agent in so long a time hold its branch; 0 failures: never.

@@ -43,6 +43,45 @@ impl Limits {
         }
     }
 
+    /// The lower of each; what one of them leaves open is as the other says.
+    #[must_use]
+    pub fn meet(self, other: Self) -> Self {
+        fn lower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+            one.into_iter().chain(other).min()
+        }
+        Self {
+            memory_bytes: lower(self.memory_bytes, other.memory_bytes),
+            cpu: lower(self.cpu, other.cpu),
+            processes: lower(self.processes, other.processes),
+            disk_bytes: lower(self.disk_bytes, other.disk_bytes),
+            output_bytes: lower(self.output_bytes, other.output_bytes),
+        }
+    }
+
+    /// What of this wish `granted` does not hold, a sentence each.
+    pub fn beyond(self, granted: Self) -> Vec<String> {
+        fn more<T: Ord + fmt::Display>(
+            what: &str,
+            wish: Option<T>,
+            has: Option<T>,
+        ) -> Option<String> {
+            let (wish, has) = (wish?, has?);
+            (wish > has).then(|| format!("{what} {wish}: {has} is granted"))
+        }
+        let bytes = |what, wish: Option<u64>, has: Option<u64>| {
+            let (wish, has) = (wish?, has?);
+            (wish > has).then(|| format!("{what} {} MB: {} MB is granted", wish >> 20, has >> 20))
+        };
+        let found = [
+            bytes("memory", self.memory_bytes, granted.memory_bytes),
+            more("cpu", self.cpu, granted.cpu),
+            more("processes", self.processes, granted.processes),
+            bytes("disk", self.disk_bytes, granted.disk_bytes),
+            bytes("output", self.output_bytes, granted.output_bytes),
+        ];
+        found.into_iter().flatten().collect()
+    }
+
     /// # Errors
     /// The field, and a sentence that says what is wrong with it.
     pub fn check(&self) -> Result<(), (&'static str, &'static str)> {

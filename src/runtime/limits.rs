@@ -21,8 +21,12 @@ const PROCESSES: u64 = 4096;
 
 /// What `plan` asks for; of an agent in a sandbox also what the configuration says.
 pub fn of(plan: &Plan, config: &LimitsConfig) -> Limits {
-    let asked = plan.spec.limits.unwrap_or_default();
-    if plan.scope.is_strict() { asked.or(defaults(config)) } else { asked }
+    with_defaults(plan.spec.limits.unwrap_or_default(), plan.scope.is_strict(), config)
+}
+
+/// What holds an agent that asked for so much.
+pub fn with_defaults(asked: Limits, strict: bool, config: &LimitsConfig) -> Limits {
+    if strict { asked.or(defaults(config)) } else { asked }
 }
 
 fn defaults(config: &LimitsConfig) -> Limits {
@@ -101,8 +105,7 @@ fn unheld(cores: Cores) -> String {
 /// # Errors
 /// A refusal that says what would be needed.
 pub fn enforceable(world: &World, asked: Option<Limits>, strict: bool) -> Result<(), Refusal> {
-    let asked = asked.unwrap_or_default();
-    let limits = if strict { asked.or(defaults(&world.config.limits)) } else { asked };
+    let limits = with_defaults(asked.unwrap_or_default(), strict, &world.config.limits);
     if limits.cpu.is_none() && limits.disk_bytes.is_none() {
         return Ok(());
     }

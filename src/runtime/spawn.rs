@@ -5,13 +5,15 @@ use super::{
     above::Above,
     check::{self, Crew},
     handle::Handle,
+    limits::with_defaults,
     only::{self, Search},
-    world::{Shared, leaving},
+    world::{Shared, World, leaving},
 };
 use crate::{
     core::{self, Reply},
     model::{
-        Actor, AgentId, AgentInfo, AgentSpec, Command, Event, Refusal, RefusalCode, Scope, SwarmId,
+        Actor, AgentId, AgentInfo, AgentSpec, Command, Event, Limits, Refusal, RefusalCode, Scope,
+        SwarmId,
     },
 };
 use std::path::Path;
@@ -20,6 +22,8 @@ use std::path::Path;
 struct Parent {
     id: AgentId,
     scope: Scope,
+    /// As far as they were asked for.
+    limits: Limits,
     path: Option<String>,
     swarm: SwarmId,
     /// Its own scope first, then those above it.
@@ -69,7 +73,9 @@ impl Handle {
             Actor::Agent(id) => {
                 let parent = Parent::of(&self.world, id).await?;
                 parent.prepare(&mut spec)?;
-                parent.check(&self.world, &mut spec).await?
+                let crew = parent.check(&self.world, &mut spec).await?;
+                parent.limit(&self.world, &mut spec);
+                crew
             }
         };
         Ok((spec, crew))
@@ -85,7 +91,8 @@ impl Parent {
             let scope = core::reach_of(state, &of);
             let mut scopes = core::scopes_above(state, &of);
             scopes.insert(0, scope.clone());
-            Some(Self { scope, swarm: agent.swarm.clone(), id: of, path, scopes })
+            let limits = core::limits_of(state, agent);
+            Some(Self { scope, limits, swarm: agent.swarm.clone(), id: of, path, scopes })
         });
         let gone = || Refusal::new(RefusalCode::NotFound, format!("no agent {id} any more"));
         found.await?.ok_or_else(gone)
@@ -153,6 +160,15 @@ impl Parent {
         Ok(crew)
     }
 
+    /// No child has more of the machine than its parent, whatever it asks for.
+    fn limit(&self, world: &World, spec: &mut AgentSpec) {
+        let own = with_defaults(self.limits, self.scope.is_strict(), &world.config.limits);
+        let wish = spec.limits.unwrap_or_default();
+        let limits = own.meet(wish);
+        spec.narrowed.extend(wish.beyond(limits));
+        spec.limits = Some(limits);
+    }
+
     /// Refuses a plain command whose program may not be executed under `granted`.
     fn runs(&self, granted: &Scope, crew: &Crew, spec: &AgentSpec) -> Result<(), Refusal> {
         let only = granted.only.as_ref().filter(|_| granted.is_strict());
@@ -217,7 +233,8 @@ mod tests {
         let scope = Scope { write: vec!["/w".into()], net: Net::Any, ..Scope::default() };
         let scopes = vec![scope.clone()];
         let path = Some("/usr/bin".to_owned());
-        Parent { id: "ag-01".into(), scope, path, swarm: "sw-1".into(), scopes }
+        let limits = Limits::default();
+        Parent { id: "ag-01".into(), scope, limits, path, swarm: "sw-1".into(), scopes }
     }
 
     #[test]

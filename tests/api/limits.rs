@@ -115,3 +115,24 @@ fn what_a_killed_keeper_leaves_of_a_control_group_is_removed() {
     world.until_state(&agent, &["lost"]);
     eventually("the group is removed", || (!ground.exists()).then_some(()));
 }
+
+/// Else whoever is held by a limit would have a child do it.
+#[test]
+fn a_child_has_no_more_than_its_parent() {
+    let world = World::new();
+    let hog = "head -c 900000000 /dev/zero | tail -n 1 >/dev/null";
+    let script = format!(
+        "dash agent spawn --memory 4G --processes 99999 -- sh -c '{hog}' >said 2>&1; sleep 600"
+    );
+    let args = ["--agents", "1", "--memory", "64M", "--", "sh", "-c", &script];
+    world.create(&args);
+    let child = eventually("the child's end", || {
+        let agents = world.agents();
+        agents.into_iter().find(|agent| agent["parent"] == "ag-01" && agent["state"] == "failed")
+    });
+    assert_eq!(child["reason"], "limit", "{child}");
+    let said = std::fs::read_to_string(world.work.join("said")).unwrap();
+    for wish in ["memory 4096 MB: 64 MB is granted", "processes 99999: 4096 is granted"] {
+        assert!(said.contains(&format!("not granted: {wish}")), "{said}");
+    }
+}
