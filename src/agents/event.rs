@@ -106,12 +106,15 @@ impl EventRule {
     }
 }
 
-/// Agents pass a provider's whole answer on as their error: its message says it all.
+/// Agents pass a provider's whole answer on as their error, some after words of their own:
+/// its message says it all.
 fn plain(error: String) -> String {
     let message = || {
-        let body: Value = serde_json::from_str(error.trim()).ok()?;
+        let (words, answer) = error.split_at(error.find('{')?);
+        let body: Value = serde_json::from_str(answer.trim()).ok()?;
         let message = body.pointer("/error/message").or_else(|| body.pointer("/message"))?;
-        message.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned)
+        let message = message.as_str().filter(|text| !text.trim().is_empty())?;
+        Some(format!("{}{message}", words.trim_start()))
     };
     message().unwrap_or(error)
 }
@@ -152,6 +155,10 @@ mod tests {
             (r#"{"message":"short"}"#, "short"),
             (r#"{"error":{"message":" "}}"#, r#"{"error":{"message":" "}}"#),
             ("exit 3", "exit 3"),
+            (r#"402 {"error":{"message":"spent"}}"#, "402 spent"),
+            (r#"x API error (402): {"code":null,"message":"spent"}"#, "x API error (402): spent"),
+            (r#"{"error":{"message":"spent"}} twice"#, r#"{"error":{"message":"spent"}} twice"#),
+            (r#"no {"a":1}"#, r#"no {"a":1}"#),
         ] {
             assert_eq!(plain(given.to_owned()), expected);
         }

@@ -1,5 +1,6 @@
-//! The real agent CLIs through the real binary: `claude` and `codex` as `package.json`
-//! beside this file pins them (`npm ci --prefix tests/agents`), and `mini`, against the
+//! The real agent CLIs through the real binary: `claude`, `codex` and `pi` as
+//! `package.json` beside this file pins them, with a `node` for those that need one
+//! (`npm ci --prefix tests/agents`), and `mini`, against the
 //! `simulated` provider. Core, keepers and gateway are the ones a user has.
 //!
 //! What is asserted was measured with those versions; a number that only another version
