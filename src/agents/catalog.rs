@@ -11,6 +11,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("mini.toml", include_str!("../../assets/agents/mini.toml")),
     ("claude.toml", include_str!("../../assets/agents/claude.toml")),
     ("codex.toml", include_str!("../../assets/agents/codex.toml")),
+    ("opencode.toml", include_str!("../../assets/agents/opencode.toml")),
     ("pi.toml", include_str!("../../assets/agents/pi.toml")),
 ];
 
@@ -141,7 +142,10 @@ mod tests {
     fn built_in_adapters_are_right() {
         let catalog = Catalog::load(None);
         assert_eq!(catalog.problems(), &[] as &[String]);
-        assert_eq!(catalog.names(), ["claude", "codex", "command", "mini", "pi"]);
+        assert_eq!(
+            catalog.names(),
+            ["claude", "codex", "command", "mini", "opencode", "pi"]
+        );
         for (file, _) in EMBEDDED {
             assert!(catalog.get(file.trim_end_matches(".toml")).is_some(), "{file}");
         }

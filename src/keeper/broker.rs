@@ -265,6 +265,7 @@ impl Broker {
             env,
             cwd: wanted.cwd,
             stdin_null: false,
+            stdin_file: None,
             nofile: self.nofile,
             processes: self.processes,
             users: std::fs::read_link("/proc/self/ns/user").unwrap_or_default(),

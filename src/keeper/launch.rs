@@ -76,6 +76,7 @@ fn try_spawn(
         env: spec.env.clone(),
         cwd: spec.cwd.clone(),
         stdin_null: spec.stdin_null,
+        stdin_file: spec.stdin_file.clone(),
         nofile: nofile(),
         processes: spec.limits.processes,
         users: fs::read_link("/proc/self/ns/user").unwrap_or_default(),

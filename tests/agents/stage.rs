@@ -63,7 +63,12 @@ fn bin() -> PathBuf {
 
 /// A world for these tests; none, said aloud, where the CLIs are not installed.
 pub fn stage() -> Option<World> {
-    for name in ["claude", "codex", "pi", "node"] {
+    stage_with(&["claude", "codex", "pi"])
+}
+
+/// A world with these programs in it, and the `node` that they need.
+pub fn stage_with(programs: &[&str]) -> Option<World> {
+    for name in programs.iter().chain(&["node"]) {
         if !bin().join(name).exists() {
             let why = format!("{name} is not there: npm ci --prefix tests/agents");
             tools::missing(&why);
