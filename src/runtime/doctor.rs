@@ -177,7 +177,11 @@ fn scope(world: &World) -> Vec<DoctorCheck> {
 
 fn providers(world: &World) -> Vec<DoctorCheck> {
     let Some(gateway) = world.gateway.get() else { return Vec::new() };
-    let by_dialect = [(Dialect::Anthropic, "anthropic"), (Dialect::Openai, "openai")];
+    let by_dialect = [
+        (Dialect::Anthropic, "anthropic"),
+        (Dialect::Openai, "openai"),
+        (Dialect::Gemini, "gemini"),
+    ];
     let mut checks: Vec<DoctorCheck> = by_dialect
         .into_iter()
         .map(|(dialect, word)| {
