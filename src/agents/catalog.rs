@@ -11,6 +11,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("mini.toml", include_str!("../../assets/agents/mini.toml")),
     ("claude.toml", include_str!("../../assets/agents/claude.toml")),
     ("codex.toml", include_str!("../../assets/agents/codex.toml")),
+    ("gemini.toml", include_str!("../../assets/agents/gemini.toml")),
     ("opencode.toml", include_str!("../../assets/agents/opencode.toml")),
     ("pi.toml", include_str!("../../assets/agents/pi.toml")),
 ];
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(catalog.problems(), &[] as &[String]);
         assert_eq!(
             catalog.names(),
-            ["claude", "codex", "command", "mini", "opencode", "pi"]
+            ["claude", "codex", "command", "gemini", "mini", "opencode", "pi"]
         );
         for (file, _) in EMBEDDED {
             assert!(catalog.get(file.trim_end_matches(".toml")).is_some(), "{file}");

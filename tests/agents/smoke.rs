@@ -68,3 +68,8 @@ fn is_stopped(world: &World, adapter: &str) {
 fn heavy_opencode() {
     works("opencode", "claude-opus-4-5");
 }
+
+#[test]
+fn heavy_gemini() {
+    works("gemini", "gemini-2.5-flash");
+}
