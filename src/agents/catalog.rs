@@ -14,6 +14,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("gemini.toml", include_str!("../../assets/agents/gemini.toml")),
     ("opencode.toml", include_str!("../../assets/agents/opencode.toml")),
     ("pi.toml", include_str!("../../assets/agents/pi.toml")),
+    ("qwen.toml", include_str!("../../assets/agents/qwen.toml")),
 ];
 
 /// The adapter that is always there.
@@ -145,7 +146,7 @@ mod tests {
         assert_eq!(catalog.problems(), &[] as &[String]);
         assert_eq!(
             catalog.names(),
-            ["claude", "codex", "command", "gemini", "mini", "opencode", "pi"]
+            ["claude", "codex", "command", "gemini", "mini", "opencode", "pi", "qwen"]
         );
         for (file, _) in EMBEDDED {
             assert!(catalog.get(file.trim_end_matches(".toml")).is_some(), "{file}");

@@ -73,3 +73,8 @@ fn heavy_opencode() {
 fn heavy_gemini() {
     works("gemini", "gemini-2.5-flash");
 }
+
+#[test]
+fn heavy_qwen() {
+    works("qwen", "gpt-5.1");
+}
