@@ -28,11 +28,8 @@ fn recordings_export_and_states_are_explained() {
         assert!(shown.contains("output") && shown.contains("process"), "{shown}");
 
         let raw = world.raw_log(&agent);
-        assert!(
-            raw.windows(9)
-                .any(|w| w == b"\"session_" || w == b"\"thread_i" || w == b"\"session\","),
-            "{raw:?}"
-        );
+        let session: [&[u8]; 3] = [b"\"session_", b"\"thread_i", b"\"session\""];
+        assert!(raw.windows(9).any(|w| session.contains(&w)), "{raw:?}");
         let cast = world.ok(&["agent", "log", &agent, "--cast"]);
         let text = cast.text();
         let header: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
