@@ -11,6 +11,10 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("mini.toml", include_str!("../../assets/agents/mini.toml")),
     ("claude.toml", include_str!("../../assets/agents/claude.toml")),
     ("codex.toml", include_str!("../../assets/agents/codex.toml")),
+    ("gemini.toml", include_str!("../../assets/agents/gemini.toml")),
+    ("opencode.toml", include_str!("../../assets/agents/opencode.toml")),
+    ("pi.toml", include_str!("../../assets/agents/pi.toml")),
+    ("qwen.toml", include_str!("../../assets/agents/qwen.toml")),
 ];
 
 /// The adapter that is always there.
@@ -140,9 +144,12 @@ mod tests {
     fn built_in_adapters_are_right() {
         let catalog = Catalog::load(None);
         assert_eq!(catalog.problems(), &[] as &[String]);
-        assert_eq!(catalog.names(), ["claude", "codex", "command", "mini"]);
-        for ((file, _), name) in EMBEDDED.iter().zip(["command", "mini", "claude", "codex"]) {
-            assert_eq!(*file, format!("{name}.toml"));
+        assert_eq!(
+            catalog.names(),
+            ["claude", "codex", "command", "gemini", "mini", "opencode", "pi", "qwen"]
+        );
+        for (file, _) in EMBEDDED {
+            assert!(catalog.get(file.trim_end_matches(".toml")).is_some(), "{file}");
         }
         assert_eq!(catalog.nearest("cluade"), Some("claude".to_owned()));
         assert_eq!(catalog.nearest("zsh"), None);
@@ -188,7 +195,7 @@ mod tests {
         ] {
             let catalog = with_file("x.toml", &format!("{head}{rest}"));
             assert_eq!(catalog.problems(), [expected], "{rest}");
-            assert_eq!(catalog.names().len(), 4);
+            assert_eq!(catalog.names().len(), EMBEDDED.len());
         }
         let catalog = with_file("y.toml", &format!("{head}[launch]\n"));
         assert_eq!(catalog.problems(), ["y.toml: its `name` is `x`, not `y`; used so"]);

@@ -29,6 +29,8 @@ pub struct EventRule {
     pub detail: Option<Detail>,
     progress: Option<Pointer>,
     text: Vec<Pointer>,
+    pub text_goes_on: bool,
+    pub text_ends: bool,
     error: Vec<Pointer>,
     session: Option<Pointer>,
     usage: Option<Usage>,
@@ -59,6 +61,8 @@ impl EventRule {
             detail: optional(&rule.detail, Detail::parse)?,
             progress: optional(&rule.progress, Pointer::parse)?,
             text: many(&rule.text)?,
+            text_goes_on: rule.text_goes_on,
+            text_ends: rule.text_ends,
             error: many(&rule.error)?,
             session: optional(&rule.session, Pointer::parse)?,
             usage: rule.usage.as_ref().map(Usage::new).transpose()?,
@@ -73,11 +77,15 @@ impl EventRule {
     }
 
     pub fn text(&self, event: &Value) -> Option<String> {
-        self.text.iter().find_map(|pointer| pointer.text(event))
+        match self.text_goes_on {
+            true => self.text.iter().find_map(|pointer| pointer.piece(event)),
+            false => self.text.iter().find_map(|pointer| pointer.text(event)),
+        }
     }
 
+    /// In the agent's own words: see [`plain`].
     pub fn error(&self, event: &Value) -> Option<String> {
-        self.error.iter().find_map(|pointer| pointer.text(event)).map(plain)
+        self.error.iter().find_map(|pointer| pointer.text(event))
     }
 
     pub fn session(&self, event: &Value) -> Option<String> {
@@ -106,12 +114,20 @@ impl EventRule {
     }
 }
 
-/// Agents pass a provider's whole answer on as their error: its message says it all.
-fn plain(error: String) -> String {
+/// Agents pass a provider's whole answer on as their error, some after words of their own:
+/// its message says it all.
+pub fn plain(error: String) -> String {
     let message = || {
-        let body: Value = serde_json::from_str(error.trim()).ok()?;
+        let (words, answer) = error.split_at(error.find('{')?);
+        let mut values = serde_json::Deserializer::from_str(answer).into_iter::<Value>();
+        let body = values.next()?.ok()?;
+        let rest = answer.get(values.byte_offset()..)?.trim_end();
+        if !rest.chars().all(|c| matches!(c, ']' | ')')) {
+            return None;
+        }
         let message = body.pointer("/error/message").or_else(|| body.pointer("/message"))?;
-        message.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned)
+        let message = message.as_str().filter(|text| !text.trim().is_empty())?;
+        Some(format!("{}{message}{rest}", words.trim_start()))
     };
     message().unwrap_or(error)
 }
@@ -152,6 +168,11 @@ mod tests {
             (r#"{"message":"short"}"#, "short"),
             (r#"{"error":{"message":" "}}"#, r#"{"error":{"message":" "}}"#),
             ("exit 3", "exit 3"),
+            (r#"402 {"error":{"message":"spent"}}"#, "402 spent"),
+            (r#"x API error (402): {"code":null,"message":"spent"}"#, "x API error (402): spent"),
+            (r#"{"error":{"message":"spent"}} twice"#, r#"{"error":{"message":"spent"}} twice"#),
+            (r#"[API Error: {"error":{"message":"spent"}}]"#, "[API Error: spent]"),
+            (r#"no {"a":1}"#, r#"no {"a":1}"#),
         ] {
             assert_eq!(plain(given.to_owned()), expected);
         }

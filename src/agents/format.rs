@@ -95,6 +95,9 @@ pub enum Stdin {
     Terminal,
     /// /dev/null: for agents that would read a prompt from a pipe or terminal.
     Null,
+    /// The task, to its last byte, in a file: for agents that take no prompt of any form as an
+    /// argument.
+    Task,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -207,6 +210,12 @@ pub struct OutputRule {
     /// The agent's answer; the last one counts.
     #[serde(default)]
     pub text: Vec<Text>,
+    /// `text` is a piece of the answer, which goes on from the piece before.
+    #[serde(default)]
+    pub text_goes_on: bool,
+    /// An answer in pieces is over: the next piece begins another.
+    #[serde(default)]
+    pub text_ends: bool,
     /// What went wrong; the last one counts, and only if the attempt failed.
     #[serde(default)]
     pub error: Vec<Text>,

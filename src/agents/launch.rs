@@ -56,6 +56,8 @@ pub struct Launch {
     pub env: Vec<(String, String)>,
     pub files: Vec<LaunchFile>,
     pub stdin_null: bool,
+    /// One of `files`.
+    pub stdin_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,6 +94,7 @@ impl Adapter {
             env: filling.environment(rules),
             files: filling.files(rules),
             stdin_null: rules.stdin == Stdin::Null,
+            stdin_file: (rules.stdin == Stdin::Task).then(|| filling.task_file()),
         })
     }
 
@@ -172,7 +175,7 @@ struct Filling<'a> {
 impl<'a> Filling<'a> {
     fn new(adapter: &Adapter, request: &'a LaunchRequest<'a>) -> Self {
         let mut model = adapter.model(request.model);
-        let dialect = adapter.dialect().unwrap_or_else(|| guess_dialect(&model, request));
+        let dialect = adapter.dialect().unwrap_or_else(|| guess_dialect(adapter, &model, request));
         if model.is_empty() {
             model = adapter.model.by_dialect.get(&dialect).cloned().unwrap_or_default();
         }
@@ -247,6 +250,10 @@ impl<'a> Filling<'a> {
         variables.into_list()
     }
 
+    fn task_file(&self) -> PathBuf {
+        self.request.private.join("task")
+    }
+
     fn files(&self, rules: &LaunchRules) -> Vec<LaunchFile> {
         let mut files: Vec<LaunchFile> = rules
             .files
@@ -258,6 +265,10 @@ impl<'a> Filling<'a> {
                 protected: rule.protected,
             })
             .collect();
+        if rules.stdin == Stdin::Task {
+            let (path, content) = (self.task_file(), self.request.task.to_owned());
+            files.push(LaunchFile { path, content, mode: 0o600, protected: false });
+        }
         if rules.environment == Environment::Clear || self.request.confine.is_some() {
             // A file's missing parents are made: so these two directories are there.
             for dir in [&self.home, &self.tmp] {
@@ -308,13 +319,16 @@ fn word(dialect: Dialect) -> &'static str {
 
 /// For an agent that speaks any: as the caller says, else as the model's name says, else
 /// the one that the core has a key for.
-fn guess_dialect(model: &str, request: &LaunchRequest<'_>) -> Dialect {
+fn guess_dialect(adapter: &Adapter, model: &str, request: &LaunchRequest<'_>) -> Dialect {
+    let defaults = &adapter.model.by_dialect;
+    let speaks = |dialect: &Dialect| defaults.is_empty() || defaults.contains_key(dialect);
     let value = |name: &str| {
         request.environment.iter().find(|(known, _)| known == name).map(|(_, v)| v.as_str())
     };
     let said = value("DASH_DIALECT").unwrap_or_default();
     let all = [Dialect::Anthropic, Dialect::Openai, Dialect::Gemini];
-    if let Some(dialect) = all.into_iter().find(|dialect| word(*dialect) == said) {
+    if let Some(dialect) = all.into_iter().find(|dialect| word(*dialect) == said && speaks(dialect))
+    {
         return dialect;
     }
     let named = |prefixes: &[&str]| prefixes.iter().any(|prefix| model.starts_with(prefix));
@@ -323,6 +337,9 @@ fn guess_dialect(model: &str, request: &LaunchRequest<'_>) -> Dialect {
     }
     if named(&["gpt", "o1", "o3", "o4", "codex"]) {
         return Dialect::Openai;
+    }
+    if named(&["gemini"]) && speaks(&Dialect::Gemini) {
+        return Dialect::Gemini;
     }
     match (value("ANTHROPIC_API_KEY"), value("OPENAI_API_KEY")) {
         (None, Some(key)) if !key.is_empty() => Dialect::Openai,

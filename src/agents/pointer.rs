@@ -41,16 +41,20 @@ impl Pointer {
     /// Strings as they are, anything else as JSON; several joined by a newline. None where
     /// nothing is there, or nothing but blanks.
     pub fn text(&self, root: &Value) -> Option<String> {
-        let words: Vec<String> = self
-            .all(root)
+        self.piece(root).filter(|text| !text.trim().is_empty())
+    }
+
+    /// The same, also where it is nothing but blanks.
+    pub fn piece(&self, root: &Value) -> Option<String> {
+        let found = self.all(root);
+        let words: Vec<String> = found
             .into_iter()
             .map(|value| match value {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             })
             .collect();
-        let text = words.join("\n");
-        (!text.trim().is_empty()).then_some(text)
+        (!words.is_empty()).then(|| words.join("\n"))
     }
 
     /// The sum of the numbers found; none where there is none.

@@ -6,6 +6,7 @@
 
 use super::{
     adapter::{Pattern, WatchRules},
+    event::plain,
     format::{Judge, OutputFormat},
     lines::{Lines, MAX_LINE},
 };
@@ -41,7 +42,11 @@ pub struct Watcher {
     object: Option<String>,
     last_line: String,
     text: String,
+    /// A piece that comes now goes on with `text`.
+    open: bool,
     error: String,
+    /// The HTTP status that the error's own words name.
+    error_status: Option<u64>,
     session: Option<String>,
     reported: Option<Tokens>,
     verdict: Option<Resolution>,
@@ -64,7 +69,9 @@ impl Watcher {
             object: None,
             last_line: String::new(),
             text: String::new(),
+            open: false,
             error: String::new(),
+            error_status: None,
             session: None,
             reported: None,
             verdict: None,
@@ -196,7 +203,7 @@ impl Watcher {
                     (Outcome::Failed, "error".to_owned(), said)
                 }
                 Outcome::Failed | Outcome::Stopped | Outcome::Lost => {
-                    let status = self.status_in_error(rules);
+                    let status = self.error_status;
                     (Outcome::Failed, status.map_or(reason, |s| word_for(rules, s)), said)
                 }
             };
@@ -205,7 +212,7 @@ impl Watcher {
             Outcome::Done if rules.done_needs_exit_zero && !exit.success() => by_exit(exit),
             Outcome::Done => (Outcome::Done, "finished".to_owned(), String::new()),
             outcome @ (Outcome::Failed | Outcome::Stopped | Outcome::Lost) => {
-                let status = verdict.status.or_else(|| self.status_in_error(rules));
+                let status = verdict.status.or(self.error_status);
                 let reason = match (status, &verdict.stop_reason) {
                     (Some(status), _) => word_for(rules, status),
                     (None, Some(reason)) => reason.clone(),
@@ -214,11 +221,6 @@ impl Watcher {
                 (outcome, reason, "it reported a failure without a word".to_owned())
             }
         }
-    }
-
-    fn status_in_error(&self, rules: &WatchRules) -> Option<u64> {
-        let found = rules.status_pattern.as_ref()?.captures(&self.error)?;
-        found.get(1)?.as_str().parse().ok()
     }
 
     fn line(&mut self, line: &str, seen: &mut Vec<Observation>) {
@@ -271,10 +273,12 @@ impl Watcher {
                 seen.push(Observation::Session(session));
             }
             if let Some(text) = rule.text(event) {
-                self.text = clip(&text, MAX_TEXT);
+                self.say_text(&text, rule.text_goes_on);
             }
+            self.open &= !rule.text_ends;
             if let Some(error) = rule.error(event) {
-                self.error = clip(&error, MAX_ERROR);
+                self.error_status = status_in(&rules, &error);
+                self.error = clip(&plain(error), MAX_ERROR);
             }
             self.reported = rule.usage(event, self.reported).or(self.reported);
             if let Some(outcome) = rule.outcome {
@@ -292,6 +296,17 @@ impl Watcher {
                 self.tell(Signal { source, state, reason, detail, progress }, seen);
             }
         }
+    }
+
+    fn say_text(&mut self, text: &str, goes_on: bool) {
+        if !(goes_on && self.open) {
+            self.text.clear();
+        }
+        // One that is full already has its mark.
+        if self.text.len() < MAX_TEXT - '…'.len_utf8() {
+            self.text = clip(&(std::mem::take(&mut self.text) + text), MAX_TEXT);
+        }
+        self.open = goes_on;
     }
 
     fn say(
@@ -334,6 +349,11 @@ fn word_for(rules: &WatchRules, status: u64) -> String {
         _ => "error",
     }
     .to_owned()
+}
+
+fn status_in(rules: &WatchRules, error: &str) -> Option<u64> {
+    let found = rules.status_pattern.as_ref()?.captures(error)?;
+    found.get(1)?.as_str().parse().ok()
 }
 
 /// A line that is one JSON object.

@@ -129,6 +129,7 @@ pub enum Dialect {
     Anthropic,
     /// `/v1/chat/completions` and `/v1/responses`
     Openai,
+    /// `/v1beta/models/MODEL:generateContent` and `:streamGenerateContent`
     Gemini,
 }
 

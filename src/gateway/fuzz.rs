@@ -47,6 +47,12 @@ const BODY: &[&str] = &[
     "\"prompt_tokens_details\":",
     "\"cached_tokens\":",
     "\"cache_write_tokens\":",
+    "\"usageMetadata\":",
+    "\"promptTokenCount\":",
+    "\"cachedContentTokenCount\":",
+    "\"candidatesTokenCount\":",
+    "\"generationConfig\":",
+    "\"maxOutputTokens\":",
     "\"stream\":true",
     "\"stream_options\":",
     "\"include_usage\":",
@@ -74,8 +80,15 @@ fn spoken(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().flat_map(|byte| BODY[usize::from(*byte) % BODY.len()].bytes()).collect()
 }
 
-const WIRES: [Wire; 5] =
-    [Wire::Messages, Wire::CountTokens, Wire::Chat, Wire::Responses, Wire::Models(Dialect::Gemini)];
+const WIRES: [Wire; 7] = [
+    Wire::Messages,
+    Wire::CountTokens,
+    Wire::Chat,
+    Wire::Responses,
+    Wire::Generate,
+    Wire::StreamGenerate,
+    Wire::Models(Dialect::Gemini),
+];
 
 /// However an answer is cut into chunks, it is read the same.
 fn metered(body: &[u8]) {
@@ -109,7 +122,9 @@ fn usage() {
 /// whoever reads the result finds the wish in it.
 fn asked(body: &[u8]) {
     let Ok(request) = serde_json::from_slice::<Asked<'_>>(body) else { return };
-    let _ = request.max_output();
+    for wire in WIRES {
+        let _ = request.max_output(wire);
+    }
     let Some(edited) = request.with_usage(body) else { return };
     let mut before: Value = serde_json::from_slice(body).unwrap();
     let mut after: Value = serde_json::from_slice(&edited).unwrap();
@@ -180,6 +195,8 @@ fn heads() {
         "/v1/",
         "messages",
         "models/",
+        "/v1beta/",
+        ":generateContent",
         "é",
         "/",
         "transfer-encoding",
@@ -192,7 +209,7 @@ fn heads() {
                 let mut headers = head(text);
                 let path = String::from_utf8_lossy(text);
                 if let Some((_, rest)) = Wire::route(&path, &headers) {
-                    assert!(path.ends_with(rest) && rest.starts_with("/v1/"), "{path:?}");
+                    assert!(path.ends_with(rest) && rest.starts_with("/v1"), "{path:?}");
                 }
                 let named: Vec<HeaderName> = headers
                     .get_all(header::CONNECTION)

@@ -7,7 +7,7 @@ use super::answer::{Answer, Cut, Outgoing};
 use super::call::{self, Begun};
 use super::egress::{self, Outlet};
 use super::usage::Meter;
-use super::wire::{Asked, Wire, dialect_of};
+use super::wire::{Asked, Wire, dialect_of, generated};
 use super::{Call, CallReport, Caller, Gateway, Reservation, Target, Traffic};
 use crate::config::Dialect;
 use crate::model::{Micros, Tokens};
@@ -264,13 +264,16 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
         }
         Err(_) => return Err(refused(StatusCode::BAD_REQUEST, "the request broke off".to_owned())),
     };
-    let asked: Asked<'_> = if wire.metered() {
+    let mut asked: Asked<'_> = if wire.metered() {
         serde_json::from_slice(&body).map_err(|e| {
             refused(StatusCode::BAD_REQUEST, format!("the request is no JSON of this dialect: {e}"))
         })?
     } else {
         Asked::default()
     };
+    if let Some((model, _)) = generated(path).filter(|_| dialect == Dialect::Gemini) {
+        asked.model = model.to_owned();
+    }
 
     let target = gateway.target(dialect);
     if let Target::Real(upstream) = &target
@@ -304,7 +307,7 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
             bound: gateway
                 .price(target.name(), &asked.model)
                 // No tokenizer makes more tokens than there are bytes.
-                .map(|price| price.bound(body.len() as u64, asked.max_output())),
+                .map(|price| price.bound(body.len() as u64, asked.max_output(wire))),
         };
         let bill = call::reserve(gateway, call).await;
         Some(bill.map_err(|over| refused(StatusCode::PAYMENT_REQUIRED, over.message))?)
@@ -321,7 +324,10 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
             };
             let simulated = gateway.simulated();
             let caller = attempt.caller.clone();
-            let path = path.to_owned();
+            let path = match head.uri.query() {
+                Some(query) => format!("{path}?{query}"),
+                None => path.to_owned(),
+            };
             let open = async move {
                 simulated.answer(wire, &path, &caller.attempt, &caller.agent, number, &body).await
             };

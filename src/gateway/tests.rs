@@ -202,6 +202,28 @@ fn chat_streams_are_asked_for_usage() {
 }
 
 #[test]
+fn gemini_is_called_by_its_path_metered_and_priced() {
+    let stream = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n\
+         data: {\"modelVersion\":\"gemini-2.5-pro\",\"usageMetadata\":{\"promptTokenCount\":1000,\
+         \"cachedContentTokenCount\":400,\"candidatesTokenCount\":6,\"thoughtsTokenCount\":4}}\r\n\r\n";
+    let upstream = Upstream::new(stream, "");
+    let stage = Stage::new(Dialect::Gemini, &upstream.url, false);
+    let path = "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse";
+    let body = "{\"contents\":[]}";
+    let answer = read_all(stage.send(path, &format!("x-goog-api-key: {TOKEN}\r\n"), body));
+    assert!(answer.contains("usageMetadata"), "{answer}");
+    let seen = upstream.seen.recv_timeout(PATIENCE).unwrap();
+    assert!(seen.starts_with(&format!("POST {path} HTTP/1.1\r\n")), "{seen}");
+    assert!(seen.contains(&format!("x-goog-api-key: {KEY}\r\n")), "{seen}");
+    assert!(seen.ends_with(body) && !seen.contains(TOKEN), "{seen}");
+    let bill = stage.bill();
+    assert_eq!((bill.tokens, bill.model.as_str()), (tokens(600, 10, 400), "gemini-2.5-pro"));
+    // $1.25 in, $10 out, $0.125 from the cache, per million.
+    assert_eq!((bill.priced, bill.cost), (true, Micros(900)));
+    stage.no_bill();
+}
+
+#[test]
 fn an_agent_that_hangs_up_is_billed_in_full() {
     let first: &'static str = format!("{STREAM_HEAD}{START}").leak();
     let upstream = Upstream::new(first, END);
@@ -260,6 +282,25 @@ fn errors_of_the_provider_pass_as_they_are() {
     assert_eq!((bill.status, bill.tokens), (529, Tokens::default()));
 }
 
+/// Codex's own provider tries this before plain HTTP, and goes on with that at a 426.
+#[test]
+fn a_websocket_is_sent_back_to_plain_http() {
+    let stage = Stage::new(Dialect::Openai, "http://127.0.0.1:9/v1", false);
+    let mut stream = TcpStream::connect(("127.0.0.1", stage.port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(
+        stream,
+        "GET /v1/responses HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\
+         connection: Upgrade, close\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+         sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    .unwrap();
+    let answer = read_all(stream);
+    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+    assert!(answer.contains("invalid_request_error"), "{answer}");
+    stage.no_bill();
+}
+
 #[test]
 fn refusals_have_the_dialects_shape() {
     let stage = Stage::new(Dialect::Anthropic, "http://127.0.0.1:PORT", false);
@@ -275,12 +316,19 @@ fn refusals_have_the_dialects_shape() {
         assert!(answer.contains(word) && !answer.contains(KEY), "{answer}");
     }
     assert!(stage.ask("/v1/files", "").starts_with("HTTP/1.1 404"));
+    assert!(stage.ask("/v1beta/cachedContents", "").starts_with("HTTP/1.1 404"));
     assert!(stage.ask("/v1/messages", "no json").starts_with("HTTP/1.1 400"));
     stage.no_bill();
 
     let broke = Stage::new(Dialect::Anthropic, "http://127.0.0.1:9", true);
     let answer = broke.ask("/v1/messages", "{\"model\":\"m\"}");
     assert!(answer.starts_with("HTTP/1.1 402") && answer.contains("$5 are spent"), "{answer}");
+    broke.no_bill();
+
+    let broke = Stage::new(Dialect::Gemini, "http://127.0.0.1:9", true);
+    let answer = broke.ask("/v1beta/models/m:generateContent", "{}");
+    assert!(answer.starts_with("HTTP/1.1 402"), "{answer}");
+    assert!(answer.contains("\"status\":\"FAILED_PRECONDITION\""), "{answer}");
     broke.no_bill();
 
     // A port that nobody listens on any more.

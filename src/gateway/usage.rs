@@ -4,9 +4,11 @@
 //!
 //! Anthropic reports the prompt in `message_start` and the running output in every
 //! `message_delta` (cumulative: the last word counts); chat completions in the last chunk;
-//! responses in `response.completed`, `.incomplete` or `.failed`.
+//! responses in `response.completed`, `.incomplete` or `.failed`; Gemini in every chunk
+//! (cumulative), where thoughts are counted beside the answer and billed like it.
 
 use super::wire::Wire;
+use crate::config::Dialect;
 use crate::model::Tokens;
 use serde::Deserialize;
 
@@ -109,7 +111,7 @@ impl Meter {
     fn dispatch(&mut self) {
         let mut event = std::mem::take(&mut self.event);
         // Most events are text; only those that speak of usage are worth parsing.
-        if memchr::memmem::find(&event, b"\"usage\"").is_some() {
+        if memchr::memmem::find(&event, b"\"usage").is_some() {
             self.read(&event);
         }
         event.clear();
@@ -117,7 +119,26 @@ impl Meter {
     }
 
     fn read(&mut self, json: &[u8]) {
-        let Ok(said) = serde_json::from_slice::<Said>(json) else { return };
+        match serde_json::from_slice::<Said>(json) {
+            Ok(said) => self.take(said),
+            // A stream of Gemini's that is no stream of events is a list of its chunks.
+            Err(_) if self.wire == Wire::StreamGenerate => {
+                let all = serde_json::from_slice::<Vec<Said>>(json).unwrap_or_default();
+                all.into_iter().for_each(|said| self.take(said));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn take(&mut self, said: Said) {
+        if self.wire.dialect() == Dialect::Gemini {
+            self.usage.model = said.model_version.or(self.usage.model.take());
+            if let Some(counts) = said.usage_metadata {
+                self.usage.known = true;
+                self.gemini(&counts);
+            }
+            return;
+        }
         let inner = said.message.or(said.response);
         let (model, usage) = match inner {
             Some(inner) => (inner.model.or(said.model), inner.usage.or(said.usage)),
@@ -131,7 +152,20 @@ impl Meter {
         match self.wire {
             Wire::Messages | Wire::CountTokens => self.anthropic(&usage),
             Wire::Chat | Wire::Responses | Wire::Models(_) => self.openai(&usage),
+            Wire::Generate | Wire::StreamGenerate | Wire::CountGenerate => {}
         }
+    }
+
+    fn gemini(&mut self, said: &Metadata) {
+        let prompt = said.prompt.unwrap_or(0);
+        let read = said.cached.unwrap_or(0).min(prompt);
+        self.usage.tokens = Tokens {
+            // What its own tools brought in is counted apart from the prompt.
+            input: (prompt - read).saturating_add(said.tools.unwrap_or(0)),
+            output: said.answer.unwrap_or(0).saturating_add(said.thoughts.unwrap_or(0)),
+            cache_read: read,
+            cache_write: 0,
+        };
     }
 
     fn anthropic(&mut self, said: &Counts) {
@@ -177,6 +211,28 @@ struct Said {
     /// Of a response's events.
     #[serde(default)]
     response: Option<Inner>,
+    /// Gemini's words for model and usage.
+    #[serde(default, rename = "modelVersion")]
+    model_version: Option<String>,
+    #[serde(default, rename = "usageMetadata")]
+    usage_metadata: Option<Metadata>,
+}
+
+/// Tokens in Gemini's words.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    /// Cached ones are counted in.
+    #[serde(rename = "promptTokenCount")]
+    prompt: Option<u64>,
+    #[serde(rename = "cachedContentTokenCount")]
+    cached: Option<u64>,
+    #[serde(rename = "toolUsePromptTokenCount")]
+    tools: Option<u64>,
+    #[serde(rename = "candidatesTokenCount")]
+    answer: Option<u64>,
+    #[serde(rename = "thoughtsTokenCount")]
+    thoughts: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -267,6 +323,24 @@ mod tests {
         assert_eq!(usage.tokens, tokens(30, 3, 20, 0), "also without the last blank line");
         let plain = r#"{"model":"g","usage":{"input_tokens":5,"output_tokens":6}}"#;
         assert_eq!(meter(Wire::Responses, false, plain).tokens, tokens(5, 6, 0, 0));
+    }
+
+    #[test]
+    fn gemini_counts_cached_tokens_in_the_prompt_and_thoughts_beside_the_answer() {
+        let chunk = r#"{"modelVersion":"g-1","usageMetadata":{"promptTokenCount":100,"cachedContentTokenCount":60,"totalTokenCount":100}}"#;
+        let last = r#"{"modelVersion":"g-1","usageMetadata":{"promptTokenCount":100,"cachedContentTokenCount":60,"candidatesTokenCount":8,"thoughtsTokenCount":20,"toolUsePromptTokenCount":3,"totalTokenCount":131}}"#;
+        let stream = format!("data: {chunk}\r\n\r\ndata: {last}\r\n\r\n");
+        let list = format!("[{chunk}\n,\r\n{last}\n]");
+        for usage in [
+            meter(Wire::StreamGenerate, true, &stream),
+            meter(Wire::StreamGenerate, false, &list),
+            meter(Wire::Generate, false, last),
+        ] {
+            assert_eq!(usage.tokens, tokens(43, 28, 60, 0));
+            assert_eq!((usage.model.as_deref(), usage.known), (Some("g-1"), true));
+        }
+        let cut = format!("data: {chunk}\n\ndata: {{\"usageMeta");
+        assert_eq!(meter(Wire::StreamGenerate, true, &cut).tokens, tokens(40, 0, 60, 0));
     }
 
     #[test]

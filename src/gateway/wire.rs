@@ -17,16 +17,36 @@ pub enum Wire {
     Chat,
     /// OpenAI `/v1/responses`.
     Responses,
-    /// `/v1/models` and below, of the dialect that the headers show.
+    /// Gemini `/v1beta/models/MODEL:generateContent`.
+    Generate,
+    /// Gemini `/v1beta/models/MODEL:streamGenerateContent`: a stream of events with
+    /// `alt=sse`, else one long list.
+    StreamGenerate,
+    /// Gemini `/v1beta/models/MODEL:countTokens`: free, passed through.
+    CountGenerate,
+    /// `/v1/models` and below, of the dialect that path and headers show.
     Models(Dialect),
 }
 
 impl Wire {
-    /// The call behind a path, and the path from `/v1` on; whatever stands before that is
-    /// the agent's own business.
+    /// The call behind a path, and the path from `/v1` or `/v1beta` on; whatever stands
+    /// before that is the agent's own business.
     pub fn route<'a>(path: &'a str, headers: &HeaderMap) -> Option<(Self, &'a str)> {
-        let at = path.find("/v1/")?;
+        let at = ["/v1/", "/v1beta/"].iter().filter_map(|version| path.find(version)).min()?;
         let rest = &path[at..];
+        if let Some((_, method)) = generated(rest) {
+            let wire = match method {
+                "generateContent" => Self::Generate,
+                "streamGenerateContent" => Self::StreamGenerate,
+                "countTokens" => Self::CountGenerate,
+                _ => return None,
+            };
+            return Some((wire, rest));
+        }
+        if let Some(below) = rest.strip_prefix("/v1beta/") {
+            let listed = below.trim_end_matches('/') == "models" || below.starts_with("models/");
+            return listed.then_some((Self::Models(Dialect::Gemini), rest));
+        }
         let wire = match rest.trim_end_matches('/') {
             "/v1/messages" => Self::Messages,
             "/v1/messages/count_tokens" => Self::CountTokens,
@@ -43,6 +63,7 @@ impl Wire {
         match self {
             Self::Messages | Self::CountTokens => Dialect::Anthropic,
             Self::Chat | Self::Responses => Dialect::Openai,
+            Self::Generate | Self::StreamGenerate | Self::CountGenerate => Dialect::Gemini,
             Self::Models(dialect) => dialect,
         }
     }
@@ -50,10 +71,22 @@ impl Wire {
     /// True for calls that cost something: reserved, metered and settled.
     pub fn metered(self) -> bool {
         match self {
-            Self::Messages | Self::Chat | Self::Responses => true,
-            Self::CountTokens | Self::Models(_) => false,
+            Self::Messages
+            | Self::Chat
+            | Self::Responses
+            | Self::Generate
+            | Self::StreamGenerate => true,
+            Self::CountTokens | Self::CountGenerate | Self::Models(_) => false,
         }
     }
+}
+
+/// Model and method of a Gemini path, `/v1beta/models/MODEL:METHOD`.
+pub fn generated(path: &str) -> Option<(&str, &str)> {
+    let (_, name) = path.split_once("/models/")?;
+    let (model, method) = name.trim_end_matches('/').split_once(':')?;
+    let plain = |text: &str| !text.is_empty() && !text.contains('/');
+    (plain(model) && plain(method)).then_some((model, method))
 }
 
 /// The dialect that a request's headers betray where its path does not.
@@ -76,15 +109,37 @@ pub struct Asked<'a> {
     max_tokens: Option<u64>,
     max_completion_tokens: Option<u64>,
     max_output_tokens: Option<u64>,
+    /// Of Gemini, whose model stands in the path.
+    #[serde(rename = "generationConfig", alias = "generation_config")]
+    generation: Option<Generation>,
     #[serde(borrow, deserialize_with = "given")]
     stream_options: Option<&'a RawValue>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Generation {
+    #[serde(rename = "maxOutputTokens", alias = "max_output_tokens")]
+    max_output_tokens: Option<u64>,
+    /// Answers asked for at once, each of that length.
+    #[serde(rename = "candidateCount", alias = "candidate_count")]
+    candidate_count: Option<u64>,
+}
+
 /// Assumed where a request names no limit for its answer.
 const DEFAULT_MAX_OUTPUT: u64 = 32_000;
+/// The same for Gemini: the most that its models give.
+const DEFAULT_GENERATED: u64 = 65_536;
 
 impl Asked<'_> {
-    pub fn max_output(&self) -> u64 {
+    /// The most tokens that the answer to a request of this kind may have.
+    pub fn max_output(&self, wire: Wire) -> u64 {
+        if wire.dialect() == Dialect::Gemini {
+            let asked = self.generation.as_ref();
+            let length = asked.and_then(|asked| asked.max_output_tokens);
+            let answers = asked.and_then(|asked| asked.candidate_count).unwrap_or(1).max(1);
+            return length.unwrap_or(DEFAULT_GENERATED).saturating_mul(answers);
+        }
         self.max_tokens
             .or(self.max_completion_tokens)
             .or(self.max_output_tokens)
@@ -165,9 +220,14 @@ pub fn error_body(dialect: Dialect, status: StatusCode, message: &str) -> Vec<u8
             let word = match code {
                 400 | 413 => "INVALID_ARGUMENT",
                 401 => "UNAUTHENTICATED",
-                402 | 429 => "RESOURCE_EXHAUSTED",
+                // Not what Google says of a quota: agents take that for a limit of the moment
+                // and ask again, whatever the number.
+                402 => "FAILED_PRECONDITION",
+                429 => "RESOURCE_EXHAUSTED",
                 403 => "PERMISSION_DENIED",
                 404 => "NOT_FOUND",
+                500 => "INTERNAL",
+                504 => "DEADLINE_EXCEEDED",
                 _ => "UNAVAILABLE",
             };
             json!({"error": {"code": code, "message": message, "status": word}})
@@ -188,8 +248,33 @@ mod tests {
         assert_eq!(wire("/run/7/v1/responses"), Some(Wire::Responses));
         assert_eq!(wire("/v1/messages/count_tokens"), Some(Wire::CountTokens));
         assert_eq!(wire("/v1/models/gpt-5"), Some(Wire::Models(Dialect::Openai)));
+        assert_eq!(wire("/v1beta/models/m-1:generateContent"), Some(Wire::Generate));
+        assert_eq!(wire("/r/v1/models/m-1:streamGenerateContent"), Some(Wire::StreamGenerate));
+        assert_eq!(wire("/v1beta/models/m-1:countTokens"), Some(Wire::CountGenerate));
+        assert_eq!(wire("/v1beta/models"), Some(Wire::Models(Dialect::Gemini)));
+        assert_eq!(wire("/v1beta/models/m-1"), Some(Wire::Models(Dialect::Gemini)));
+        assert_eq!(wire("/v1beta/models/m-1:predict"), None);
+        assert_eq!(wire("/v1beta/cachedContents"), None);
         assert_eq!(wire("/v1/files"), None);
         assert_eq!(wire("/"), None);
+    }
+
+    #[test]
+    fn gemini_names_model_and_method_in_the_path_and_limits_in_a_part_of_their_own() {
+        assert_eq!(generated("/v1beta/models/m-1:countTokens"), Some(("m-1", "countTokens")));
+        for none in ["/v1beta/models/m-1", "/v1beta/models/:x", "/v1beta/models/a/b:x", "/v1/m:x"] {
+            assert_eq!(generated(none), None, "{none}");
+        }
+        let most = |body: &str| {
+            serde_json::from_str::<Asked<'_>>(body).unwrap().max_output(Wire::Generate)
+        };
+        assert_eq!(most("{}"), 65_536);
+        assert_eq!(most(r#"{"generationConfig":{"maxOutputTokens":10}}"#), 10);
+        let two = r#"{"generation_config":{"max_output_tokens":10,"candidate_count":2}}"#;
+        assert_eq!(most(two), 20);
+        let endless =
+            r#"{"generationConfig":{"maxOutputTokens":18446744073709551615,"candidateCount":2}}"#;
+        assert_eq!(most(endless), u64::MAX);
     }
 
     fn added(body: &str) -> Option<String> {
@@ -230,6 +315,6 @@ mod tests {
         let text = |d| String::from_utf8(error_body(d, StatusCode::PAYMENT_REQUIRED, "m")).unwrap();
         assert!(text(Dialect::Anthropic).contains("billing_error"));
         assert!(text(Dialect::Openai).contains("insufficient_quota"));
-        assert!(text(Dialect::Gemini).contains("RESOURCE_EXHAUSTED"));
+        assert!(text(Dialect::Gemini).contains("FAILED_PRECONDITION"));
     }
 }

@@ -283,6 +283,7 @@ impl Broker {
             env,
             cwd: wanted.cwd,
             stdin_null: false,
+            stdin_file: None,
             nofile: self.nofile,
             processes: self.processes,
             file_bytes: self.file_bytes,

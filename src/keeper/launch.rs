@@ -79,6 +79,7 @@ fn try_spawn(
         env: spec.env.clone(),
         cwd: spec.cwd.clone(),
         stdin_null: spec.stdin_null,
+        stdin_file: spec.stdin_file.clone(),
         nofile: nofile(),
         processes: held.limits.processes,
         file_bytes: held.limits.disk_bytes,

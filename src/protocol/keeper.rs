@@ -48,6 +48,9 @@ pub struct KeeperSpec {
     /// True: standard input is /dev/null instead of the terminal (some agents read a
     /// prompt from it).
     pub stdin_null: bool,
+    /// Standard input is this file, which is one of `files`.
+    #[serde(default)]
+    pub stdin_file: Option<PathBuf>,
     /// Where the keeper listens for cores and viewers.
     pub keeper_socket: PathBuf,
     /// The attempt's own socket, whose listener is handed to the core.

@@ -11,6 +11,7 @@ use crate::{
     protocol::rest::{AdapterReport, CheckStatus, DoctorCheck, DoctorReport},
     sandbox,
 };
+use futures_util::future::join_all;
 use std::{fs, process::Stdio, time::Duration};
 use tokio::process::Command;
 
@@ -20,13 +21,11 @@ const VERSION: Duration = Duration::from_secs(10);
 pub async fn report(world: &Shared) -> DoctorReport {
     let path = world.environment.iter().find(|(name, _)| name == "PATH");
     let path = path.map(|(_, path)| path.clone()).unwrap_or_default();
-    let mut adapters = Vec::new();
     let catalog = world.read_adapters().await;
-    for name in catalog.names() {
-        if let Some(adapter) = catalog.get(&name) {
-            adapters.push(adapter_report(adapter, &path).await);
-        }
-    }
+    let names = catalog.names();
+    // At once: some take seconds to tell their version.
+    let known = names.iter().filter_map(|name| catalog.get(name));
+    let adapters = join_all(known.map(|adapter| adapter_report(adapter, &path))).await;
     let mut checks = vec![
         state_directory(world),
         namespaces(),
@@ -177,7 +176,11 @@ fn scope(world: &World) -> Vec<DoctorCheck> {
 
 fn providers(world: &World) -> Vec<DoctorCheck> {
     let Some(gateway) = world.gateway.get() else { return Vec::new() };
-    let by_dialect = [(Dialect::Anthropic, "anthropic"), (Dialect::Openai, "openai")];
+    let by_dialect = [
+        (Dialect::Anthropic, "anthropic"),
+        (Dialect::Openai, "openai"),
+        (Dialect::Gemini, "gemini"),
+    ];
     let mut checks: Vec<DoctorCheck> = by_dialect
         .into_iter()
         .map(|(dialect, word)| {

@@ -68,9 +68,10 @@ fn key_variables(config: &Config) -> Vec<&str> {
 fn only_dialect(world: &World) -> Option<&'static str> {
     let gateway = world.gateway.get()?;
     let real = |dialect| gateway.provider_name(dialect) != SIMULATED;
-    match (real(Dialect::Anthropic), real(Dialect::Openai)) {
-        (true, false) => Some("anthropic"),
-        (false, true) => Some("openai"),
-        (true, true) | (false, false) => None,
+    match (real(Dialect::Anthropic), real(Dialect::Openai), real(Dialect::Gemini)) {
+        (true, false, false) => Some("anthropic"),
+        (false, true, false) => Some("openai"),
+        (false, false, true) => Some("gemini"),
+        (true, _, _) | (_, true, _) | (false, false, false) => None,
     }
 }

@@ -232,6 +232,7 @@ fn keeper_spec(
         rows: core.rows,
         files: launch.files,
         stdin_null: launch.stdin_null,
+        stdin_file: launch.stdin_file,
         keeper_socket: world.instance.keeper_socket(id),
         agent_socket,
         core_socket: world.instance.socket.clone(),

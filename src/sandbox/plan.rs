@@ -14,6 +14,8 @@ pub struct Plan {
     pub cwd: PathBuf,
     /// True: standard input is /dev/null instead of the terminal.
     pub stdin_null: bool,
+    /// Standard input is this file, to be read only.
+    pub stdin_file: Option<PathBuf>,
     /// Soft limit of open files for the agent; never above the hard one.
     pub nofile: u64,
     /// Processes and threads at once, in a user namespace of the attempt's own.

@@ -42,7 +42,11 @@ fn session(_: &Plan, _: BorrowedFd<'_>) -> io::Result<()> {
 
 fn terminal(plan: &Plan, tty: BorrowedFd<'_>) -> io::Result<()> {
     rustix::process::ioctl_tiocsctty(tty)?;
-    if plan.stdin_null {
+    if let Some(file) = &plan.stdin_file {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::open(file, flags, Mode::empty())?;
+        rustix::stdio::dup2_stdin(file.as_fd())?;
+    } else if plan.stdin_null {
         let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
         rustix::stdio::dup2_stdin(null.as_fd())?;
     } else {

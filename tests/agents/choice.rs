@@ -8,14 +8,14 @@ use crate::{
 use std::{env, fs};
 
 #[test]
-fn one_swarm_of_three_kinds() {
+fn one_swarm_of_four_kinds() {
     let _turn = turn();
     let Some(world) = stage() else { return };
     let (id, code) = world.create_and_wait(&[
         "--agent",
-        "claude:1,codex:1,mini:1",
+        "claude:1,codex:1,mini:1,pi:1",
         "--agents",
-        "3",
+        "4",
         "--task",
         "write {index}.txt: x",
     ]);
@@ -23,8 +23,8 @@ fn one_swarm_of_three_kinds() {
     assert_eq!(code, 0, "{rows:#?}");
     let mut kinds: Vec<_> = rows.iter().map(|row| row["adapter"].as_str().unwrap()).collect();
     kinds.sort_unstable();
-    assert_eq!(kinds, ["claude", "codex", "mini"]);
-    assert!((1..=3).all(|n| world.work.join(format!("{n}.txt")).exists()));
+    assert_eq!(kinds, ["claude", "codex", "mini", "pi"]);
+    assert!((1..=4).all(|n| world.work.join(format!("{n}.txt")).exists()));
 }
 
 #[test]
@@ -52,7 +52,14 @@ fn without_a_wish_the_first_that_is_installed() {
 fn the_model_that_is_asked_for() {
     let _turn = turn();
     let Some(world) = stage() else { return };
-    let cases = [("claude", "claude-haiku-4-5"), ("codex", "gpt-5.1-codex"), ("mini", "gpt-5.1")];
+    let cases = [
+        ("claude", "claude-haiku-4-5"),
+        ("codex", "gpt-5.1-codex"),
+        ("mini", "gpt-5.1"),
+        ("pi", "gpt-5.1"),
+        // A part of names that pi knows.
+        ("pi", "claude-opus-4"),
+    ];
     for (adapter, model) in cases {
         let (id, code) = world.create_and_wait(&[
             "--agent",
@@ -132,6 +139,7 @@ fn doctor_names_the_versions() {
     };
     assert!(version("claude").contains("2.1.330"), "{report:#}");
     assert!(version("codex").contains("0.169.0"), "{report:#}");
+    assert!(version("pi").contains("0.87.1"), "{report:#}");
     let shown = world.ok(&["doctor"]).text();
     assert!(shown.contains("2.1.330") && shown.contains("0.169.0"), "{shown}");
     assert!(shown.contains("scope: strict"), "{shown}");

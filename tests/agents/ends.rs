@@ -1,7 +1,7 @@
 //! How a run ends: state, outcome, stop reason, exit, and what `swarm wait` says of it.
 
 use crate::{
-    stage::{results, stage, turn},
+    stage::{KINDS, results, stage, turn},
     wait::eventually,
     world::World,
 };
@@ -19,7 +19,7 @@ fn run(world: &World, adapter: &str, task: &str) -> (Value, Value, i32) {
 fn a_task_that_is_done() {
     let _turn = turn();
     let Some(world) = stage() else { return };
-    for adapter in ["claude", "codex", "mini"] {
+    for adapter in KINDS {
         let task = format!("write {adapter}.txt: by {adapter}");
         let (result, agent, code) = run(&world, adapter, &task);
         assert_eq!(code, 0, "{adapter}: {result:#}");
@@ -44,7 +44,7 @@ fn an_agent_that_is_told_to_break_out_does_not_and_ends_well() {
     let Some(world) = stage() else { return };
     let (secret, outside) = (world.path().join("secret"), world.path().join("outside"));
     fs::write(&secret, "not for agents").unwrap();
-    for adapter in ["claude", "codex", "mini"] {
+    for adapter in KINDS {
         let tries = format!(
             "run: cat {} >stolen; echo x >{}; touch $HOME/mine; \
              python3 -c 'import socket; socket.create_connection((\"192.0.2.1\", 80), 3)'; \
@@ -68,12 +68,13 @@ fn an_agent_that_is_told_to_break_out_does_not_and_ends_well() {
 fn a_task_that_fails() {
     let _turn = turn();
     let Some(world) = stage() else { return };
-    for adapter in ["claude", "codex", "mini"] {
+    for adapter in KINDS {
         let (result, agent, code) = run(&world, adapter, "go wrong");
         assert_eq!(code, 3, "{adapter}: {result:#}");
         assert_eq!(result["outcome"], "failed", "{result:#}");
         assert_eq!(result["stop_reason"], "error", "{result:#}");
-        assert_eq!(result["exit"], 1, "{result:#}");
+        // pi leaves with 0 whatever came of it.
+        assert_eq!(result["exit"], i32::from(adapter != "pi"), "{result:#}");
         let error = result["error"].as_str().unwrap();
         assert!(error.contains("simulated: the task cannot be done"), "{adapter}: {error}");
         assert!(!error.trim_start().starts_with('{'), "{adapter}: {error}");
@@ -87,13 +88,17 @@ fn a_task_that_fails() {
 fn a_task_that_is_refused_for_money() {
     let _turn = turn();
     let Some(world) = stage() else { return };
-    for adapter in ["claude", "codex", "mini"] {
+    for adapter in KINDS {
         let (result, agent, code) = run(&world, adapter, "refuse me");
         assert_eq!(code, 4, "{adapter}: {result:#}");
         assert_eq!(result["outcome"], "failed", "{result:#}");
         assert_eq!(result["stop_reason"], "budget", "{result:#}");
-        // `mini` ends as `dash` does for a budget; the others know only 1.
-        let exit = if adapter == "mini" { 4 } else { 1 };
+        // `mini` ends as `dash` does for a budget; the others know only 1, or not even that.
+        let exit = match adapter {
+            "mini" => 4,
+            "pi" => 0,
+            _ => 1,
+        };
         assert_eq!(result["exit"], exit, "{result:#}");
         assert!(result["error"].as_str().unwrap().contains("no credit left"), "{result:#}");
         assert_eq!((&agent["state"], &agent["reason"]), (&json!("failed"), &json!("budget")));
@@ -127,7 +132,7 @@ fn a_refusal_counts_before_a_failure() {
 fn a_stop_in_the_middle_of_a_tool_leaves_no_process() {
     let _turn = turn();
     let Some(world) = stage() else { return };
-    for adapter in ["claude", "codex", "mini"] {
+    for adapter in KINDS {
         let task = "run: touch started; setsid -f sleep 611; sleep 612";
         let id = world.create(&["--agent", adapter, "--agents", "1", "--task", task]);
         let agent = world.only_agent(&id);

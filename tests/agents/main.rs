@@ -1,6 +1,7 @@
-//! The real agent CLIs through the real binary: `claude` and `codex` as `package.json`
-//! beside this file pins them (`npm ci --prefix tests/agents`), and `mini`, against the
-//! `simulated` provider. Core, keepers and gateway are the ones a user has.
+//! The real agent CLIs through the real binary: `claude`, `codex` and `pi`, and one test each
+//! of the heavier ones, as `package.json` beside this file pins them, with a `node` for those
+//! that need one (`npm ci --prefix tests/agents`); and `mini`; against the `simulated`
+//! provider. Core, keepers and gateway are the ones a user has.
 //!
 //! What is asserted was measured with those versions; a number that only another version
 //! gives belongs into AGENT_FACTS first. Without the CLIs a test says so and passes; with
@@ -28,5 +29,6 @@ mod ends;
 mod hooks;
 mod recordings;
 mod restart;
+mod smoke;
 mod usage;
 mod worktrees;

@@ -10,8 +10,12 @@ use std::process::Command;
 fn recordings_export_and_states_are_explained() {
     let _turn = turn();
     let Some(world) = stage() else { return };
-    let (id, code) =
-        world.create_and_wait(&["--agent", "claude:1,codex:1", "--task", "write {index}.txt: x"]);
+    let (id, code) = world.create_and_wait(&[
+        "--agent",
+        "claude:1,codex:1,pi:1",
+        "--task",
+        "write {index}.txt: x",
+    ]);
     assert_eq!(code, 0);
     for agent in world.agents_of(&id) {
         let explained = world.json(&["agent", "explain", &agent]);
@@ -24,7 +28,8 @@ fn recordings_export_and_states_are_explained() {
         assert!(shown.contains("output") && shown.contains("process"), "{shown}");
 
         let raw = world.raw_log(&agent);
-        assert!(raw.windows(9).any(|w| w == b"\"session_" || w == b"\"thread_i"), "{raw:?}");
+        let session: [&[u8]; 3] = [b"\"session_", b"\"thread_i", b"\"session\""];
+        assert!(raw.windows(9).any(|w| session.contains(&w)), "{raw:?}");
         let cast = world.ok(&["agent", "log", &agent, "--cast"]);
         let text = cast.text();
         let header: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();

@@ -25,7 +25,7 @@ fn signals(world: &World, agent: &str) -> Vec<Value> {
 fn heavy_the_calls_of_a_dead_core_are_only_delayed() {
     let _turn = turn();
     let Some(world) = stage() else { return };
-    let id = world.create(&["--agent", "claude:1,codex:1,mini:1", "--task", "take your time"]);
+    let id = world.create(&["--agent", "claude:1,codex:1,mini:1,pi:1", "--task", "take your time"]);
     let agents = world.agents_of(&id);
     for agent in &agents {
         eventually("the first model call", || {

@@ -54,13 +54,21 @@ pub fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The kinds that every test here is about.
+pub const KINDS: [&str; 4] = ["claude", "codex", "mini", "pi"];
+
 fn bin() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/node_modules/.bin")
 }
 
 /// A world for these tests; none, said aloud, where the CLIs are not installed.
 pub fn stage() -> Option<World> {
-    for name in ["claude", "codex"] {
+    stage_with(&["claude", "codex", "pi"])
+}
+
+/// A world with these programs in it, and the `node` that they need.
+pub fn stage_with(programs: &[&str]) -> Option<World> {
+    for name in programs.iter().chain(&["node"]) {
         if !bin().join(name).exists() {
             let why = format!("{name} is not there: npm ci --prefix tests/agents");
             tools::missing(&why);

@@ -18,7 +18,7 @@ fn every_call_is_counted_once() {
     let Some(world) = stage() else { return };
     let (id, code) = world.create_and_wait(&[
         "--agent",
-        "claude:1,codex:1,mini:1",
+        "claude:1,codex:1,mini:1,pi:1",
         "--task",
         "write {index}.txt: x",
     ]);
@@ -42,6 +42,6 @@ fn every_call_is_counted_once() {
     let swarm = world.json(&["swarm", "show", &id]);
     assert_eq!(swarm["cost_micros"], cost, "{swarm:#}");
     for (name, n) in BILLED {
-        assert_eq!(swarm["tokens"][name], 3 * n, "{name}");
+        assert_eq!(swarm["tokens"][name], 4 * n, "{name}");
     }
 }

@@ -29,7 +29,7 @@ fn results_list_what_each_changed() {
     git(&world, &["commit", "-qm", "first"]);
     let (id, code) = world.create_and_wait(&[
         "--agent",
-        "claude:1,codex:1,mini:1",
+        "claude:1,codex:1,mini:1,pi:1",
         "--worktree",
         "--task",
         "write {index}.txt: x",

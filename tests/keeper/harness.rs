@@ -52,6 +52,7 @@ impl World {
             rows: 24,
             files: Vec::new(),
             stdin_null: false,
+            stdin_file: None,
             keeper_socket: at("k.sock"),
             agent_socket: at("a.sock"),
             core_socket: at("core.sock"),

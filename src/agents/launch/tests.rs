@@ -16,7 +16,7 @@ struct Given {
 impl Given {
     fn new() -> Self {
         let bin = tempfile::tempdir().unwrap();
-        for name in ["claude", "codex"] {
+        for name in ["claude", "codex", "gemini", "opencode", "pi", "qwen"] {
             let file = bin.path().join(name);
             std::fs::write(&file, "").unwrap();
             std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755))
@@ -182,6 +182,50 @@ fn mini_gets_a_dialect_and_a_model() {
             assert_eq!(value(&launch, "DASH_MODEL"), model);
         }
     }
+}
+
+/// The JSON of a file, or of a variable.
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+#[test]
+fn pi_has_a_provider_for_each_dialect_and_one_model() {
+    let mut given = Given::new();
+    for (model, expected) in [
+        (None, ["dash-anthropic", "claude-sonnet-5-5"]),
+        (Some("gpt-5.1"), ["dash-openai", "gpt-5.1"]),
+        (Some("gemini-2.5-pro"), ["dash-gemini", "gemini-2.5-pro"]),
+    ] {
+        given.model = model;
+        let launch = given.launch("pi").unwrap();
+        let at = launch.argv.iter().position(|argument| argument == "--provider").unwrap();
+        let chosen = [&launch.argv[at + 1], &launch.argv[at + 3]];
+        assert_eq!(chosen, [expected[0], expected[1]]);
+        assert_eq!(launch.argv.last(), Some(&format!(" {TASK}")));
+        let models = launch.files.iter().find(|file| file.path.ends_with("models.json")).unwrap();
+        let provider = &json(&models.content)["providers"][expected[0]];
+        assert_eq!(provider["models"][0]["id"], expected[1]);
+        assert!(provider["baseUrl"].as_str().unwrap().starts_with("@DASH_GATEWAY@"));
+    }
+    given.session = Some("s-1");
+    assert!(given.launch("pi").unwrap().argv.windows(2).any(|w| w == ["--session", "s-1"]));
+}
+
+#[test]
+fn opencode_reads_its_task_from_a_file() {
+    let mut given = Given::new();
+    let launch = given.launch("opencode").unwrap();
+    assert!(!launch.argv.iter().any(|argument| argument.contains("say")), "{:?}", launch.argv);
+    let file = launch.files.iter().find(|file| Some(&file.path) == launch.stdin_file.as_ref());
+    assert_eq!(file.map(|file| (file.content.as_str(), file.mode)), Some((TASK, 0o600)));
+    let config = json(value(&launch, "OPENCODE_CONFIG_CONTENT").unwrap());
+    let options = &config["provider"]["dash-anthropic"]["options"];
+    assert_eq!(options["baseURL"], "@DASH_GATEWAY@/v1");
+    assert_eq!(options["apiKey"], "dash-0123456789abcdefghij");
+    given.model = Some("gpt-5.1");
+    let launch = given.launch("opencode").unwrap();
+    assert!(launch.argv.windows(2).any(|w| w == ["-m", "dash-openai/gpt-5.1"]));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Recorded sessions of the real agents: `tests/recordings/NAME.raw` is what the terminal
-//! got (paths made neutral, nothing else), `NAME.json` what must come of it.
+//! got (paths made neutral, prompts of the agents' own left out, nothing else), `NAME.json`
+//! what must come of it.
 //!
 //! To add one: put the recording there with a file that names adapter and exit; the failing
 //! test prints the rest, to be checked by eye.

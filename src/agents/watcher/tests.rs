@@ -50,6 +50,34 @@ fn a_command_is_judged_by_its_exit() {
 }
 
 #[test]
+fn an_answer_in_pieces_is_put_together() {
+    let rules = "[watch]\noutput = 'json-lines'\njudge = 'output'\n\
+                 status_pattern = '\"code\":(\\d{3})'\n\
+                 [[output]]\nwhen = { type = 'piece' }\ntext = ['/text']\ntext_goes_on = true\n\
+                 [[output]]\nwhen = { type = 'tool' }\ntext_ends = true\n\
+                 [[output]]\nwhen = { type = 'end' }\nerror = ['/error']\noutcome = 'failed'\n";
+    let mut watcher = with_rules(rules);
+    for line in [
+        r#"{"type":"piece","text":"I will"}"#,
+        r#"{"type":"piece","text":" try."}"#,
+        r#"{"type":"tool"}"#,
+        r#"{"type":"piece","text":"Done:"}"#,
+        r#"{"type":"piece","text":"\n"}"#,
+        r#"{"type":"piece","text":"all."}"#,
+        r#"{"type":"end","error":"[API Error: {\"error\":{\"code\":402,\"message\":\"spent\"}}]"}"#,
+    ] {
+        watcher.output(format!("{line}\r\n").as_bytes());
+    }
+    let result = watcher.finish(FAILED, &[]);
+    assert_eq!(result.text, "Done:\nall.");
+    // The status is in the answer that the error passes on, of which the message is told.
+    assert_eq!(
+        (result.stop_reason.as_str(), result.error.as_str()),
+        ("budget", "[API Error: spent]")
+    );
+}
+
+#[test]
 fn mini_is_judged_by_its_last_word_and_its_exit() {
     let done = br#"{"type":"result","outcome":"done","text":"made it","usage":{"input":10,"output":2,"cache_read":3,"cache_write":4},"turns":2}"#;
     let refused = br#"{"type":"result","outcome":"failed","text":"","error":"HTTP 402: spent","api_error_status":402,"usage":{"input":1,"output":0}}"#;

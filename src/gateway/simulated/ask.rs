@@ -1,6 +1,6 @@
-//! What a request asks, read alike from all three dialects.
+//! What a request asks, read alike from all dialects.
 
-use crate::gateway::wire::Wire;
+use crate::gateway::wire::{Wire, generated};
 use crate::model::{AgentId, AttemptId};
 use serde_json::Value;
 
@@ -53,6 +53,9 @@ impl Ask {
             Wire::Messages | Wire::Chat | Wire::CountTokens | Wire::Models(_) => {
                 conversation(&json["messages"], Answers::Messages)?
             }
+            Wire::Generate | Wire::StreamGenerate | Wire::CountGenerate => {
+                conversation(&json["contents"], Answers::Messages)?
+            }
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let mut tools = Vec::new();
@@ -78,6 +81,19 @@ impl Ask {
             bytes: body.len(),
             hash: fnv(body),
         })
+    }
+
+    /// With what Gemini says in the path and its query, where others say it in the body.
+    pub fn on(mut self, path: &str) -> Self {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        if let (Wire::Generate | Wire::StreamGenerate, Some((model, _))) =
+            (self.wire, generated(path))
+        {
+            self.model = model.to_owned();
+            let events = query.split('&').any(|part| part == "alt=sse");
+            self.stream = self.wire == Wire::StreamGenerate && events;
+        }
+        self
     }
 
     /// The number in the agent's name: 12 of `ag-12` and of `ag-12.3`.
@@ -106,12 +122,17 @@ fn conversation(list: &Value, shape: Answers) -> Result<(String, u32), String> {
     let mut answers = 0;
     let mut cut_off = false;
     for message in list.iter().rev() {
-        if message["role"] == "user" && is_cut_note(&message["content"]) {
+        // Gemini's word for it is `parts`.
+        let content = match &message["content"] {
+            Value::Null => &message["parts"],
+            content => content,
+        };
+        if message["role"] == "user" && is_cut_note(content) {
             cut_off = true;
             continue;
         }
         if message["role"] == "user"
-            && let Some(prompt) = prompt(&message["content"])
+            && let Some(prompt) = prompt(content)
         {
             return Ok((prompt, answers));
         }
@@ -121,7 +142,10 @@ fn conversation(list: &Value, shape: Answers) -> Result<(String, u32), String> {
                 matches!(kind, "function_call" | "custom_tool_call" | "local_shell_call")
             }
             // What was cut off is asked for again.
-            Answers::Messages => message["role"] == "assistant" && !std::mem::take(&mut cut_off),
+            Answers::Messages => {
+                (message["role"] == "assistant" || message["role"] == "model")
+                    && !std::mem::take(&mut cut_off)
+            }
         });
     }
     Ok((String::new(), answers))
@@ -145,6 +169,7 @@ fn prompt(content: &Value) -> Option<String> {
             || text.starts_with("<environment_context>")
             || text.starts_with("<user_instructions>")
             || text.starts_with("<permissions")
+            || text.starts_with("<session_context>")
             || text.starts_with("# AGENTS.md");
         (!note).then(|| text.to_owned())
     };
@@ -152,7 +177,9 @@ fn prompt(content: &Value) -> Option<String> {
         return said(text);
     }
     let blocks = content.as_array()?;
-    if blocks.iter().any(|block| block["type"] == "tool_result") {
+    let given =
+        |block: &Value| block["type"] == "tool_result" || block["functionResponse"].is_object();
+    if blocks.iter().any(given) {
         return None;
     }
     let texts: Vec<String> =
@@ -165,6 +192,8 @@ fn offered(list: &Value, tools: &mut Vec<Tool>) {
     for value in list.as_array().into_iter().flatten() {
         if value["type"] == "namespace" {
             offered(&value["tools"], tools);
+        } else if value["functionDeclarations"].is_array() {
+            offered(&value["functionDeclarations"], tools);
         } else {
             tools.extend(tool(value));
         }
@@ -175,10 +204,9 @@ fn tool(value: &Value) -> Option<Tool> {
     let inner = if value["function"].is_object() { &value["function"] } else { value };
     let kind = value["type"].as_str().unwrap_or("function");
     let name = inner["name"].as_str().or((kind == "local_shell").then_some("local_shell"))?;
-    let schema = match &inner["input_schema"] {
-        Value::Null => inner["parameters"].clone(),
-        schema => schema.clone(),
-    };
+    let schemas = ["input_schema", "parametersJsonSchema", "parameters"];
+    let schema = schemas.into_iter().map(|key| &inner[key]).find(|schema| !schema.is_null());
+    let schema = schema.cloned().unwrap_or_default();
     Some(Tool {
         name: name.to_owned(),
         schema,
@@ -188,7 +216,8 @@ fn tool(value: &Value) -> Option<Tool> {
 
 /// Agents tell the model where they work, each in its own words.
 fn cwd(json: &Value) -> Option<String> {
-    const MARKS: [&str; 3] = ["orking directory: ", "<cwd>", "Current directory: "];
+    const MARKS: [&str; 4] =
+        ["orking directory: ", "<cwd>", "Current directory: ", "orking in the directory: "];
     fn walk(value: &Value) -> Option<String> {
         match value {
             Value::String(text) => MARKS.iter().find_map(|mark| {
@@ -201,7 +230,9 @@ fn cwd(json: &Value) -> Option<String> {
             Value::Null | Value::Bool(_) | Value::Number(_) => None,
         }
     }
-    ["system", "messages", "input", "instructions"].iter().find_map(|key| walk(&json[*key]))
+    ["system", "messages", "input", "instructions", "systemInstruction", "contents"]
+        .iter()
+        .find_map(|key| walk(&json[*key]))
 }
 
 /// FNV-1a.
@@ -251,6 +282,27 @@ mod tests {
         assert!(ask.tools.is_empty());
         assert_eq!((ask.task.as_str(), ask.turn, ask.cwd.as_deref()), ("do it", 2, Some("/w")));
         assert_eq!(read(Wire::Responses, &json!({"input": "hi"})).task, "hi");
+    }
+
+    #[test]
+    fn reads_gemini_whose_model_stands_in_the_path() {
+        let body = json!({
+            "contents": [
+                {"role": "user", "parts": [{"text": "<session_context>\nx"}, {"text": "do it"}]},
+                {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
+                {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {}}}]}],
+            "systemInstruction": {"parts": [{"text": "You are working in the directory: /w/x\n."}]},
+            "tools": [{"functionDeclarations": [
+                {"name": "f", "parametersJsonSchema": {"type": "object"}}, {"name": "g"}]}],
+        });
+        let path = "/v1beta/models/m-1:streamGenerateContent?alt=sse";
+        let ask = read(Wire::StreamGenerate, &body).on(path);
+        assert_eq!((ask.task.as_str(), ask.turn, ask.model.as_str()), ("do it", 2, "m-1"));
+        assert_eq!((ask.stream, ask.cwd.as_deref()), (true, Some("/w/x")));
+        assert_eq!(ask.tools[0].schema, json!({"type": "object"}));
+        assert_eq!(ask.tools.len(), 2);
+        let list = read(Wire::StreamGenerate, &body).on("/v1beta/models/m-1:streamGenerateContent");
+        assert!(!list.stream);
     }
 
     #[test]

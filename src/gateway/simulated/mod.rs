@@ -1,5 +1,5 @@
 //! The provider that answers from a scenario file instead of a model. It speaks Anthropic
-//! Messages, OpenAI Chat Completions and OpenAI Responses, streaming or whole, through the
+//! Messages, OpenAI Chat Completions and Responses, and Gemini, streaming or whole, through the
 //! same gateway, meter and ledger as a real one; its name, `simulated`, marks what it says.
 //!
 //! The scenario is the file of `[simulated] scenario` in the configuration, else of
@@ -12,7 +12,7 @@
 //! [[rule]]                       # the first rule that matches answers
 //! [rule.when]                    # all conditions that are given must hold
 //! task = ["write {file}: {content}"]  # any pattern found in the last user prompt
-//! dialect = "anthropic"          # anthropic | chat | responses
+//! dialect = "anthropic"          # anthropic | chat | responses | gemini
 //! model = "opus"                 # part of the model's name
 //! turn = 1                       # model answers since the last user prompt, plus one
 //! call = [2, 3]                  # calls of this attempt so far, this one included
@@ -41,6 +41,7 @@
 
 mod ask;
 mod chat;
+mod generate;
 mod messages;
 mod pattern;
 mod reply;
@@ -52,7 +53,7 @@ pub use scenario::{BadScenario, Scenario};
 
 use super::answer::{Answer, Chunks, Cut};
 use super::wire::{Wire, error_body};
-use crate::config;
+use crate::config::{self, Dialect};
 use crate::model::{AgentId, AttemptId};
 use ask::Ask;
 use bytes::Bytes;
@@ -93,7 +94,7 @@ impl Simulated {
         Ok(Self { scenario })
     }
 
-    /// Answers one call; `number` counts the attempt's model calls from 1.
+    /// Answers one call. `path` is from `/v1` on, with its query; `number` counts the attempt's model calls from 1.
     pub(super) async fn answer(
         &self,
         wire: Wire,
@@ -108,10 +109,16 @@ impl Simulated {
         };
         match wire {
             Wire::CountTokens => ok(json!({"input_tokens": body.len().div_ceil(4)})),
+            Wire::CountGenerate => ok(json!({"totalTokens": body.len().div_ceil(4)})),
+            Wire::Models(Dialect::Gemini) => ok(generate::models(path)),
             Wire::Models(_) => ok(models(path)),
-            Wire::Messages | Wire::Chat | Wire::Responses => {
+            Wire::Messages
+            | Wire::Chat
+            | Wire::Responses
+            | Wire::Generate
+            | Wire::StreamGenerate => {
                 let ask = match Ask::read(wire, attempt, agent, number, body) {
-                    Ok(ask) => ask,
+                    Ok(ask) => ask.on(path),
                     Err(e) => {
                         let message = format!("the request does not fit its dialect: {e}");
                         return Answer::error(wire.dialect(), StatusCode::BAD_REQUEST, &message);
@@ -128,6 +135,7 @@ fn models(path: &str) -> serde_json::Value {
         "id": "simulated", "object": "model", "type": "model", "display_name": "Simulated",
         "created": 0, "created_at": "1970-01-01T00:00:00Z", "owned_by": "dash",
     });
+    let path = path.split('?').next().unwrap_or_default();
     match path.strip_prefix("/v1/models/") {
         Some(_) => model,
         None => json!({"object": "list", "data": [model], "has_more": false}),
@@ -150,6 +158,9 @@ async fn play(reply: Reply, ask: &Ask) -> Answer {
             Wire::Messages | Wire::CountTokens | Wire::Models(_) => messages::stream(ask, &reply),
             Wire::Chat => chat::stream(ask, &reply),
             Wire::Responses => responses::stream(ask, &reply),
+            Wire::Generate | Wire::StreamGenerate | Wire::CountGenerate => {
+                generate::stream(ask, &reply)
+            }
         };
         ("text/event-stream; charset=utf-8", pieces)
     } else {
@@ -157,6 +168,9 @@ async fn play(reply: Reply, ask: &Ask) -> Answer {
             Wire::Messages | Wire::CountTokens | Wire::Models(_) => messages::whole(ask, &reply),
             Wire::Chat => chat::whole(ask, &reply),
             Wire::Responses => responses::whole(ask, &reply),
+            Wire::Generate | Wire::CountGenerate => generate::whole(ask, &reply),
+            // A stream that is not asked for as events is a list of its chunks.
+            Wire::StreamGenerate => json!([generate::whole(ask, &reply)]),
         };
         ("application/json", vec![whole.to_string()])
     };

@@ -58,6 +58,7 @@ enum Spoken {
     Anthropic,
     Chat,
     Responses,
+    Gemini,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -172,6 +173,7 @@ impl When {
             Wire::Messages | Wire::CountTokens | Wire::Models(_) => Spoken::Anthropic,
             Wire::Chat => Spoken::Chat,
             Wire::Responses => Spoken::Responses,
+            Wire::Generate | Wire::StreamGenerate | Wire::CountGenerate => Spoken::Gemini,
         };
         let number = |want: &Option<Number>, n: u32| want.as_ref().is_none_or(|w| w.holds(n));
         let holds = self.dialect.is_none_or(|want| want == spoken)

@@ -78,7 +78,9 @@ fn called(tool: &Tool, given: Vec<(&str, Value)>) -> ToolCall {
     for required in tool.schema["required"].as_array().into_iter().flatten() {
         let Some(key) = required.as_str() else { continue };
         if !input.contains_key(key) {
-            let value = match tool.schema["properties"][key]["type"].as_str() {
+            // In capitals, where Gemini's own schema says it.
+            let kind = tool.schema["properties"][key]["type"].as_str();
+            let value = match kind.map(str::to_ascii_lowercase).as_deref() {
                 Some("boolean") => json!(false),
                 Some("number" | "integer") => json!(0),
                 Some("array") => json!([]),

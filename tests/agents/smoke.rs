@@ -1,0 +1,80 @@
+//! The agents that take long to start and much memory, once each: a task that is done on the
+//! model that was asked for, one that is refused for money, and a stop in the middle.
+
+use crate::{
+    stage::{events, results, stage_with, turn},
+    wait::eventually,
+    world::World,
+};
+use serde_json::{Value, json};
+use std::fs;
+
+fn works(adapter: &str, model: &str) {
+    let _turn = turn();
+    let Some(world) = stage_with(&[adapter]) else { return };
+    does_a_task(&world, adapter, model);
+    is_refused(&world, adapter);
+    is_stopped(&world, adapter);
+}
+
+fn does_a_task(world: &World, adapter: &str, model: &str) {
+    // To its last byte, whatever it looks like.
+    let task = "write -1.txt: \"two\"  words";
+    let (id, code) = world
+        .create_and_wait(&["--agent", adapter, "--agents", "1", "--model", model, "--task", task]);
+    let row = results(world, &id).remove(0);
+    assert_eq!((code, &row["outcome"]), (0, &json!("done")), "{row:#}");
+    assert_eq!(row["text"], "Done: -1.txt is written.", "{row:#}");
+    let written = fs::read_to_string(world.work.join("-1.txt")).unwrap();
+    assert_eq!(written, "\"two\"  words\n");
+    let billed = json!({"input": 4000, "output": 59, "cache_read": 600, "cache_write": 0});
+    assert_eq!((&row["tokens"], &row["reported"]), (&billed, &billed), "{row:#}");
+    assert!(row["session"].is_string() && row["cost_micros"].as_u64() > Some(0), "{row:#}");
+    let agent = world.agent(row["agent"].as_str().unwrap());
+    assert_eq!((&agent["state"], &agent["model"]), (&json!("done"), &json!(model)), "{agent:#}");
+    let calls = events(world, row["agent"].as_str().unwrap(), "model_called");
+    assert_eq!(calls.len(), 2, "{calls:#?}");
+    assert!(calls.iter().all(|call| call["model"] == model && call["priced"] == true));
+}
+
+fn is_refused(world: &World, adapter: &str) {
+    let (id, code) =
+        world.create_and_wait(&["--agent", adapter, "--agents", "1", "--task", "refuse me"]);
+    let row = results(world, &id).remove(0);
+    assert_eq!((code, &row["stop_reason"]), (4, &json!("budget")), "{row:#}");
+    assert!(row["error"].as_str().unwrap().contains("no credit left"), "{row:#}");
+    let agent = world.agent(row["agent"].as_str().unwrap());
+    assert_eq!((&agent["state"], &agent["reason"]), (&json!("failed"), &json!("budget")));
+}
+
+fn is_stopped(world: &World, adapter: &str) {
+    let task = "run: touch started; setsid -f sleep 611; sleep 612";
+    let id = world.create(&["--agent", adapter, "--agents", "1", "--task", task]);
+    let agent = world.only_agent(&id);
+    eventually("both sleeps", || {
+        let all = world.processes();
+        let sleeps = all.iter().filter(|proc| proc.command.starts_with("sleep 61"));
+        (sleeps.count() == 2).then_some(())
+    });
+    world.ok(&["agent", "stop", &agent]);
+    let row = world.until_state(&agent, &["stopped"]);
+    assert_eq!(row["pid"], Value::Null, "{row:#}");
+    let left: Vec<_> =
+        world.processes().into_iter().filter(|proc| proc.is_of_an_attempt()).collect();
+    assert!(left.is_empty(), "{adapter} left {left:#?}");
+}
+
+#[test]
+fn heavy_opencode() {
+    works("opencode", "claude-opus-4-5");
+}
+
+#[test]
+fn heavy_gemini() {
+    works("gemini", "gemini-2.5-flash");
+}
+
+#[test]
+fn heavy_qwen() {
+    works("qwen", "gpt-5.1");
+}
