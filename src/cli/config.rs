@@ -4,10 +4,12 @@ use super::{
     args::Json,
     context::Context,
     failure::{Code, Done, Failure},
+    format::one_line,
     swarm::here,
 };
 use crate::{
-    config::{Config, Dirs, PolicyFiles, check_policy},
+    config::{Config, Dirs, PolicyFiles, check_policy, not_held},
+    model::Rule,
     tui::{
         keymap::Keymap,
         theme::{Appearance, Depth, Themes},
@@ -83,8 +85,25 @@ fn of_rules(path: &Path, context: &mut Context<'_>) -> Done {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::error(format!("{}: {error}", path.display())))?;
     let rules = check_policy(path, &text)?;
-    context.line(format!("{} is right: {rules} rules", path.display()))?;
+    context.line(format!("{} is right: {} rules", path.display(), rules.len()))?;
+    of_own(&rules, context);
     Ok(Code::Ok)
+}
+
+/// What a user may not know of rules that are right: which built-in ones they take the place
+/// of, and which are not held here, whatever they say.
+fn of_own(rules: &[Rule], context: &mut Context<'_>) {
+    let path = std::env::var("PATH").unwrap_or_default();
+    for rule in rules {
+        let called = if rule.name.is_empty() { String::new() } else { format!(" {}", rule.name) };
+        let said = one_line(&format!("{}: the rule{called}", rule.source));
+        if rule.replaces {
+            context.note(format!("{said} stands in the place of the built-in one of that name"));
+        }
+        if let Some(why) = not_held(rule, &path) {
+            context.note(format!("warning: {said} is not held here: {}", one_line(&why)));
+        }
+    }
 }
 
 impl Check {
@@ -111,8 +130,9 @@ impl Check {
         if in_force {
             // The project's, too: what a core would read for an agent started here.
             let files = PolicyFiles::of(&dirs).at(&here()?);
-            let rules = files.load()?.rules.len();
-            context.line(format!("{rules} rules on commands are right"))?;
+            let rules = files.load()?.rules;
+            context.line(format!("{} rules on commands are right", rules.len()))?;
+            of_own(&rules, context);
         }
         Ok(Code::Ok)
     }

@@ -13,7 +13,7 @@
 use super::{context::Context, failure::Failure};
 use crate::{
     client::{Client, ClientError, Target},
-    model::{Approval, Judgement, Resolution, Verdict},
+    model::{Approval, Judgement, RefusalCode, Resolution, Verdict},
     protocol::rest::{NewApproval, PolicyQuestion},
 };
 use serde::Deserialize;
@@ -159,6 +159,10 @@ fn ask(call: &Call, context: &Context<'_>) -> Result<Outcome, Failure> {
             if source.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) =>
         {
             Ok(Outcome::Mute)
+        }
+        // Approved, and denied by the rules of now.
+        Err(ClientError::Refused(refusal)) if refusal.code == RefusalCode::Forbidden => {
+            Ok(Outcome::Decided(Verdict::Deny, refusal.message))
         }
         asked => Ok(asked?),
     }

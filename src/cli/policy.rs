@@ -4,11 +4,11 @@ use super::{
     args::Json,
     context::{Context, paint},
     failure::{Code, Done, Failure},
-    format::{DIM, Table, cell, fg, short_line},
+    format::{DIM, Table, cell, fg, one_line, short_line},
     swarm::here,
 };
 use crate::{
-    model::{Enforcement, Judgement, Verdict},
+    model::{Enforcement, Judgement, Rule, Verdict},
     protocol::rest::{PolicyQuestion, PolicyRules},
 };
 use anstyle::{AnsiColor, Style};
@@ -71,6 +71,9 @@ fn question(mut command: Vec<String>) -> PolicyQuestion {
 
 impl Check {
     async fn run(self, context: &mut Context<'_>) -> Done {
+        if self.command.first().is_none_or(|word| word.trim().is_empty()) {
+            return Err(Failure::usage("CMD is empty: name the command that is asked about"));
+        }
         let mut question = question(self.command);
         if self.agent.is_none() && self.swarm.is_none() {
             question.cwd = Some(here()?);
@@ -109,6 +112,10 @@ fn explain(judgement: &Judgement, context: &mut Context<'_>) -> Result<(), Failu
             }
         };
         context.line(format!("enforced by  {by}: {means}"))?;
+        let not_held = judgement.findings.first().map_or("", |finding| &finding.not_held);
+        if !not_held.is_empty() {
+            context.line(format!("             {}", one_line(not_held)))?;
+        }
     }
     if !judgement.unseen.is_empty() {
         context.line(format!(
@@ -116,6 +123,13 @@ fn explain(judgement: &Judgement, context: &mut Context<'_>) -> Result<(), Failu
              holds the scope whatever the rules do not see; without one nothing does",
             judgement.unseen.join(", ")
         ))?;
+        if judgement.unseen.iter().any(|program| program == "git") {
+            context.line(
+                "          what git starts by itself (the repository's hooks, filters, fsmonitor, \
+                 editors) is not judged again, also where the broker runs it: the scope alone \
+                 holds that",
+            )?;
+        }
     }
     if judgement.findings.is_empty() {
         return Ok(());
@@ -147,7 +161,7 @@ impl Show {
                 (rule.verdict.to_string(), style(rule.verdict)),
                 cell(if rule.name.is_empty() { "-" } else { &rule.name }),
                 cell(shown.enforced_by),
-                cell(&rule.source),
+                cell(source(rule)),
                 cell(short_line(&beginning(&rule.command))),
             ]);
         }
@@ -157,6 +171,12 @@ impl Show {
         context.line(format!("{verdict}  what no rule speaks of"))?;
         Ok(Code::Ok)
     }
+}
+
+/// Where a rule comes from, and whether a built-in one had to make way for it.
+fn source(rule: &Rule) -> String {
+    let instead = if rule.replaces { " (replaces the built-in rule)" } else { "" };
+    format!("{}{instead}", one_line(&rule.source))
 }
 
 /// `npm publish|unpublish`

@@ -164,7 +164,17 @@ pub fn from_toml<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Conf
                 span.as_ref().and_then(|span| path_at(text, span)).unwrap_or(field.to_owned()),
                 nearest(field, known.iter().copied()).map(str::to_owned),
             ),
-            None => (span.as_ref().and_then(|span| path_at(text, span)).unwrap_or_default(), None),
+            None => {
+                let word = unknown(error.message(), "unknown variant `");
+                // Words as short as `ask` are likened by their letters.
+                let near = word.and_then(|(word, known)| {
+                    let one_off = |other: &&str| strsim::damerau_levenshtein(word, other) == 1;
+                    nearest(word, known.iter().copied())
+                        .or_else(|| known.iter().copied().find(one_off))
+                });
+                let key = span.as_ref().and_then(|span| path_at(text, span)).unwrap_or_default();
+                (key, near.map(str::to_owned))
+            }
         };
         let message = match unknown_field(error.message()) {
             Some((_, known)) if nearest.is_none() && !known.is_empty() => {
@@ -195,7 +205,11 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// Takes serde's "unknown field `a`, expected one of `b`, `c`" apart.
 fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
-    let mut quoted = message.strip_prefix("unknown field `")?.split('`');
+    unknown(message, "unknown field `")
+}
+
+fn unknown<'a>(message: &'a str, begin: &str) -> Option<(&'a str, Vec<&'a str>)> {
+    let mut quoted = message.strip_prefix(begin)?.split('`');
     let field = quoted.next()?;
     Some((field, quoted.skip(1).step_by(2).collect()))
 }

@@ -6,6 +6,7 @@ mod duration;
 mod file;
 mod load;
 pub mod paths;
+mod pinned;
 mod policy;
 
 pub use delegation::{BreakerConfig, Delegation, Span};
@@ -16,4 +17,5 @@ pub use file::{
 };
 pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};
+pub use pinned::{executable, names_of, not_held};
 pub use policy::{PolicyFiles, built_in, check_policy};

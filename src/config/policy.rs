@@ -114,7 +114,10 @@ impl PolicyFiles {
         if let Some(path) = &self.user
             && let Some(text) = read(path)?
         {
-            let (default, rules) = parse(path, &text, Whose::User)?;
+            let (default, mut rules) = parse(path, &text, Whose::User)?;
+            for rule in &mut rules {
+                rule.replaces = policy.rules.iter().any(|ours| ours.name == rule.name);
+            }
             let own: BTreeSet<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
             policy.rules.retain(|rule| !own.contains(rule.name.as_str()));
             policy.default = default.unwrap_or(policy.default);
@@ -144,8 +147,24 @@ pub fn built_in() -> Result<Policy, ConfigError> {
 ///
 /// # Errors
 /// As [`PolicyFiles::load`].
-pub fn check_policy(file: &Path, text: &str) -> Result<usize, ConfigError> {
-    parse(file, text, Whose::User).map(|(_, rules)| rules.len())
+pub fn check_policy(file: &Path, text: &str) -> Result<Vec<Rule>, ConfigError> {
+    let built_in = built_in()?;
+    let (_, mut rules) = parse(file, text, Whose::User)?;
+    for rule in &mut rules {
+        rule.replaces = built_in.rules.iter().any(|ours| ours.name == rule.name);
+    }
+    Ok(rules)
+}
+
+/// Words of a file, as they may be shown on a terminal: they do not control it, nor turn what
+/// follows them.
+fn shown(text: &str) -> String {
+    let turns = |c: char| {
+        matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let one = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().filter(|&c| !turns(c)).map(one).collect()
 }
 
 fn parse(
@@ -225,10 +244,10 @@ fn rule(entry: &Entry, source: String) -> Result<Rule, (&'static str, String)> {
     let verdict = *entry.verdict.get_ref();
     let reason = match entry.reason.as_str() {
         "" => format!("the rule at {source} says so"),
-        reason => reason.to_owned(),
+        reason => shown(reason),
     };
     Ok(Rule {
-        name: entry.name.clone(),
+        name: shown(&entry.name),
         source,
         verdict,
         command,
@@ -240,6 +259,7 @@ fn rule(entry: &Entry, source: String) -> Result<Rule, (&'static str, String)> {
         reason,
         // One that is not installed here is named all the same.
         executable: pin.map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())),
+        replaces: false,
     })
 }
 

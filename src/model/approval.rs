@@ -3,7 +3,11 @@
 
 use super::{Actor, AgentId, ApprovalId, AttemptId, Stamp, SwarmId};
 use serde::{Deserialize, Serialize};
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    path::{Component, Path, PathBuf},
+    str::FromStr,
+};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,12 +72,13 @@ impl Question {
     /// What an answer is remembered for; none where it cannot be remembered.
     pub fn subject(&self) -> Option<Subject> {
         match self {
-            Self::Command { argv, covers: None, .. } => {
-                Some(Subject::Command { words: argv.clone(), exact: true })
+            Self::Command { argv, covers: None, cwd } => {
+                Some(Subject::Command { words: argv.clone(), exact: true, cwd: Some(cwd.clone()) })
             }
-            Self::Command { argv, covers: Some(n), .. } => {
+            Self::Command { argv, covers: Some(n), cwd } => {
                 let words = argv.get(..*n as usize).filter(|words| !words.is_empty())?;
-                Some(Subject::Command { words: words.to_vec(), exact: false })
+                let (words, cwd) = (words.to_vec(), Some(cwd.clone()));
+                Some(Subject::Command { words, exact: false, cwd })
             }
             Self::Network { host, .. } => Some(Subject::Network { host: host.clone() }),
             Self::Prompt { .. } | Self::Escalation { .. } | Self::Branch { .. } => None,
@@ -121,6 +126,10 @@ pub enum Subject {
         words: Vec<String>,
         /// Only this very command; otherwise every one that begins so.
         exact: bool,
+        /// In this directory and below: `git push` in one repository says nothing of
+        /// another. None: anywhere.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cwd: Option<PathBuf>,
     },
     Network {
         host: String,
@@ -130,21 +139,47 @@ pub enum Subject {
 impl Subject {
     pub fn covers(&self, question: &Question) -> bool {
         match (self, question) {
-            (Self::Command { words, exact: true }, Question::Command { argv, .. }) => argv == words,
-            (Self::Command { words, exact: false }, Question::Command { argv, .. }) => {
-                argv.starts_with(words)
+            (
+                Self::Command { words, exact, cwd },
+                Question::Command { argv, cwd: asked_in, .. },
+            ) => {
+                let same = if *exact { argv == words } else { argv.starts_with(words) };
+                same && cwd.as_ref().is_none_or(|cwd| lies_in(asked_in, cwd))
             }
             (Self::Network { host }, Question::Network { host: asked, .. }) => host == asked,
             (Self::Command { .. } | Self::Network { .. }, _) => false,
         }
     }
+
+    /// Without its directory: for a swarm's agents, each of which may work in a tree of its own.
+    #[must_use]
+    pub fn anywhere(self) -> Self {
+        match self {
+            Self::Command { words, exact, .. } => Self::Command { words, exact, cwd: None },
+            Self::Network { .. } => self,
+        }
+    }
+}
+
+/// By the names alone; one that climbs lies nowhere for sure.
+fn lies_in(dir: &Path, root: &Path) -> bool {
+    let climbs = dir.components().any(|part| part == Component::ParentDir);
+    dir == root || (!climbs && dir.starts_with(root))
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Command { words, exact: true } => f.write_str(&quoted(words)),
-            Self::Command { words, exact: false } => write!(f, "{} …", quoted(words)),
+            Self::Command { words, exact, cwd } => {
+                f.write_str(&quoted(words))?;
+                if !exact {
+                    f.write_str(" …")?;
+                }
+                match cwd {
+                    Some(cwd) => write!(f, " (in {})", quoted(&[cwd.display().to_string()])),
+                    None => Ok(()),
+                }
+            }
             Self::Network { host } => f.write_str(host),
         }
     }
@@ -359,7 +394,8 @@ mod tests {
         assert!(exact.covers(&command(&["git", "push"], Some(1))));
         assert!(!exact.covers(&command(&["git", "push", "--force"], None)));
         let begins = command(&["git", "push", "origin"], Some(2)).subject().unwrap();
-        assert_eq!(begins.to_string(), "git push …");
+        assert_eq!(begins.to_string(), "git push … (in /w)");
+        assert_eq!(begins.clone().anywhere().to_string(), "git push …");
         assert!(begins.covers(&command(&["git", "push", "--force"], None)));
         assert!(!begins.covers(&command(&["git", "pull"], None)));
         // Nothing begins with no word, or with more words than there are.
@@ -368,6 +404,25 @@ mod tests {
         let net = Question::Network { host: "a.b".to_owned(), port: 1 };
         let other = Question::Network { host: "a.b".to_owned(), port: 2 };
         assert!(net.subject().unwrap().covers(&other) && !exact.covers(&net));
+    }
+
+    #[test]
+    fn an_answer_holds_where_it_was_asked_and_below() {
+        let at = |cwd: &str| Question::Command {
+            argv: argv(&["git", "push"]),
+            cwd: cwd.into(),
+            covers: None,
+        };
+        let here = at("/w").subject().unwrap();
+        for (cwd, wanted) in
+            [("/w", true), ("/w/deep/er", true), ("/w2", false), ("/", false), ("/w/../x", false)]
+        {
+            assert_eq!(here.covers(&at(cwd)), wanted, "{cwd}");
+            assert!(here.clone().anywhere().covers(&at(cwd)), "{cwd}");
+        }
+        // From before there were directories.
+        let old = r#"{"kind":"command","words":["git","push"],"exact":true}"#;
+        assert_eq!(serde_json::from_str::<Subject>(old).unwrap(), here.anywhere());
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use event::{Event, EventRecord, Level};
 pub use ids::{AgentId, ApprovalId, AttemptId, SwarmId};
 pub use limits::{Cores, Ground, Limits};
 pub use money::{Micros, NotMoney};
-pub use policy::{Enforcement, Finding, Hidden, Judgement, Policy, Rule, Verdict};
+pub use policy::{Enforcement, Finding, Hidden, Judgement, Lookup, Policy, Rule, Verdict};
 pub use scope::{HELD_BACK, Host, Net, Sandbox, Scope, outermost};
 pub use signal::{ExplainedSignal, Explanation, Signal, Source};
 pub use swarm::{

@@ -1,7 +1,11 @@
 //! Rules on commands, and what comes of holding a command against them.
 
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, fmt, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// Ordered by strictness: of several the greatest counts.
 #[derive(
@@ -83,6 +87,13 @@ pub struct Rule {
     pub reason: String,
     /// The one file that the rule's program is; canonical.
     pub executable: Option<PathBuf>,
+    /// It stands in the place of the built-in rule of this name, which does not hold any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub replaces: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The rules in force, and what holds where none of them speaks.
@@ -93,15 +104,29 @@ pub struct Policy {
 }
 
 /// Executables that an agent cannot see, since the broker alone has them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Hidden {
-    /// Canonical.
+    /// By all their names.
     pub executables: BTreeSet<PathBuf>,
+    /// Why a file that a rule pins is none of them.
+    pub seen: BTreeMap<PathBuf, String>,
+    /// What a word stands for where the agent is.
+    pub lookup: Option<Lookup>,
 }
 
 impl Hidden {
     /// Everything can be seen.
-    pub const NOTHING: &'static Self = &Self { executables: BTreeSet::new() };
+    pub const NOTHING: &'static Self =
+        &Self { executables: BTreeSet::new(), seen: BTreeMap::new(), lookup: None };
+}
+
+/// How whoever runs a command finds its program. The rules are pure: the disk is looked at by
+/// those who ask.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    pub path: String,
+    /// The canonical file for a program's word, by `path` or in a directory.
+    pub find: fn(word: &str, path: &str, cwd: &Path) -> Option<PathBuf>,
 }
 
 /// What one rule says of one command.
@@ -116,6 +141,9 @@ pub struct Finding {
     pub command: String,
     pub reason: String,
     pub enforced_by: Enforcement,
+    /// The rule pins a file, and this is why the broker does not hold it all the same.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub not_held: String,
 }
 
 /// The answer to: may this be run?

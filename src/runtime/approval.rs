@@ -4,6 +4,7 @@
 use super::{
     handle::Handle,
     lookup::find_agent,
+    policy::{Words, denied_by_now},
     world::{Order, Shared, World, leaving},
 };
 use crate::{
@@ -205,7 +206,38 @@ impl Handle {
             // Asked again it is the same.
             Err(_) => self.world.raise(attempt, asking).await?,
         };
-        self.approval(&id).await
+        let approval = self.approval(&id).await?;
+        match &approval.question {
+            Question::Command { argv, cwd, .. }
+                if approval.state.verdict() == Some(Resolution::Approve) =>
+            {
+                self.still(&approval, argv.clone(), cwd.clone()).await?;
+            }
+            _ => {}
+        }
+        Ok(approval)
+    }
+
+    /// Refuses a command that is approved and that the rules have come to deny.
+    async fn still(
+        &self,
+        approval: &Approval,
+        argv: Vec<String>,
+        cwd: PathBuf,
+    ) -> Result<(), Refusal> {
+        let asker = self.asker(Some(approval.agent.as_str().to_owned()), None, None).await?;
+        // A hook asks about a line as a shell's.
+        let words = match argv.as_slice() {
+            [sh, c, line] if sh == "sh" && c == "-c" => Words::Line(line.clone()),
+            _ => Words::Argv(argv, None),
+        };
+        match denied_by_now(&self.world, asker, Some(cwd), words).await? {
+            None => Ok(()),
+            Some(now) => {
+                let why = format!("{} is approved, but: {}", approval.id, now.reason);
+                Err(Refusal::new(RefusalCode::Forbidden, why))
+            }
+        }
     }
 }
 

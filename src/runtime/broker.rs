@@ -5,11 +5,11 @@
 use super::{
     approval::Asking,
     launch::Plan,
-    policy::{Asker, Words, judged},
+    policy::{Asker, Words, denied_by_now, judged},
     world::{Order, Shared},
 };
 use crate::{
-    config::Instance,
+    config::{Instance, names_of},
     core::Input,
     model::{
         Actor, AttemptId, AuditDraft, Brokered, Confine, Finding, Holder, Policy, Question,
@@ -17,8 +17,8 @@ use crate::{
     },
 };
 use std::{
+    collections::BTreeMap,
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -32,25 +32,39 @@ pub struct Asked {
     pub cwd: PathBuf,
 }
 
+/// Files that rules pin: those that are hidden, and of the others why not.
+#[derive(Default)]
+pub struct Sorted {
+    pub hidden: Vec<Brokered>,
+    pub seen: BTreeMap<PathBuf, String>,
+}
+
 /// The programs that are hidden from an agent which may write `writable` and has `path` as its
 /// PATH: those that a rule pins which does not allow, as far as they can be hidden. `never`:
 /// programs that the launch itself needs.
 ///
 /// Not hidden, so that the rule is only as good as the agent's cooperation: what the agent may
 /// write, which is whatever it makes of it; and a file with further names that are not found.
-pub fn programs(
+pub fn sorted(
     policy: &Policy,
     holder: &Holder,
     path: &str,
     writable: &[PathBuf],
     never: &[&Path],
-) -> Vec<Brokered> {
-    if !matches!(holder, Holder::Bubblewrap { by_fd: true, .. }) {
-        return Vec::new();
-    }
+) -> Sorted {
+    let no_broker = match holder {
+        Holder::Bubblewrap { by_fd: true, .. } => None,
+        Holder::Bubblewrap { .. } => Some("the bubblewrap here is too old to hide a program"),
+        Holder::Landlock | Holder::Seatbelt => Some("only bubblewrap hides programs"),
+    };
+    let mut sorted = Sorted::default();
     let mut found: Vec<Brokered> = Vec::new();
     for rule in policy.rules.iter().filter(|rule| rule.verdict > Verdict::Allow) {
         let Some(file) = &rule.executable else { continue };
+        if let Some(why) = no_broker {
+            sorted.seen.insert(file.clone(), why.to_owned());
+            continue;
+        }
         let named = rule.command.first().into_iter().flatten();
         let named: Vec<String> = named.filter(|name| !name.contains('*')).cloned().collect();
         match found.iter_mut().find(|known| known.file == *file) {
@@ -62,47 +76,37 @@ pub fn programs(
             }
         }
     }
-    let open = |file: &Path| writable.iter().any(|root| file.starts_with(root));
-    found.retain_mut(|program| {
-        let file = &program.file;
-        let needed = never.iter().any(|other| fs::canonicalize(other).is_ok_and(|it| it == *file));
-        let mut seen = Vec::new();
-        program.names.retain(|name| {
-            let new = !seen.contains(name);
-            seen.push(name.clone());
-            new
-        });
-        program.places = places(program, path);
-        !needed && !program.places.is_empty() && !open(&program.file)
-    });
-    found
-}
-
-/// All names of the file; none where it is no program, or some cannot be found.
-fn places(program: &Brokered, path: &str) -> Vec<PathBuf> {
-    let Ok(meta) = fs::symlink_metadata(&program.file) else { return Vec::new() };
-    if !meta.is_file() || meta.permissions().mode() & 0o111 == 0 {
-        return Vec::new();
-    }
-    let mut places = vec![program.file.clone()];
-    if meta.nlink() > 1 {
-        let beside = program.file.parent().map(Path::to_owned);
-        let dirs = std::env::split_paths(path).chain(beside);
-        for dir in dirs.filter_map(|dir| fs::canonicalize(dir).ok()) {
-            let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-            for entry in entries {
-                let same =
-                    |other: &fs::Metadata| (other.dev(), other.ino()) == (meta.dev(), meta.ino());
-                let place = entry.path();
-                if fs::symlink_metadata(&place).is_ok_and(|other| same(&other))
-                    && !places.contains(&place)
-                {
-                    places.push(place);
-                }
+    for mut program in found {
+        let mut names: Vec<String> = Vec::new();
+        for name in std::mem::take(&mut program.names) {
+            if !names.contains(&name) {
+                names.push(name);
             }
         }
+        program.names = names;
+        match places(&program.file, path, writable, never) {
+            Ok(places) => sorted.hidden.push(Brokered { places, ..program }),
+            Err(why) => _ = sorted.seen.insert(program.file, why),
+        }
     }
-    if places.len() as u64 == meta.nlink() { places } else { Vec::new() }
+    sorted
+}
+
+/// What is to be hidden of `file`, or why it cannot be.
+fn places(
+    file: &Path,
+    path: &str,
+    writable: &[PathBuf],
+    never: &[&Path],
+) -> Result<Vec<PathBuf>, String> {
+    if never.iter().any(|other| fs::canonicalize(other).is_ok_and(|it| it == *file)) {
+        return Err(format!("{} is what the agent itself is started with", file.display()));
+    }
+    if let Some(root) = writable.iter().find(|root| file.starts_with(root)) {
+        let (file, root) = (file.display(), root.display());
+        return Err(format!("{file} lies in the agent's scope ({root}), which it may change"));
+    }
+    names_of(file, path)
 }
 
 /// Those that are hidden from `attempt`, as it was launched.
@@ -142,7 +146,7 @@ async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, Str
         confined: true,
     };
     let words = Words::Argv(argv.clone(), Some(program));
-    let judgement = match judged(world, asker, Some(cwd.clone()), words).await {
+    let judgement = match judged(world, asker.clone(), Some(cwd.clone()), words.clone()).await {
         Ok(judgement) => judgement,
         Err(refusal) if refusal.code == RefusalCode::Internal => return None,
         Err(refusal) => return Some((false, refusal.to_string())),
@@ -155,14 +159,35 @@ async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, Str
         Verdict::Deny => Some((false, why)),
         Verdict::Ask => {
             let key = key(id);
-            let question = Question::Command { argv, cwd, covers: None };
+            let question = Question::Command { argv, cwd: cwd.clone(), covers: None };
             match world.ask(&plan.attempt.id, Asking { key, question, why: why.clone() }).await {
-                Ok(ruling) if ruling.verdict == Resolution::Approve => Some((true, ruling.why)),
+                Ok(ruling) if ruling.verdict == Resolution::Approve => {
+                    approved(world, plan, (asker, cwd, words), ruling.why).await
+                }
                 Ok(ruling) => Some((false, format!("{why} ({}: {})", ruling.approval, ruling.why))),
                 Err(refusal) if refusal.code == RefusalCode::Internal => None,
                 Err(refusal) => Some((false, format!("{why} ({refusal})"))),
             }
         }
+    }
+}
+
+/// What is approved runs unless the rules have come to deny it since.
+async fn approved(
+    world: &Shared,
+    plan: &Plan,
+    (asker, cwd, words): (Asker, PathBuf, Words),
+    why: String,
+) -> Option<(bool, String)> {
+    match denied_by_now(world, asker, Some(cwd), words).await {
+        Ok(None) => Some((true, why)),
+        Ok(Some(now)) => {
+            let finding = now.findings.first();
+            note(world, plan, now.verdict, finding, &now.reason).await;
+            Some((false, finding.map_or_else(|| now.reason.clone(), |it| told(it, &now.reason))))
+        }
+        Err(refusal) if refusal.code == RefusalCode::Internal => None,
+        Err(refusal) => Some((false, refusal.to_string())),
     }
 }
 

@@ -79,7 +79,7 @@ pub fn confine(
     let rules = world.policies.judge(&plan.workplace()).context("reading the command rules")?;
     let mut never = vec![world.dash.as_path()];
     never.extend(program);
-    let brokered = broker::programs(rules.policy(), &holder, path, &writable, &never);
+    let brokered = broker::sorted(rules.policy(), &holder, path, &writable, &never).hidden;
     Ok(Some(Confine {
         holder,
         hidden: all(hidden(world, &roots), above.hidden),

@@ -1,18 +1,18 @@
 //! `dash doctor`: what this machine and this instance can do, each line measured now.
 
 use super::{
-    limits,
+    broker, limits,
     world::{Shared, World},
 };
 use crate::{
     agents::Adapter,
-    config::Dialect,
-    model::Holder,
+    config::{Dialect, not_held},
+    model::{Holder, Verdict},
     protocol::rest::{AdapterReport, CheckStatus, DoctorCheck, DoctorReport},
     sandbox,
 };
 use futures_util::future::join_all;
-use std::{fs, process::Stdio, time::Duration};
+use std::{fs, path::Path, process::Stdio, time::Duration};
 use tokio::process::Command;
 
 /// A program that does not tell its version in this time is reported without one.
@@ -34,7 +34,10 @@ pub async fn report(world: &Shared) -> DoctorReport {
         open_files(),
     ];
     let tried = world.clone();
-    let look = move || [vec![limits::check(&tried)], scope(&tried)].concat();
+    let own_path = path.clone();
+    let look = move || {
+        [vec![limits::check(&tried)], scope(&tried), vec![rules(&tried, &own_path)]].concat()
+    };
     checks.extend(tokio::task::spawn_blocking(look).await.unwrap_or_default());
     checks.extend(providers(world));
     checks.extend(catalog.problems().iter().map(|problem| DoctorCheck {
@@ -172,6 +175,42 @@ fn scope(world: &World) -> Vec<DoctorCheck> {
         ),
     };
     vec![bubblewrap, landlock, seccomp, scope]
+}
+
+/// Whether the user's own rules are held here. What pins no file holds those that ask, which
+/// is what it says.
+fn rules(world: &World, path: &str) -> DoctorCheck {
+    let name = "rules";
+    let judge = match world.policies.judge(Path::new("/")) {
+        Ok(judge) => judge,
+        Err(error) => {
+            return DoctorCheck {
+                name: name.to_owned(),
+                status: CheckStatus::Fail,
+                detail: error.to_string(),
+                remedy: "mend it: until then no agent starts".to_owned(),
+            };
+        }
+    };
+    let policy = judge.policy();
+    let sorted =
+        world.holder().map(|holder| broker::sorted(policy, &holder, path, &[], &[&world.dash]));
+    let own = policy.rules.iter().filter(|rule| rule.source != "built in");
+    let unheld = own.clone().filter(|rule| rule.verdict > Verdict::Allow).filter_map(|rule| {
+        let pin = rule.executable.as_ref()?;
+        let why = match &sorted {
+            Ok(sorted) => sorted.seen.get(pin).cloned().or_else(|| not_held(rule, path)),
+            Err(_) => Some("there is no sandbox here that could hide a program".to_owned()),
+        };
+        let called = if rule.name.is_empty() { &rule.source } else { &rule.name };
+        why.map(|why| format!("{called} is not held: {why}"))
+    });
+    let unheld: Vec<String> = unheld.collect();
+    if unheld.is_empty() {
+        ok(name, format!("{}, of them {} of your own", policy.rules.len(), own.count()))
+    } else {
+        warn(name, unheld.join("; "), "`dash policy check` says who holds a rule, and why")
+    }
 }
 
 fn providers(world: &World) -> Vec<DoctorCheck> {

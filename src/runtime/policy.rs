@@ -9,18 +9,21 @@ use super::{
     world::{Shared, World},
 };
 use crate::{
-    config::{ConfigError, PolicyFiles},
+    config::{ConfigError, PolicyFiles, executable},
     core::{
         State,
         policy::{Judge, Where, enforcement},
         scope_of,
     },
-    model::{Actor, AttemptId, Hidden, Holder, Judgement, Policy, Refusal, RefusalCode, Scope},
+    model::{
+        Actor, AttemptId, Hidden, Holder, Judgement, Lookup, Policy, Refusal, RefusalCode, Scope,
+        Verdict,
+    },
     protocol::rest::{PolicyQuestion, PolicyRule, PolicyRules},
 };
 use std::{
     collections::BTreeMap,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -95,6 +98,7 @@ async fn ready(world: &Shared, cwd: &Path) -> Result<Arc<Judge>, Refusal> {
 }
 
 /// On whose behalf a command is judged.
+#[derive(Clone)]
 pub struct Asker {
     pub cwd: PathBuf,
     pub scope: Scope,
@@ -106,6 +110,7 @@ pub struct Asker {
 }
 
 /// What is judged.
+#[derive(Clone)]
 pub enum Words {
     /// As executed, and the canonical file of the program.
     Argv(Vec<String>, Option<PathBuf>),
@@ -164,7 +169,11 @@ impl Handle {
         judged(&self.world, asker, cwd, words).await
     }
 
-    async fn asker(
+    /// On whose behalf it is asked.
+    ///
+    /// # Errors
+    /// When the asker is unknown, or not the caller's to ask for.
+    pub(super) async fn asker(
         &self,
         agent: Option<String>,
         swarm: Option<String>,
@@ -265,37 +274,55 @@ pub async fn judged(
     judged.await.map_err(internal)
 }
 
-/// What the asker cannot see: as it was launched, or as it would be.
-fn hidden(world: &World, asker: &Asker, policy: &Policy) -> Hidden {
-    // Without such a rule nothing is to be found out.
-    if !asker.confined || !policy.rules.iter().any(|rule| rule.executable.is_some()) {
-        return Hidden::default();
-    }
-    let programs = match &asker.attempt {
-        Some(attempt) => broker::launched_with(&world.instance, attempt),
-        None => {
-            let path = asker.path(world);
-            let own = &asker.scope.write;
-            world.holder().map_or_else(
-                |_| Vec::new(),
-                |holder| broker::programs(policy, &holder, path, own, &[&world.dash]),
-            )
-        }
-    };
-    Hidden { executables: programs.into_iter().map(|program| program.file).collect() }
+/// Holds what somebody has approved against the rules as they are by now: an answer is given
+/// to the rules that asked, and may come after they were changed. What it says, where that is
+/// a denial.
+///
+/// # Errors
+/// When a policy file has become wrong: then nothing runs.
+pub async fn denied_by_now(
+    world: &Shared,
+    asker: Asker,
+    cwd: Option<PathBuf>,
+    words: Words,
+) -> Result<Option<Judgement>, Refusal> {
+    let mut now = judged(world, asker, cwd, words).await?;
+    now.reason.push_str(" (the rules have changed since it was asked)");
+    Ok(Some(now).filter(|now| now.verdict == Verdict::Deny))
 }
 
-/// The canonical file that `program` stands for.
-fn executable(program: &str, path: &str, cwd: &Path) -> Option<PathBuf> {
-    let is_program = |file: &PathBuf| {
-        file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+/// What the asker cannot see: as it was launched, or as it would be.
+fn hidden(world: &World, asker: &Asker, policy: &Policy) -> Hidden {
+    let pins = || policy.rules.iter().filter_map(|rule| rule.executable.clone());
+    // Without such a rule nothing is to be found out.
+    if pins().next().is_none() {
+        return Hidden::default();
+    }
+    let for_all = |why: &str| Hidden {
+        seen: pins().map(|file| (file, why.to_owned())).collect(),
+        ..Hidden::default()
     };
-    let found = if program.contains('/') {
-        Some(cwd.join(program)).filter(is_program)
-    } else {
-        path.split(':').map(|dir| cwd.join(dir).join(program)).find(is_program)
+    if !asker.confined {
+        return for_all("without a sandbox no program is hidden");
+    }
+    let path = asker.path(world);
+    let sorted = match world.holder() {
+        Ok(holder) => broker::sorted(policy, &holder, path, &asker.scope.write, &[&world.dash]),
+        Err(_) => return for_all("there is no sandbox here that could hide a program"),
     };
-    found?.canonicalize().ok()
+    let (programs, mut seen) = match &asker.attempt {
+        Some(attempt) => (broker::launched_with(&world.instance, attempt), sorted.seen),
+        None => (sorted.hidden, sorted.seen),
+    };
+    for file in pins().filter(|file| !programs.iter().any(|program| program.file == *file)) {
+        let late = || "the agent was started before the rule could hide it".to_owned();
+        seen.entry(file).or_insert_with(late);
+    }
+    Hidden {
+        executables: programs.into_iter().flat_map(|program| program.places).collect(),
+        seen,
+        lookup: Some(Lookup { path: path.to_owned(), find: executable }),
+    }
 }
 
 #[cfg(test)]

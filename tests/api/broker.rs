@@ -118,6 +118,64 @@ fn a_question_holds_the_command_until_it_is_answered() {
     }
 }
 
+/// An answer comes late; what the rules say by then counts.
+#[test]
+fn an_approval_does_not_outlive_its_rule() {
+    let world = world();
+    let file = world.path().join("config/dash/policy.toml");
+    let rules = read(&file);
+    let denied = rules.replace("verdict = \"ask\"", "verdict = \"deny\"");
+    let broken = rules.replace("verdict = \"ask\"", "verdict = \"aks\"");
+    for (now, says) in [
+        (denied, "denied: push: because of push (the rules have changed since it was asked)"),
+        (broken, "did you mean `ask`?"),
+    ] {
+        fs::write(&file, &rules).unwrap();
+        let script = "strongbox push it >out 2>&1; echo code $? >>out";
+        let swarm = world.create(&["--agents", "1", "--", "sh", "-c", script]);
+        let asked = world.ok(&["inbox", "--wait", "--json"]).json();
+        fs::write(&file, now).unwrap();
+        world.ok(&["approve", asked[0]["id"].as_str().unwrap()]);
+        world.dash(&["swarm", "wait", &swarm]);
+        let out = read(&world.work.join("out"));
+        assert!(out.contains(says) && out.contains("code 126"), "{out}");
+        assert!(!out.contains("ran push"), "{out}");
+    }
+}
+
+/// What comes first on PATH is what runs, and no rule on another file holds it.
+#[test]
+fn a_program_before_the_pinned_one_is_not_held() {
+    let world = world();
+    let check = ["policy", "check", "--", "strongbox", "rm"];
+    assert!(world.exits(&check, 6).text().contains("enforced by  broker"));
+    let agent = world.only_agent(&world.create(&["--agents", "1", "--", "sleep", "603"]));
+    world.until_state(&agent, &["working", "idle"]);
+    let before = world.path().join("before");
+    fs::create_dir(&before).unwrap();
+    fs::copy(world.path().join("bin/strongbox"), before.join("strongbox")).unwrap();
+    let before_it = before.join("strongbox").display().to_string();
+    let path = format!("{}:{}", before.display(), world.path().join("bin").display());
+    let world = world.with("PATH", &format!("{path}:{}", std::env::var("PATH").unwrap()));
+    world.kill_core();
+    for line in [&["strongbox", "rm"][..], &["sh -c 'strongbox rm'"]] {
+        let said = world.exits(&[&["policy", "check", "--"], line].concat(), 6).text();
+        let why = format!("`strongbox` is {before_it} here, which this rule does not pin");
+        assert!(said.contains("enforced by  cooperates") && said.contains(&why), "{said}");
+        // An agent has the PATH that it was started with.
+        let of = [&["policy", "check", "--agent", &agent, "--"], line].concat();
+        let said = world.exits(&of, 6).text();
+        assert!(said.contains("enforced by  broker"), "{said}");
+    }
+    let doctor = world.dash(&["doctor"]).text();
+    let why = format!("no-rm is not held: `strongbox` is {before_it}");
+    assert!(doctor.contains(&why) && !doctor.contains("force-push is"), "{doctor}");
+    let checked = world.exits(&["config", "check"], 0);
+    let said = &checked.stderr;
+    let why = format!("policy.toml:1: the rule no-rm is not held here: `strongbox` is {before_it}");
+    assert!(said.contains(&why) && !said.contains("built in"), "{said}");
+}
+
 #[test]
 fn a_command_that_is_given_up_is_no_question_any_more() {
     let world = world();

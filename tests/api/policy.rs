@@ -35,6 +35,10 @@ fn a_check_tells_the_three_verdicts_apart() {
     // Its directory is the scope of whoever is in none.
     world.exits(&["policy", "check", "--", "rm", "-rf", "x"], 0);
     world.exits(&["policy", "check", "--", "rm", "-rf", ".."], 6);
+    for empty in ["", " "] {
+        let usage = world.exits(&["policy", "check", "--", empty], 2);
+        assert!(usage.stderr.contains("CMD is empty"), "{usage:?}");
+    }
     let nobody = world.exits(&["policy", "check", "--agent", "nobody", "--", "ls"], 1);
     assert!(nobody.stderr.contains("nobody"), "{nobody:?}");
 }
@@ -182,4 +186,64 @@ fn an_agent_asks_for_itself_and_its_hook_answers() {
     assert_eq!(of("policy.deny")[0]["leave"], "force-push", "{audit}");
     assert_eq!(of("policy.ask").len(), 1, "{audit}");
     assert_eq!(read("tool"), "0\n");
+}
+
+#[test]
+fn a_rule_of_ones_own_that_does_not_hold_is_told() {
+    let world = World::new();
+    let rule = |name: &str, file: &str| {
+        format!(
+            "[[rule]]\nname = \"{name}\"\ncommand = [\"x\"]\nverdict = \"deny\"\n\
+             executable = \"{file}\"\n"
+        )
+    };
+    let rules = [rule("gone", "/nowhere/x"), rule("mount", "/usr"), rule("plain", "/etc/passwd")];
+    fs::write(user_policy(&world), rules.concat()).unwrap();
+    let checked = world.exits(&["config", "check"], 0).stderr;
+    for says in [
+        "policy.toml:1: the rule gone is not held here: /nowhere/x cannot be looked at",
+        "policy.toml:6: the rule mount is not held here: /usr is a directory",
+        "policy.toml:6: the rule mount stands in the place of the built-in one",
+        "policy.toml:11: the rule plain is not held here: /etc/passwd is not executable",
+    ] {
+        assert!(checked.contains(says), "{says:?} in {checked}");
+    }
+    assert_eq!(checked.lines().count(), 4, "nothing of the built-in ones: {checked}");
+    let file = user_policy(&world);
+    let alone = world.exits(&["config", "check", file.to_str().unwrap()], 0).stderr;
+    assert_eq!(alone.lines().count(), 4, "{alone}");
+    let shown = world.ok(&["policy", "show"]).text();
+    assert_eq!(shown.matches("replaces the built-in rule").count(), 1, "{shown}");
+    let said = world.exits(&["policy", "check", "--", "x"], 6).text();
+    assert!(said.contains("/nowhere/x cannot be looked at"), "{said}");
+    let doctor = world.dash(&["doctor"]).text();
+    assert!(doctor.contains("gone is not held: /nowhere/x"), "{doctor}");
+}
+
+/// A hook holds its command until it is answered, and then asks the rules of then.
+#[test]
+fn a_hooks_approval_does_not_outlive_its_rule() {
+    let world = World::new();
+    let dash = env!("CARGO_BIN_EXE_dash");
+    let input = "{\"tool_name\":\"Bash\",\"tool_input\":{\"command\":\"npm publish\"}}";
+    let script = format!("printf '%s' '{input}' | {dash} __hook claude >said");
+    for (rule, decision) in [("", "allow"), (&*RULE.replace("frob", "npm"), "allow")] {
+        let swarm = world.create(&["--agents", "1", "--", "sh", "-c", &script]);
+        world.ok(&["inbox", "--wait", "--json"]);
+        fs::write(user_policy(&world), rule).unwrap();
+        world.ok(&["approve", &world.only_agent(&swarm)]);
+        world.exits(&["swarm", "wait", &swarm], 0);
+        let said = fs::read_to_string(world.work.join("said")).unwrap();
+        assert!(said.contains(&format!("\"permissionDecision\":\"{decision}\"")), "{said}");
+    }
+    fs::write(user_policy(&world), "").unwrap();
+    let swarm = world.create(&["--agents", "1", "--", "sh", "-c", &script]);
+    world.ok(&["inbox", "--wait", "--json"]);
+    let rule = RULE.replace("frob", "npm").replace("with = [\"-x\"]\n", "");
+    fs::write(user_policy(&world), rule).unwrap();
+    world.ok(&["approve", &world.only_agent(&swarm)]);
+    world.exits(&["swarm", "wait", &swarm], 0);
+    let said = fs::read_to_string(world.work.join("said")).unwrap();
+    assert!(said.contains("\"permissionDecision\":\"deny\""), "{said}");
+    assert!(said.contains("the rules have changed since it was asked"), "{said}");
 }

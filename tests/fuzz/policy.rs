@@ -174,7 +174,7 @@ fn policy_files() {
         let files = PolicyFiles { user: Some(file.clone()), project: None };
         match (checked, files.load()) {
             (Ok(own), Ok(policy)) => {
-                assert!(policy.rules.len() >= own);
+                assert!(policy.rules.len() >= own.len());
                 judged(policy, input);
             }
             (Err(error), Err(_)) => assert!(error.to_string().contains("policy.toml"), "{error}"),

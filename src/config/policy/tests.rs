@@ -33,6 +33,7 @@ fn errors_name_the_place_and_the_nearest_key() {
         ("[[rule]]\ncommand = [\"a\"]\nverdikt = \"deny\"\n", "policy.toml:3:1: rule.verdikt: "),
         ("[[rule]]\ncommand = [\"a\"]\nverdikt = \"deny\"\n", "did you mean `verdict`?"),
         ("[[rule]]\ncommand = [\"a\"]\nverdict = \"maybe\"\n", "policy.toml:3:11: rule.verdict"),
+        ("[[rule]]\ncommand = [\"a\"]\nverdict = \"aks\"\n", "did you mean `ask`?"),
         ("[[rule]]\ncommand = []\nverdict = \"deny\"\n", "policy.toml:1:1: rule.command"),
         ("[[rule]]\ncommand = [[]]\nverdict = \"deny\"\n", "names no program"),
         (
@@ -92,6 +93,9 @@ fn files_are_found_merged_and_refused_when_they_cannot_be_read() {
     let of = |name: &str| policy.rules.iter().filter(|r| r.name == name).collect::<Vec<_>>();
     assert_eq!(of("force-push").len(), 1, "the user's stands in the place of the built-in one");
     assert!(of("force-push")[0].source.ends_with("policy.toml:3"), "{:?}", of("force-push"));
+    assert!(of("force-push")[0].replaces && of("mount").iter().all(|rule| !rule.replaces));
+    let checked = check_policy(Path::new("policy.toml"), own).unwrap();
+    assert!(checked[0].replaces, "also of the file alone");
     assert_eq!(of("mount").len(), 2, "a project takes nothing away");
     std::fs::remove_file(dir.path().join("policy.toml")).unwrap();
     std::fs::create_dir(dir.path().join("policy.toml")).unwrap();
@@ -464,4 +468,52 @@ fn a_verdict_is_quick() {
     assert!(typical.as_micros() < 2000, "{typical:?}");
     assert!(long.as_millis() < 1000, "{long:?}");
     assert!(lines.as_millis() < 3000, "{lines:?}");
+}
+
+/// A word that git does not know stands for what the repository says.
+#[test]
+fn what_an_alias_stands_for_is_asked_about() {
+    for (line, wanted) in [
+        ("git p", Verdict::Ask),
+        ("git p origin main", Verdict::Ask),
+        ("git -C x -c a.b=c Push", Verdict::Ask),
+        ("env A=b sh -c 'git p'", Verdict::Ask),
+        ("git -c alias.q=p p", Verdict::Ask),
+        ("git -c alias.p=q p", Verdict::Ask),
+        ("git svn dcommit", Verdict::Ask),
+        ("git -c alias.p='log' p", Verdict::Allow),
+        ("git -c alias.p='push -f' p", Verdict::Deny),
+        ("git-lfs pull", Verdict::Allow),
+        ("git status; git --version; git; git log -1; git submodule update", Verdict::Allow),
+        ("git request-pull a b; git stash push; git switch -c x", Verdict::Allow),
+    ] {
+        let said = in_scope(line);
+        assert_eq!(said.verdict, wanted, "{line}: {said:?}");
+        if wanted == Verdict::Ask {
+            assert!(said.reason.contains("is no command of git's own"), "{line}: {said:?}");
+        }
+    }
+    // Whoever names the word knows what it is: a rule of one's own, or `--allow`.
+    let own = "[[rule]]\ncommand = [\"git\", \"lfs\"]\nverdict = \"allow\"\n";
+    let (_, own) = parse(Path::new("policy.toml"), own, Whose::User).unwrap();
+    let mut policy = built_in().unwrap();
+    policy.rules.extend(own);
+    let judge = Judge::new(policy);
+    let allow = vec![vec!["git".to_owned()], vec!["git".to_owned(), "x".to_owned()]];
+    let scope = Scope { write: vec!["/scope".into()], allow, ..Scope::default() };
+    let hidden = Hidden::NOTHING;
+    let at = Where { cwd: Path::new("/scope"), scope: &scope, executable: None, hidden };
+    for (line, wanted) in
+        [("git lfs pull", Verdict::Allow), ("git x", Verdict::Allow), ("git p", Verdict::Ask)]
+    {
+        assert_eq!(judge.line(line, &at).verdict, wanted, "{line}");
+    }
+}
+
+#[test]
+fn what_a_rule_says_does_not_control_the_terminal() {
+    let text = "[[rule]]\nname = \"a\\u001b[2Jb\"\ncommand = [\"a\"]\nverdict = \"deny\"\n\
+                reason = \"red\\u001b[31m\\r\\u202eback\\nline\"\n";
+    let (_, rules) = parse(Path::new("policy.toml"), text, Whose::User).unwrap();
+    assert_eq!((&*rules[0].name, &*rules[0].reason), ("a [2Jb", "red [31m back line"));
 }

@@ -89,6 +89,7 @@ fn answer_with(state: &mut State, id: &ApprovalId, answer: ApprovalAnswer) {
         Remember::Always => Reach::Always,
     };
     let Some(subject) = approval.question.subject() else { return };
+    let subject = if let Reach::Swarm(_) = reach { subject.anywhere() } else { subject };
     let agreed = approval.answers.iter().filter(|answer| answer.verdict == verdict);
     let by: Vec<Actor> = agreed.map(|answer| answer.by.clone()).collect();
     state.remembered_made += 1;

@@ -1,6 +1,7 @@
 //! What git runs beside itself: aliases and programs named by its settings, and the commands
 //! of `rebase --exec` and its like.
 
+pub use super::git_own::is_own;
 use super::{
     unwrap::{Inner, What},
     word::is_open,
@@ -69,6 +70,18 @@ pub fn call(args: &[String]) -> Call<'_> {
         }
     }
     call
+}
+
+/// The word after git that is no command of its own, and that the command line itself does not
+/// explain with `-c alias.…`. Git takes its own commands before any alias.
+pub fn stranger(args: &[String]) -> Option<&str> {
+    let call = call(args);
+    let word = call.rest.first().map(String::as_str)?;
+    let explained = |setting: &&str| {
+        let (key, _) = setting.split_once('=').unwrap_or((setting, ""));
+        key.to_ascii_lowercase().strip_prefix("alias.") == Some(&*word.to_ascii_lowercase())
+    };
+    (!is_own(word) && !call.settings.iter().any(explained)).then_some(word)
 }
 
 pub fn inner<'a>(args: &'a [String]) -> Vec<Inner<'a>> {

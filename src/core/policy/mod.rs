@@ -13,6 +13,7 @@
 
 mod fit;
 mod git;
+mod git_own;
 mod judge;
 mod options;
 mod place;

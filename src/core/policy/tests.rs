@@ -1,7 +1,7 @@
 //! Properties of the judge; what the built-in rules say is tested beside them, in `config`.
 
 use super::*;
-use crate::model::Rule;
+use crate::model::{Lookup, Rule};
 use proptest::prelude::*;
 
 fn words(text: &str) -> Vec<String> {
@@ -213,9 +213,53 @@ fn a_pin_denies_by_name_and_by_file_and_allows_by_file_alone() {
         assert_eq!(is(&allow, Verdict::Allow), allowed, "{program} {file:?}");
     }
     let rule = pin(Verdict::Deny);
-    let hidden = Hidden { executables: ["/usr/bin/git".into()].into() };
+    let hidden = Hidden { executables: ["/usr/bin/git".into()].into(), ..Hidden::default() };
     assert_eq!(enforcement(&rule, &Hidden::default()), Enforcement::Cooperates);
     assert_eq!(enforcement(&rule, &hidden), Enforcement::Broker);
+}
+
+/// The broker holds what it hides, and a program of the same name before it is not hidden.
+#[test]
+fn a_broker_holds_only_what_would_run() {
+    let pinned =
+        Rule { executable: Some("/usr/bin/git".into()), ..rule("git push", Verdict::Deny) };
+    let judge = Judge::new(Policy { default: Verdict::Allow, rules: vec![pinned] });
+    let scope = scope();
+    let find = |word: &str, path: &str, _: &Path| match word {
+        "git" => Some(Path::new(path).join("git")),
+        "/bin/git" => Some("/usr/bin/git".into()),
+        _ => word.contains('/').then(|| word.into()),
+    };
+    for (path, line, by, why) in [
+        ("/usr/bin", "git push", Enforcement::Broker, ""),
+        ("/usr/bin", "sh -c 'git push'", Enforcement::Broker, ""),
+        ("/opt", "/bin/git push", Enforcement::Broker, ""),
+        (
+            "/opt",
+            "git push",
+            Enforcement::Cooperates,
+            "`git` is /opt/git here, which this rule does not pin",
+        ),
+        ("/opt", "env git push", Enforcement::Cooperates, "`git` is /opt/git"),
+        ("/usr/bin", "/opt/git push", Enforcement::Cooperates, "`/opt/git` is /opt/git"),
+    ] {
+        let lookup = Some(Lookup { path: path.to_owned(), find });
+        let executables = ["/usr/bin/git".into()].into();
+        let hidden = Hidden { executables, lookup, ..Hidden::default() };
+        let at =
+            Where { cwd: Path::new("/scope"), scope: &scope, executable: None, hidden: &hidden };
+        let said = judge.line(line, &at);
+        assert_eq!((said.verdict, said.enforced_by), (Verdict::Deny, Some(by)), "{path} {line}");
+        assert!(said.findings[0].not_held.starts_with(why), "{said:?}");
+        assert_eq!(said.findings[0].not_held.is_empty(), why.is_empty(), "{said:?}");
+        // What the broker runs starts others, which nobody judges.
+        let unseen = judge.line(&line.replace("push", "status"), &at).unseen;
+        assert_eq!(unseen.iter().any(|name| name == "git"), by == Enforcement::Broker, "{line}");
+    }
+    let seen = [("/usr/bin/git".into(), "a reason".to_owned())].into();
+    let hidden = Hidden { seen, ..Hidden::default() };
+    let at = Where { cwd: Path::new("/scope"), scope: &scope, executable: None, hidden: &hidden };
+    assert_eq!(judge.line("git push", &at).findings[0].not_held, "a reason");
 }
 
 /// What is long, deep or made to take long ends soon, and is never allowed for it.

@@ -55,3 +55,10 @@ pub fn is_unseen(name: &str, words: &[String], leaf: bool) -> bool {
     let here = words.first().is_some_and(|word| word.contains('/') && !word.starts_with('/'));
     here || INTERPRETERS.iter().any(|known| like(known, name)) || (SHELLS.contains(&name) && file)
 }
+
+/// Programs that start others by themselves, as a repository's settings name them. An agent's
+/// own are judged with it; those of a program that the broker runs are judged by nobody.
+pub fn starts_others(name: &str) -> bool {
+    const NAMES: &[&str] = &["git", "jj", "hg", "svn", "gh", "glab"];
+    NAMES.contains(&name)
+}

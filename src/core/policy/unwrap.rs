@@ -90,7 +90,7 @@ pub fn inner<'a>(name: &str, words: &'a [String]) -> Vec<Inner<'a>> {
     if SHELLS.contains(&name) {
         return shell(args).into_iter().collect();
     }
-    if let Some(subcommand) = name.strip_prefix("git-") {
+    if let Some(subcommand) = name.strip_prefix("git-").filter(|name| git::is_own(name)) {
         let mut words = vec!["git".to_owned(), subcommand.to_owned()];
         words.extend_from_slice(args);
         return vec![Inner { what: What::Command(Cow::Owned(words)), dir: None }];
