@@ -77,6 +77,7 @@ impl Check {
         let mut question = question(self.command);
         if self.agent.is_none() && self.swarm.is_none() {
             question.cwd = Some(here()?);
+            question.path = std::env::var("PATH").ok();
         }
         (question.agent, question.swarm) = (self.agent, self.swarm);
         let judgement = context.client().await?.judge(&question).await?;
@@ -149,7 +150,9 @@ fn explain(judgement: &Judgement, context: &mut Context<'_>) -> Result<(), Failu
 
 impl Show {
     async fn run(self, context: &mut Context<'_>) -> Done {
-        let PolicyRules { default, rules } = context.client().await?.policy(&here()?).await?;
+        let path = std::env::var("PATH").ok();
+        let client = context.client().await?;
+        let PolicyRules { default, rules } = client.policy(&here()?, path.as_deref()).await?;
         if self.json.json {
             context.json(&PolicyRules { default, rules })?;
             return Ok(Code::Ok);
