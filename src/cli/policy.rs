@@ -77,6 +77,7 @@ impl Check {
         let mut question = question(self.command);
         if self.agent.is_none() && self.swarm.is_none() {
             question.cwd = Some(here()?);
+            question.path = std::env::var("PATH").ok();
         }
         (question.agent, question.swarm) = (self.agent, self.swarm);
         let judgement = context.client().await?.judge(&question).await?;
@@ -117,19 +118,21 @@ fn explain(judgement: &Judgement, context: &mut Context<'_>) -> Result<(), Failu
             context.line(format!("             {}", one_line(not_held)))?;
         }
     }
-    if !judgement.unseen.is_empty() {
+    let (git, others): (Vec<&str>, Vec<&str>) =
+        judgement.unseen.iter().map(String::as_str).partition(|&program| program == "git");
+    if !others.is_empty() {
         context.line(format!(
             "not seen  what {} does by itself: no rule reads its code. In a sandbox the kernel \
              holds the scope whatever the rules do not see; without one nothing does",
-            judgement.unseen.join(", ")
+            others.join(", ")
         ))?;
-        if judgement.unseen.iter().any(|program| program == "git") {
-            context.line(
-                "          what git starts by itself (the repository's hooks, filters, fsmonitor, \
-                 editors) is not judged again, also where the broker runs it: the scope alone \
-                 holds that",
-            )?;
-        }
+    }
+    if !git.is_empty() {
+        context.line(
+            "not seen  what git starts by itself (the repository's hooks, filters, fsmonitor, \
+             editors): the broker runs that with it and does not judge it again, the scope alone \
+             holds it",
+        )?;
     }
     if judgement.findings.is_empty() {
         return Ok(());
@@ -149,7 +152,9 @@ fn explain(judgement: &Judgement, context: &mut Context<'_>) -> Result<(), Failu
 
 impl Show {
     async fn run(self, context: &mut Context<'_>) -> Done {
-        let PolicyRules { default, rules } = context.client().await?.policy(&here()?).await?;
+        let path = std::env::var("PATH").ok();
+        let client = context.client().await?;
+        let PolicyRules { default, rules } = client.policy(&here()?, path.as_deref()).await?;
         if self.json.json {
             context.json(&PolicyRules { default, rules })?;
             return Ok(Code::Ok);

@@ -195,8 +195,9 @@ impl Client {
     }
 
     /// The rules in force for what runs in `cwd`.
-    pub async fn policy(&self, cwd: &Path) -> Result<PolicyRules> {
-        self.get(&format!("/v1/policy?cwd={}", escape(&cwd.to_string_lossy()))).await
+    pub async fn policy(&self, cwd: &Path, path: Option<&str>) -> Result<PolicyRules> {
+        let path = path.map(|path| format!("&path={}", escape(path))).unwrap_or_default();
+        self.get(&format!("/v1/policy?cwd={}{path}", escape(&cwd.to_string_lossy()))).await
     }
 
     /// What waits for an answer; with `all` also what does not any more.

@@ -17,7 +17,7 @@
 //! POST /v1/agents/{id}/ticket (TicketBody) → Ticket   (direct attach to the keeper)
 //! GET  /v1/agents/{id}/pty?cols=&rows=&read_only=  WebSocket of raw bytes
 //! GET  /v1/items?swarm=ID    POST (NewItem) → 201 Item
-//! GET  /v1/policy?cwd=PATH                        PolicyRules: the rules in force there
+//! GET  /v1/policy?cwd=DIR&path=PATH               PolicyRules: the rules in force there
 //! POST /v1/policy/check (PolicyQuestion)          Judgement; the one POST that is open to an agent
 //! GET  /v1/approvals?state=open|all&swarm=&agent= [Approval]          &wait=SECONDS: until there is one
 //! POST /v1/approvals (NewApproval) → 201 Approval                     ?wait=SECONDS: until it is over;
@@ -181,6 +181,8 @@ pub struct PolicyQuestion {
     pub swarm: Option<String>,
     /// In this directory; absolute. Needed where neither an agent nor a swarm is named.
     pub cwd: Option<PathBuf>,
+    /// With this PATH, where neither is named: those have their own.
+    pub path: Option<String>,
 }
 
 /// `dash policy show`.

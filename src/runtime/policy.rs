@@ -9,15 +9,15 @@ use super::{
     world::{Shared, World},
 };
 use crate::{
-    config::{ConfigError, PolicyFiles, executable},
+    config::{ConfigError, PolicyFiles, executable, not_held},
     core::{
         State,
         policy::{Judge, Where, enforcement},
         scope_of,
     },
     model::{
-        Actor, AttemptId, Hidden, Holder, Judgement, Lookup, Policy, Refusal, RefusalCode, Scope,
-        Verdict,
+        Actor, AttemptId, Enforcement, Hidden, Holder, Judgement, Lookup, Policy, Refusal,
+        RefusalCode, Scope, Verdict,
     },
     protocol::rest::{PolicyQuestion, PolicyRule, PolicyRules},
 };
@@ -149,14 +149,19 @@ impl Handle {
     /// # Errors
     /// When the question makes no sense, or a policy file is wrong.
     pub async fn judge(&self, question: PolicyQuestion) -> Result<Judgement, Refusal> {
-        let PolicyQuestion { argv, line, agent, swarm, cwd } = question;
+        let PolicyQuestion { argv, line, agent, swarm, cwd, path } = question;
         if line.is_some() != argv.is_empty() {
             return Err(invalid("a command is asked about by `argv` or by `line`"));
         }
         if cwd.as_ref().is_some_and(|cwd| !cwd.is_absolute()) {
             return Err(invalid("cwd is not absolute"));
         }
-        let asker = self.asker(agent, swarm, cwd.clone()).await?;
+        let nobodys = agent.is_none() && swarm.is_none() && !matches!(self.actor, Actor::Agent(_));
+        let mut asker = self.asker(agent, swarm, cwd.clone()).await?;
+        // An agent's, and a swarm's, is what they were started with.
+        if nobodys {
+            asker.path = path;
+        }
         let words = match line {
             Some(line) => Words::Line(line),
             None => {
@@ -209,23 +214,26 @@ impl Handle {
         found.ok_or_else(|| Refusal::new(RefusalCode::NotFound, missing))
     }
 
-    /// The rules in force for what runs in `cwd`.
+    /// The rules in force for what runs in `cwd` with `path` as its PATH, else the core's.
     ///
     /// # Errors
     /// When a policy file is wrong.
-    pub async fn policy(&self, cwd: &Path) -> Result<PolicyRules, Refusal> {
+    pub async fn policy(&self, cwd: &Path, path: Option<String>) -> Result<PolicyRules, Refusal> {
         let judge = ready(&self.world, cwd).await?;
         let (world, scope, cwd) = (self.world.clone(), Scope::none(), cwd.to_owned());
-        let asker = Asker { cwd, scope, path: None, attempt: None, confined: true };
-        let held = judge.clone();
-        let hidden = tokio::task::spawn_blocking(move || hidden(&world, &asker, held.policy()));
-        let hidden = hidden.await.map_err(internal)?;
-        let policy = judge.policy();
-        let rules = policy
-            .rules
-            .iter()
-            .map(|rule| PolicyRule { enforced_by: enforcement(rule, &hidden), rule: rule.clone() });
-        Ok(PolicyRules { default: policy.default, rules: rules.collect() })
+        let asker = Asker { cwd, scope, path, attempt: None, confined: true };
+        let held = move || {
+            let hidden = hidden(&world, &asker, judge.policy());
+            let policy = judge.policy();
+            let rules = policy.rules.iter().map(|rule| {
+                let elsewhere = not_held(rule, asker.path(&world)).is_some();
+                let enforced_by =
+                    if elsewhere { Enforcement::Cooperates } else { enforcement(rule, &hidden) };
+                PolicyRule { enforced_by, rule: rule.clone() }
+            });
+            PolicyRules { default: policy.default, rules: rules.collect() }
+        };
+        tokio::task::spawn_blocking(held).await.map_err(internal)
     }
 }
 

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 pub struct In {
     /// Absolute: a project's own rules count where it lies.
     pub cwd: PathBuf,
+    pub path: Option<String>,
 }
 
 pub async fn show(
@@ -27,7 +28,7 @@ pub async fn show(
     if !query.cwd.is_absolute() {
         return Err(Refusal::new(RefusalCode::Invalid, "cwd is not absolute").into());
     }
-    Ok(Json(served.handle.policy(&query.cwd).await?))
+    Ok(Json(served.handle.policy(&query.cwd, query.path).await?))
 }
 
 pub async fn check(

@@ -157,7 +157,6 @@ fn a_program_before_the_pinned_one_is_not_held() {
     let before_it = before.join("strongbox").display().to_string();
     let path = format!("{}:{}", before.display(), world.path().join("bin").display());
     let world = world.with("PATH", &format!("{path}:{}", std::env::var("PATH").unwrap()));
-    world.kill_core();
     for line in [&["strongbox", "rm"][..], &["sh -c 'strongbox rm'"]] {
         let said = world.exits(&[&["policy", "check", "--"], line].concat(), 6).text();
         let why = format!("`strongbox` is {before_it} here, which this rule does not pin");
@@ -167,6 +166,13 @@ fn a_program_before_the_pinned_one_is_not_held() {
         let said = world.exits(&of, 6).text();
         assert!(said.contains("enforced by  broker"), "{said}");
     }
+    let shown = world.json(&["policy", "show"]);
+    let rules = shown["rules"].as_array().unwrap();
+    let by =
+        |name: &str| rules.iter().find(|rule| rule["name"] == name).unwrap()["enforced_by"].clone();
+    assert_eq!((by("no-rm"), by("no-cry")), ("cooperates".into(), "broker".into()));
+    // The core has the PATH of whoever started it.
+    world.kill_core();
     let doctor = world.dash(&["doctor"]).text();
     let why = format!("no-rm is not held: `strongbox` is {before_it}");
     assert!(doctor.contains(&why) && !doctor.contains("force-push is"), "{doctor}");

@@ -1,7 +1,8 @@
 //! The judge: walks through a command and all that it runs, and gathers what the rules say.
 
+mod held;
+
 use super::{
-    enforcement,
     fit::{Given, Output, fits},
     git,
     place::Dirs,
@@ -11,7 +12,7 @@ use super::{
     unwrap::{self, Inner, What},
     word::{Likely, clean, is_mark, like, shown},
 };
-use crate::model::{Enforcement, Finding, Hidden, Judgement, Policy, Rule, Scope, Verdict};
+use crate::model::{Enforcement, Finding, Hidden, Judgement, Policy, Scope, Verdict};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -290,7 +291,7 @@ impl<'a> Walk<'a> {
             self.stranger(&given);
         }
         let unseen = is_unseen(name, words, inner.is_empty())
-            || (starts_others(name) && self.is_brokered(&given));
+            || (starts_others(name) && self.verdict < Verdict::Deny && self.is_brokered(&given));
         if unseen && self.unseen.len() < FINDINGS && !self.unseen.iter().any(|known| known == name)
         {
             self.unseen.push(name.to_owned());
@@ -404,73 +405,6 @@ impl<'a> Walk<'a> {
             return;
         }
         self.say("default", default, given.words, "no rule allows it, and that is the default");
-    }
-
-    /// Who holds `rule` for this command; where it pins a file in vain, also why. A program
-    /// that stands before the pinned one on the agent's PATH is not hidden from it.
-    fn held(&mut self, rule: &Rule, given: &Given<'_>) -> (Enforcement, String) {
-        let by = enforcement(rule, self.hidden);
-        let Some(pin) = &rule.executable else { return (by, String::new()) };
-        if by != Enforcement::Broker {
-            return (by, self.hidden.seen.get(pin).cloned().unwrap_or_default());
-        }
-        let word = given.words.first().map_or("", String::as_str);
-        match self.file(given) {
-            Some(file) if self.hidden.executables.contains(&file) => (by, String::new()),
-            Some(file) => {
-                let why = format!(
-                    "`{}` is {} here, which this rule does not pin",
-                    shown(&[word.to_owned()]),
-                    file.display()
-                );
-                (Enforcement::Cooperates, why)
-            }
-            // Nothing would run that is called so.
-            None => (by, String::new()),
-        }
-    }
-
-    /// The file that a command runs; none where that is not known.
-    fn file(&mut self, given: &Given<'_>) -> Option<PathBuf> {
-        if let Some(file) = given.executable {
-            return Some(file.to_owned());
-        }
-        let hidden = self.hidden;
-        let lookup = hidden.lookup.as_ref()?;
-        let word = given.words.first().filter(|word| !word.contains(is_mark))?;
-        if let Some(known) = self.files.get(word) {
-            return known.clone();
-        }
-        let found = (lookup.find)(word, &lookup.path, self.cwd);
-        self.files.insert(word.clone(), found.clone());
-        found
-    }
-
-    /// True for what the broker runs in the agent's place.
-    fn is_brokered(&mut self, given: &Given<'_>) -> bool {
-        !self.hidden.executables.is_empty()
-            && self.file(given).is_some_and(|file| self.hidden.executables.contains(&file))
-    }
-
-    /// A word that git does not know by itself stands for whatever the repository's settings
-    /// say, which its agent may have written: no rule on git sees what that is.
-    fn stranger(&mut self, given: &Given<'_>) {
-        let Some(word) = git::stranger(given.words.get(1..).unwrap_or_default()) else { return };
-        let names = |prefix: &[String]| prefix.get(1).is_some_and(|named| named == word);
-        let mut allowing = self.judge.policy.rules.iter().filter(|rule| {
-            rule.verdict == Verdict::Allow
-                && rule.command.get(1).is_some_and(|names| names.iter().any(|name| name == word))
-        });
-        let allowed = self.scope.allow.iter().any(|prefix| names(prefix)) && self.is_allowed(given);
-        if allowed || allowing.any(|rule| fits(rule, given) == Likely::Yes) {
-            return;
-        }
-        let why = format!(
-            "`{}` is no command of git's own: what it stands for (an alias, or a program \
-             git-NAME) cannot be seen",
-            shown(&[word.to_owned()])
-        );
-        self.say("judge", Verdict::Ask, given.words, &why);
     }
 
     /// True if `--allow` named the beginning of this command, to the letter.

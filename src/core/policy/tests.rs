@@ -253,6 +253,8 @@ fn a_broker_holds_only_what_would_run() {
         assert!(said.findings[0].not_held.starts_with(why), "{said:?}");
         assert_eq!(said.findings[0].not_held.is_empty(), why.is_empty(), "{said:?}");
         // What the broker runs starts others, which nobody judges.
+        let alias = judge.line(&line.replace("push", "p"), &at);
+        assert_eq!((alias.verdict, alias.enforced_by), (Verdict::Ask, Some(by)), "{path} {line}");
         let unseen = judge.line(&line.replace("push", "status"), &at).unseen;
         assert_eq!(unseen.iter().any(|name| name == "git"), by == Enforcement::Broker, "{line}");
     }
