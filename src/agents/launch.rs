@@ -227,7 +227,7 @@ impl<'a> Filling<'a> {
         };
         match request.confine.map(|confine| &confine.holder) {
             Some(Holder::Bubblewrap { .. }) => {
-                variables.set("PATH", &format!("{SANDBOX_BIN}:{}", request.path));
+                variables.set("PATH", &format!("{SANDBOX_BIN}:{}", real(request.path)));
             }
             Some(Holder::Landlock | Holder::Seatbelt) | None => variables.set("PATH", request.path),
         }
@@ -307,6 +307,20 @@ fn git_settings(name: &str, email: &str) -> String {
     // Its tree may belong to somebody whose number the sandbox does not know.
     text.push_str("[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n");
     text
+}
+
+/// The same directories without the links that lead to them: only the directories themselves
+/// are mounted.
+fn real(path: &str) -> String {
+    let mut dirs: Vec<PathBuf> = Vec::new();
+    for dir in std::env::split_paths(path) {
+        let dir = std::fs::canonicalize(&dir).unwrap_or(dir);
+        if !dirs.contains(&dir) {
+            dirs.push(dir);
+        }
+    }
+    let dirs: Vec<_> = dirs.iter().map(|dir| dir.to_string_lossy()).collect();
+    dirs.join(":")
 }
 
 fn word(dialect: Dialect) -> &'static str {

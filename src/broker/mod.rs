@@ -64,9 +64,13 @@ fn run(place: PathBuf, args: impl Iterator<Item = OsString>) -> io::Result<FromB
     let signals = signals()?;
     let mut broker = UnixStream::connect(fs::read_link(BROKER_LINK)?)?;
     let streams = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
-    let sent = send_with_fds(&broker, &request, &streams)?;
-    broker.write_all(&request[sent..])?;
+    let sent = send_with_fds(&broker, &request, &streams);
+    let sent = sent.and_then(|sent| broker.write_all(&request[sent..]));
     drop(request);
+    if let Err(error) = sent {
+        // Whoever refuses at once says why before it hangs up.
+        return wait(&mut broker, &signals).map_err(|_| error);
+    }
     wait(&mut broker, &signals)
 }
 
@@ -82,7 +86,8 @@ fn wait(broker: &mut UnixStream, signals: &OwnedFd) -> io::Result<FromBroker> {
         if signal && let Some(signal) = taken(signals) {
             let mut frame = Vec::new();
             encode_control(&ToBroker::Signal { signal }, &mut frame)?;
-            broker.write_all(&frame)?;
+            // To one that has hung up: what it said before is read below.
+            let _ = broker.write_all(&frame);
         }
         if heard {
             return match recv_frame(broker, &mut decoder, &mut Vec::new())? {

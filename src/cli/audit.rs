@@ -33,8 +33,10 @@ pub struct AuditArgs {
     /// Only rows after a number (42), or from a time on (1h ago, 2026-01-31T09:30:00Z)
     #[arg(long, value_name = "N|AGE|TIME", value_parser = since)]
     since: Option<Since>,
-    /// Check that no row was changed, removed, reordered or cut off; exit code 1 if one was.
-    /// With a FILE (- for standard input) an export is checked
+    /// Check that no row was changed, removed or reordered, and hold the rows against
+    /// audit.head and the journal's events; exit code 1 if something does not fit. Whether all
+    /// of it was made up, or its end cut off everywhere, only --head tells. With a FILE (- for
+    /// standard input) an export is checked
     #[arg(
         long,
         value_name = "FILE",
@@ -139,7 +141,7 @@ impl AuditArgs {
     }
 
     async fn verified(&self, file: Option<&Path>, context: &mut Context<'_>) -> Done {
-        let report = match (file, &self.head) {
+        let mut report = match (file, &self.head) {
             (Some(file), head) => verify_file(file, head.as_deref())?,
             (None, None) => context.client().await?.verify_audit().await?,
             // The core holds its rows against its own anchor; whether one is among them is
@@ -162,8 +164,12 @@ impl AuditArgs {
                 report
             }
         };
+        let nothing = report.rows == 0;
+        report.sound &= !nothing;
         if self.json.json {
             context.json(&report)?;
+        } else if nothing && report.broken == 0 {
+            context.line("no rows: nothing to verify")?;
         } else {
             show(&report, file.is_none(), context)?;
             if file.is_some() && report.rows > 0 {
@@ -331,7 +337,7 @@ fn show(report: &AuditReport, whole: bool, context: &mut Context<'_>) -> Result<
     };
     let head = one_line(&report.head.hash);
     let verdict = match (report.sound, report.broken) {
-        (true, _) => "sound".to_owned(),
+        (true, _) => "sound by itself".to_owned(),
         (false, 1) => "1 break".to_owned(),
         (false, breaks) => format!("{breaks} breaks"),
     };
@@ -355,15 +361,20 @@ fn proven(report: &AuditReport, whole: bool) -> Vec<String> {
         }
     };
     let ends = match report.end {
-        ChainEnd::Anchored => "its last row is the last that the core wrote".to_owned(),
+        ChainEnd::Anchored => {
+            "its last row is the last that this core and audit.head know of, and the journal's \
+             events imply no others; whether it is whole only a head noted elsewhere can tell: \
+             --head HASH"
+                .to_owned()
+        }
         ChainEnd::Noted(n) if n == report.to => "its last row is the one that was noted".to_owned(),
         ChainEnd::Noted(n) => {
             format!("the noted row is {n}: up to there nothing is missing; what follows came later")
         }
         ChainEnd::Unknown if report.broken > 0 => return vec![begins],
         ChainEnd::Unknown => format!(
-            "whether rows after {} were cut off cannot be told from it: compare with a noted \
-             hash (--head HASH)",
+            "whether rows after {} were cut off cannot be told from it: whether it is whole only \
+             a head noted elsewhere can tell: --head HASH",
             report.to
         ),
     };

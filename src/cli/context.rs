@@ -8,6 +8,7 @@ use super::{
 use crate::{
     client::{Client, Target, in_agent},
     config::Instance,
+    model::Actor,
 };
 use anstyle::Style;
 use serde::Serialize;
@@ -73,7 +74,11 @@ impl Context<'_> {
             }
             None => Instance::default_socket()?,
         };
-        Ok(Target::new(Instance::at(&socket)?))
+        let target = Target::new(Instance::at(&socket)?);
+        if let Some(Err(why)) = target.actor.as_deref().map(Actor::check_name) {
+            return Err(Failure::usage(format!("$DASH_ACTOR {why}")));
+        }
+        Ok(target)
     }
 
     /// A client of a core, which is started if none runs.

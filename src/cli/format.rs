@@ -25,6 +25,11 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
+/// How long ago, or how long still: whole seconds, so that a table has one style.
+pub fn age(ms: u64) -> String {
+    if ms < 1000 { "0s".to_owned() } else { duration(ms) }
+}
+
 /// `812`, `12.4k`, `3.1M`.
 pub fn count(n: u64) -> String {
     match n {
@@ -274,6 +279,7 @@ mod tests {
             (90_000_000, "1d01h"),
         ] {
             assert_eq!(duration(ms), text);
+            assert_eq!(age(ms), if ms < 1000 { "0s" } else { text });
         }
         assert_eq!((count(999), count(12_400)), ("999".to_owned(), "12.4k".to_owned()));
     }

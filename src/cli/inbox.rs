@@ -4,7 +4,7 @@ use super::{
     args::Json,
     context::Context,
     failure::{Code, Done, Failure},
-    format::{DIM, Table, cell, duration, harmless, one_line, short_line, state_style},
+    format::{DIM, Table, age, cell, harmless, short_line, state_style},
 };
 use crate::{
     client::in_agent,
@@ -43,6 +43,10 @@ enum InboxCommand {
 }
 
 /// Let what was asked happen
+///
+/// Where the configuration wants four eyes, a second person answers under another name,
+/// $DASH_ACTOR. Names are taken at their word: that is cooperation among people who share one
+/// user account, and no lock. The audit has the account (uid) that each answer came from.
 #[derive(Debug, Args)]
 pub struct Approve {
     #[command(flatten)]
@@ -52,6 +56,12 @@ pub struct Approve {
 /// Refuse what was asked
 #[derive(Debug, Args)]
 pub struct Deny {
+    /// All that waits, after a question on the terminal
+    #[arg(long, conflicts_with_all = ["ids", "remember"])]
+    all: bool,
+    /// With --all: without the question
+    #[arg(long, short, requires = "all")]
+    yes: bool,
     #[command(flatten)]
     decision: Decision,
 }
@@ -67,14 +77,25 @@ struct Decision {
         long,
         value_name = "once|agent|swarm|always",
         num_args = 0..=1,
-        default_missing_value = "agent"
+        require_equals = true,
+        default_missing_value = "",
+        value_parser = said_reach
     )]
-    remember: Option<String>,
+    remember: Option<Said>,
     /// A word for whoever asked
     #[arg(long, default_value = "", hide_default_value = true)]
     note: String,
     #[command(flatten)]
     json: Json,
+}
+
+/// What stands after `--remember=`; nothing where it stands alone.
+#[derive(Clone, Copy, Debug)]
+struct Said(Option<Remember>);
+
+/// For clap.
+fn said_reach(word: &str) -> Result<Said, String> {
+    if word.is_empty() { Ok(Said(None)) } else { word.parse().map(|reach| Said(Some(reach))) }
 }
 
 fn outside() -> Result<(), Failure> {
@@ -127,7 +148,29 @@ impl Approve {
 }
 
 impl Deny {
-    pub async fn run(self, context: &mut Context<'_>) -> Done {
+    pub async fn run(mut self, context: &mut Context<'_>) -> Done {
+        if self.all {
+            outside()?;
+            let open = context.client().await?.approvals(false).await?;
+            if open.is_empty() {
+                context.note("nothing waits for an answer");
+                return Ok(Code::Ok);
+            }
+            // What its terminal alone answers stays.
+            let (open, terminals): (Vec<_>, Vec<_>) = open.into_iter().partition(|open| {
+                !matches!(open.question, Question::Prompt { answerable: false, .. })
+            });
+            for open in &terminals {
+                context.note(format!("{} is answered in its terminal alone", open.id));
+            }
+            if !self.yes && !confirmed(&open, context)? {
+                return Err(Failure::error("nothing was denied"));
+            }
+            self.decision.ids = open.iter().map(|open| open.id.to_string()).collect();
+            if self.decision.ids.is_empty() {
+                return Ok(Code::Ok);
+            }
+        }
         self.decision.run(Resolution::Deny, context).await
     }
 }
@@ -154,15 +197,17 @@ impl Decision {
 }
 
 impl Decision {
-    /// Which ids, and for how long. After a bare `--remember` clap takes an id for its value.
+    /// Which ids, and for how long. Beside a bare `--remember` a word such as `swarm` is how
+    /// long, and no id; a value that is none of those words never becomes one.
     fn meant(&self) -> Result<(Vec<String>, Remember), Failure> {
         let mut ids = self.ids.clone();
-        let remember = match &self.remember {
+        let remember = match self.remember {
             None => Remember::Once,
-            Some(word) => word.parse().unwrap_or_else(|_| {
-                ids.insert(0, word.clone());
-                Remember::Agent
-            }),
+            Some(Said(Some(reach))) => reach,
+            Some(Said(None)) => {
+                let at = ids.iter().position(|word| word.parse::<Remember>().is_ok());
+                at.and_then(|at| ids.remove(at).parse().ok()).unwrap_or(Remember::Agent)
+            }
         };
         if ids.is_empty() {
             return Err(Failure::usage("which approval? Give its id, or its agent")
@@ -172,8 +217,26 @@ impl Decision {
     }
 }
 
+/// Asks on the terminal whether all that is to be denied.
+fn confirmed(open: &[Approval], context: &mut Context<'_>) -> Result<bool, Failure> {
+    if !context.term.stdin {
+        return Err(Failure::usage("--all asks first, and no terminal is here to ask on")
+            .hinted("dash deny --all --yes"));
+    }
+    for open in open {
+        let what = short_line(&text_of(open));
+        context.note(format!("{}  {}  {what}", open.id, open.agent));
+    }
+    let _ = write!(context.err, "Deny all {}? [y/N] ", open.len());
+    let _ = context.err.flush();
+    let mut word = String::new();
+    std::io::stdin().read_line(&mut word)?;
+    Ok(matches!(word.trim(), "y" | "Y" | "yes"))
+}
+
+/// With the whole question: what was approved is seen to its end.
 fn said(approval: &Approval) -> String {
-    let what = format!("{}  {}", approval.agent, one_line(&text_of(approval)));
+    let what = format!("{}  {}", approval.agent, text_of(approval).trim().replace('\n', "\n  "));
     match approval.state {
         ApprovalState::Open => {
             let left = (approval.needs as usize).saturating_sub(approval.answers.len());
@@ -201,7 +264,7 @@ fn table(found: &[Approval], all: bool, now: Stamp, context: &Context<'_>) -> St
     let mut table = Table::new(&["ID", "AGENT", "?STATE", ">AGE", ">LEFT", "KIND", "WHY", "ASKS"]);
     for approval in found {
         let left = match (approval.is_open(), approval.expires_at) {
-            (true, Some(at)) => duration(at.ms_since(now)),
+            (true, Some(at)) => age(at.ms_since(now)),
             (true, None) | (false, _) => "-".to_owned(),
         };
         let state = match (all, approval.is_open()) {
@@ -221,7 +284,7 @@ fn table(found: &[Approval], all: bool, now: Stamp, context: &Context<'_>) -> St
             cell(&approval.id),
             cell(&approval.agent),
             state,
-            cell(duration(now.ms_since(approval.asked_at))),
+            cell(age(now.ms_since(approval.asked_at))),
             cell(left),
             cell(approval.question.kind()),
             cell(short_line(&why)),
@@ -270,7 +333,8 @@ mod tests {
     }
 
     fn meant(words: &[&str]) -> Result<(Vec<String>, Remember), Failure> {
-        let only = Only::try_parse_from([&["approve"], words].concat()).unwrap();
+        let only = Only::try_parse_from([&["approve"], words].concat());
+        let only = only.map_err(|error| Failure::usage(error.to_string()))?;
         only.approve.decision.meant()
     }
 
@@ -282,10 +346,19 @@ mod tests {
             (&["--remember", "ap-1"], &["ap-1"], Remember::Agent),
             (&["--remember", "always", "ap-1", "ag-02"], &["ap-1", "ag-02"], Remember::Always),
             (&["ap-1", "--remember", "swarm"], &["ap-1"], Remember::Swarm),
+            (&["ap-1", "--remember=swarm"], &["ap-1"], Remember::Swarm),
+            (&["--remember=once", "ap-1", "ap-2"], &["ap-1", "ap-2"], Remember::Once),
         ] {
             let (found, reach) = meant(words).unwrap();
             assert_eq!(found, ids, "{words:?}");
             assert_eq!(reach, remember, "{words:?}");
+        }
+        for word in ["--remember=ap-2", "--remember=bogus", "--remember=Swarm"] {
+            for words in [&["ap-1", word][..], &[word, "ap-1"], &[word]] {
+                let refused = meant(words).unwrap_err();
+                assert_eq!(refused.code, Code::Usage, "{words:?}");
+                assert!(refused.message.contains("once, agent, swarm or always"), "{refused:?}");
+            }
         }
         assert_eq!(meant(&[]).unwrap_err().code, Code::Usage);
         assert_eq!(meant(&["--remember", "always"]).unwrap_err().code, Code::Usage);

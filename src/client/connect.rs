@@ -73,7 +73,9 @@ impl Target {
     pub fn new(instance: Instance) -> Self {
         Self {
             token: own_token(&instance),
-            actor: env::var("DASH_ACTOR").ok().filter(|name| !name.is_empty()),
+            actor: env::var_os("DASH_ACTOR")
+                .map(|name| name.to_string_lossy().into_owned())
+                .filter(|name| !name.is_empty()),
             instance,
             may_start: !in_agent(),
             rehearsal: false,

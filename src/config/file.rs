@@ -102,7 +102,9 @@ impl Default for AgentsConfig {
 pub struct ApprovalsConfig {
     /// What nobody answers in this time is denied: `90s`, `10m`, `1h30m`.
     pub timeout: String,
-    /// Two users, by name, must approve; one is enough to deny.
+    /// Two users, by name, must approve; one is enough to deny. Names (`$DASH_ACTOR`) are
+    /// taken at their word: it is cooperation among people who share one user account, and no
+    /// lock. The audit has the account (uid) that each answer came from.
     pub four_eyes: bool,
     /// A program and its arguments, run for each new approval with the approval as JSON on
     /// its standard input, and again by a new core for those that are still open.

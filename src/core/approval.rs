@@ -14,8 +14,9 @@ use super::{
     step::{Decision, Draft, Effect, Reply, Timer},
 };
 use crate::model::{
-    Actor, AgentId, AgentState, Approval, ApprovalId, ApprovalState, AttemptId, Event, Question,
-    Reach, Refusal, RefusalCode, Remember, Remembered, Resolution, Signal, Source, Stamp,
+    Actor, AgentId, AgentState, Approval, ApprovalAnswer, ApprovalId, ApprovalState, AttemptId,
+    Event, Question, Reach, Refusal, RefusalCode, Remember, Remembered, Resolution, Signal, Source,
+    Stamp,
 };
 pub(super) use record::{apply, forget_swarm};
 
@@ -241,10 +242,13 @@ pub(super) fn answered(
         );
         return Err(Refusal::new(RefusalCode::Invalid, why).hinted("answer it once"));
     }
-    if approval.answers.iter().any(|answer| answer.by == by && answer.verdict == wish.verdict) {
+    let same = |answer: &&ApprovalAnswer| by.is_same(&answer.by);
+    if approval.answers.iter().filter(same).any(|answer| answer.verdict == wish.verdict) {
         let why = format!("{by} has approved {id} already; it needs {} users", approval.needs);
-        return Err(Refusal::new(RefusalCode::Conflict, why)
-            .hinted("another user answers: Dash-Actor, $DASH_ACTOR"));
+        return Err(Refusal::new(RefusalCode::Conflict, why).hinted(
+            "another person answers, under another $DASH_ACTOR; names are taken at their \
+                 word, so this is cooperation among people of one user account, and no lock",
+        ));
     }
     let Wish { verdict, remember, note } = wish;
     let mut decision = Decision { reply: Some(Reply::Done), ..Decision::default() };

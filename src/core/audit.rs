@@ -6,7 +6,9 @@ use super::{
     state::State,
     step::{Decision, Draft, Input, KeeperNews, Reply, Timer},
 };
-use crate::model::{Actor, AuditDraft, Command, Event, Scope};
+use crate::model::{
+    Actor, AuditDraft, Command, Event, Limits, Question, Scope, argv_digest, masked,
+};
 use std::path::Path;
 
 /// Whoever is behind an input, and by whose leave.
@@ -51,6 +53,16 @@ pub(super) fn record(decision: &mut Decision, behind: &Behind, asked: Option<Aud
     let mut rows: Vec<AuditDraft> =
         decision.events.iter().filter_map(|draft| of_event(draft, behind)).collect();
     if let Some(asked) = asked {
+        // What a swarm's agents may use is what it was made with.
+        if asked.action == "swarm.create" {
+            for spawned in rows.iter_mut().filter(|row| row.action == "agent.spawn") {
+                for key in ["limits", "timeout_ms"] {
+                    if let Some(value) = asked.detail.get(key) {
+                        spawned.detail.entry(key).or_insert_with(|| value.clone());
+                    }
+                }
+            }
+        }
         match rows.iter_mut().find(|row| row.action == asked.action) {
             Some(row) => {
                 for (key, value) in asked.detail {
@@ -72,10 +84,12 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
         Command::CreateSwarm { spec } => {
             let row = row("swarm.create").with("check", spec.check.as_deref().unwrap_or_default());
             let row = to_do(row, &spec.task, &spec.command, &spec.cwd);
+            let row = limited(row, spec.limits, spec.timeout_ms);
             scoped(row, spec.granted.as_ref(), spec.no_sandbox)
         }
         Command::SpawnAgent { spec } => {
             let row = to_do(row("agent.spawn"), &spec.task, &spec.command, &spec.cwd);
+            let row = limited(row, spec.limits, spec.timeout_ms);
             let row = scoped(row, spec.granted.as_ref(), spec.no_sandbox);
             match spec.narrowed.as_slice() {
                 [] => row,
@@ -92,11 +106,15 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
             row("agent.retry").on_agent(agent).with("model", model)
         }
         Command::ResumeAgent { agent } => row("branch.resume").on_agent(agent),
-        Command::Decide { approval, verdict, remember, note } => row("approval.answer")
-            .with("approval", approval.as_str())
-            .with("verdict", verdict.word())
-            .with("remember", remember.word())
-            .with("note", note.as_str()),
+        Command::Decide { approval, verdict, remember, note, uid } => {
+            let row = row("approval.answer")
+                .with("approval", approval.as_str())
+                .with("verdict", verdict.word())
+                .with("remember", remember.word())
+                .with("note", note.as_str());
+            // Names are taken at their word, the account is not.
+            uid.map_or(row.clone(), |uid| row.with("uid", uid))
+        }
         Command::Forget { remembered } => row("approval.forget").with("number", *remembered),
         Command::RemoveSwarm { swarm } => row("swarm.remove").on_swarm(swarm),
         Command::StopAll => row("agents.stop"),
@@ -143,6 +161,12 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
                 .with("adapter", adapter.as_str())
                 .with("model", model.as_str())
                 .with("parent", parent);
+            let own = grant.own.as_ref();
+            let mut row =
+                limited(row, own.and_then(|own| own.limits), own.and_then(|own| own.timeout_ms));
+            if let Some(caps) = grant.caps.and_then(|caps| serde_json::to_value(caps).ok()) {
+                row.detail.insert("caps".to_owned(), caps);
+            }
             scoped(row, grant.scope.as_ref(), false)
         }
         Event::BranchHeld { failures, within_ms } => {
@@ -197,11 +221,18 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         Event::LimitReached { limit, message } => {
             row("limit.reach").with("limit", limit.as_str()).with("why", message.as_str())
         }
-        Event::ApprovalAsked { approval } => row("approval.ask")
-            .with("approval", approval.id.as_str())
-            .with("kind", approval.question.kind())
-            .with("text", approval.question.text())
-            .with("why", approval.why.as_str()),
+        Event::ApprovalAsked { approval } => {
+            let row = row("approval.ask")
+                .with("approval", approval.id.as_str())
+                .with("kind", approval.question.kind())
+                .with("why", approval.why.as_str());
+            match &approval.question {
+                Question::Command { argv, .. } => {
+                    row.with("text", masked(argv)).with("argv_sha256", argv_digest(argv))
+                }
+                other => row.with("text", other.text()),
+            }
+        }
         Event::ApprovalAnswered { approval, verdict, remember, .. } => row("approval.answer")
             .with("approval", approval.as_str())
             .with("verdict", verdict.word())
@@ -244,7 +275,19 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
 
 /// The gist of what is to be done.
 fn to_do(row: AuditDraft, task: &str, command: &[String], cwd: &Path) -> AuditDraft {
-    row.with("task", task).with("command", command.join(" ")).with("cwd", cwd.display().to_string())
+    row.with("task", task).with("command", masked(command)).with("cwd", cwd.display().to_string())
+}
+
+/// What each attempt may use of the machine.
+fn limited(mut row: AuditDraft, limits: Option<Limits>, timeout_ms: Option<u64>) -> AuditDraft {
+    let limits = limits.filter(|limits| *limits != Limits::default());
+    if let Some(limits) = limits.and_then(|limits| serde_json::to_value(limits).ok()) {
+        row.detail.insert("limits".to_owned(), limits);
+    }
+    match timeout_ms {
+        Some(ms) => row.with("timeout_ms", ms),
+        None => row,
+    }
 }
 
 /// What may be touched, in full.
@@ -257,7 +300,7 @@ fn scoped(mut row: AuditDraft, granted: Option<&Scope>, no_sandbox: bool) -> Aud
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Limits, apply, decide, settle};
+    use super::super::{Limits as Bounds, apply, decide, settle};
     use super::*;
     use crate::model::{
         AgentId, AgentSpec, AttemptId, Breaker, EventRecord, RefusalCode, Stamp, SwarmId, SwarmSpec,
@@ -292,7 +335,7 @@ mod tests {
         let made = decide(&state, Stamp(1), request(create, 1)).unwrap();
         enact(&mut state, &made);
         let follows =
-            settle(&state, Limits { attempts: 0, breaker: Breaker { failures: 0, within_ms: 0 } });
+            settle(&state, Bounds { attempts: 0, breaker: Breaker { failures: 0, within_ms: 0 } });
         enact(&mut state, &follows);
         let (attempt, reason) = (AttemptId::new("ag-01-1"), Some("outside".to_owned()));
         let (host, port, allowed) = ("a.com".to_owned(), 443, false);
@@ -314,7 +357,14 @@ mod tests {
     #[test]
     fn a_swarm_and_its_end_are_on_record_by_who_asked_and_by_what_rule() {
         let mut state = State::default();
-        let spec = SwarmSpec { task: "t".repeat(900), no_sandbox: true, ..SwarmSpec::default() };
+        let limits = Limits { processes: Some(9), ..Limits::default() };
+        let spec = SwarmSpec {
+            task: "t".repeat(900),
+            no_sandbox: true,
+            limits: Some(limits),
+            timeout_ms: Some(700),
+            ..SwarmSpec::default()
+        };
         let create = Command::CreateSwarm { spec: Box::new(spec) };
         let made = decide(&state, Stamp(1), request(create, 2)).unwrap();
         let by_root = |action: &str| format!("user root/admin socket/{action}");
@@ -323,9 +373,11 @@ mod tests {
         assert_eq!(made.audit[0].detail["no_sandbox"], true);
         assert!(made.audit[0].detail["task"].as_str().unwrap().chars().count() <= 201);
         assert_eq!(made.audit[2].agent, Some(AgentId::new("ag-02")));
+        assert_eq!(made.audit[2].detail["limits"]["processes"], 9);
+        assert_eq!(made.audit[2].detail["timeout_ms"], 700);
         enact(&mut state, &made);
 
-        let follows = settle(&state, Limits::default());
+        let follows = settle(&state, Bounds::default());
         let launch = "core/schedule/attempt.launch";
         assert_eq!(words(&follows), [launch, launch]);
         assert_eq!(follows.audit[0].attempt.as_ref().unwrap().as_str(), "ag-01-1");

@@ -41,7 +41,7 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
         // Who may answer is a rule; what others may was seen before.
         Input::Request {
             by,
-            command: Command::Decide { approval, verdict, remember, note },
+            command: Command::Decide { approval, verdict, remember, note, uid: _ },
             ..
         } => {
             let answer = approval::Wish { verdict, remember, note };

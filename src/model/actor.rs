@@ -18,6 +18,29 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// Longest name of a user, in bytes.
+    const MAX_NAME: usize = 64;
+
+    /// Whether a user may go by this name: it stands in tables, headers and the audit.
+    ///
+    /// # Errors
+    /// What is wrong with it, after the name of where it stands.
+    pub fn check_name(name: &str) -> Result<(), String> {
+        let fits = (1..=Self::MAX_NAME).contains(&name.len());
+        if fits && name.chars().all(|c| c.is_ascii_graphic()) {
+            return Ok(());
+        }
+        Err(format!("is 1 to {} visible ASCII characters", Self::MAX_NAME))
+    }
+
+    /// Names of people differ by more than their case.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::User(one), Self::User(two)) => one.eq_ignore_ascii_case(two),
+            (one, two) => one == two,
+        }
+    }
+
     /// By whose leave it acts where no rule and no approval gave it: the socket it came by.
     pub fn leave(&self) -> &'static str {
         match self {

@@ -24,7 +24,7 @@ mod chain;
 
 pub use chain::{AuditReport, Break, BreakKind, Chain, ChainEnd, Gap};
 
-use super::{Actor, AgentId, AttemptId, Stamp, SwarmId};
+use super::{Actor, AgentId, AttemptId, Stamp, SwarmId, argv_digest, masked};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, value::RawValue};
 use sha2::{Digest, Sha256};
@@ -106,6 +106,16 @@ impl AuditDraft {
         };
         self.detail.insert(key.to_owned(), value);
         self
+    }
+}
+
+impl AuditDraft {
+    /// Which command it is about, keys masked: see [`masked`]. `argv_sha256` tells whether a
+    /// command that is known was the one.
+    #[must_use]
+    pub fn of_command(mut self, argv: &[String], cwd: &std::path::Path) -> Self {
+        self.detail.insert("command".to_owned(), masked(argv).into());
+        self.with("argv_sha256", argv_digest(argv)).with("cwd", cwd.display().to_string())
     }
 }
 

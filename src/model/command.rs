@@ -42,6 +42,8 @@ pub enum Command {
         verdict: Resolution,
         remember: Remember,
         note: String,
+        /// The account that the answer came from, as the kernel says.
+        uid: Option<u32>,
     },
     /// Forgets a remembered answer: the next such question waits again.
     Forget {

@@ -168,13 +168,14 @@ impl Handle {
         verdict: Resolution,
         remember: Remember,
         note: String,
+        uid: Option<u32>,
     ) -> Result<Approval, Refusal> {
         if note.len() > MAX_NOTE {
             let why = format!("a note has at most {MAX_NOTE} bytes");
             return Err(Refusal::new(RefusalCode::Invalid, why));
         }
         let approval = id.clone();
-        self.change(Command::Decide { approval, verdict, remember, note }).await?;
+        self.change(Command::Decide { approval, verdict, remember, note, uid }).await?;
         self.approval(id).await
     }
 

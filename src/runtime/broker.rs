@@ -145,14 +145,17 @@ async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, Str
         attempt: Some(plan.attempt.id.clone()),
         confined: true,
     };
-    let words = Words::Argv(argv.clone(), Some(program));
+    let words = Words::Argv(argv.clone(), Some(program.clone()));
     let judgement = match judged(world, asker.clone(), Some(cwd.clone()), words.clone()).await {
         Ok(judgement) => judgement,
         Err(refusal) if refusal.code == RefusalCode::Internal => return None,
         Err(refusal) => return Some((false, refusal.to_string())),
     };
     let finding = judgement.findings.first();
-    note(world, plan, judgement.verdict, finding, &judgement.reason).await;
+    let what = AuditDraft::new(&Actor::Agent(plan.attempt.agent.clone()), "policy.allow")
+        .of_command(&argv, &cwd)
+        .with("program", program.display().to_string());
+    note(world, plan, what, judgement.verdict, finding, &judgement.reason).await;
     let why = finding.map_or_else(|| judgement.reason.clone(), |it| told(it, &judgement.reason));
     match judgement.verdict {
         Verdict::Allow => Some((true, why)),
@@ -207,21 +210,22 @@ fn told(finding: &Finding, reason: &str) -> String {
     format!("{rule}: {reason}")
 }
 
-/// Puts the verdict on record by the rule alone: keys stand in command lines.
+/// Puts the verdict on record: by which rule, on which command. Keys stand in command lines:
+/// they are masked there.
 async fn note(
     world: &Shared,
     plan: &Plan,
+    mut row: AuditDraft,
     verdict: Verdict,
     finding: Option<&Finding>,
     reason: &str,
 ) {
-    let action = match verdict {
+    row.action = match verdict {
         Verdict::Allow => "policy.allow",
         Verdict::Ask => "policy.ask",
         Verdict::Deny => "policy.deny",
     };
-    let agent = &plan.attempt.agent;
-    let mut row = AuditDraft::new(&Actor::Agent(agent.clone()), action).on_agent(agent);
+    row = row.on_agent(&plan.attempt.agent);
     row = row.on_attempt(&plan.attempt.id).with("by", "broker").with("reason", reason);
     if let Some(finding) = finding {
         let rule = if finding.rule.is_empty() { &finding.source } else { &finding.rule };

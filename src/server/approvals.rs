@@ -1,7 +1,7 @@
 //! `/v1/approvals` and `/v1/remembered`: the inbox, and what is remembered of its answers.
 
 use super::{
-    identity::{Caller, Named, Served},
+    identity::{Caller, Named, Peer, Served},
     problem::{Answer, Body, Plain, Query},
     swarms::{MAX_WAIT, Wait, wait_for},
 };
@@ -10,7 +10,7 @@ use crate::{
     protocol::rest::{self, NewApproval},
 };
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
     http::StatusCode,
 };
@@ -87,11 +87,12 @@ pub async fn answer(
     _: Plain,
     Named(served): Named,
     Path(name): Path<String>,
+    Extension(Peer(uid)): Extension<Peer>,
     Body(answer): Body<rest::Answer>,
 ) -> Answer<Json<Approval>> {
     let rest::Answer { verdict, remember, note } = answer;
     let id = served.handle.approval_id(&name).await?;
-    Ok(Json(served.handle.answer(&id, verdict, remember, note).await?))
+    Ok(Json(served.handle.answer(&id, verdict, remember, note, uid).await?))
 }
 
 pub async fn remembered(_: Plain, State(served): State<Served>) -> Answer<Json<Vec<Remembered>>> {

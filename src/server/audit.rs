@@ -10,7 +10,11 @@ use super::{
     problem::{Answer, Plain, Query, Said},
 };
 use crate::{
-    model::{Actor, AuditDraft, AuditReport, Judgement, Refusal, RefusalCode, Stamp, Verdict},
+    model::{
+        Actor, AuditDraft, AuditReport, Judgement, Refusal, RefusalCode, Stamp, Verdict,
+        line_digest, masked_line,
+    },
+    protocol::rest::PolicyQuestion,
     runtime::AuditQuery,
 };
 use axum::{
@@ -81,9 +85,10 @@ pub async fn witness(State(served): State<Served>, request: Request, next: Next)
     response
 }
 
-/// Puts a verdict on record that keeps an agent from a command, by the rule alone: keys stand
-/// in command lines. Of an agent that asks again and again as few rows as of refusals.
-pub async fn record(served: &Served, judgement: &Judgement) {
+/// Puts a verdict on record that keeps an agent from a command: by which rule, which command.
+/// Keys stand in command lines: they are masked there. Of an agent that asks again and again
+/// as few rows as of refusals.
+pub async fn record(served: &Served, question: &PolicyQuestion, judgement: &Judgement) {
     let action = match judgement.verdict {
         Verdict::Allow => return,
         Verdict::Ask => "policy.ask",
@@ -97,6 +102,14 @@ pub async fn record(served: &Served, judgement: &Judgement) {
     let rule = if finding.rule.is_empty() { &finding.source } else { &finding.rule };
     let mut row = served.handle.row(action).by_leave_of(rule).on_agent(agent);
     row = row.with("source", finding.source.as_str()).with("reason", judgement.reason.as_str());
+    let cwd = question.cwd.clone().unwrap_or_default();
+    row = match &question.line {
+        Some(line) => row
+            .with("line", masked_line(line))
+            .with("line_sha256", line_digest(line))
+            .with("cwd", cwd.display().to_string()),
+        None => row.of_command(&question.argv, &cwd),
+    };
     if skipped > 0 {
         row = row.with("skipped", skipped);
     }

@@ -114,8 +114,9 @@ pub struct Served {
     pub started: std::time::Instant,
 }
 
-/// Longest `Dash-Actor`.
-const MAX_NAME: usize = 64;
+/// The account at the other end of a connection, as the kernel says.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub Option<u32>);
 
 /// [`Served`], acting for the user that the request names, if it names one. Only the admin
 /// socket's clients have names to give: an agent is who its socket says.
@@ -129,13 +130,10 @@ impl FromRequestParts<Served> for Named {
         let (Some(name), Caller::Admin) = (name, &served.caller) else {
             return Ok(Self(served.clone()));
         };
-        let visible = |name: &&str| {
-            (1..=MAX_NAME).contains(&name.len()) && name.chars().all(|c| c.is_ascii_graphic())
-        };
-        let Some(name) = name.to_str().ok().filter(visible) else {
-            let why = format!("Dash-Actor is 1 to {MAX_NAME} visible ASCII characters");
-            return Err(Refusal::new(RefusalCode::Invalid, why).into());
-        };
+        let name = name.to_str().unwrap_or_default();
+        if let Err(why) = Actor::check_name(name) {
+            return Err(Refusal::new(RefusalCode::Invalid, format!("Dash-Actor {why}")).into());
+        }
         let handle = served.handle.acting(Actor::User(name.to_owned()));
         Ok(Self(Served { handle, ..served.clone() }))
     }

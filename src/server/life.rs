@@ -7,7 +7,7 @@
 
 use super::{
     audit::{Refusals, count_skipped},
-    identity::{Caller, Clients, Leave, Served, TokenHash},
+    identity::{Caller, Clients, Leave, Peer, Served, TokenHash},
     routes::router,
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use axum::Router;
+use hyper::service::{Service, service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use rustix::fs::{FlockOperation, flock};
 use std::{
@@ -375,8 +376,14 @@ async fn stop_agents(handle: &Handle, interrupt: &mut tokio::signal::unix::Signa
 fn serve(stream: tokio::net::UnixStream, router: Router, clients: Arc<Clients>) {
     tokio::spawn(async move {
         let _present = clients.enter();
+        let peer = Peer(stream.peer_cred().ok().map(|peer| peer.uid()));
+        let router = TowerToHyperService::new(router);
+        let named = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(peer);
+            router.call(request)
+        });
         let connection = hyper::server::conn::http1::Builder::new()
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+            .serve_connection(TokioIo::new(stream), named)
             .with_upgrades();
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection broke");

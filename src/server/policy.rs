@@ -36,7 +36,7 @@ pub async fn check(
     State(served): State<Served>,
     Body(question): Body<PolicyQuestion>,
 ) -> Answer<Json<Judgement>> {
-    let judgement = served.handle.judge(question).await?;
-    audit::record(&served, &judgement).await;
+    let judgement = served.handle.judge(question.clone()).await?;
+    audit::record(&served, &question, &judgement).await;
     Ok(Json(judgement))
 }

@@ -68,10 +68,10 @@ macro_rules! actions {
 actions! {
     Down "down" "next row" "down" [Grid Scroll Inbox];
     Up "up" "previous row" "up" [Grid Scroll Inbox];
-    HalfPageDown "half-page-down" "half a page down" "½ page" [Grid Scroll];
-    HalfPageUp "half-page-up" "half a page up" "½ page" [Grid Scroll];
-    PageDown "page-down" "a page down" "page" [Grid Scroll];
-    PageUp "page-up" "a page up" "page" [Grid Scroll];
+    HalfPageDown "half-page-down" "half a page down" "½ page" [Grid Scroll Inbox];
+    HalfPageUp "half-page-up" "half a page up" "½ page" [Grid Scroll Inbox];
+    PageDown "page-down" "a page down" "page" [Grid Scroll Inbox];
+    PageUp "page-up" "a page up" "page" [Grid Scroll Inbox];
     Top "top" "first row" "top" [Grid Scroll Inbox];
     Bottom "bottom" "last row" "bottom" [Grid Scroll Inbox];
     NextInNeed "next-in-need" "next agent that needs somebody" "in need" [Grid Focus];
@@ -108,6 +108,7 @@ actions! {
     Approve "approve" "let what is asked happen, once" "approve" [Inbox];
     ApproveFor "approve-for" "let it happen, and choose for how long" "for…" [Inbox];
     Deny "deny" "refuse what is asked" "deny" [Inbox];
+    Read "read" "show the whole question, to its end" "read" [Inbox];
     Close "close" "back to the grid" "grid" [Inbox];
 }
 

@@ -65,9 +65,15 @@ pub enum Mode {
 /// The inbox, as it is shown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inbox {
-    /// The approval that keys are about; none where it went away by itself, so that no key
-    /// that was meant for it answers another.
+    /// The approval that keys are about; none once it was answered or went away by itself, so
+    /// that no key that was meant for it answers another.
     pub cursor: Option<ApprovalId>,
+    /// The chosen one stands alone, from this line on, to be read to its end.
+    pub reading: Option<usize>,
+    /// Questions whose end was on the screen: only those are approved from here.
+    pub read: BTreeSet<ApprovalId>,
+    /// The number of the last one answered: the next step goes on from it.
+    pub answered: u64,
 }
 
 /// A question before something that cannot be taken back.

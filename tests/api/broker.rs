@@ -94,6 +94,16 @@ fn what_is_denied_does_not_run_and_says_why() {
     let audit = world.ok(&["audit", "--json"]).text();
     assert!(audit.contains("policy.deny") && audit.contains("no-rm"), "{audit}");
     assert!(audit.contains("policy.allow"), "{audit}");
+    // Which command it was: as it is shown, and so that one that is known can be matched.
+    let denied = audit.lines().find(|row| row.contains("policy.deny")).unwrap();
+    let denied: serde_json::Value = serde_json::from_str(denied).unwrap();
+    let detail = &denied["detail"];
+    assert_eq!(detail["command"], "strongbox rm x", "{denied}");
+    assert!(detail["program"].as_str().unwrap().ends_with("strongbox"), "{denied}");
+    assert_eq!(detail["cwd"], world.work.canonicalize().unwrap().display().to_string());
+    let hash = format!("{:x}", <sha2::Sha256 as sha2::Digest>::digest("strongbox\0rm\0x\0"));
+    assert_eq!(detail["argv_sha256"], hash, "{denied}");
+    world.ok(&["audit", "--verify"]);
 }
 
 #[test]

@@ -98,6 +98,44 @@ fn a_question_holds_until_it_is_approved() {
 }
 
 #[test]
+fn a_value_that_is_no_reach_answers_nothing() {
+    let world = World::new();
+    let asker = Asker::new(&world);
+    asker.ask("", &push("k"));
+    asker.ask("", &json!({"kind": "command", "key": "l", "argv": ["ls"]}));
+    for word in ["--remember=ap-2", "--remember=bogus"] {
+        let refused = world.exits(&["approve", "ap-1", word], 2);
+        assert!(refused.stderr.contains("once, agent, swarm or always"), "{refused:?}");
+    }
+    let mut command = world.command(&["inbox"]);
+    command.env("DASH_ACTOR", "a\u{1b}[31mb");
+    let refused = world.run(command, b"", crate::wait::LIMIT);
+    assert!(refused.code == 2 && refused.stderr.contains("$DASH_ACTOR is 1 to 64"), "{refused:?}");
+    assert_eq!(world.json(&["inbox"]).as_array().unwrap().len(), 2);
+    // All at once, but not unasked.
+    world.exits(&["deny", "--all"], 2);
+    assert_eq!(world.exits(&["approve", "--all"], 2).code, 2);
+    assert_eq!(world.json(&["inbox"]).as_array().unwrap().len(), 2);
+    let denied = world.ok(&["deny", "--all", "--yes"]).text();
+    assert!(denied.contains("ap-1 denied") && denied.contains("ap-2 denied"), "{denied}");
+    assert_eq!(world.json(&["inbox"]), json!([]));
+    let text = world.ok(&["audit", "--json"]).text();
+    let answer = text.lines().find(|line| line.contains("approval.answer")).unwrap();
+    let answer: Value = serde_json::from_str(answer).unwrap();
+    assert_eq!(answer["detail"]["uid"], json!(rustix::process::getuid().as_raw()), "{answer}");
+}
+
+#[test]
+fn what_is_approved_is_printed_whole() {
+    let world = World::new();
+    let asker = Asker::new(&world);
+    let words: Vec<String> = (0..200).map(|n| format!("word-{n:03}")).collect();
+    asker.ask("", &json!({"kind": "command", "key": "k", "argv": words}));
+    let said = world.ok(&["approve", "ap-1"]).text();
+    assert!(said.contains("word-000 word-001") && said.contains("word-199"), "{said}");
+}
+
+#[test]
 fn silence_denies() {
     let world = World::new();
     configure(&world, "timeout = \"700ms\"");

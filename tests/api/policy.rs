@@ -178,13 +178,16 @@ fn an_agent_asks_for_itself_and_its_hook_answers() {
         assert!(why.contains(reason), "{name}: {text}");
     }
     assert_eq!(read("nothing"), "0\n");
-    // On record by the rule, without the command.
+    // On record by the rule, with the command.
     let audit = world.ok(&["audit", "--json"]).text();
     let rows: Vec<Value> = audit.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
     let of = |action: &str| rows.iter().filter(|row| row["action"] == action).collect::<Vec<_>>();
     assert_eq!(of("policy.deny").len(), 2, "{audit}");
     assert_eq!(of("policy.deny")[0]["leave"], "force-push", "{audit}");
     assert_eq!(of("policy.ask").len(), 1, "{audit}");
+    let detail = &of("policy.deny")[0]["detail"];
+    let told = ["line", "command"].into_iter().find(|key| detail[key].is_string());
+    assert!(told.is_some() && audit.contains("_sha256"), "{audit}");
     assert_eq!(read("tool"), "0\n");
 }
 

@@ -183,3 +183,18 @@ fn of_two_attached_clients_the_one_that_types_decides_the_size() {
     small.send("exit\r");
     assert_eq!((small.wait_exit(), big.wait_exit()), (0, 0));
 }
+
+/// As version managers and package managers have it.
+#[test]
+fn a_program_is_found_where_a_link_leads() {
+    let world = World::new();
+    let (real, link) = (world.path().join("real"), world.path().join("link"));
+    fs::create_dir_all(real.join("bin")).unwrap();
+    fs::write(real.join("bin/prog"), "#!/bin/sh\necho it runs\n").unwrap();
+    set_mode(&real.join("bin/prog"), 0o755);
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let path = format!("{}:{}", link.join("bin").display(), std::env::var("PATH").unwrap());
+    let world = world.with("PATH", &path);
+    let (swarm, code) = world.create_and_wait(&["--agents", "1", "--", "sh", "-c", "prog"]);
+    assert_eq!(code, 0, "{}", world.ok(&["swarm", "results", &swarm]).text());
+}

@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use dash::{
-    model::{Approval, ApprovalState, Remember, Resolution},
+    model::{Approval, ApprovalState, Question, Remember, Resolution},
     protocol::stream::{ServerMessage, Update},
     tui::{link::Request, ui::Mode},
 };
@@ -54,7 +54,11 @@ fn it_looks_like_this() {
         shot(&named("inbox", size), &frame(&mut app, size));
         press(&mut app, "j j j");
         shot(&named("inbox-long", size), &frame(&mut app, size));
-        press(&mut app, "A");
+        press(&mut app, "Space");
+        shot(&named("inbox-read", size), &frame(&mut app, size));
+        press(&mut app, "G");
+        frame(&mut app, size);
+        press(&mut app, "Esc A");
         shot(&named("inbox-remember", size), &frame(&mut app, size));
         let mut app = self::app(20, size);
         frame(&mut app, size);
@@ -66,10 +70,13 @@ fn it_looks_like_this() {
 #[test]
 fn light_and_dark_say_the_same_and_no_cell_is_unthemed() {
     for size in SIZES {
-        for keys in ["i", "i A"] {
+        for keys in ["i", "i Space", "i A"] {
             let [dark, light] = [Appearance::Dark, Appearance::Light].map(|appearance| {
                 let mut app = asked(size, appearance);
-                press(&mut app, keys);
+                for key in keys.split(' ') {
+                    press(&mut app, key);
+                    frame(&mut app, size);
+                }
                 frame(&mut app, size)
             });
             assert_eq!(text(&dark), text(&light));
@@ -89,7 +96,7 @@ fn any_size_is_drawn() {
     for width in (0..60).step_by(3) {
         for height in 0..16 {
             let mut app = asked((width, height), Appearance::Dark);
-            for keys in ["i", "j", "j j", "A", "Esc", "G", "Esc"] {
+            for keys in ["i", "j", "j j", "A", "Space", "C-d", "G", "Esc", "G", "Esc"] {
                 press(&mut app, keys);
                 frame(&mut app, (width, height));
             }
@@ -101,26 +108,78 @@ fn any_size_is_drawn() {
 fn keys_answer_what_is_chosen_and_nothing_else() {
     let size = (120, 32);
     let mut app = asked(size, Appearance::Dark);
+    // A key that comes before the question was on the screen approves nothing.
     press(&mut app, "i g g a");
+    assert_eq!(answered(&mut app), []);
+    frame(&mut app, size);
+    press(&mut app, "a");
     assert_eq!(answered(&mut app), [("ap-1".into(), Resolution::Approve, Remember::Once)]);
-    // The next is chosen; its terminal alone takes an answer.
+    // The same key again answers nothing: none is chosen.
+    assert_eq!(chosen(&app), None);
+    for key in ["a", "d", "A", "Space"] {
+        frame(&mut app, size);
+        press(&mut app, key);
+        assert_eq!((answered(&mut app), &app.ui.mode), (vec![], &Mode::Normal));
+        assert!(app.ui.notice.as_ref().unwrap().text.contains("choose another, with j"));
+    }
+    // The next step goes on from there. That one's terminal alone takes an answer.
+    press(&mut app, "j");
     assert_eq!(chosen(&app).as_deref(), Some("ap-2"));
+    frame(&mut app, size);
     press(&mut app, "a");
     assert_eq!(answered(&mut app), []);
     assert!(app.ui.notice.as_ref().unwrap().text.contains("in its terminal, Enter"));
-    press(&mut app, "j d j A");
+    press(&mut app, "j d j");
     assert_eq!(answered(&mut app), [("ap-3".into(), Resolution::Deny, Remember::Once)]);
-    // An escalation is answered once.
-    assert_eq!(app.ui.mode, Mode::Normal);
-    press(&mut app, "k A x 3");
+    assert_eq!(chosen(&app).as_deref(), Some("ap-4"));
+    frame(&mut app, size);
+    press(&mut app, "A x 3");
     assert_eq!(answered(&mut app), [("ap-4".into(), Resolution::Approve, Remember::Swarm)]);
-    press(&mut app, "k A Esc");
+    press(&mut app, "k");
+    assert_eq!(chosen(&app).as_deref(), Some("ap-3"));
+    frame(&mut app, size);
+    press(&mut app, "A Esc");
     assert_eq!((answered(&mut app), &app.ui.mode), (vec![], &Mode::Normal));
     press(&mut app, "Esc");
     assert_eq!(app.ui.inbox, None);
     // In the grid the same keys answer nothing.
     press(&mut app, "a A d");
     assert_eq!(answered(&mut app), []);
+}
+
+#[test]
+fn what_does_not_fit_is_approved_once_it_was_read_to_its_end() {
+    let size = (80, 24);
+    let mut app = app_in(20, size, Appearance::Dark);
+    let mut long = world::approvals().remove(0);
+    let words = (0..200).map(|n| format!("word-{n:03}")).collect();
+    long.question = Question::Command { argv: words, cwd: "/w".into(), covers: None };
+    tell(&mut app, 0, vec![long]);
+    press(&mut app, "i");
+    assert!(text(&frame(&mut app, size)).contains("more lines: read them before approving"));
+    for keys in ["a", "A", "a"] {
+        press(&mut app, keys);
+        frame(&mut app, size);
+        assert_eq!((answered(&mut app), &app.ui.mode), (vec![], &Mode::Normal));
+        let notice = &app.ui.notice.as_ref().unwrap().text;
+        assert!(notice.contains("not shown to its end") && notice.contains("Space"), "{notice}");
+    }
+    press(&mut app, "Space");
+    let shown = text(&frame(&mut app, size));
+    assert!(shown.contains("word-000") && !shown.contains("word-199"), "{shown}");
+    assert!(shown.contains("more below") && shown.contains("C-d read on"), "{shown}");
+    press(&mut app, "C-d a");
+    assert_eq!(answered(&mut app), []);
+    press(&mut app, "G");
+    let shown = text(&frame(&mut app, size));
+    assert!(shown.contains("word-199") && shown.contains("the end"), "{shown}");
+    press(&mut app, "C-u k g g j a");
+    assert_eq!(answered(&mut app), [("ap-1".into(), Resolution::Approve, Remember::Once)]);
+    assert_eq!(app.ui.inbox.as_ref().unwrap().reading, None);
+    // A refusal needs no reading.
+    frame(&mut app, size);
+    press(&mut app, "Esc i Space d");
+    assert_eq!(answered(&mut app), [("ap-1".into(), Resolution::Deny, Remember::Once)]);
 }
 
 #[test]
@@ -140,7 +199,10 @@ fn what_went_away_by_itself_leaves_no_other_in_its_place() {
     press(&mut app, "j");
     assert_eq!(chosen(&app).as_deref(), Some("ap-2"), "the first step chooses the first");
     // A choice that is open does not outlive its question.
-    press(&mut app, "j j A");
+    press(&mut app, "j j");
+    frame(&mut app, size);
+    press(&mut app, "A");
+    assert!(matches!(app.ui.mode, Mode::Remember(_)));
     tell(&mut app, 2, vec![over(4)]);
     frame(&mut app, size);
     assert_eq!(app.ui.mode, Mode::Normal);

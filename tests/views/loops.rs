@@ -165,7 +165,10 @@ fn a_new_question_rings_and_is_answered_with_two_keys() {
         stage.end.messages.send(Message::Server(update)).await.unwrap();
         stage.until("\u{7}").await;
         stage.until("ag-03 asks: git push origin auth-token").await;
-        stage.press("i a").await;
+        stage.press("i").await;
+        // Not before it was on the screen.
+        stage.until("a approve").await;
+        stage.press("a").await;
         let Some(Request::Answer { approval, .. }) = stage.end.requests.recv().await else {
             panic!()
         };

@@ -4,7 +4,7 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{DIM, Table, cell, duration, one_line, short_line, state_and_reason, state_style},
+    format::{DIM, Table, age, cell, one_line, short_line, state_and_reason, state_style},
 };
 use crate::model::{AgentState, HELD_BACK, Source};
 use anstyle::Style;
@@ -54,7 +54,7 @@ impl Explain {
                 cell(if seen.decided { "→" } else { " " }),
                 (source(signal.source).to_owned(), style),
                 (state_and_reason(signal.state, &signal.reason), state_style(signal.state)),
-                cell(duration(seen.age_ms)),
+                cell(age(seen.age_ms)),
                 (short_line(&signal.detail), style),
             ]);
         }

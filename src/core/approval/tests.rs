@@ -56,7 +56,7 @@ fn answer(
     remember: Remember,
 ) -> Result<(), Refusal> {
     let note = String::new();
-    let command = Command::Decide { approval: id.into(), verdict, remember, note };
+    let command = Command::Decide { approval: id.into(), verdict, remember, note, uid: None };
     bench.feed(Input::Request { by, command, crew: Vec::new() }).map(|_| ())
 }
 
@@ -155,6 +155,10 @@ fn four_eyes_are_those_of_two_users() {
     assert_eq!(state(&bench, &id), ApprovalState::Open);
     let refused = approve(&mut bench, "ann", &id).unwrap_err();
     assert!(refused.message.contains("approved ap-1 already; it needs 2"), "{refused:?}");
+    // Whose names differ in their case alone is one and the same.
+    let refused = approve(&mut bench, "Ann", &id).unwrap_err();
+    assert!(refused.message.contains("approved ap-1 already"), "{refused:?}");
+    assert!(refused.hint.unwrap().contains("taken at their word"));
     assert_eq!(agent(&bench, "ag-01").0, AgentState::Waiting);
     answer(&mut bench, user("bob"), &id, Resolution::Approve, Remember::Agent).unwrap();
     assert_eq!(state(&bench, &id), ApprovalState::Approved);

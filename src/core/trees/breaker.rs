@@ -60,7 +60,7 @@ fn questions(bench: &Bench) -> Vec<Approval> {
 
 fn decide(bench: &mut Bench, approval: &Approval, verdict: Resolution) {
     let (approval, note) = (approval.id.clone(), String::new());
-    let command = Command::Decide { approval, verdict, remember: Remember::Once, note };
+    let command = Command::Decide { approval, verdict, remember: Remember::Once, note, uid: None };
     let by = Actor::User("ann".to_owned());
     bench.feed(Input::Request { by, command, crew: Vec::new() }).unwrap();
 }

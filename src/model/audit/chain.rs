@@ -29,6 +29,8 @@ pub enum BreakKind {
     Unreadable,
     /// When a core started, what was noted down outside of the journal did not fit it.
     Anchor,
+    /// Fewer rows than the journal's events imply.
+    Short,
 }
 
 impl BreakKind {
@@ -42,6 +44,7 @@ impl BreakKind {
             Self::Cut => "cut",
             Self::Unreadable => "unreadable",
             Self::Anchor => "anchor",
+            Self::Short => "short",
         }
     }
 }
@@ -189,13 +192,14 @@ impl Chain {
         if row.n > before + 1 {
             let (from, to) = (before + 1, row.n - 1);
             match recorded(row).filter(|recorded| sound && follows && recorded.0 == (from, to)) {
-                Some((_, true)) => {
+                Some((_, None)) => {
                     let (row, at) = (row.n, row.at.clone());
                     self.report.gaps.push(Gap { from, to, row, at });
                 }
-                Some((_, false)) => {
+                Some((_, Some(fault))) => {
                     let why = format!(
-                        "they were missing when a core started ({}), and no power cut took them",
+                        "they were missing when a core started ({}), and no power cut took them: \
+                         {fault}",
                         row.at
                     );
                     self.found(BreakKind::Cut, from, to, why);
@@ -214,13 +218,17 @@ impl Chain {
 
     /// A piece whose first row tells of rows missing before it.
     fn begins_behind_gap(&mut self, row: &AuditRow, sound: bool) {
-        let Some(((from, to), by_power_cut)) = recorded(row).filter(|_| sound) else { return };
-        if by_power_cut {
-            let (row, at) = (row.n, row.at.clone());
-            self.report.gaps.push(Gap { from, to, row, at });
-        } else {
-            let why = format!("missing when a core started ({}), by no power cut", row.at);
-            self.found(BreakKind::Cut, from, to, why);
+        let Some(((from, to), fault)) = recorded(row).filter(|_| sound) else { return };
+        match fault {
+            None => {
+                let (row, at) = (row.n, row.at.clone());
+                self.report.gaps.push(Gap { from, to, row, at });
+            }
+            Some(fault) => {
+                let why =
+                    format!("missing when a core started ({}), by no power cut: {fault}", row.at);
+                self.found(BreakKind::Cut, from, to, why);
+            }
         }
     }
 
@@ -239,6 +247,11 @@ impl Chain {
     pub fn unreadable(&mut self, why: impl Into<String>) {
         let at = self.last.as_ref().map_or(1, |last| last.n + 1);
         self.found(BreakKind::Unreadable, at, at, why);
+    }
+
+    /// Something outside of the rows says that some are missing, nobody knows which.
+    pub fn misses(&mut self, kind: BreakKind, why: impl Into<String>) {
+        self.found(kind, 1, 1, why);
     }
 
     /// The number of the last row so far.
@@ -298,13 +311,16 @@ impl Chain {
     }
 }
 
-/// Which rows an `audit.gap` says are missing, and whether a power cut may have taken them.
-fn recorded(row: &AuditRow) -> Option<((u64, u64), bool)> {
+/// Which rows an `audit.gap` says are missing, and why no power cut took them; none where one
+/// may have.
+fn recorded(row: &AuditRow) -> Option<((u64, u64), Option<String>)> {
     if row.action != "audit.gap" || row.who != "core" {
         return None;
     }
     let detail: Value = serde_json::from_str(&row.detail).ok()?;
     let number = |key: &str| detail.get(key).and_then(Value::as_u64);
-    let same_boot = detail.get("boot").and_then(Value::as_str) == Some("same");
-    Some(((number("from")?, number("to")?), !same_boot))
+    let word = |key: &str| detail.get(key).and_then(Value::as_str);
+    let same_boot = (word("boot") == Some("same")).then_some("the machine was not restarted");
+    let fault = same_boot.or(word("fault")).map(str::to_owned);
+    Some(((number("from")?, number("to")?), fault))
 }

@@ -7,10 +7,12 @@
 //! little behind: the chain vouches for the rows after it. A power cut may leave the journal
 //! behind (its commits are not synced one by one): then the next core finds rows missing,
 //! says so in a row (`audit.gap`) and goes on after their numbers. In one and the same boot
-//! no power was cut: then somebody took them.
+//! no power was cut: then somebody took them. Nor did a power cut where the file alone tells
+//! of another boot: rows and events are committed together, so it takes both, it takes no more
+//! than the write-ahead log held, and nothing that is left was written since this boot began.
 
 use super::{Journal, JournalError, audit::LAST};
-use crate::model::{Actor, AuditDraft, Head};
+use crate::model::{Actor, AuditDraft, Head, Stamp};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
@@ -22,6 +24,8 @@ use std::{
 };
 use tokio::sync::watch;
 
+/// More rows than this the write-ahead log never held, and no power cut takes them.
+const MOST_LOST: u64 = 10_000;
 /// Between two times that it is written.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -36,6 +40,8 @@ pub struct Anchor {
     path: PathBuf,
     /// This boot of the machine; empty where the system does not tell.
     boot: String,
+    /// When this boot began; none where the system does not tell.
+    booted: Option<Stamp>,
     /// The last number written; held while writing.
     written: Mutex<Option<u64>>,
 }
@@ -45,7 +51,8 @@ impl Anchor {
     pub fn beside(state: &Path) -> Self {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let boot = boot.trim().to_owned();
-        Self { path: state.join("audit.head"), boot, written: Mutex::new(None) }
+        let path = state.join("audit.head");
+        Self { path, boot, booted: booted(), written: Mutex::new(None) }
     }
 
     /// Compares with what the journal holds; the row to write first where they do not fit.
@@ -59,7 +66,11 @@ impl Anchor {
         let anchored = match fs::read(&self.path) {
             Ok(text) => serde_json::from_slice::<Anchored>(&text)
                 .map_err(|error| format!("audit.head does not read: {error}")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && head.n == 0 => {
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && head.n == 0
+                    && journal.oldest()?.is_none() =>
+            {
                 // From the first row on it is there, or somebody took it away.
                 if let Err(error) = self.write(&head) {
                     tracing::warn!(%error, "the end of the audit is not noted down");
@@ -79,12 +90,14 @@ impl Anchor {
         };
         if anchored.n > head.n {
             let same = !self.boot.is_empty() && anchored.boot == self.boot;
+            let fault = self.no_power_cut(journal, &head, anchored.n - head.n)?;
             journal.skip_to(anchored.n);
             let gap = row("audit.gap")
                 .with("from", head.n + 1)
                 .with("to", anchored.n)
                 .with("expected", anchored.hash)
-                .with("boot", if same { "same" } else { "another" });
+                .with("boot", if same { "same" } else { "another" })
+                .with("fault", fault.unwrap_or_default());
             return Ok(Some(gap));
         }
         let found = match anchored.n {
@@ -98,6 +111,27 @@ impl Anchor {
                 .with("n", anchored.n)
                 .with("expected", anchored.hash)
                 .with("found", found)
+        }))
+    }
+
+    /// Why no power cut took so many rows from the end, whatever boot the file tells of.
+    fn no_power_cut(
+        &self,
+        journal: &Journal,
+        left: &Head,
+        lost: u64,
+    ) -> Result<Option<String>, JournalError> {
+        if lost > MOST_LOST {
+            return Ok(Some(format!("{lost} rows are more than were ever unwritten at a time")));
+        }
+        if let Some(short) = journal.fewer_than_events()?.into_iter().next() {
+            return Ok(Some(format!("{short}, and a power cut takes both")));
+        }
+        let Some(booted) = self.booted.map(|at| at.to_string()) else { return Ok(None) };
+        let row = journal.audit_row(left.n)?.map(|row| row.at);
+        let newest = [row, journal.last_event_at()?].into_iter().flatten().max();
+        Ok(newest.filter(|at| *at >= booted).map(|at| {
+            format!("what is left was written at {at}, and the machine runs since {booted}")
         }))
     }
 
@@ -141,16 +175,97 @@ impl Anchor {
     }
 }
 
+/// When the machine was started, by its own clock of today.
+fn booted() -> Option<Stamp> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let line = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+    Some(Stamp(line.trim().parse::<i64>().ok()?.checked_mul(1_000_000)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Entry;
     use super::*;
-    use crate::model::{AuditReport, BreakKind, Stamp};
+    use crate::model::{AuditReport, BreakKind, Event, EventRecord};
 
     async fn note(journal: &Journal, drafts: Vec<AuditDraft>) {
         let mut head = journal.head();
         let audit = drafts.into_iter().map(|draft| head.seal(draft, Stamp(0))).collect();
         journal.commit(Entry { audit, ..Entry::default() }).await.unwrap();
+    }
+
+    /// Five rows and an event that has one of them, all written at `at`, noted down in
+    /// another boot; then `edit`, and what a new core makes of it.
+    async fn after_another_boot(at: i64, edit: &str) -> AuditReport {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let (journal, _) = Journal::open(&path, 0).unwrap();
+        let anchor = Anchor::beside(dir.path());
+        assert_eq!(anchor.compare(&journal).unwrap(), None);
+        let event = Event::CoreStarted { epoch: 1, pid: 1, version: String::new() };
+        let (seq, time) = (1, Stamp(at));
+        let record = EventRecord { seq, time, swarm: None, agent: None, attempt: None, event };
+        let mut head = journal.head();
+        let audit = drafts(5).into_iter().map(|draft| head.seal(draft, Stamp(at))).collect();
+        let entry = Entry { audit, records: vec![record], ..Entry::default() };
+        journal.commit(entry).await.unwrap();
+        Anchor { boot: "an-earlier-boot".to_owned(), ..anchor }.write(&journal.head()).unwrap();
+        drop(journal);
+        rusqlite::Connection::open(&path).unwrap().execute_batch(edit).unwrap();
+        let (journal, _) = Journal::open(&path, 0).unwrap();
+        let anchor = Anchor::beside(dir.path());
+        if let Some(row) = anchor.compare(&journal).unwrap() {
+            note(&journal, vec![row]).await;
+        }
+        anchor.write(&journal.head()).unwrap();
+        check(&journal)
+    }
+
+    #[tokio::test]
+    async fn another_boot_in_the_anchor_alone_excuses_nothing() {
+        let cut = "DELETE FROM audit WHERE n > 3";
+        let report = after_another_boot(0, cut).await;
+        assert!(report.sound && report.gaps.len() == 1, "{report:?}");
+        // Written since this boot began: no power was cut since.
+        let now = jiff::Timestamp::now().as_microsecond();
+        let report = after_another_boot(now, cut).await;
+        assert!(report.breaks[0].why.contains("the machine runs since"), "{report:?}");
+        assert_eq!(report.breaks[0].kind, BreakKind::Cut);
+        // The event of a row that is gone is still there.
+        let report = after_another_boot(0, "DELETE FROM audit").await;
+        assert!(report.breaks.iter().any(|it| it.why.contains("a power cut takes both")));
+        assert!(!report.sound);
+        // Both gone is what a power cut leaves.
+        let both = "DELETE FROM audit; DELETE FROM events";
+        assert!(after_another_boot(0, both).await.sound);
+    }
+
+    #[tokio::test]
+    async fn events_whose_rows_are_gone_are_a_fault_also_without_an_anchor() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let (journal, _) = Journal::open(&path, 0).unwrap();
+        let record = |seq| {
+            let event = Event::CoreStarted { epoch: seq, pid: 1, version: String::new() };
+            let time = Stamp(0);
+            EventRecord { seq, time, swarm: None, agent: None, attempt: None, event }
+        };
+        let records = vec![record(1), record(2)];
+        journal.commit(Entry { records, ..Entry::default() }).await.unwrap();
+        let anchor = Anchor::beside(dir.path());
+        let row = anchor.compare(&journal).unwrap().unwrap();
+        assert_eq!(row.action, "audit.anchor");
+        note(&journal, drafts(1)).await;
+        let report = check(&journal);
+        let kinds: Vec<_> = report.breaks.iter().map(|it| it.kind).collect();
+        assert_eq!(kinds, [BreakKind::Anchor, BreakKind::Short], "{report:?}");
+        assert!(
+            report.breaks[1].why.contains("2 events core_started, 1 row core.start"),
+            "{report:?}"
+        );
+        anchor.write(&journal.head()).unwrap();
+        note(&journal, drafts(1)).await;
+        assert!(check(&journal).sound, "as many rows as events");
     }
 
     fn drafts(count: usize) -> Vec<AuditDraft> {
@@ -179,6 +294,7 @@ mod tests {
             note(&journal, vec![row]).await;
         }
         note(&journal, drafts(1)).await;
+        Anchor::beside(dir.path()).write(&journal.head()).unwrap();
         check(&journal)
     }
 

@@ -2,7 +2,7 @@
 //! into it is a row that does not fit, and no error.
 
 use super::{Journal, JournalError};
-use crate::model::{AuditRow, Chain, Head};
+use crate::model::{AuditRow, BreakKind, Chain, Head};
 use rusqlite::{Connection, OptionalExtension, Row, params, types::ValueRef};
 use tokio::sync::watch;
 
@@ -16,6 +16,17 @@ pub const LAST: u64 = 1 << 52;
 
 const COLUMNS: &str =
     "n, at, who, leave, action, swarm, agent, attempt, outcome, detail, prev, hash";
+
+/// Events, by their kind, and the rows that each of them has: the two are written together.
+const ROWS_OF: [(&str, &str); 7] = [
+    ("core_started", "core.start"),
+    ("swarm_created", "swarm.create"),
+    ("agent_added", "agent.spawn"),
+    ("attempt_planned", "attempt.launch"),
+    ("attempt_ended", "attempt.end"),
+    ("approval_asked", "approval.ask"),
+    ("swarm_ended", "swarm.end"),
+];
 
 /// Which rows are wanted; all by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,13 +118,56 @@ impl Journal {
         Ok(self.audit(&query, 1)?.pop().filter(|row| row.n == n))
     }
 
-    /// Runs over all rows. Blocks on the disk.
+    /// Where the journal's events imply more rows than there are. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn fewer_than_events(&self) -> Result<Vec<String>, JournalError> {
+        let db = self.reader()?;
+        let number = |query: &str, word: &str| -> Result<u64, JournalError> {
+            let found = db.query_row(query, [word], |row| row.get::<_, i64>(0));
+            Ok(found.map_err(|source| self.wrap(source))?.unsigned_abs())
+        };
+        let mut short = Vec::new();
+        for (kind, action) in ROWS_OF {
+            // In this order: what is written meanwhile adds rows.
+            let events = number("SELECT count(*) FROM events WHERE kind = ?1", kind)?;
+            let rows = number("SELECT count(*) FROM audit WHERE n > 0 AND action = ?1", action)?;
+            if rows < events {
+                let many = |n: u64| if n == 1 { "" } else { "s" };
+                let (s, t) = (many(events), many(rows));
+                short.push(format!(
+                    "the journal has {events} event{s} {kind}, {rows} row{t} {action} in the audit"
+                ));
+            }
+        }
+        Ok(short)
+    }
+
+    /// When the newest event was, as its row has it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn last_event_at(&self) -> Result<Option<String>, JournalError> {
+        let newest = "SELECT time FROM events ORDER BY seq DESC LIMIT 1";
+        let at = self.reader()?.query_row(newest, [], |row| text(row, 0)).optional();
+        at.map(Option::flatten).map_err(|source| self.wrap(source))
+    }
+
+    /// Runs over all rows, and holds them against the events and the anchor beside the
+    /// journal. Blocks on the disk.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn check_audit(&self) -> Result<Chain, JournalError> {
         // Before the rows: later ones are there, too.
         let mut chain = Chain::whole(self.head());
+        let short = self.fewer_than_events()?;
+        let some = self.oldest()?.is_some();
+        if some && !self.path.with_file_name("audit.head").exists() {
+            chain.misses(BreakKind::Anchor, "there are events, but no audit.head beside them");
+        }
+        short.into_iter().for_each(|why| chain.misses(BreakKind::Short, why));
         let db = self.reader()?;
         let mut read = || {
             let below = "SELECT count(*) FROM audit WHERE n < 1";

@@ -306,7 +306,7 @@ impl App {
             | Action::Leave => {
                 self.say(Level::Info, format!("{} works in an agent's terminal", action.name()));
             }
-            Action::Approve | Action::ApproveFor | Action::Deny | Action::Close => {
+            Action::Approve | Action::ApproveFor | Action::Deny | Action::Read | Action::Close => {
                 self.say(Level::Info, format!("{} works in the inbox", action.name()));
             }
         }
@@ -348,6 +348,7 @@ impl App {
         }
         self.settle();
         self.settle_inbox();
+        self.note_read(area);
         self.ui.hints = self.hints();
         self.dirty = false;
         views::draw(&self.store, &self.ui, &self.theme, area, buffer)

@@ -1,16 +1,17 @@
 //! The inbox: a card for each question that waits, whole, so that nobody approves what was
-//! not to be seen; where a screen is too low for that, it says so.
+//! not to be seen. One that a screen is too low for says so, and is read alone, line by line;
+//! [`read`] is what the keys ask before they approve.
 
 use super::{
     overlay::panel,
-    pen::{Pen, clean, fit, wrap},
+    pen::{Pen, below, clean, fit, wrap},
     words,
 };
-use crate::model::{AgentState, Approval, Question};
+use crate::model::{AgentState, Approval, ApprovalId, Question};
 use crate::store::Store;
 use crate::tui::{
     theme::Theme,
-    ui::{Inbox, Ui},
+    ui::{Inbox, Mode, Ui},
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
@@ -42,8 +43,10 @@ pub fn draw(store: &Store, inbox: &Inbox, ui: &Ui, theme: &Theme, area: Rect, bu
         Pen::new(buffer, area, 2).skip(2).put(text, theme.muted);
         return;
     }
-    let cards: Vec<(&Approval, Vec<Line>)> =
-        store.approvals().map(|open| (open, lines(store, open, theme, area.width))).collect();
+    if let Some((open, top)) = alone(store, inbox) {
+        return whole(store, open, top, ui, theme, area, buffer);
+    }
+    let cards = cards(store, theme, area);
     let chosen = cards.iter().position(|(open, _)| inbox.cursor.as_ref() == Some(&open.id));
     let mut row = 0;
     for (open, lines) in &cards[first(&cards, chosen, area.height)..] {
@@ -57,13 +60,93 @@ pub fn draw(store: &Store, inbox: &Inbox, ui: &Ui, theme: &Theme, area: Rect, bu
     }
 }
 
+type Card<'a> = (&'a Approval, Vec<Line>);
+
+fn cards<'a>(store: &'a Store, theme: &Theme, area: Rect) -> Vec<Card<'a>> {
+    store.approvals().map(|open| (open, lines(store, open, theme, area.width))).collect()
+}
+
+/// The one that stands alone, and its first line shown.
+fn alone<'a>(store: &'a Store, inbox: &Inbox) -> Option<(&'a Approval, usize)> {
+    Some((store.approval(inbox.cursor.as_ref()?)?, inbox.reading?))
+}
+
+/// Lines that fit below a heading, above the line that says where one is.
+fn room(area: Rect, lines: usize) -> usize {
+    let room = usize::from(area.height.saturating_sub(1));
+    if lines > room { room.saturating_sub(1) } else { room }
+}
+
+/// Where the questions stand on the screen, below the rule.
+fn below_rule(ui: &Ui, area: Rect) -> Rect {
+    below(super::layout(ui, area).middle(), 1)
+}
+
+/// How far the question that stands alone can be scrolled.
+pub fn most(store: &Store, ui: &Ui, theme: &Theme, area: Rect) -> usize {
+    let area = below_rule(ui, area);
+    let Some((open, _)) = ui.inbox.as_ref().and_then(|inbox| alone(store, inbox)) else { return 0 };
+    let lines = lines(store, open, theme, area.width).len();
+    lines.saturating_sub(room(area, lines))
+}
+
+/// The chosen question, where its end is on the screen.
+pub fn read(store: &Store, ui: &Ui, theme: &Theme, area: Rect) -> Option<ApprovalId> {
+    let inbox = ui.inbox.as_ref().filter(|_| ui.focus.is_none() && ui.mode == Mode::Normal)?;
+    if area.width < super::MIN_COLUMNS || area.height < super::MIN_ROWS {
+        return None;
+    }
+    let area = below_rule(ui, area);
+    if let Some((open, top)) = alone(store, inbox) {
+        let lines = lines(store, open, theme, area.width).len();
+        let fits = room(area, lines);
+        return (fits > 0 && top + fits >= lines).then(|| open.id.clone());
+    }
+    let cards = cards(store, theme, area);
+    let chosen = cards.iter().position(|(open, _)| inbox.cursor.as_ref() == Some(&open.id))?;
+    let above = cards.get(first(&cards, Some(chosen), area.height)..chosen)?;
+    let above = above.iter().fold(0_u16, |sum, (_, lines)| sum.saturating_add(height(lines)));
+    let (open, lines) = cards.get(chosen)?;
+    let left = usize::from(area.height.saturating_sub(above));
+    (lines.len() < left).then(|| open.id.clone())
+}
+
+/// One question alone, from its line `top` on.
+fn whole(
+    store: &Store,
+    open: &Approval,
+    top: usize,
+    ui: &Ui,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let lines = lines(store, open, theme, area.width);
+    let room = room(area, lines.len());
+    let top = top.min(lines.len().saturating_sub(room));
+    let shown = &lines[top..(top + room).min(lines.len())];
+    let all = Rect { height: area.height.min(u16::try_from(shown.len() + 1).unwrap_or(0)), ..area };
+    card(store, open, shown, true, ui, theme, all, buffer);
+    if shown.len() < lines.len() {
+        let last = top + shown.len();
+        let more = match lines.len() - last {
+            0 => "the end".to_owned(),
+            n => format!("{n} more below"),
+        };
+        let text = format!("lines {} to {last} of {}: {more}", top + 1, lines.len());
+        let style = if last < lines.len() { theme.error } else { theme.muted };
+        let row = area.height.saturating_sub(1);
+        Pen::new(buffer, area, row).skip(usize::from(INDENT)).put(&text, style);
+    }
+}
+
 /// Heading, lines, and a blank.
 fn height(lines: &[Line]) -> u16 {
     u16::try_from(lines.len() + 2).unwrap_or(u16::MAX)
 }
 
 /// The first card to show, so that the chosen one fits below it.
-fn first(cards: &[(&Approval, Vec<Line>)], chosen: Option<usize>, room: u16) -> usize {
+fn first(cards: &[Card<'_>], chosen: Option<usize>, room: u16) -> usize {
     let Some(chosen) = chosen else { return 0 };
     let mut used = height(&cards[chosen].1).saturating_sub(1);
     let mut first = chosen;
@@ -170,7 +253,7 @@ fn card(
         pen.put(&line.text, line.style);
     }
     if cut && room > 0 {
-        let text = format!("{} more lines: dash inbox --json", lines.len() - shown);
+        let text = format!("{} more lines: read them before approving", lines.len() - shown);
         let row = u16::try_from(room).unwrap_or(u16::MAX);
         Pen::new(buffer, area, row).skip(usize::from(INDENT)).put(&text, theme.error);
     }

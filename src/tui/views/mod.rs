@@ -11,7 +11,7 @@ mod footer;
 pub mod grid;
 mod header;
 mod help;
-mod inbox;
+pub mod inbox;
 mod notes;
 mod overlay;
 mod palette;
@@ -42,6 +42,13 @@ pub struct Layout {
     pub grid: Rect,
     pub events: Rect,
     pub footer: Rect,
+}
+
+impl Layout {
+    /// What stands in place of the grid and the events.
+    pub fn middle(&self) -> Rect {
+        self.grid.union(self.events)
+    }
 }
 
 pub fn layout(ui: &Ui, area: Rect) -> Layout {
@@ -89,8 +96,7 @@ pub fn draw(
         None => match &ui.inbox {
             Some(inbox) => {
                 top(store, ui, theme, &layout, buffer);
-                let whole = layout.grid.union(layout.events);
-                inbox::draw(store, inbox, ui, theme, whole, buffer);
+                inbox::draw(store, inbox, ui, theme, layout.middle(), buffer);
             }
             None => home(store, &rows, ui, theme, &layout, buffer),
         },
