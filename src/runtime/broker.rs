@@ -12,8 +12,8 @@ use crate::{
     config::{Instance, names_of},
     core::Input,
     model::{
-        Actor, AttemptId, AuditDraft, Brokered, Confine, Finding, Holder, Policy, Question,
-        RefusalCode, Resolution, Verdict,
+        Actor, AttemptId, AuditDraft, Brokered, Confine, Finding, Holder, Judgement, Policy,
+        Question, RefusalCode, Resolution, Verdict,
     },
 };
 use std::{
@@ -151,12 +151,11 @@ async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, Str
         Err(refusal) if refusal.code == RefusalCode::Internal => return None,
         Err(refusal) => return Some((false, refusal.to_string())),
     };
-    let finding = judgement.findings.first();
     let what = AuditDraft::new(&Actor::Agent(plan.attempt.agent.clone()), "policy.allow")
         .of_command(&argv, &cwd)
         .with("program", program.display().to_string());
-    note(world, plan, what, judgement.verdict, finding, &judgement.reason).await;
-    let why = finding.map_or_else(|| judgement.reason.clone(), |it| told(it, &judgement.reason));
+    note(world, plan, what.clone(), &judgement).await;
+    let why = told(&judgement);
     match judgement.verdict {
         Verdict::Allow => Some((true, why)),
         Verdict::Deny => Some((false, why)),
@@ -164,33 +163,23 @@ async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, Str
             let key = key(id);
             let question = Question::Command { argv, cwd: cwd.clone(), covers: None };
             match world.ask(&plan.attempt.id, Asking { key, question, why: why.clone() }).await {
+                // It runs unless the rules have come to deny it since.
                 Ok(ruling) if ruling.verdict == Resolution::Approve => {
-                    approved(world, plan, (asker, cwd, words), ruling.why).await
+                    match denied_by_now(world, asker, Some(cwd), words).await {
+                        Ok(None) => Some((true, ruling.why)),
+                        Ok(Some(now)) => {
+                            note(world, plan, what, &now).await;
+                            Some((false, told(&now)))
+                        }
+                        Err(refusal) if refusal.code == RefusalCode::Internal => None,
+                        Err(refusal) => Some((false, refusal.to_string())),
+                    }
                 }
                 Ok(ruling) => Some((false, format!("{why} ({}: {})", ruling.approval, ruling.why))),
                 Err(refusal) if refusal.code == RefusalCode::Internal => None,
                 Err(refusal) => Some((false, format!("{why} ({refusal})"))),
             }
         }
-    }
-}
-
-/// What is approved runs unless the rules have come to deny it since.
-async fn approved(
-    world: &Shared,
-    plan: &Plan,
-    (asker, cwd, words): (Asker, PathBuf, Words),
-    why: String,
-) -> Option<(bool, String)> {
-    match denied_by_now(world, asker, Some(cwd), words).await {
-        Ok(None) => Some((true, why)),
-        Ok(Some(now)) => {
-            let finding = now.findings.first();
-            note(world, plan, now.verdict, finding, &now.reason).await;
-            Some((false, finding.map_or_else(|| now.reason.clone(), |it| told(it, &now.reason))))
-        }
-        Err(refusal) if refusal.code == RefusalCode::Internal => None,
-        Err(refusal) => Some((false, refusal.to_string())),
     }
 }
 
@@ -205,31 +194,30 @@ pub async fn unasked(world: &Shared, attempt: &AttemptId, id: u64) {
 }
 
 /// `RULE: reason`
-fn told(finding: &Finding, reason: &str) -> String {
-    let rule = if finding.rule.is_empty() { &finding.source } else { &finding.rule };
-    format!("{rule}: {reason}")
+fn told(judgement: &Judgement) -> String {
+    match judgement.findings.first() {
+        Some(finding) => format!("{}: {}", called(finding), judgement.reason),
+        None => judgement.reason.clone(),
+    }
+}
+
+/// The rule's name, or where it stands.
+fn called(finding: &Finding) -> &str {
+    if finding.rule.is_empty() { &finding.source } else { &finding.rule }
 }
 
 /// Puts the verdict on record: by which rule, on which command. Keys stand in command lines:
 /// they are masked there.
-async fn note(
-    world: &Shared,
-    plan: &Plan,
-    mut row: AuditDraft,
-    verdict: Verdict,
-    finding: Option<&Finding>,
-    reason: &str,
-) {
-    row.action = match verdict {
+async fn note(world: &Shared, plan: &Plan, mut row: AuditDraft, judgement: &Judgement) {
+    row.action = match judgement.verdict {
         Verdict::Allow => "policy.allow",
         Verdict::Ask => "policy.ask",
         Verdict::Deny => "policy.deny",
     };
-    row = row.on_agent(&plan.attempt.agent);
-    row = row.on_attempt(&plan.attempt.id).with("by", "broker").with("reason", reason);
-    if let Some(finding) = finding {
-        let rule = if finding.rule.is_empty() { &finding.source } else { &finding.rule };
-        row = row.by_leave_of(rule).with("source", finding.source.as_str());
+    row = row.on_agent(&plan.attempt.agent).on_attempt(&plan.attempt.id);
+    row = row.with("by", "broker").with("reason", judgement.reason.as_str());
+    if let Some(finding) = judgement.findings.first() {
+        row = row.by_leave_of(called(finding)).with("source", finding.source.as_str());
     }
     world.tell(Input::Note(Box::new(row))).await;
 }

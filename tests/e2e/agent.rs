@@ -1,6 +1,10 @@
 //! `dash agent` and `dash attach`: one agent at a time.
 
-use crate::{tui::Tui, world::World};
+use crate::{
+    tui::Tui,
+    world::{World, set_mode},
+};
+use std::fs;
 
 #[test]
 fn an_agent_by_itself() {
