@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     client::Body,
-    model::{AuditReport, AuditRow, Chain, ChainEnd, Stamp},
+    model::{AuditReport, AuditRow, BreakKind, Chain, ChainEnd, Stamp},
 };
 use anstyle::{AnsiColor, Style};
 use clap::Args;
@@ -309,7 +309,9 @@ fn verify_file(path: &Path, head: Option<&str>) -> Result<AuditReport, Failure> 
 
 fn show(report: &AuditReport, whole: bool, context: &mut Context<'_>) -> Result<(), Failure> {
     for found in &report.breaks {
-        let rows = if found.from == found.to {
+        let rows = if found.kind == BreakKind::Short {
+            "the rows".to_owned()
+        } else if found.from == found.to {
             format!("row {}", found.from)
         } else {
             format!("rows {} to {}", found.from, found.to)
@@ -361,6 +363,7 @@ fn proven(report: &AuditReport, whole: bool) -> Vec<String> {
         }
     };
     let ends = match report.end {
+        ChainEnd::Anchored if report.broken > 0 => return vec![begins],
         ChainEnd::Anchored => {
             "its last row is the last that this core and audit.head know of, and the journal's \
              events imply no others; whether it is whole only a head noted elsewhere can tell: \

@@ -32,6 +32,12 @@ pub struct Inbox {
     json: Json,
 }
 
+/// What four eyes are worth.
+const FOUR_EYES: &str = "\
+With `approvals.four_eyes` a second person answers under another name, $DASH_ACTOR. Names are \
+taken at their word: that is cooperation among people who share one user account, and no lock. \
+The audit has the account (uid) that each answer came from.";
+
 #[derive(Debug, Subcommand)]
 enum InboxCommand {
     /// Forget remembered answers: the next such question waits again
@@ -43,11 +49,8 @@ enum InboxCommand {
 }
 
 /// Let what was asked happen
-///
-/// Where the configuration wants four eyes, a second person answers under another name,
-/// $DASH_ACTOR. Names are taken at their word: that is cooperation among people who share one
-/// user account, and no lock. The audit has the account (uid) that each answer came from.
 #[derive(Debug, Args)]
+#[command(after_help = FOUR_EYES)]
 pub struct Approve {
     #[command(flatten)]
     decision: Decision,

@@ -7,7 +7,7 @@ use super::{
     step::{Decision, Draft, Input, KeeperNews, Reply, Timer},
 };
 use crate::model::{
-    Actor, AuditDraft, Command, Event, Limits, Question, Scope, argv_digest, masked,
+    Actor, AuditDraft, Caps, Command, Event, Limits, Question, Scope, argv_digest, masked,
 };
 use std::path::Path;
 
@@ -91,6 +91,7 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
             let row = to_do(row("agent.spawn"), &spec.task, &spec.command, &spec.cwd);
             let row = limited(row, spec.limits, spec.timeout_ms);
             let row = scoped(row, spec.granted.as_ref(), spec.no_sandbox);
+            let row = capped(row, spec.caps);
             match spec.narrowed.as_slice() {
                 [] => row,
                 narrowed => row.with("narrowed", narrowed.to_vec()),
@@ -162,12 +163,9 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
                 .with("model", model.as_str())
                 .with("parent", parent);
             let own = grant.own.as_ref();
-            let mut row =
+            let row =
                 limited(row, own.and_then(|own| own.limits), own.and_then(|own| own.timeout_ms));
-            if let Some(caps) = grant.caps.and_then(|caps| serde_json::to_value(caps).ok()) {
-                row.detail.insert("caps".to_owned(), caps);
-            }
-            scoped(row, grant.scope.as_ref(), false)
+            scoped(capped(row, grant.caps), grant.scope.as_ref(), false)
         }
         Event::BranchHeld { failures, within_ms } => {
             row("branch.hold").with("failures", *failures).with("within_ms", *within_ms)
@@ -288,6 +286,14 @@ fn limited(mut row: AuditDraft, limits: Option<Limits>, timeout_ms: Option<u64>)
         Some(ms) => row.with("timeout_ms", ms),
         None => row,
     }
+}
+
+/// What it may spawn itself.
+fn capped(mut row: AuditDraft, caps: Option<Caps>) -> AuditDraft {
+    if let Some(caps) = caps.and_then(|caps| serde_json::to_value(caps).ok()) {
+        row.detail.insert("caps".to_owned(), caps);
+    }
+    row
 }
 
 /// What may be touched, in full.
