@@ -255,7 +255,7 @@ pub fn approvals() -> Vec<Approval> {
         ),
         (
             4,
-            Question::Network { host: "crates.io".into(), port: 443 },
+            Question::Network { host: "a.example".into(), port: 443 },
             "policy.toml:12: asks for every registry",
         ),
         (5, command(&long), "builtin.delete: deletes more than one directory"),
