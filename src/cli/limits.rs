@@ -1,7 +1,8 @@
 //! The flags that say what an agent may use of the machine; the same for a swarm and for one
 //! agent.
 
-use crate::model::{Cores, Limits};
+use super::format::{duration, one_line};
+use crate::model::{Cores, Limits, Scope};
 use clap::Args;
 
 #[derive(Clone, Copy, Debug, Default, Args)]
@@ -39,6 +40,34 @@ impl LimitArgs {
             *limits = Some(said.or(limits.unwrap_or_default()));
         }
     }
+}
+
+/// What a dry run prints beside the scope: the limits that were asked for and what needs no
+/// asking, each if there is any.
+pub fn further(
+    limits: Option<Limits>,
+    timeout_ms: Option<u64>,
+    granted: Option<&Scope>,
+) -> Vec<String> {
+    let Limits { memory_bytes, cpu, processes, disk_bytes, output_bytes } =
+        limits.unwrap_or_default();
+    let mb = |what, bytes: Option<u64>| bytes.map(|bytes| format!("{what} {} MB", bytes >> 20));
+    let parts = [
+        mb("memory", memory_bytes),
+        cpu.map(|cores| format!("cpu {cores}")),
+        processes.map(|most| format!("processes {most}")),
+        mb("disk", disk_bytes),
+        mb("output", output_bytes),
+        timeout_ms.map(|ms| format!("timeout {}", duration(ms))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let mut lines = Vec::new();
+    if !parts.is_empty() {
+        lines.push(format!("limits    {}", parts.join(", ")));
+    }
+    let allowed = granted.map(|scope| &scope.allow).into_iter().flatten();
+    lines.extend(allowed.map(|words| format!("allowed   {}", one_line(&words.join(" ")))));
+    lines
 }
 
 /// Bytes, for clap: a number with K, M, G or T, of 1024 each; a B after it says nothing.

@@ -175,7 +175,12 @@ fn a_check_decides_whether_it_is_done() {
 #[test]
 fn a_dry_run_starts_nothing() {
     let world = World::new();
-    world.ok(&["swarm", "create", "--dry-run", "--agents", "3", "--", "touch", "made"]);
+    let head = ["swarm", "create", "--dry-run", "--agents", "3"];
+    let wishes = ["--memory", "64M", "--timeout", "90s", "--allow", "git push"];
+    let shown = world.ok(&[&head[..], &wishes, &["--", "touch", "made"]].concat()).text();
+    for line in ["limits    memory 64 MB, timeout 1m30s", "allowed   git push"] {
+        assert!(shown.contains(line), "{shown}");
+    }
     assert!(!world.work.join("made").exists());
     assert_eq!(world.json(&["swarm", "list"]), serde_json::json!([]));
 }

@@ -6,7 +6,7 @@ use super::super::{
     duration,
     failure::{Code, Done, Failure},
     format::one_line,
-    limits::LimitArgs,
+    limits::{LimitArgs, further},
     scope::{ScopeArgs, shown, tell_narrowed, warn, warn_of},
     swarm::{create::Unenforced, here},
 };
@@ -155,6 +155,9 @@ fn show(spec: &AgentSpec, json: bool, context: &mut Context<'_>) -> Done {
         context.line(format!("command   {}", one_line(&spec.command.join(" "))))?;
     }
     context.line(format!("scope     {}", shown(spec.granted.as_ref(), spec.worktree)))?;
+    for line in further(spec.limits, spec.timeout_ms, spec.granted.as_ref()) {
+        context.line(line)?;
+    }
     tell_narrowed(&spec.narrowed, context);
     warn(spec.granted.as_ref(), context);
     Ok(Code::Ok)

@@ -7,7 +7,7 @@ use super::{
         duration,
         failure::{Code, Done, Failure},
         format::one_line,
-        limits::LimitArgs,
+        limits::{LimitArgs, further},
         scope::{ScopeArgs, shown, warn, warn_of},
     },
     wait::{Report, wait_for},
@@ -155,6 +155,9 @@ impl Create {
             context.line("worktree  a clone and a branch for each agent")?;
         }
         context.line(format!("scope     {}", shown(spec.granted.as_ref(), spec.worktree)))?;
+        for line in further(spec.limits, spec.timeout_ms, spec.granted.as_ref()) {
+            context.line(line)?;
+        }
         if let Some(items) = &spec.items {
             context.line(format!("items     {}", items.len()))?;
             for (index, item) in items.iter().enumerate().take(20) {
