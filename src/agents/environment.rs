@@ -1,8 +1,12 @@
 //! What an agent finds in its environment, and what of the core's it never sees.
 
-use crate::model::Net;
+use crate::model::{Host, Net};
 use crate::protocol::keeper::{GATEWAY_ADDRESS_MARK, GATEWAY_MARK};
 use std::{collections::BTreeMap, path::Path};
+
+/// Where the gateway is, in a sandbox too.
+const GATEWAY_HOST: &str = "127.0.0.1";
+const LOOPBACK: &str = "127.0.0.1,localhost";
 
 /// Variables of agents, of the gateway and of Dash itself: an agent gets its own or none.
 const OWN: &[&str] = &[
@@ -166,13 +170,19 @@ impl Variables {
     /// What reaches the network `net` of a sandbox: the egress proxy, with the attempt's token
     /// as its password, or nothing. A network that is not closed keeps the user's own proxies.
     pub fn point_at_proxy(&mut self, net: &Net, token: &str) {
-        let proxied = match net {
+        let hosts = match net {
             Net::Any => return,
-            Net::None => false,
-            Net::Hosts(_) => true,
+            Net::None => None,
+            Net::Hosts(hosts) => Some(hosts),
         };
         self.0.retain(|name, _| !PROXIES.iter().any(|proxy| name.eq_ignore_ascii_case(proxy)));
-        if proxied {
+        if let Some(hosts) = hosts {
+            // This machine's own `localhost` is on the other side of the proxy, and of the user's
+            // exceptions none leads anywhere in here.
+            let granted = |host: &Host| host.to_string().split(':').next() == Some("localhost");
+            let direct = if hosts.iter().any(granted) { GATEWAY_HOST } else { LOOPBACK };
+            self.set("NO_PROXY", direct);
+            self.set("no_proxy", direct);
             let url = format!("http://dash:{token}@{GATEWAY_ADDRESS_MARK}");
             for name in PROXIES.iter().filter(|name| **name != "FTP_PROXY") {
                 self.set(name, &url);
@@ -214,7 +224,6 @@ fn glob(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Host;
 
     fn core() -> Vec<(String, String)> {
         [
@@ -293,7 +302,10 @@ mod tests {
             assert_eq!(open[name], "http://dash:secret@@DASH_GATEWAY_ADDRESS@", "{name}");
             assert_eq!(open[&name.to_ascii_lowercase()], open[name]);
         }
-        assert_eq!(open.len(), 7);
+        assert_eq!(open.len(), 8);
+        assert_eq!((&*open["NO_PROXY"], &*open["no_proxy"]), (LOOPBACK, LOOPBACK));
+        let ours = pointed(&Net::Hosts([Host::parse("localhost:80").unwrap()].into()));
+        assert_eq!(ours["NO_PROXY"], GATEWAY_HOST);
     }
 
     #[test]
