@@ -51,6 +51,12 @@ fn run(place: PathBuf, args: impl Iterator<Item = OsString>) -> io::Result<FromB
     let argv = args.map(text).collect::<io::Result<Vec<_>>>()?;
     let cwd = std::env::current_dir()
         .map_err(|error| io::Error::new(error.kind(), format!("the working directory: {error}")))?;
+    if let Some(name) = elsewhere(&place, |name| std::env::var_os(name).is_some()) {
+        return Err(io::Error::other(format!(
+            "{name} does not reach it, and without it another repository would be meant: say it \
+             in its words (git -C DIR, --git-dir, --work-tree)"
+        )));
+    }
     let env = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, value)| passes(name, value))
@@ -72,6 +78,14 @@ fn run(place: PathBuf, args: impl Iterator<Item = OsString>) -> io::Result<FromB
         return wait(&mut broker, &signals).map_err(|_| error);
     }
     wait(&mut broker, &signals)
+}
+
+/// A variable that leads git to what its words do not say: none of them is passed on.
+fn elsewhere(place: &Path, is_set: impl Fn(&str) -> bool) -> Option<&'static str> {
+    const NAMES: [&str; 5] =
+        ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"];
+    let is_git = place.file_name().is_some_and(|name| name == "git");
+    NAMES.into_iter().find(|name| is_git && is_set(name))
 }
 
 fn wait(broker: &mut UnixStream, signals: &OwnedFd) -> io::Result<FromBroker> {
@@ -126,4 +140,18 @@ fn taken(signals: &OwnedFd) -> Option<i32> {
     rustix::io::read(signals, &mut record).ok()?;
     // The first field of the record is the signal's number.
     i32::try_from(u32::from_ne_bytes([record[0], record[1], record[2], record[3]])).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn git_is_not_led_to_another_repository() {
+        let with = |place: &str, set: &str| elsewhere(Path::new(place), |name| name == set);
+        assert_eq!(with("/usr/bin/git", "GIT_DIR"), Some("GIT_DIR"));
+        assert_eq!(with("/usr/bin/git", "GIT_INDEX_FILE"), Some("GIT_INDEX_FILE"));
+        assert_eq!(with("/usr/bin/git", "GIT_AUTHOR_NAME"), None);
+        assert_eq!(with("/usr/bin/gh", "GIT_DIR"), None);
+    }
 }
