@@ -1,8 +1,7 @@
 //! How a run ends: state, outcome, stop reason, exit, and what `swarm wait` says of it.
 
 use crate::{
-    stage::{KINDS, results, stage, turn},
-    wait::eventually,
+    stage::{KINDS, results, stage, stops_in_a_tool, turn},
     world::World,
 };
 use serde_json::{Value, json};
@@ -133,23 +132,6 @@ fn a_stop_in_the_middle_of_a_tool_leaves_no_process() {
     let _turn = turn();
     let Some(world) = stage() else { return };
     for adapter in KINDS {
-        let task = "run: touch started; setsid -f sleep 611; sleep 612";
-        let id = world.create(&["--agent", adapter, "--agents", "1", "--task", task]);
-        let agent = world.only_agent(&id);
-        eventually("both sleeps", || {
-            let all = world.processes();
-            let sleeps = all.iter().filter(|proc| proc.command.starts_with("sleep 61"));
-            (sleeps.count() == 2).then_some(())
-        });
-        world.ok(&["agent", "stop", &agent]);
-        let row = world.until_state(&agent, &["stopped"]);
-        assert_eq!(row["pid"], Value::Null, "{row:#}");
-        let left: Vec<_> =
-            world.processes().into_iter().filter(|proc| proc.is_of_an_attempt()).collect();
-        assert!(left.is_empty(), "{adapter} left {left:#?}");
-        let result = results(&world, &id).remove(0);
-        assert_eq!(result["outcome"], "stopped", "{result:#}");
-        assert_eq!(result["stop_reason"], "stopped");
-        fs::remove_file(world.work.join("started")).unwrap();
+        stops_in_a_tool(&world, adapter);
     }
 }

@@ -2,11 +2,10 @@
 //! model that was asked for, one that is refused for money, and a stop in the middle.
 
 use crate::{
-    stage::{events, results, stage_with, turn},
-    wait::eventually,
+    stage::{events, results, stage_with, stops_in_a_tool, turn},
     world::World,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs;
 
 fn works(adapter: &str, model: &str) {
@@ -14,7 +13,7 @@ fn works(adapter: &str, model: &str) {
     let Some(world) = stage_with(&[adapter]) else { return };
     does_a_task(&world, adapter, model);
     is_refused(&world, adapter);
-    is_stopped(&world, adapter);
+    stops_in_a_tool(&world, adapter);
 }
 
 fn does_a_task(world: &World, adapter: &str, model: &str) {
@@ -45,23 +44,6 @@ fn is_refused(world: &World, adapter: &str) {
     assert!(row["error"].as_str().unwrap().contains("no credit left"), "{row:#}");
     let agent = world.agent(row["agent"].as_str().unwrap());
     assert_eq!((&agent["state"], &agent["reason"]), (&json!("failed"), &json!("budget")));
-}
-
-fn is_stopped(world: &World, adapter: &str) {
-    let task = "run: touch started; setsid -f sleep 611; sleep 612";
-    let id = world.create(&["--agent", adapter, "--agents", "1", "--task", task]);
-    let agent = world.only_agent(&id);
-    eventually("both sleeps", || {
-        let all = world.processes();
-        let sleeps = all.iter().filter(|proc| proc.command.starts_with("sleep 61"));
-        (sleeps.count() == 2).then_some(())
-    });
-    world.ok(&["agent", "stop", &agent]);
-    let row = world.until_state(&agent, &["stopped"]);
-    assert_eq!(row["pid"], Value::Null, "{row:#}");
-    let left: Vec<_> =
-        world.processes().into_iter().filter(|proc| proc.is_of_an_attempt()).collect();
-    assert!(left.is_empty(), "{adapter} left {left:#?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A world with the pinned CLIs first on PATH, and the scenario of these tests.
 
-use crate::{tools, world::World};
+use crate::{tools, wait::eventually, world::World};
 use serde_json::Value;
 use std::{
     env,
@@ -93,4 +93,26 @@ pub fn events(world: &World, agent: &str, kind: &str) -> Vec<Value> {
     let all = world.ok(&["events", "--since", "0", "--filter", "level=debug", "--json"]).text();
     let events = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     events.filter(|event| event["agent"] == agent && event["kind"] == kind).collect()
+}
+
+/// Stops an agent while a tool of its runs, a part of it in a session of its own.
+pub fn stops_in_a_tool(world: &World, adapter: &str) {
+    let task = "run: touch started; setsid -f sleep 611; sleep 612";
+    let id = world.create(&["--agent", adapter, "--agents", "1", "--task", task]);
+    let agent = world.only_agent(&id);
+    eventually("both sleeps", || {
+        let all = world.processes();
+        let sleeps = all.iter().filter(|proc| proc.command.starts_with("sleep 61"));
+        (sleeps.count() == 2).then_some(())
+    });
+    world.ok(&["agent", "stop", &agent]);
+    let row = world.until_state(&agent, &["stopped"]);
+    assert_eq!(row["pid"], Value::Null, "{row:#}");
+    let left: Vec<_> =
+        world.processes().into_iter().filter(|proc| proc.is_of_an_attempt()).collect();
+    assert!(left.is_empty(), "{adapter} left {left:#?}");
+    let result = results(world, &id).remove(0);
+    assert_eq!(result["outcome"], "stopped", "{result:#}");
+    assert_eq!(result["stop_reason"], "stopped");
+    std::fs::remove_file(world.work.join("started")).unwrap();
 }
