@@ -51,11 +51,33 @@ impl ClientError {
     }
 }
 
-/// Nothing listens there: no file, or a stale one.
+/// Nothing listens there: no file, a stale one, or one whose listener died before it took the
+/// connection from its backlog, and with it nothing that was asked.
 pub(super) fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, NotFound};
+    matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset)
 }
 
 fn tail(log: &[String]) -> String {
     log.iter().map(|line| format!("\n  {line}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    #[test]
+    fn a_listener_that_dies_before_it_accepts_was_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let absent = |error: &io::Error| assert!(is_absent(error), "{error}");
+        absent(&UnixStream::connect(&path).unwrap_err());
+        let listener = UnixListener::bind(&path).unwrap();
+        let waiting = UnixStream::connect(&path).unwrap();
+        drop(listener);
+        // What an asynchronous connect looks at once the socket is writable.
+        absent(&waiting.take_error().unwrap().unwrap());
+        absent(&UnixStream::connect(&path).unwrap_err());
+    }
 }

@@ -21,6 +21,9 @@ use tokio::time::{sleep, timeout};
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LAST_PAUSE: Duration = Duration::from_millis(800);
 
+/// Starts of a core that one connection may ask for.
+const MOST_STARTS: u32 = 3;
+
 /// How long an answer may take: a busy core's longest, and a little.
 const LIMIT: Duration = Duration::from_secs(10);
 /// The same for a question that any core answers at once.
@@ -157,22 +160,26 @@ impl Client {
 
     /// A connection to the core, which is started for it where that is allowed.
     pub(super) async fn stream_to_core(&self) -> Result<Box<dyn Stream>> {
-        let error = match self.connector.connect().await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => error,
-        };
-        let Some(target) = &self.target else {
-            return Err(ClientError::Lost(error.to_string()));
-        };
-        let socket = target.instance.socket.clone();
-        if !is_absent(&error) {
-            return Err(ClientError::Connect { socket, source: error });
+        let mut starts = 0;
+        loop {
+            let error = match self.connector.connect().await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => error,
+            };
+            let Some(target) = &self.target else {
+                return Err(ClientError::Lost(error.to_string()));
+            };
+            let socket = target.instance.socket.clone();
+            // One that was found alive may have been the last one, on its way out.
+            if !is_absent(&error) || starts == MOST_STARTS {
+                return Err(ClientError::Connect { socket, source: error });
+            }
+            if !target.may_start {
+                return Err(ClientError::NoCore { socket });
+            }
+            launch::start(target, self.connector.as_ref()).await?;
+            starts += 1;
         }
-        if !target.may_start {
-            return Err(ClientError::NoCore { socket });
-        }
-        launch::start(target, self.connector.as_ref()).await?;
-        self.connector.connect().await.map_err(|source| ClientError::Connect { socket, source })
     }
 
     async fn request(
