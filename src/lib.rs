@@ -10,7 +10,8 @@
 //! - a **keeper** (`keeper`) for each attempt holds its PTY, records it, keeps its screen,
 //!   and outlives the core;
 //! - the **shim** (`sandbox::exec`), forked by a keeper, becomes the agent. `mini` is the
-//!   embedded agent, `broker` what stands in place of programs that the keeper runs for it.
+//!   embedded agent, `broker` what stands in place of programs that the keeper runs for it, or
+//!   that are asked about before they run.
 //!
 //! One way to flow: `cli → client → socket → server → runtime → core::decide → events →
 //! journal → server → client → store → views`, and `effects → keeper | gateway → inputs`.
@@ -26,7 +27,7 @@
 //! | `gateway` | metering proxy, prices, simulated provider, `trait Ledger`; egress proxy | `model`, `config` |
 //! | `sandbox` | the shim, and the walls that it puts around an agent | `model`, `config` |
 //! | `keeper` | the process of an attempt | `protocol`, `term`, `sandbox`, `model` |
-//! | `broker` | what an agent finds in place of a hidden program | `model`, `protocol` |
+//! | `broker` | what an agent finds in place of a program: front and shims | `model`, `protocol` |
 //! | `mini` | the embedded agent | `model` |
 //! | `runtime` | actor, journal, effects, adoption, git | all of the above but `keeper`, `mini` |
 //! | `server` | socket, REST, WebSocket | `protocol`, `model`, `config`, runtime's handle |

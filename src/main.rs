@@ -1,5 +1,5 @@
-//! Dispatch. Keeper, shim, mini and the broker's front come first: they want no argument parser and no runtime,
-//! and the shim must be single-threaded.
+//! Dispatch. Keeper, shims, mini and the broker's front come first: they want no argument parser
+//! and no runtime, and the shim that becomes the agent must be single-threaded.
 
 use dash::{
     broker,
@@ -17,6 +17,9 @@ fn main() -> ExitCode {
     // Whatever its words are, they are for the program that it stands for.
     if let Some(place) = broker::stands_for() {
         return broker::main(place, std::env::args_os());
+    }
+    if let Some(name) = broker::shim::stands_for() {
+        return broker::shim::main(&name, std::env::args_os());
     }
     let args: Vec<_> = std::env::args_os().skip(1).collect();
     match args.split_first() {

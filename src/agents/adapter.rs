@@ -58,6 +58,7 @@ pub(super) struct LaunchRules {
     pub stdin: Stdin,
     pub environment: Environment,
     pub keep: Vec<String>,
+    pub hook: bool,
     pub env: Vec<(String, Template)>,
     pub files: Vec<FileRule>,
 }
@@ -129,6 +130,7 @@ impl Adapter {
             stdin: file.launch.stdin,
             environment: file.launch.environment,
             keep: file.launch.keep,
+            hook: file.launch.hook,
             env: file
                 .launch
                 .env
@@ -251,6 +253,11 @@ impl Adapter {
             Some(name) => self.model.aliases.get(name).map_or(name, String::as_str).to_owned(),
             None => self.model.default.clone(),
         }
+    }
+
+    /// True if a hook of its own asks about every command before it runs.
+    pub fn asks_itself(&self) -> bool {
+        self.launch.hook
     }
 
     /// True if a task without a command is a shell's command line.

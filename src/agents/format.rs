@@ -123,6 +123,9 @@ pub struct LaunchPart {
     /// Further variables of the core's environment that pass a cleared one; `*` at the end
     /// stands for anything.
     pub keep: Vec<String>,
+    /// A hook of its own, set up here, asks about every command before it runs: then nobody
+    /// else is to ask about it once more.
+    pub hook: bool,
     /// A variable that comes out empty is not set.
     pub env: BTreeMap<String, Text>,
     pub files: Vec<FilePart>,

@@ -1,14 +1,17 @@
-//! The broker's front: what an agent finds in place of a program that is hidden from it. It is
-//! this same binary, mounted over the program. It hands its words, its working directory and
-//! its three streams to the keeper, passes signals on, and ends as the program ended.
+//! The broker's front, and the [`shim`]s. The front is what an agent finds in place of a
+//! program that is hidden from it: this same binary, mounted over the program. It hands its
+//! words, its working directory and its three streams to the keeper, passes signals on, and
+//! ends as the program ended.
 //!
 //! It is trusted with nothing: whatever it says the agent could have said itself.
+
+pub mod shim;
 
 use crate::model::{BROKER_LINK, SANDBOX_BIN};
 use crate::protocol::broker::{FromBroker, MAX_REQUEST, NOT_RUN, PASSED_SIGNALS, ToBroker, passes};
 use crate::protocol::frame::{Decoder, Frame, encode_control, recv_frame, send_with_fds};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, FromRawFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
@@ -33,6 +36,10 @@ pub fn main(place: PathBuf, args: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Ok(FromBroker::Refused { why }) => {
             let _ = writeln!(io::stderr(), "dash: denied: {why}");
+            ExitCode::from(NOT_RUN)
+        }
+        Ok(FromBroker::Allowed) => {
+            let _ = writeln!(io::stderr(), "dash: broker: {name}: it was not run");
             ExitCode::from(NOT_RUN)
         }
         Err(error) => {
@@ -61,23 +68,44 @@ fn run(place: PathBuf, args: impl Iterator<Item = OsString>) -> io::Result<FromB
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, value)| passes(name, value))
         .collect();
-    let mut request = Vec::new();
-    encode_control(&ToBroker::Run { place, argv, cwd, env }, &mut request)?;
-    if request.len() > MAX_REQUEST {
-        return Err(io::Error::other(format!("its words have more than {MAX_REQUEST} bytes")));
-    }
     // Before the request, so that none is lost.
     let signals = signals()?;
-    let mut broker = UnixStream::connect(fs::read_link(BROKER_LINK)?)?;
     let streams = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
-    let sent = send_with_fds(&broker, &request, &streams);
-    let sent = sent.and_then(|sent| broker.write_all(&request[sent..]));
-    drop(request);
-    if let Err(error) = sent {
-        // Whoever refuses at once says why before it hangs up.
-        return wait(&mut broker, &signals).map_err(|_| error);
+    wait(&mut ask(&ToBroker::Run { place, argv, cwd, env }, &streams)?, &signals)
+}
+
+/// A request that was sent.
+struct Asked {
+    broker: UnixStream,
+    decoder: Decoder,
+    /// Why not all of it was.
+    cut: Option<io::Error>,
+}
+
+/// Sends the one request of this process to its keeper, `streams` beside it.
+fn ask(request: &ToBroker, streams: &[BorrowedFd<'_>]) -> io::Result<Asked> {
+    let mut frame = Vec::new();
+    encode_control(request, &mut frame)?;
+    if frame.len() > MAX_REQUEST {
+        return Err(io::Error::other(format!("its words have more than {MAX_REQUEST} bytes")));
     }
-    wait(&mut broker, &signals)
+    let mut broker = UnixStream::connect(fs::read_link(BROKER_LINK)?)?;
+    let sent = if streams.is_empty() { Ok(0) } else { send_with_fds(&broker, &frame, streams) };
+    let sent = sent.and_then(|sent| broker.write_all(&frame[sent..]));
+    Ok(Asked { broker, decoder: Decoder::new(MAX_REQUEST), cut: sent.err() })
+}
+
+impl Asked {
+    /// Waits for the answer. Whoever refuses at once says why before it hangs up.
+    fn answer(&mut self) -> io::Result<FromBroker> {
+        let answer = match recv_frame(&self.broker, &mut self.decoder, &mut Vec::new()) {
+            Ok(Some(Frame::Control(json))) => return Ok(Frame::parse(&json)?),
+            Ok(Some(Frame::Bytes(_))) => io::Error::other("its answer does not read"),
+            Ok(None) => io::Error::other("the broker has gone"),
+            Err(error) => error,
+        };
+        Err(self.cut.take().unwrap_or(answer))
+    }
 }
 
 /// A variable that leads git to what its words do not say: none of them is passed on.
@@ -88,11 +116,11 @@ fn elsewhere(place: &Path, is_set: impl Fn(&str) -> bool) -> Option<&'static str
     NAMES.into_iter().find(|name| is_git && is_set(name))
 }
 
-fn wait(broker: &mut UnixStream, signals: &OwnedFd) -> io::Result<FromBroker> {
-    let mut decoder = Decoder::new(MAX_REQUEST);
+/// Waits for the program's end, and passes signals on.
+fn wait(asked: &mut Asked, signals: &OwnedFd) -> io::Result<FromBroker> {
     loop {
         let mut fds = [
-            PollFd::new(broker, PollFlags::IN),
+            PollFd::new(&asked.broker, PollFlags::IN),
             PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
         ];
         rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
@@ -101,14 +129,10 @@ fn wait(broker: &mut UnixStream, signals: &OwnedFd) -> io::Result<FromBroker> {
             let mut frame = Vec::new();
             encode_control(&ToBroker::Signal { signal }, &mut frame)?;
             // To one that has hung up: what it said before is read below.
-            let _ = broker.write_all(&frame);
+            let _ = asked.broker.write_all(&frame);
         }
         if heard {
-            return match recv_frame(broker, &mut decoder, &mut Vec::new())? {
-                Some(Frame::Control(json)) => Ok(Frame::parse(&json)?),
-                Some(Frame::Bytes(_)) => Err(io::Error::other("its answer does not read")),
-                None => Err(io::Error::other("the broker has gone")),
-            };
+            return asked.answer();
         }
     }
 }

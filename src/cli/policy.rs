@@ -109,7 +109,8 @@ fn explain(judgement: &Judgement, context: &mut Context<'_>) -> Result<(), Failu
             Enforcement::Kernel => "the kernel keeps the program from being executed",
             Enforcement::Broker => "the program is hidden; the broker alone runs it",
             Enforcement::Cooperates => {
-                "nothing keeps an agent from it that does not ask: only its cooperation does"
+                "its own hook asks, or the first directory of its PATH in a sandbox; nothing \
+                 keeps an agent from it that goes around them"
             }
         };
         context.line(format!("enforced by  {by}: {means}"))?;

@@ -1,31 +1,32 @@
 //! The keeper as broker: programs that are hidden from the agent, run on its behalf when the
 //! core lets it. A request waits here until a core has judged it; the words that are run are
-//! those that were sent to the core, from the one copy that is kept here.
+//! those that were sent to the core, from the one copy that is kept here. Shims ask here too,
+//! and are only told whether they may.
 //!
 //! A front that hangs up takes its run with it. All runs end with the agent.
+
+mod request;
 
 use super::conn::Conn;
 use super::held::Held;
 use super::run::Keeper;
 use crate::model::{Brokered, Confine};
-use crate::protocol::broker::{FromBroker, MAX_REQUEST, PASSED_SIGNALS, ToBroker, passes};
-use crate::protocol::frame::{Decoder, Frame, encode_control};
+use crate::protocol::broker::{FromBroker, ToBroker};
 use crate::protocol::keeper::{FromKeeper, KeeperSpec};
 use crate::sandbox::{Call, Network, Plan, descends_from};
+use request::{By, Run, State, Wanted};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
-use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
-use rustix::process::{Pid, Signal, WaitStatus, kill_process, kill_process_group};
-use std::io::{self, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use rustix::process::{Pid, Signal, WaitStatus, kill_process};
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Requests at one time; beyond it the newest is refused.
-const MOST_RUNS: usize = 32;
+/// Requests at one time; beyond it the newest is refused. To let it wait could be for ever:
+/// a program that runs may wait for another that is asked about.
+const MOST_RUNS: usize = 256;
 /// Beyond it a question stays open until its time runs out.
 const MOST_UNASKED: usize = 256;
 /// Time to say what is wanted.
@@ -59,51 +60,13 @@ struct Program {
     file: OwnedFd,
 }
 
-struct Run {
-    id: u64,
-    stream: UnixStream,
-    decoder: Decoder,
-    fds: Vec<OwnedFd>,
-    state: State,
-}
-
-enum State {
-    /// It has not said what it wants.
-    Reading {
-        until: Instant,
-    },
-    /// Held until there is a verdict.
-    Asked {
-        wanted: Wanted,
-        streams: [OwnedFd; 3],
-        of: Option<u64>,
-    },
-    Running {
-        monitor: Pid,
-    },
-    /// Killed, and not reaped yet.
-    Ending {
-        monitor: Pid,
-    },
-    /// Nothing more comes of it.
-    Over,
-}
-
-/// What is judged, and run if it may be.
-struct Wanted {
-    program: usize,
-    argv: Vec<String>,
-    cwd: PathBuf,
-    env: Vec<(String, String)>,
-}
-
 impl Broker {
-    /// None where nothing is hidden.
+    /// None where nobody asks.
     ///
     /// # Errors
     /// When a program is not what it was, or the socket cannot be had.
     pub fn new(spec: &KeeperSpec, nofile: u64) -> io::Result<Option<Self>> {
-        let Some(confine) = spec.confine.as_ref().filter(|it| !it.brokered.is_empty()) else {
+        let Some(confine) = spec.confine.as_ref().filter(|it| it.has_broker()) else {
             return Ok(None);
         };
         let open = |what: &Brokered| {
@@ -180,13 +143,7 @@ impl Broker {
                 descends_from(peer.pid.as_raw_nonzero().get(), me)
             });
             self.last_id += 1;
-            let mut run = Run {
-                id: self.last_id,
-                stream,
-                decoder: Decoder::new(MAX_REQUEST),
-                fds: Vec::new(),
-                state: State::Reading { until: at + TO_SAY },
-            };
+            let mut run = Run::new(self.last_id, stream, at + TO_SAY);
             if !own {
                 run.refuse("this broker is another agent's");
             } else if self.closed {
@@ -206,11 +163,8 @@ impl Broker {
             let open = run.receive();
             while let Some(frame) = run.next() {
                 match frame {
-                    ToBroker::Run { place, argv, cwd, env } => {
-                        let found = wanted(&self.programs, &place, argv, cwd, env);
-                        run.ask(found);
-                    }
                     ToBroker::Signal { signal } => run.signal(signal),
+                    asked => run.ask(&self.programs, asked),
                 }
             }
             if let State::Reading { until } = run.state
@@ -234,18 +188,20 @@ impl Broker {
             core.control(&FromKeeper::Unasked { id });
         }
         for run in &mut self.runs {
-            let State::Asked { wanted, of, .. } = &mut run.state else { continue };
+            let State::Asked { wanted, of } = &mut run.state else { continue };
             if *of == Some(serial) {
                 continue;
             }
             *of = Some(serial);
-            let Some(program) = self.programs.get(wanted.program) else { continue };
-            core.control(&FromKeeper::Judge {
-                id: run.id,
-                program: program.what.file.clone(),
-                argv: wanted.argv.clone(),
-                cwd: wanted.cwd.clone(),
-            });
+            let (program, shim) = match &wanted.by {
+                By::Us { program, .. } => match self.programs.get(*program) {
+                    Some(program) => (program.what.file.clone(), false),
+                    None => continue,
+                },
+                By::Itself(program) => (program.clone(), true),
+            };
+            let (argv, cwd) = (wanted.argv.clone(), wanted.cwd.clone());
+            core.control(&FromKeeper::Judge { id: run.id, program, argv, cwd, shim });
         }
     }
 
@@ -260,28 +216,42 @@ impl Broker {
             return;
         }
         let state = std::mem::replace(&mut self.runs[at].state, State::Over);
-        let State::Asked { wanted, streams, .. } = state else { return };
-        match self.start(wanted, streams, init) {
-            Ok(monitor) => self.runs[at].state = State::Running { monitor },
-            Err(error) => self.runs[at].refuse(&format!("it could not be started: {error}")),
+        let State::Asked { wanted: Wanted { by, argv, cwd }, .. } = state else { return };
+        match by {
+            By::Itself(_) => self.runs[at].tell(&FromBroker::Allowed),
+            By::Us { program, env, streams } => {
+                let program = self.programs.get(program);
+                match program.map(|program| self.start(program, argv, cwd, env, streams, init)) {
+                    Some(Ok(monitor)) => self.runs[at].state = State::Running { monitor },
+                    Some(Err(error)) => {
+                        self.runs[at].refuse(&format!("it could not be started: {error}"));
+                    }
+                    None => self.runs[at].refuse("there is no such program"),
+                }
+            }
         }
     }
 
-    fn start(&self, wanted: Wanted, streams: [OwnedFd; 3], init: Option<Pid>) -> io::Result<Pid> {
-        let Some(program) = self.programs.get(wanted.program) else {
-            return Err(io::Error::from(io::ErrorKind::NotFound));
-        };
+    fn start(
+        &self,
+        program: &Program,
+        argv: Vec<String>,
+        cwd: PathBuf,
+        own: Vec<(String, String)>,
+        streams: [OwnedFd; 3],
+        init: Option<Pid>,
+    ) -> io::Result<Pid> {
         let network = match init.filter(|_| self.confine.isolated) {
             Some(init) => Some(Network::of(init)?),
             None => None,
         };
         let mut env = self.env.clone();
-        env.retain(|(name, _)| !wanted.env.iter().any(|(other, _)| other == name));
-        env.extend(wanted.env);
+        env.retain(|(name, _)| !own.iter().any(|(other, _)| other == name));
+        env.extend(own);
         let plan = Plan {
-            argv: wanted.argv,
+            argv,
             env,
-            cwd: wanted.cwd,
+            cwd,
             stdin_null: false,
             stdin_file: None,
             nofile: self.nofile,
@@ -324,154 +294,6 @@ impl Broker {
         }
         self.runs.retain(|run| !matches!(run.state, State::Over));
     }
-}
-
-/// Checks a request; the words of an agent are nobody's but the agent's.
-fn wanted(
-    programs: &[Program],
-    place: &Path,
-    mut argv: Vec<String>,
-    cwd: PathBuf,
-    mut env: Vec<(String, String)>,
-) -> Result<Wanted, String> {
-    let is = |program: &Program| program.what.places.iter().any(|one| one == place);
-    let Some(program) = programs.iter().position(is) else {
-        return Err(format!("{} is no brokered program", place.display()));
-    };
-    let Some(first) = argv.first_mut() else { return Err("an empty command".to_owned()) };
-    // The rules go by names: it is judged and run by one of its own.
-    let names = &programs[program].what.names;
-    let called = first.rsplit('/').next().unwrap_or_default();
-    let name = names.iter().find(|name| *name == called).or(names.first());
-    *first = name.cloned().unwrap_or_else(|| called.to_owned());
-    if argv.iter().any(|word| word.contains('\0')) {
-        return Err("a NUL byte in a word".to_owned());
-    }
-    if !cwd.is_absolute() {
-        return Err("a working directory that is not absolute".to_owned());
-    }
-    env.retain(|(name, value)| passes(name, value));
-    Ok(Wanted { program, argv, cwd, env })
-}
-
-impl Run {
-    /// Its process, until it is reaped.
-    fn monitor(&self) -> Option<Pid> {
-        match self.state {
-            State::Running { monitor } | State::Ending { monitor } => Some(monitor),
-            State::Reading { .. } | State::Asked { .. } | State::Over => None,
-        }
-    }
-
-    /// Takes what has come, a part at a time; false when the other end is gone.
-    fn receive(&mut self) -> bool {
-        let mut buf = [0; 16 << 10];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        let got = recvmsg(&self.stream, &mut [IoSliceMut::new(&mut buf)], &mut control, flags);
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(fds) = message {
-                self.fds.extend(fds);
-                self.fds.truncate(3);
-            }
-        }
-        match got {
-            Ok(got) if got.bytes > 0 => {
-                self.decoder.push(&buf[..got.bytes]);
-                true
-            }
-            Err(Errno::AGAIN | Errno::INTR) => true,
-            Ok(_) | Err(_) => false,
-        }
-    }
-
-    fn next(&mut self) -> Option<ToBroker> {
-        if matches!(self.state, State::Ending { .. } | State::Over) {
-            return None;
-        }
-        let frame = match self.decoder.next_frame() {
-            Ok(Some(Frame::Control(json))) => {
-                Frame::parse(&json).map_err(|error| error.to_string())
-            }
-            Ok(Some(Frame::Bytes(_))) => Err("bytes are no request".to_owned()),
-            Ok(None) => return None,
-            Err(error) => Err(error.to_string()),
-        };
-        match frame {
-            Ok(frame) => Some(frame),
-            Err(why) => {
-                self.tell(&FromBroker::Refused { why });
-                self.hang_up();
-                None
-            }
-        }
-    }
-
-    fn ask(&mut self, wanted: Result<Wanted, String>) {
-        if !matches!(self.state, State::Reading { .. }) {
-            self.hang_up();
-            return;
-        }
-        let streams = <[OwnedFd; 3]>::try_from(std::mem::take(&mut self.fds));
-        match (wanted, streams) {
-            (Ok(wanted), Ok(streams)) => self.state = State::Asked { wanted, streams, of: None },
-            (Err(why), _) => self.refuse(&why),
-            (Ok(_), Err(_)) => self.refuse("three streams come with a request"),
-        }
-    }
-
-    fn signal(&mut self, signal: i32) {
-        let named = PASSED_SIGNALS.contains(&signal).then(|| Signal::from_named_raw(signal));
-        let Some(named) = named.flatten() else { return };
-        let sent = match self.state {
-            State::Running { monitor } => program_of(monitor).is_some_and(|program| {
-                // Before its last step it leads no group.
-                kill_process_group(program, named).is_ok() || kill_process(program, named).is_ok()
-            }),
-            State::Reading { .. } | State::Asked { .. } => false,
-            State::Ending { .. } | State::Over => return,
-        };
-        // What has not begun does not begin.
-        if !sent {
-            self.tell(&FromBroker::Exited { code: 128 + signal });
-            self.hang_up();
-        }
-    }
-
-    fn hang_up(&mut self) {
-        self.state = match self.monitor() {
-            Some(monitor) => {
-                let _ = kill_process(monitor, Signal::KILL);
-                State::Ending { monitor }
-            }
-            None => State::Over,
-        };
-    }
-
-    fn refuse(&mut self, why: &str) {
-        self.tell(&FromBroker::Refused { why: why.to_owned() });
-        self.state = State::Over;
-    }
-
-    /// The one frame that the front gets; there is room for it.
-    fn tell(&self, message: &FromBroker) {
-        let mut frame = Vec::new();
-        if encode_control(message, &mut frame).is_ok() {
-            let _ = send(&self.stream, &frame, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
-        }
-    }
-}
-
-/// Bubblewrap waits for the init of its namespace, which waits for the program.
-fn program_of(monitor: Pid) -> Option<Pid> {
-    only_child(only_child(monitor)?)
-}
-
-fn only_child(pid: Pid) -> Option<Pid> {
-    let pid = pid.as_raw_nonzero();
-    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-    Pid::from_raw(list.split_ascii_whitespace().next()?.parse().ok()?)
 }
 
 impl Keeper {

@@ -41,6 +41,10 @@ pub struct Confine {
     /// Programs that the agent does not see: the broker alone runs them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub brokered: Vec<Brokered>,
+    /// Names of programs that are asked about before they run: each is found first in
+    /// [`SANDBOX_BIN`], as a link to `dash`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shims: Vec<String>,
 }
 
 /// A program in whose place the agent finds the broker's front.
@@ -55,6 +59,11 @@ pub struct Brokered {
 }
 
 impl Confine {
+    /// Something in it asks the keeper.
+    pub fn has_broker(&self) -> bool {
+        !self.brokered.is_empty() || !self.shims.is_empty()
+    }
+
     /// Where the keeper listens for the broker's front.
     pub fn broker_socket(&self) -> PathBuf {
         self.socket_dir.join("b")
@@ -85,5 +94,5 @@ pub const GATEWAY_PORT: u16 = 41_414;
 /// Where `dash` is found in a sandbox of namespaces; the first directory of the agent's PATH.
 pub const SANDBOX_BIN: &str = "/run/dash/bin";
 
-/// In a sandbox with brokered programs a link to the keeper's socket for them.
+/// In a sandbox with brokered programs or shims a link to the keeper's socket for them.
 pub const BROKER_LINK: &str = "/run/dash/broker";

@@ -1,7 +1,8 @@
 //! Between the broker's front, which an agent finds in place of a program that is hidden from
 //! it, and the keeper, which runs that program for it: frames of JSON (see [`frame`]) over
 //! the keeper's socket for them. The first frame from the front is [`ToBroker::Run`], with
-//! standard input, output and error beside it; the keeper answers with one frame, the last.
+//! standard input, output and error beside it, or from a shim [`ToBroker::May`]; the keeper
+//! answers with one frame, the last.
 //!
 //! [`frame`]: super::frame
 
@@ -28,6 +29,13 @@ pub enum ToBroker {
         /// Those that [`passes`].
         env: Vec<(String, String)>,
     },
+    /// From a shim, which runs the program itself where it may: no streams beside it.
+    May {
+        /// The file that it would execute.
+        program: PathBuf,
+        argv: Vec<String>,
+        cwd: PathBuf,
+    },
     /// One of [`PASSED_SIGNALS`].
     Signal { signal: i32 },
 }
@@ -37,6 +45,8 @@ pub enum ToBroker {
 pub enum FromBroker {
     /// It was not run.
     Refused { why: String },
+    /// To a shim: run it.
+    Allowed,
     /// It was run, and has ended.
     Exited { code: i32 },
 }

@@ -198,6 +198,9 @@ pub enum FromKeeper {
         program: PathBuf,
         argv: Vec<String>,
         cwd: PathBuf,
+        /// Whoever asks runs it itself: `program` is what it says.
+        #[serde(default)]
+        shim: bool,
     },
     /// To a core that judges: nobody waits for this verdict any more.
     Unasked {

@@ -334,8 +334,8 @@ impl Keeping {
                 tracing::warn!(attempt = %self.id, %message, "its keeper refused this core");
                 return Some(Over::Left);
             }
-            FromKeeper::Judge { id, program, argv, cwd } => {
-                let asked = broker::Asked { id, program, argv, cwd };
+            FromKeeper::Judge { id, program, argv, cwd, shim } => {
+                let asked = broker::Asked { id, program, argv, cwd, shim };
                 broker::answer(&self.world, &self.plan, asked);
             }
             FromKeeper::Unasked { id } => broker::unasked(&self.world, &self.id, id).await,

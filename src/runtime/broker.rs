@@ -30,6 +30,8 @@ pub struct Asked {
     pub program: PathBuf,
     pub argv: Vec<String>,
     pub cwd: PathBuf,
+    /// A shim asks, and runs it itself.
+    pub shim: bool,
 }
 
 /// Files that rules pin: those that are hidden, and of the others why not.
@@ -135,7 +137,7 @@ pub fn answer(world: &Shared, plan: &Plan, asked: Asked) {
 }
 
 async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, String)> {
-    let Asked { id, program, argv, cwd } = asked;
+    let Asked { id, program, argv, cwd, shim } = asked;
     let mut scope = plan.scope.clone();
     scope.write = plan.writable();
     let asker = Asker {
@@ -153,8 +155,12 @@ async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, Str
     };
     let what = AuditDraft::new(&Actor::Agent(plan.attempt.agent.clone()), "policy.allow")
         .of_command(&argv, &cwd)
-        .with("program", program.display().to_string());
-    note(world, plan, what.clone(), &judgement).await;
+        .with("program", program.display().to_string())
+        .with("by", if shim { "shim" } else { "broker" });
+    // What no rule speaks of is no news where the agent could run it anyway.
+    if !shim || !judgement.findings.is_empty() {
+        note(world, plan, what.clone(), &judgement).await;
+    }
     let why = told(&judgement);
     match judgement.verdict {
         Verdict::Allow => Some((true, why)),
@@ -215,7 +221,7 @@ async fn note(world: &Shared, plan: &Plan, mut row: AuditDraft, judgement: &Judg
         Verdict::Deny => "policy.deny",
     };
     row = row.on_agent(&plan.attempt.agent).on_attempt(&plan.attempt.id);
-    row = row.with("by", "broker").with("reason", judgement.reason.as_str());
+    row = row.with("reason", judgement.reason.as_str());
     if let Some(finding) = judgement.findings.first() {
         row = row.by_leave_of(called(finding)).with("source", finding.source.as_str());
     }

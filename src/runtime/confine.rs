@@ -6,6 +6,7 @@ use super::{
     broker,
     launch::Plan,
     scope::{hidden, protected_of},
+    shims,
     worktree::{
         git::{search_path, stores},
         make_below,
@@ -13,7 +14,7 @@ use super::{
     world::{Looked, World},
 };
 use crate::{
-    model::{Confine, Net, Scope, SwarmId},
+    model::{Confine, Holder, Net, Scope, SwarmId},
     protocol::keeper::LaunchFile,
     sandbox::{self, Found},
 };
@@ -30,7 +31,8 @@ use std::{
 /// Directories on everybody's machine, visible in every sandbox.
 const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/opt", "/nix/store"];
 
-/// How `plan`'s attempt is held; none where it runs without a sandbox.
+/// How `plan`'s attempt is held; none where it runs without a sandbox. `shimmed`: commands
+/// that rules speak of are asked about before they run.
 ///
 /// # Errors
 /// When the scope cannot be enforced any more.
@@ -40,6 +42,7 @@ pub fn confine(
     private: &Path,
     program: Option<&Path>,
     path: &str,
+    shimmed: bool,
 ) -> anyhow::Result<Option<Confine>> {
     let scope = &plan.scope;
     if !scope.is_strict() {
@@ -80,6 +83,11 @@ pub fn confine(
     let mut never = vec![world.dash.as_path()];
     never.extend(program);
     let brokered = broker::sorted(rules.policy(), &holder, path, &writable, &never).hidden;
+    let shims = match holder {
+        Holder::Bubblewrap { .. } if shimmed => shims::of(rules.policy(), path, &brokered),
+        // Landlock alone lets no socket be opened, so that nothing could be asked.
+        Holder::Bubblewrap { .. } | Holder::Landlock | Holder::Seatbelt => Vec::new(),
+    };
     Ok(Some(Confine {
         holder,
         hidden: all(hidden(world, &roots), above.hidden),
@@ -97,6 +105,7 @@ pub fn confine(
         programs: Vec::new(),
         dash: world.dash.clone(),
         brokered,
+        shims,
         writable,
         readable,
     }))
@@ -195,6 +204,7 @@ pub fn for_git(
         programs: Vec::new(),
         dash: world.dash.clone(),
         brokered: Vec::new(),
+        shims: Vec::new(),
         readable,
     }))
 }

@@ -189,7 +189,8 @@ fn keeper_spec(
     let workplace = plan.workplace();
     let search = path.as_deref().unwrap_or("/usr/local/bin:/usr/bin:/bin");
     let program = adapter.program(search);
-    let mut confine = confine::confine(world, plan, private, program.as_deref(), search)?;
+    let shimmed = !adapter.asks_itself();
+    let mut confine = confine::confine(world, plan, private, program.as_deref(), search, shimmed)?;
     let launch = adapter.launch(&LaunchRequest {
         attempt: id,
         agent: &plan.attempt.agent,

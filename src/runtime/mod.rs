@@ -36,6 +36,7 @@ mod policy;
 mod providers;
 mod results;
 mod scope;
+mod shims;
 mod spawn;
 mod worktree;
 mod world;

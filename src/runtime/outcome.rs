@@ -95,7 +95,7 @@ async fn check_command(world: &Shared, plan: &Plan, check: &str) -> anyhow::Resu
     let confined = {
         let (world, plan, path) = (world.clone(), plan.clone(), path.clone());
         let private = private.clone();
-        let look = move || confine::confine(&world, &plan, &private, None, &path);
+        let look = move || confine::confine(&world, &plan, &private, None, &path, false);
         tokio::task::spawn_blocking(look).await??
     };
     let argv = ["sh", "-c", check].map(str::to_owned);

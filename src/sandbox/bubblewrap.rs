@@ -162,7 +162,10 @@ fn mounts(confine: &Confine) -> BTreeMap<PathBuf, Mount> {
     }
     mounts.insert(PathBuf::from(SANDBOX_BIN), Mount::Dir);
     mounts.insert(Path::new(SANDBOX_BIN).join("dash"), Mount::Link(confine.dash.clone()));
-    if !confine.brokered.is_empty() {
+    for name in &confine.shims {
+        mounts.insert(Path::new(SANDBOX_BIN).join(name), Mount::Link(confine.dash.clone()));
+    }
+    if confine.has_broker() {
         mounts.insert(PathBuf::from(BROKER_LINK), Mount::Link(confine.broker_socket()));
     }
     // Last, so that nothing lays it open again.
@@ -220,6 +223,7 @@ mod tests {
             dash: "/opt/dash".into(),
             devices: None,
             brokered: Vec::new(),
+            shims: Vec::new(),
         }
     }
 

@@ -208,6 +208,7 @@ mod tests {
             programs: Vec::new(),
             devices: None,
             brokered: Vec::new(),
+            shims: Vec::new(),
             dash: "/opt/dash".into(),
         }
     }

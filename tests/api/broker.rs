@@ -347,3 +347,50 @@ fn what_short_ones_write_is_counted() {
     let results = world.ok(&["swarm", "results", &swarm]).text();
     assert!(results.contains("at most 20 MB (--disk)"), "{results}");
 }
+
+/// Programs that the rules which come with Dash speak of: none of them is hidden, and an agent
+/// that calls them by name asks all the same.
+#[test]
+fn what_is_called_by_name_is_asked_about() {
+    let world = World::new();
+    let bin = world.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    for name in ["npm", "git", "plain"] {
+        fs::write(bin.join(name), format!("#!/bin/sh\necho {name} as \"$0\" ran \"$@\"\n"))
+            .unwrap();
+        set_mode(&bin.join(name), 0o755);
+    }
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let world = world.with("PATH", &path);
+    let out = agent(
+        &world,
+        "git status '' 'a  b'; git push --force; echo code $?\n\
+         sh -c 'env -i PATH=\"$PATH\" git push -f'; echo \"$(printf 'git\\npush\\n-f' | xargs)\" | sh\n\
+         command -v plain yarn; echo code $?; PATH=/nowhere; /run/dash/bin/git status; echo code $?\n\
+         ../bin/git push --force",
+    );
+    let git = bin.join("git").display().to_string();
+    assert!(out.contains(&format!("git as {git} ran status  a  b\n")), "{out}");
+    assert_eq!(
+        out.matches("dash: denied: force-push: rewrites what others have").count(),
+        3,
+        "{out}"
+    );
+    assert!(out.contains("code 126") && out.contains("dash: git: not found\ncode 127"), "{out}");
+    assert!(out.contains("bin/plain\ncode 0") && !out.contains("yarn"), "{out}");
+    // Its whole path goes around: the rule is one for those who cooperate.
+    assert!(out.contains("ran push --force"), "{out}");
+    let check = world.dash(&["policy", "check", "--json", "--", "git", "push", "--force"]).json();
+    assert_eq!(check["enforced_by"], "cooperates", "{check:#}");
+    let audit = world.ok(&["audit", "--json"]).text();
+    let of = |action: &str| audit.lines().filter(|row| row.contains(action)).count();
+    assert_eq!((of("policy.deny"), of("policy.allow")), (3, 0), "{audit}");
+
+    let swarm = world.create(&["--agents", "1", "--", "sh", "-c", "npm publish >out 2>&1"]);
+    let agent = world.only_agent(&swarm);
+    let asked = world.ok(&["inbox", "--wait", "--json"]).json();
+    assert_eq!(world.until_state(&agent, &["waiting"])["reason"], "approval");
+    world.ok(&["approve", asked[0]["id"].as_str().unwrap()]);
+    world.dash(&["swarm", "wait", &swarm]);
+    assert!(read(&world.work.join("out")).contains("ran publish"));
+}

@@ -17,6 +17,7 @@ mod git_own;
 mod judge;
 mod options;
 mod place;
+mod ruled;
 mod saved;
 mod script;
 mod shell;
@@ -29,6 +30,7 @@ mod words;
 mod wrappers;
 
 pub use judge::{Judge, LONGEST, Where};
+pub use ruled::ruled;
 
 use crate::model::{Enforcement, Finding, Hidden, Judgement, Policy, Rule, Scope, Verdict};
 use std::path::Path;
