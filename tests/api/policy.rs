@@ -28,7 +28,7 @@ fn a_check_tells_the_three_verdicts_apart() {
         assert!(text.starts_with(verdict), "{text}");
     }
     let said = world.exits(&["policy", "check", "--", "git", "push", "-f"], 6).text();
-    for part in ["force-push (built in)", "rewrites what others have", "cooperation", "git push -f"]
+    for part in ["force-push (built in)", "rewrites what others have", "cooperates", "git push -f"]
     {
         assert!(said.contains(part), "{part:?} in {said}");
     }
