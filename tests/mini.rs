@@ -4,9 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use dash::config::Config;
-use dash::gateway::{
-    Call, CallReport, Caller, Gateway, Ledger, Reservation, ReserveFuture, Serving, Traffic,
-};
+use dash::gateway::{Call, CallReport, Caller, Gateway, Ledger, ReserveFuture, Serving, Traffic};
+use dash::model::Reservation;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -19,9 +18,9 @@ struct Books(Mutex<Vec<CallReport>>);
 
 impl Ledger for Books {
     fn reserve<'a>(&'a self, _: &'a Call) -> ReserveFuture<'a> {
-        Box::pin(async { Ok(Reservation(1)) })
+        Box::pin(async { Ok(None) })
     }
-    fn settle(&self, _: &Caller, _: Reservation, report: CallReport) {
+    fn settle(&self, _: &Caller, _: Option<Reservation>, report: CallReport) {
         self.0.lock().unwrap().push(report);
     }
     fn traffic(&self, _: &Caller, _: Traffic) {}

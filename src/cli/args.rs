@@ -5,9 +5,11 @@ use super::{
     agent::AgentCommand,
     attach::Attach,
     audit::AuditArgs,
+    budget::BudgetCommand,
     completions::Completions,
     config::ConfigCommand,
     core::CoreCommand,
+    cost::Cost,
     demo::Demo,
     doctor::Doctor,
     events::EventsArgs,
@@ -66,6 +68,11 @@ pub enum Command {
     /// The rules on commands, and what they say
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// What may be spent, and what of it is left
+    #[command(subcommand)]
+    Budget(BudgetCommand),
+    /// What was spent, and on what
+    Cost(Cost),
     /// What waits for an answer
     Inbox(Inbox),
     /// Let what was asked happen

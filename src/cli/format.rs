@@ -66,6 +66,7 @@ pub fn state_style(state: AgentState) -> Style {
 pub fn swarm_style(state: SwarmState) -> Style {
     match state {
         SwarmState::Working => state_style(AgentState::Working),
+        SwarmState::Paused => state_style(AgentState::Paused),
         SwarmState::Done => state_style(AgentState::Done),
         SwarmState::Failed => state_style(AgentState::Failed),
         SwarmState::Stopped => state_style(AgentState::Stopped),

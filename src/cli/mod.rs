@@ -9,10 +9,12 @@ mod agent;
 mod args;
 mod attach;
 mod audit;
+mod budget;
 mod completions;
 mod config;
 mod context;
 mod core;
+mod cost;
 mod demo;
 mod doctor;
 mod duration;
@@ -164,6 +166,8 @@ async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
         Some(Command::Item(command)) => command.run(context).await,
         Some(Command::Events(command)) => command.run(context).await,
         Some(Command::Audit(command)) => command.run(context).await,
+        Some(Command::Budget(command)) => command.run(context).await,
+        Some(Command::Cost(command)) => command.run(context).await,
         Some(Command::Inbox(command)) => command.run(context).await,
         Some(Command::Approve(command)) => command.run(context).await,
         Some(Command::Deny(command)) => command.run(context).await,

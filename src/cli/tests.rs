@@ -15,6 +15,8 @@ const BUILT: &str = "
     events
     audit
     policy check|show
+    budget show|set|top-up
+    cost
     inbox forget
     approve
     deny
@@ -72,7 +74,8 @@ fn a_wrong_line_exits_2_and_says_what_is_wrong() {
         ("swarm create", "nothing to do"),
         ("swarm create --task t --agents many", "many"),
         ("swarm create --task t --agent a:3,b:2 --agents 6", "--agents"),
-        ("swarm create --task t --budget $5", "not enforced in this build"),
+        ("swarm create --task t --budget five", "not a sum of money"),
+        ("agent spawn --task t --budget $x", "not a sum of money"),
         ("swarm create --task t --strategy tree", "parallel"),
         ("swarm create --task t --timeout 10", "unit"),
         ("swarm create --task t --each *.rs --items -", "--items"),
@@ -93,7 +96,8 @@ fn a_wrong_line_exits_2_and_says_what_is_wrong() {
         ("deny --remember always", "which approval"),
         ("inbox --wait --all", "--all"),
         ("inbox forget one", "one"),
-        ("budget show", "budget"),
+        ("budget top-up sw-1 lots", "not a sum of money"),
+        ("cost --by day", "day"),
         ("mcp", "mcp"),
         ("--socket swarm list", "takes no command"),
         ("--socket ./d.sock swarm list", "takes no command"),

@@ -6,14 +6,14 @@ use super::{
 };
 use crate::{
     model::{
-        AgentInfo, AgentResult, AgentSpec, AgentState, Approval, AuditReport, Explanation, Item,
-        Judgement, Remembered, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
+        AccountInfo, AgentInfo, AgentResult, AgentSpec, AgentState, Approval, AuditReport, CostRow,
+        Explanation, Item, Judgement, Remembered, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,
         rest::{
-            Answer, Change, DoctorReport, InputBody, NewApproval, NewItem, PolicyQuestion,
-            PolicyRules, Removed, Shutdown,
+            Answer, BudgetBody, Change, DoctorReport, InputBody, NewApproval, NewItem,
+            PolicyQuestion, PolicyRules, Removed, Shutdown,
         },
     },
 };
@@ -45,6 +45,24 @@ fn approval_path(approval: &str) -> String {
 }
 
 impl Client {
+    pub async fn accounts(&self) -> Result<Vec<AccountInfo>> {
+        self.get("/v1/budgets").await
+    }
+
+    /// The account of `core`, or of a swarm or agent by id or name.
+    pub async fn account(&self, name: &str) -> Result<AccountInfo> {
+        self.get(&format!("/v1/budgets/{}", escape(name))).await
+    }
+
+    pub async fn set_budget(&self, name: &str, body: &BudgetBody) -> Result<AccountInfo> {
+        self.patch(&format!("/v1/budgets/{}", escape(name)), body).await
+    }
+
+    /// By `agent`, `swarm` or `model`.
+    pub async fn costs(&self, by: &str) -> Result<Vec<CostRow>> {
+        self.get(&format!("/v1/ledger?by={}", escape(by))).await
+    }
+
     pub async fn doctor(&self) -> Result<DoctorReport> {
         self.within(DOCTOR).get("/v1/doctor").await
     }

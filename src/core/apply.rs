@@ -4,11 +4,12 @@
 use super::{
     approval,
     delegate::FAILURES,
-    state::{Agent, Attempt, Phase, Retry, State, Swarm, Worktree},
+    ledger,
+    state::{Agent, Attempt, Phase, Retry, State, Swarm, Unpaid, Worktree},
 };
 use crate::model::{
-    AgentId, AgentState, AttemptId, Breaker, Event, EventRecord, ItemState, Outcome, Stamp,
-    SwarmId, SwarmSpec, SwarmState,
+    Account, AgentId, AgentState, AttemptId, Breaker, Event, EventRecord, ItemState, Outcome,
+    Stamp, SwarmId, SwarmSpec, SwarmState,
 };
 
 /// Applies one committed event. Events come in the order of `seq`.
@@ -66,6 +67,9 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 failures: Vec::new(),
                 held: false,
                 held_for: None,
+                account: Account::limited(grant.budget),
+                calls: 0,
+                unpaid: None,
             };
             state.agents.insert(id.clone(), agent);
         }
@@ -99,6 +103,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         }
         Event::SwarmRemoved => {
             if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.remove(id)) {
+                ledger::forget_swarm(state, &swarm.id);
                 state.agents.retain(|_, agent| agent.swarm != swarm.id);
                 state.attempts.retain(|_, attempt| attempt.swarm != swarm.id);
                 approval::forget_swarm(state, &swarm);
@@ -123,6 +128,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 agent.tokens += *tokens;
                 agent.cost += *cost_micros;
                 agent.provider.clone_from(provider);
+                agent.calls += 1;
                 if *status < 400 {
                     agent.seen_model.clone_from(model);
                 }
@@ -130,7 +136,29 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.get_mut(id)) {
                 swarm.tokens += *tokens;
                 swarm.cost += *cost_micros;
+                let spending = swarm.models.entry(format!("{provider}/{model}")).or_default();
+                spending.calls += 1;
+                spending.tokens += *tokens;
+                spending.cost += *cost_micros;
             }
+            ledger::apply(state, record.attempt.as_ref(), &record.event);
+        }
+        Event::CallReserved { .. } => {
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.unpaid = false;
+            }
+            ledger::apply(state, record.attempt.as_ref(), &record.event);
+        }
+        Event::CallRefused { .. } => {
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.unpaid = true;
+            }
+        }
+        Event::BudgetPaused { index } => with_agent(state, record, |agent| {
+            agent.unpaid = Some(Unpaid { index: *index, again: false });
+        }),
+        Event::BudgetSet { .. } | Event::BudgetWarned { .. } => {
+            ledger::apply(state, None, &record.event);
         }
         Event::StopAsked { why } => match &record.attempt {
             Some(id) => {
@@ -203,7 +231,11 @@ pub fn apply(state: &mut State, record: &EventRecord) {
 }
 
 fn new_swarm(id: SwarmId, name: String, spec: SwarmSpec, queue: bool, at: Stamp) -> Swarm {
+    // Checked before it came here.
+    let limit = spec.budget.as_ref().and_then(|text| text.parse().ok());
     Swarm {
+        account: Account::limited(limit),
+        models: Default::default(),
         id,
         name,
         spec,
@@ -253,6 +285,7 @@ fn plan(state: &mut State, record: &EventRecord, number: u32, index: u32) {
         agent.current = Some(id.clone());
         agent.latest = Some(id.clone());
         agent.retry = None;
+        agent.unpaid = None;
         agent.ended_at = None;
         enter(agent, AgentState::Starting, String::new(), at);
     }
@@ -286,6 +319,7 @@ fn new_attempt(
         stop: None,
         disk_full: false,
         limit: None,
+        unpaid: false,
         signals: Vec::new(),
         tokens: Default::default(),
         cost: Default::default(),
@@ -328,6 +362,7 @@ fn enter(agent: &mut Agent, to: AgentState, reason: String, at: Stamp) {
     if to.is_final() {
         agent.ended_at = Some(at);
         agent.retry = None;
+        agent.unpaid = None;
     } else {
         agent.ended_at = None;
     }

@@ -42,6 +42,7 @@ impl Behind {
             | Input::Unasked { .. }
             | Input::Session { .. }
             | Input::ModelCall { .. }
+            | Input::Reserve { .. }
             | Input::Note(_) => core("core"),
         }
     }
@@ -118,6 +119,9 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
         }
         Command::Forget { remembered } => row("approval.forget").with("number", *remembered),
         Command::RemoveSwarm { swarm } => row("swarm.remove").on_swarm(swarm),
+        Command::SetBudget { account, .. } => {
+            row("budget.set").with("account", account.to_string())
+        }
         Command::StopAll => row("agents.stop"),
     })
 }
@@ -133,7 +137,7 @@ pub(super) fn answered(state: &State, mut asked: AuditDraft, decision: &Decision
         }
         Some(Reply::Agent(agent)) => asked.agent = Some(agent.clone()),
         Some(Reply::Item(item)) => asked = asked.with("item", item.index),
-        Some(Reply::Approval(_) | Reply::Done) | None => {}
+        Some(Reply::Approval(_) | Reply::Leave(_) | Reply::Done) | None => {}
     }
     placed(state, asked)
 }
@@ -255,6 +259,20 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
             .with("epoch", *epoch)
             .with("pid", *pid)
             .with("version", version.as_str()),
+        Event::BudgetSet { account, limit_micros, .. } => {
+            let row = row("budget.set").with("account", account.to_string());
+            match limit_micros {
+                Some(limit) => row.with("limit_micros", limit.0),
+                None => row,
+            }
+        }
+        Event::BudgetWarned { account, percent } => {
+            row("budget.warn").with("account", account.to_string()).with("percent", *percent)
+        }
+        Event::CallRefused { account, why } => {
+            row("call.refuse").with("account", account.to_string()).with("why", why.as_str())
+        }
+        Event::BudgetPaused { index } => row("agent.pause").with("item", *index),
         // Part of a request that has a row, or of a launch or an end that has one.
         Event::ApprovalJoined { .. } => return None,
         Event::ItemAdded { .. } | Event::AttemptStarted { .. } | Event::ItemEnded { .. } => {
@@ -265,6 +283,7 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         | Event::StateChanged { .. }
         | Event::Signalled { .. }
         | Event::ModelCalled { .. }
+        | Event::CallReserved { .. }
         | Event::FactTaken { .. }
         | Event::DiskFull
         | Event::DiskBack => return None,

@@ -6,7 +6,7 @@ use super::{
     audit::{self, Behind},
     delegate,
     explain::{self, signalled},
-    requests,
+    ledger, requests,
     state::{Attempt, Phase, State},
     step::{Decision, Draft, Effect, Input, KeeperNews, Timer},
 };
@@ -32,12 +32,18 @@ pub fn decide(state: &State, now: Stamp, input: Input) -> Result<Decision, Refus
 fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal> {
     let mut decision = Decision::default();
     match input {
-        Input::Start { epoch, pid, version } => decision.events.push(Draft {
-            swarm: None,
-            agent: None,
-            attempt: None,
-            event: Event::CoreStarted { epoch, pid, version },
-        }),
+        Input::Start { epoch, pid, version } => {
+            decision.events.push(Draft {
+                swarm: None,
+                agent: None,
+                attempt: None,
+                event: Event::CoreStarted { epoch, pid, version },
+            });
+            ledger::recover(state, &mut decision);
+        }
+        Input::Reserve { attempt, wish, last } => {
+            return Ok(ledger::reserve(state, &attempt, &wish, last));
+        }
         // Who may answer is a rule; what others may was seen before.
         Input::Request {
             by,
@@ -107,6 +113,8 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
             cost,
             priced,
             duration_ms,
+            reservation,
+            estimated,
         } => {
             // A call may settle after its attempt ended; it is paid for all the same.
             if let Some(attempt) = state.attempts.get(&attempt) {
@@ -118,6 +126,8 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
                     cost_micros: cost,
                     priced,
                     duration_ms,
+                    reservation,
+                    estimated,
                 };
                 decision.events.push(Draft::attempt(attempt, called));
             }
@@ -220,6 +230,11 @@ fn ended(
         result.stop_reason = "limit".to_owned();
         result.error.clone_from(limit);
     }
+    // Whatever the agent made of it: its last call was refused for want of money.
+    let unpaid = attempt.unpaid && attempt.stop.is_none() && result.outcome == Outcome::Failed;
+    if unpaid {
+        result.stop_reason = ledger::BUDGET.to_owned();
+    }
     match attempt.stop.as_deref() {
         // An agent that finished well in the moment of its timeout has finished.
         Some("timeout") if result.outcome != Outcome::Done => {
@@ -239,8 +254,17 @@ fn ended(
     }
     let outcome = result.outcome;
     let reason = result.stop_reason.clone();
+    let stopping = state.swarms.get(&attempt.swarm).is_none_or(|swarm| swarm.stopping);
     approval::withdraw_all(state, attempt, decision);
     decision.events.push(Draft::attempt(attempt, Event::AttemptEnded { exit, result }));
+    if unpaid && !stopping {
+        let to =
+            Event::StateChanged { state: AgentState::Paused, reason: ledger::BUDGET.to_owned() };
+        decision.events.push(Draft::attempt(attempt, to));
+        let paused = Event::BudgetPaused { index: attempt.index };
+        decision.events.push(Draft::attempt(attempt, paused));
+        return;
+    }
     let swarm = state.swarms.get(&attempt.swarm);
     let tries = state.item(&attempt.swarm, attempt.index).map_or(1, |item| item.attempts);
     let agent = state.agents.get(&attempt.agent);

@@ -2,13 +2,13 @@
 //! And the failure breaker: an agent whose children fail too often spawns no more.
 
 use super::{
-    approval, requests,
+    approval, ledger, requests,
     state::{Agent, Attempt, State, Swarm},
     step::{Decision, Draft, Effect, Reply, Timer},
 };
 use crate::model::{
     Actor, AgentId, AgentSpec, AgentState, Breaker, Caps, Command, Event, Grant, HeldBranch, Item,
-    ItemState, Limits, Refusal, RefusalCode, Scope, Stamp, SwarmSpec,
+    ItemState, Limits, Micros, Refusal, RefusalCode, Scope, Stamp, SwarmSpec,
 };
 
 /// Failures that are remembered of an agent's children; a breaker that needs more never trips.
@@ -119,6 +119,9 @@ pub(super) fn may(by: &Actor, command: &Command) -> Result<(), Refusal> {
         Command::Decide { .. } | Command::Forget { .. } => {
             refused("no agent answers what was asked".to_owned())
         }
+        Command::SetBudget { account, .. } => {
+            refused(format!("no agent changes a budget: that of {account} is a person's to set"))
+        }
         Command::AddItem { .. }
         | Command::StopSwarm { .. }
         | Command::RemoveSwarm { .. }
@@ -215,7 +218,16 @@ fn grant(
     if deadline.is_some_and(|end| wished.is_some_and(|wished| wished > end)) {
         own.narrowed.push("timeout: its parent's ends sooner, and with it the child".to_owned());
     }
+    // Whatever it spends its parent spends too; its own limit is for it alone.
+    let budget = spec.budget.as_ref().and_then(|text| text.parse::<Micros>().ok());
+    if let (Some(wish), Some(left)) = (budget, ledger::left(state, agent))
+        && wish > left
+    {
+        own.narrowed
+            .push(format!("budget: {left} of its parent's are left, {wish} were asked for"));
+    }
     let granted = Grant {
+        budget,
         scope: Some(scope),
         deadline,
         caps: Some(caps.below().lowered(spec.depth, spec.children, spec.total)),

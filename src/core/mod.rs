@@ -9,9 +9,11 @@
 mod apply;
 mod approval;
 mod audit;
+mod costs;
 mod decide;
 mod delegate;
 mod explain;
+mod ledger;
 pub mod policy;
 mod requests;
 mod schedule;
@@ -25,9 +27,11 @@ mod views;
 
 pub use apply::apply;
 pub use approval::{Ask, is_prompt};
+pub use costs::costs;
 pub use decide::decide;
 pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of};
+pub use ledger::accounts;
 pub use schedule::{recover, settle};
 pub use state::{Agent, Attempt, Phase, State, Swarm, Worktree};
-pub use step::{Decision, Draft, Effect, Input, KeeperNews, Limits, Reply, Timer};
+pub use step::{Decision, Draft, Effect, Input, KeeperNews, Leave, Limits, Reply, Timer, Wish};
 pub use views::{agent_info, agent_results, explanation, swarm_info, swarm_results};

@@ -1,7 +1,7 @@
 //! What clients ask for: swarms, agents, items, stops, removals.
 
 use super::{
-    delegate,
+    delegate, ledger,
     state::{Agent, State, Swarm},
     step::{Decision, Draft, Effect, Reply},
 };
@@ -50,6 +50,7 @@ pub(super) fn request(
             Ok(Decision { reply: Some(Reply::Done), ..decision })
         }
         Command::RemoveSwarm { swarm } => remove(state, find_swarm(state, &swarm)?),
+        Command::SetBudget { account, change } => ledger::change(state, by, &account, change),
         // Answered by who asks, and so elsewhere.
         Command::Decide { .. } | Command::Forget { .. } => Ok(Decision::default()),
         Command::StopAll => {
@@ -87,7 +88,7 @@ fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Result<D
         Some(items) => items.clone(),
         None => vec![String::new(); crew.len()],
     };
-    let cwd = spec.cwd.clone();
+    let (cwd, agent_budget) = (spec.cwd.clone(), spec.agent_budget.clone());
     let kept = SwarmSpec { items: spec.items.as_ref().map(|_| Vec::new()), ..spec };
     let created = Event::SwarmCreated { name, spec: Box::new(kept) };
     decision.events.push(Draft::swarm(&id, created));
@@ -95,6 +96,8 @@ fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Result<D
         let item = Box::new(new_item(&id, at as u32 + 1, text));
         decision.events.push(Draft::swarm(&id, Event::ItemAdded { item }));
     }
+    // Checked before it came here.
+    let each = agent_budget.and_then(|text| text.parse().ok());
     for (at, (adapter, model)) in crew.iter().enumerate() {
         let agent = AgentId::numbered(state.agents_made + at as u64 + 1);
         let added = Event::AgentAdded {
@@ -103,7 +106,7 @@ fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Result<D
             adapter: adapter.clone(),
             model: model.clone(),
             cwd: cwd.clone(),
-            grant: Box::default(),
+            grant: Box::new(Grant { budget: each, ..Grant::default() }),
         };
         decision.events.push(Draft::agent(&id, &agent, added));
     }
@@ -183,8 +186,11 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
     let lowered = spec.depth.is_some() || spec.children.is_some() || spec.total.is_some();
     let caps = spec.caps.unwrap_or_default().lowered(spec.depth, spec.children, spec.total);
     let mut grant = Grant { caps: lowered.then_some(caps), ..Grant::default() };
+    // Checked before it came here.
+    let budget = spec.budget.as_ref().and_then(|text| text.parse().ok());
     let Some(swarm) = &spec.swarm else {
         let alone = SwarmSpec {
+            budget: spec.budget,
             name: spec.name,
             task: spec.task,
             agents: 1,
@@ -217,6 +223,7 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
     let swarm = find_swarm(state, swarm)?;
     still_open(swarm)?;
     grant.scope = spec.granted;
+    grant.budget = budget;
     let mut decision = Decision { reply: Some(Reply::Agent(id.clone())), ..Decision::default() };
     let item = Box::new(new_item(&swarm.id, swarm.items.len() as u32 + 1, spec.task));
     decision.events.push(Draft::swarm(&swarm.id, Event::ItemAdded { item }));
@@ -286,8 +293,9 @@ pub(super) fn stop_agent(state: &State, agent: &Agent, why: &str, decision: &mut
         // Asked again, it is said again: the first may have met a keeper that was away.
         decision.effects.push(Effect::Stop { attempt: attempt.id.clone() });
     } else if !agent.state.is_final() {
-        if let Some(retry) = agent.retry {
-            let ended = Event::ItemEnded { index: retry.index, done: false };
+        let waits = agent.retry.map(|retry| retry.index);
+        if let Some(index) = waits.or(agent.unpaid.map(|unpaid| unpaid.index)) {
+            let ended = Event::ItemEnded { index, done: false };
             let latest = agent.latest.clone();
             decision
                 .events

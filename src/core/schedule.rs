@@ -4,7 +4,7 @@
 use super::{
     approval, audit,
     decide::timeout,
-    delegate, requests,
+    delegate, ledger, requests,
     state::{Agent, Phase, State, Swarm},
     step::{Decision, Draft, Effect, Limits, Timer},
 };
@@ -15,6 +15,7 @@ use crate::model::{AgentState, Event, Item, ItemState, Outcome, SwarmState};
 pub fn settle(state: &State, limits: Limits) -> Decision {
     let mut decision = Decision::default();
     delegate::trip(state, limits.breaker, &mut decision);
+    ledger::warn(state, &mut decision);
     let mut running = state.live_attempts().count() as u32;
     for swarm in state.swarms.values().filter(|swarm| !swarm.state.is_final()) {
         settle_swarm(state, swarm, limits, &mut running, &mut decision);
@@ -31,7 +32,8 @@ fn settle_swarm(
     decision: &mut Decision,
 ) {
     let agents: Vec<&Agent> = swarm.agents.iter().filter_map(|id| state.agents.get(id)).collect();
-    let busy = |agent: &Agent| agent.current.is_some() || agent.retry.is_some();
+    let busy =
+        |agent: &Agent| agent.current.is_some() || agent.retry.is_some() || agent.unpaid.is_some();
     // A parent that waits for its child holds its own place: --max is not for children.
     let here = agents.iter().filter(|agent| agent.current.is_some() && agent.parent.is_none());
     let mut here = here.count() as u32;
@@ -49,6 +51,22 @@ fn settle_swarm(
     let free = |agent: &Agent| {
         !busy(agent) && !delegate::is_orphan(state, agent) && !delegate::is_held(state, agent)
     };
+    let again = |agent: &&&Agent| {
+        agent.unpaid.is_some_and(|unpaid| unpaid.again)
+            && !delegate::is_orphan(state, agent)
+            && !delegate::is_held(state, agent)
+    };
+    for agent in agents.iter().filter(again) {
+        let full = agent.parent.is_none() && swarm.spec.max.is_some_and(|max| here >= max);
+        let room = (limits.attempts == 0 || *running < limits.attempts) && !full;
+        let Some(unpaid) = agent.unpaid.filter(|_| room && ledger::is_open(state, agent)) else {
+            continue;
+        };
+        plan(swarm, agent, unpaid.index, decision);
+        *running += 1;
+        here += u32::from(agent.parent.is_none());
+        moved = true;
+    }
     for (place, agent) in agents.iter().enumerate().filter(|(_, agent)| free(agent)) {
         let usable = match agent.state {
             AgentState::Stopped | AgentState::Lost => false,
@@ -73,16 +91,13 @@ fn settle_swarm(
         } else {
             queue.iter().copied().find(|item| item.index as usize == place + 1)
         };
+        let paid = ledger::is_open(state, agent);
         match next.filter(|_| usable) {
+            Some(_) if !paid => {
+                moved |= enter(agent, AgentState::Queued, ledger::BUDGET, decision);
+            }
             Some(item) if room => {
-                let number = agent.attempts + 1;
-                let id = agent.id.attempt(number);
-                let planned = Event::AttemptPlanned { number, index: item.index };
-                decision.events.push(Draft {
-                    attempt: Some(id.clone()),
-                    ..Draft::agent(&swarm.id, &agent.id, planned)
-                });
-                decision.effects.push(Effect::Launch { attempt: id });
+                plan(swarm, agent, item.index, decision);
                 queue.retain(|other| other.index != item.index);
                 *running += 1;
                 here += u32::from(!is_child);
@@ -100,6 +115,16 @@ fn settle_swarm(
     if over {
         decision.events.push(Draft::swarm(&swarm.id, end_of(state, swarm, &agents)));
     }
+}
+
+/// One more attempt.
+fn plan(swarm: &Swarm, agent: &Agent, index: u32, decision: &mut Decision) {
+    let number = agent.attempts + 1;
+    let id = agent.id.attempt(number);
+    let planned = Event::AttemptPlanned { number, index };
+    let draft = Draft::agent(&swarm.id, &agent.id, planned);
+    decision.events.push(Draft { attempt: Some(id.clone()), ..draft });
+    decision.effects.push(Effect::Launch { attempt: id });
 }
 
 /// What its ancestors' state means for a child: without its parent it is stopped, below a

@@ -1,8 +1,9 @@
 //! All that the core knows. Changed by `apply` alone; serialised whole as a snapshot.
 
 use crate::model::{
-    AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Breaker, Exit, Grant,
-    Item, Micros, Remembered, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens, outermost,
+    Account, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Breaker, Exit,
+    Grant, Item, Micros, Remembered, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens,
+    outermost,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -30,6 +31,39 @@ pub struct State {
     /// Answers that later questions get at once, oldest first.
     #[serde(default)]
     pub remembered: Vec<Remembered>,
+    /// Of the whole instance.
+    #[serde(default)]
+    pub account: Account,
+    #[serde(default)]
+    pub reservations_made: u64,
+    /// Those that are open, by number.
+    #[serde(default)]
+    pub reservations: BTreeMap<u64, Reserved>,
+}
+
+/// Money that was set aside for a call that has not come back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reserved {
+    pub attempt: AttemptId,
+    pub provider: String,
+    pub model: String,
+    pub amount: Micros,
+}
+
+/// What calls to one model came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spending {
+    pub calls: u64,
+    pub tokens: Tokens,
+    pub cost: Micros,
+}
+
+/// An item that waits for money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpaid {
+    pub index: u32,
+    /// A limit above it was changed: it is tried again.
+    pub again: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +83,11 @@ pub struct Swarm {
     pub agents: Vec<AgentId>,
     pub tokens: Tokens,
     pub cost: Micros,
+    #[serde(default)]
+    pub account: Account,
+    /// By provider and model, `anthropic/claude-…`.
+    #[serde(default)]
+    pub models: BTreeMap<String, Spending>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,6 +134,14 @@ pub struct Agent {
     /// What tripped the breaker; none where an older build wrote it down.
     #[serde(default)]
     pub held_for: Option<Breaker>,
+    /// Its own and of all below it.
+    #[serde(default)]
+    pub account: Account,
+    #[serde(default)]
+    pub calls: u64,
+    /// Its budget, or one above, ended its attempt.
+    #[serde(default)]
+    pub unpaid: Option<Unpaid>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -182,6 +229,9 @@ pub struct Attempt {
     /// What was said of the limit that it went beyond.
     #[serde(default)]
     pub limit: Option<String>,
+    /// A call of it was refused for want of money, and none was let through since.
+    #[serde(default)]
+    pub unpaid: bool,
     /// Each source's last word.
     pub signals: Vec<(Signal, Stamp)>,
     pub tokens: Tokens,

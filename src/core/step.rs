@@ -2,8 +2,8 @@
 
 use super::{approval::Ask, state::Attempt};
 use crate::model::{
-    Actor, AgentId, ApprovalId, AttemptId, AttemptResult, AuditDraft, Breaker, Command, Event,
-    Exit, Item, Micros, Resolution, Signal, Stamp, SwarmId, Tokens,
+    Actor, AgentId, ApprovalId, AttemptId, AttemptResult, AuditDraft, Bound, Breaker, Command,
+    Event, Exit, Item, Micros, Reservation, Resolution, Signal, Stamp, SwarmId, Tokens,
 };
 use std::path::PathBuf;
 
@@ -82,6 +82,16 @@ pub enum Input {
         cost: Micros,
         priced: bool,
         duration_ms: u64,
+        /// What was set aside for it.
+        reservation: Option<u64>,
+        /// No usage came: `cost` is what was set aside.
+        estimated: bool,
+    },
+    /// A call is about to leave; `last`: it waits no longer for others to settle.
+    Reserve {
+        attempt: AttemptId,
+        wish: Box<Wish>,
+        last: bool,
     },
     /// Found in the scope after the attempt's end, and moved away.
     Held {
@@ -102,6 +112,29 @@ pub enum Input {
     Due(Timer),
     /// For the audit alone: what changes no state, or was refused before it came here.
     Note(Box<AuditDraft>),
+}
+
+/// What a call is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    pub provider: String,
+    pub model: String,
+    /// What it may cost; else why that is not known.
+    pub bound: Result<Bound, String>,
+}
+
+/// Whether a call may leave.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Leave {
+    /// Nothing above it has a limit.
+    Free,
+    Reserved(Reservation),
+    /// It does not fit until others settle.
+    Later,
+    /// It does not fit.
+    Refused {
+        message: String,
+    },
 }
 
 /// What a keeper reports, beside the end.
@@ -170,6 +203,7 @@ pub enum Reply {
     Agent(AgentId),
     Item(Box<Item>),
     Approval(ApprovalId),
+    Leave(Leave),
     Done,
 }
 

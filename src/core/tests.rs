@@ -2,6 +2,7 @@
 
 mod attempts;
 mod histories;
+mod money;
 mod reach;
 mod requests;
 mod swarms;

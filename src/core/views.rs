@@ -4,12 +4,13 @@ use super::{
     approval::REASON,
     delegate::{held_back, is_given_up, reach_of},
     explain::deciding,
+    ledger::BUDGET,
     state::{Agent, Attempt, State, Swarm, Worktree},
 };
 use crate::model::{
     AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, ExplainedSignal, Explanation,
     ItemCounts, ItemState, Micros, Outcome, Scope, Signal, Source, Stamp, SwarmId, SwarmInfo,
-    SwarmResults, Tokens,
+    SwarmResults, SwarmState, Tokens,
 };
 
 /// What is enforced, in a word and what is in it.
@@ -101,23 +102,43 @@ pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
     for agent in swarm.agents.iter().filter_map(|id| state.agents.get(id)) {
         *agents.by_state.entry(agent.state).or_insert(0) += 1;
     }
+    let broke = is_broke(state, swarm);
     Some(SwarmInfo {
         id: swarm.id.clone(),
         name: swarm.name.clone(),
         task: swarm.spec.task.clone(),
         strategy: swarm.spec.strategy,
-        state: swarm.state,
-        reason: if swarm.stopping { "asked to stop".to_owned() } else { String::new() },
+        state: if broke { SwarmState::Paused } else { swarm.state },
+        reason: match (swarm.stopping, broke) {
+            (true, _) => "asked to stop".to_owned(),
+            (false, true) => BUDGET.to_owned(),
+            (false, false) => String::new(),
+        },
         agents,
         items: item_counts(swarm),
         tokens: swarm.tokens,
         cost_micros: swarm.cost,
-        budget_micros: None,
+        budget_micros: swarm.account.limit,
         scope: scope_words(swarm.spec.granted.as_ref()),
         created_at: swarm.created_at,
         started_at: swarm.started_at,
         ended_at: swarm.ended_at,
     })
+}
+
+/// Nothing of it runs or will by itself, and something waits for money.
+fn is_broke(state: &State, swarm: &Swarm) -> bool {
+    let waits = |agent: &Agent| {
+        agent.unpaid.is_some()
+            || (agent.state, agent.reason.as_str()) == (AgentState::Queued, BUDGET)
+    };
+    let mut agents = swarm.agents.iter().filter_map(|id| state.agents.get(id));
+    let (mut some, mut all) = (false, true);
+    agents.by_ref().filter(|agent| !agent.state.is_final()).for_each(|agent| {
+        some |= waits(agent);
+        all &= waits(agent);
+    });
+    some && all && !swarm.stopping
 }
 
 fn item_counts(swarm: &Swarm) -> ItemCounts {

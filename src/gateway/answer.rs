@@ -23,6 +23,10 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Chunks,
+    /// Made here: the provider never got the call.
+    pub unsent: bool,
+    /// Made here: the provider may have got the call, and did not answer.
+    pub lost: bool,
 }
 
 impl Answer {
@@ -31,7 +35,7 @@ impl Answer {
         headers.insert(CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
         headers.insert(header::CONTENT_LENGTH, body.len().into());
         let body = futures_util::stream::iter([Ok(Bytes::from(body))]);
-        Self { status, headers, body: Box::pin(body) }
+        Self { status, headers, body: Box::pin(body), unsent: false, lost: false }
     }
 
     pub fn error(dialect: Dialect, status: StatusCode, message: &str) -> Self {
@@ -85,7 +89,10 @@ impl Client {
     /// Sends a request with the real key put in. Problems of our own come back as answers
     /// in the dialect's shape; the provider's answers pass as they are.
     pub async fn send(&self, upstream: &Upstream, out: Outgoing) -> Answer {
-        let failed = |status, message: String| Answer::error(upstream.dialect, status, &message);
+        let failed = |status, message: String| Answer {
+            unsent: true,
+            ..Answer::error(upstream.dialect, status, &message)
+        };
         let credential = match upstream.credential().await {
             Ok(credential) => credential,
             Err(missing) => return failed(StatusCode::SERVICE_UNAVAILABLE, missing.to_string()),
@@ -110,14 +117,16 @@ impl Client {
                 let mut headers = response.headers().clone();
                 strip(&mut headers);
                 let body = response.bytes_stream().map(|chunk| chunk.map_err(|_| Cut));
-                Answer { status, headers, body: Box::pin(body) }
+                Answer { status, headers, body: Box::pin(body), unsent: false, lost: false }
             }
             Err(e) => {
+                let unsent = e.is_connect();
                 let reason = chain(&e.without_url());
-                failed(
+                let answer = failed(
                     StatusCode::BAD_GATEWAY,
                     format!("cannot reach {} at {}: {reason}", upstream.name, upstream.place()),
-                )
+                );
+                Answer { unsent, lost: !unsent, ..answer }
             }
         }
     }

@@ -6,12 +6,20 @@
 
 use super::answer::{Answer, Chunks, Cut};
 use super::usage::{Meter, Usage};
-use super::{Call, CallReport, Caller, Gateway, Ledger, Reservation, Traffic, server::Flight};
-use crate::model::{Micros, Tokens};
+use super::{
+    Call, CallReport, Caller, Gateway, Ledger, NoLeave, Traffic,
+    known::Pieces,
+    server::{Attempt, Flight},
+};
+use crate::model::{Micros, Reservation, Tokens};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use hyper::{HeaderMap, StatusCode};
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -40,17 +48,27 @@ pub async fn stopped(stop: &mut watch::Receiver<bool>) {
 pub struct Bill {
     pub gateway: Gateway,
     pub caller: Caller,
-    pub reservation: Reservation,
+    pub reservation: Option<Reservation>,
     pub call: Call,
     pub status: StatusCode,
     pub meter: Option<Meter>,
     pub started: Instant,
+    /// Its answer began; `false` of one that may have been asked, and nobody knows.
+    pub answered: bool,
+    /// It never left.
+    pub unsent: bool,
+    /// Its answer came to an end.
+    pub ended: bool,
+    /// The prompt, to learn its length from.
+    pub prompt: Pieces,
+    pub attempt: Weak<Attempt>,
 }
 
 impl Drop for Bill {
     fn drop(&mut self) {
-        let usage = self.meter.take().map(Meter::finish).unwrap_or_default();
-        let Usage { tokens, cache_write_1h, model: answered, .. } = usage;
+        let ended = self.ended;
+        let usage = self.meter.take().map(|meter| meter.finish(ended)).unwrap_or_default();
+        let Usage { tokens, cache_write_1h, model: answered, whole, .. } = usage;
         let price = self.gateway.price(&self.call.provider, &self.call.model).or_else(|| {
             answered.as_deref().and_then(|name| self.gateway.price(&self.call.provider, name))
         });
@@ -58,12 +76,22 @@ impl Drop for Bill {
             true => answered.clone().unwrap_or_default(),
             false => self.call.model.clone(),
         };
+        let cost = price.map_or(Micros::ZERO, |price| price.cost(&tokens, cache_write_1h));
+        // Refused by the provider, it costs nothing; cut off, it may have cost all.
+        let failed = self.answered && self.status.as_u16() >= 400;
+        let uncertain = !(whole || failed || self.unsent);
+        let set_aside = self.reservation.filter(|_| uncertain).map(|given| given.amount);
+        if let Some(attempt) = self.attempt.upgrade().filter(|_| whole) {
+            let prompt = tokens.input + tokens.cache_read + tokens.cache_write;
+            attempt.learn(&self.call.model, &self.prompt, prompt);
+        }
         let report = CallReport {
             provider: self.call.provider.clone(),
             model,
             status: self.status.as_u16(),
             tokens,
-            cost: price.map_or(Micros::ZERO, |price| price.cost(&tokens, cache_write_1h)),
+            cost: set_aside.map_or(cost, |amount| amount.max(cost)),
+            estimated: set_aside.is_some(),
             priced: price.is_some() || tokens == Tokens::default(),
             duration_ms: self.started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
         };
@@ -107,8 +135,9 @@ where
         if let Some(bill) = &mut bill {
             bill.status = answer.status;
             bill.meter = meter(&answer);
+            (bill.answered, bill.unsent) = (!answer.lost, answer.unsent);
         }
-        let Answer { status, headers, body } = answer;
+        let Answer { status, headers, body, .. } = answer;
         let (to, from) = mpsc::channel(QUEUE);
         gone |= head_to.send(Begun { status, headers, body: from }).is_err();
         tokio::select! {
@@ -151,7 +180,10 @@ async fn pump(
                 Err(_) => return,
             },
         };
-        let Some(chunk) = next else { return };
+        let Some(chunk) = next else {
+            bill.iter_mut().for_each(|bill| bill.ended = true);
+            return;
+        };
         if first {
             first = false;
             flight.note(Traffic::Answering);
@@ -177,7 +209,8 @@ async fn pump(
 }
 
 /// Asks the ledger, and makes the bill that settles what it gave.
-pub async fn reserve(gateway: &Gateway, call: Call) -> Result<Bill, super::OverBudget> {
+pub async fn reserve(attempt: &Arc<Attempt>, call: Call, prompt: Pieces) -> Result<Bill, NoLeave> {
+    let gateway = &attempt.gateway;
     let ledger: Arc<dyn Ledger> = gateway.ledger();
     let reservation = ledger.reserve(&call).await?;
     Ok(Bill {
@@ -188,5 +221,10 @@ pub async fn reserve(gateway: &Gateway, call: Call) -> Result<Bill, super::OverB
         status: StatusCode::BAD_GATEWAY,
         meter: None,
         started: Instant::now(),
+        answered: false,
+        unsent: false,
+        ended: false,
+        prompt,
+        attempt: Arc::downgrade(attempt),
     })
 }

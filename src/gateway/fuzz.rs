@@ -96,7 +96,7 @@ fn metered(body: &[u8]) {
         let read = |size: usize| {
             let mut meter = Meter::new(wire, streaming);
             body.chunks(size).for_each(|chunk| meter.feed(chunk));
-            meter.finish()
+            meter.finish(true)
         };
         let whole = read(body.len().max(1));
         for size in [1, 3, 7] {

@@ -1,7 +1,6 @@
-//! The seam to the money. This build's ledger lets every call through and counts; one that
-//! reserves and refuses fits behind the same trait.
+//! The seam to the money.
 
-use crate::model::{AgentId, AttemptId, Micros, SwarmId, Tokens};
+use crate::model::{AgentId, AttemptId, Bound, Micros, Reservation, SwarmId, Tokens};
 use std::{future::Future, pin::Pin};
 
 /// On whose behalf a listener's calls are made.
@@ -20,8 +19,8 @@ pub struct Call {
     pub caller: Caller,
     pub provider: String,
     pub model: String,
-    /// Upper bound in micro-dollars; none where the model has no known price.
-    pub bound: Option<Micros>,
+    /// What it may cost; else why nobody can say, which only matters under a budget.
+    pub bound: Result<Bound, String>,
 }
 
 /// A call that is over, well or not.
@@ -36,16 +35,17 @@ pub struct CallReport {
     /// False where no price is known: then `cost` is 0.
     pub priced: bool,
     pub duration_ms: u64,
+    /// No usage of it came, or not all: `cost` is what was set aside.
+    pub estimated: bool,
 }
 
-/// What a ledger gave leave for; handed back by [`Ledger::settle`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reservation(pub u64);
-
-/// The call does not fit: answered with 402.
+/// Why a call may not leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OverBudget {
-    pub message: String,
+pub enum NoLeave {
+    /// It does not fit: answered with 402, which agents do not ask again after.
+    OverBudget(String),
+    /// Nothing can be written down now: answered with 503.
+    Unavailable(String),
 }
 
 /// What a caller's traffic shows about it.
@@ -62,13 +62,14 @@ pub enum Traffic {
 }
 
 pub type ReserveFuture<'a> =
-    Pin<Box<dyn Future<Output = Result<Reservation, OverBudget>> + Send + 'a>>;
+    Pin<Box<dyn Future<Output = Result<Option<Reservation>, NoLeave>> + Send + 'a>>;
 
 /// Where the gateway asks before a call and reports after it.
 pub trait Ledger: Send + Sync + 'static {
-    /// Resolves once the reservation is durable; until then nothing goes upstream.
+    /// Resolves once the reservation is durable; until then nothing goes upstream. None where
+    /// no limit is above the caller.
     fn reserve<'a>(&'a self, call: &'a Call) -> ReserveFuture<'a>;
-    /// Every reservation is settled exactly once, also when the client hung up.
-    fn settle(&self, caller: &Caller, reservation: Reservation, report: CallReport);
+    /// Every call that had leave is settled exactly once, also when the client hung up.
+    fn settle(&self, caller: &Caller, reservation: Option<Reservation>, report: CallReport);
     fn traffic(&self, caller: &Caller, traffic: Traffic);
 }

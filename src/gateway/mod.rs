@@ -18,11 +18,14 @@
 
 mod answer;
 mod call;
+mod clamp;
 mod egress;
+mod known;
 mod ledger;
 pub mod prices;
 mod server;
 pub mod simulated;
+mod terms;
 mod upstream;
 mod usage;
 mod wire;
@@ -33,9 +36,7 @@ mod fuzz;
 mod tests;
 
 pub use egress::{Connection, Egress, EgressFuture};
-pub use ledger::{
-    Call, CallReport, Caller, Ledger, OverBudget, Reservation, ReserveFuture, Traffic,
-};
+pub use ledger::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traffic};
 pub use server::Serving;
 pub use upstream::{BadProvider, Remembered};
 

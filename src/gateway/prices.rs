@@ -57,9 +57,22 @@ impl Rates {
         }
     }
 
-    fn dearest_input(&self) -> u64 {
-        self.input.max(self.cache_read).max(self.cache_write).max(self.cache_write_1h)
+    fn dearest_input(&self, writes: Writes) -> u64 {
+        let read = self.input.max(self.cache_read);
+        match writes {
+            Writes::None => read,
+            Writes::Short => read.max(self.cache_write),
+            Writes::Hour => read.max(self.cache_write).max(self.cache_write_1h),
+        }
     }
+}
+
+/// What of a prompt may be written to a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    None,
+    Short,
+    Hour,
 }
 
 /// The price of one model: its rates, and dearer ones for long prompts.
@@ -90,12 +103,27 @@ impl Price {
         ])
     }
 
-    /// The most that a prompt of `input` tokens and `output` tokens of answer can cost.
-    pub fn bound(&self, input: u64, output: u64) -> Micros {
-        let all = || std::iter::once(&self.base).chain(self.tiers.iter().map(|(_, rates)| rates));
-        let dearest = all().map(Rates::dearest_input).max().unwrap_or(0);
-        let answer = all().map(|rates| rates.output).max().unwrap_or(0);
-        round_up(&[(input, dearest), (output, answer)])
+    /// The most that a prompt of up to `input` tokens and `output` tokens of answer can cost.
+    pub fn bound(&self, input: u64, output: u64, writes: Writes) -> Micros {
+        let (prompt, answer) = self.dearest(input, writes);
+        round_up(&[(input, prompt), (output, answer)])
+    }
+
+    /// The longest answer, in tokens, with which a call stays within `amount`.
+    pub fn output_within(&self, amount: Micros, input: u64, writes: Writes) -> u64 {
+        let (prompt, answer) = self.dearest(input, writes);
+        let amount = u128::try_from(amount.0).unwrap_or(0) * PICO_PER_MICRO;
+        let left = amount.saturating_sub(u128::from(input) * u128::from(prompt));
+        let tokens = left.checked_div(u128::from(answer)).unwrap_or(u128::MAX);
+        u64::try_from(tokens).unwrap_or(u64::MAX)
+    }
+
+    /// The highest rates for prompt and answer that a prompt of up to `input` tokens may meet.
+    fn dearest(&self, input: u64, writes: Writes) -> (u64, u64) {
+        let tiers = self.tiers.iter().filter(|(start, _)| input > *start);
+        let all = || std::iter::once(&self.base).chain(tiers.clone().map(|(_, rates)| rates));
+        let prompt = all().map(|rates| rates.dearest_input(writes)).max().unwrap_or(0);
+        (prompt, all().map(|rates| rates.output).max().unwrap_or(0))
     }
 }
 
@@ -254,7 +282,11 @@ mod tests {
         assert_eq!(opus.cost(&tokens(0, 0, 0, million), million), Micros(10_000_000));
         assert_eq!(opus.cost(&tokens(1, 0, 1, 0), 0), Micros(6), "5.5 is rounded up");
         assert_eq!(opus.cost(&Tokens::default(), 0), Micros(0));
-        assert_eq!(opus.bound(1000, 100), Micros(12_500));
+        assert_eq!(opus.bound(1000, 100, Writes::Hour), Micros(12_500));
+        assert_eq!(opus.bound(1000, 100, Writes::Short), Micros(8_750));
+        assert_eq!(opus.bound(1000, 100, Writes::None), Micros(7_500));
+        assert_eq!(opus.output_within(Micros(7_500), 1000, Writes::None), 100);
+        assert_eq!(opus.output_within(Micros(4_999), 1000, Writes::None), 0);
     }
 
     #[test]
@@ -263,6 +295,9 @@ mod tests {
         let sonnet = prices.find(Some("anthropic"), "claude-sonnet-4-5").unwrap();
         assert_eq!(sonnet.cost(&tokens(200_000, 0, 0, 0), 0), Micros(600_000));
         assert_eq!(sonnet.cost(&tokens(1000, 0, 200_000, 0), 0), Micros(126_000));
+        // A prompt that cannot be that long is not bounded as if it were.
+        assert_eq!(sonnet.bound(200_000, 0, Writes::None), Micros(600_000));
+        assert!(sonnet.bound(200_001, 0, Writes::None) > Micros(1_200_000));
     }
 
     #[test]

@@ -6,9 +6,11 @@
 use super::answer::{Answer, Cut, Outgoing};
 use super::call::{self, Begun};
 use super::egress::{self, Outlet};
+use super::known::{Known, Pieces};
+use super::terms::Terms;
 use super::usage::Meter;
 use super::wire::{Asked, Wire, dialect_of, generated};
-use super::{Call, CallReport, Caller, Gateway, Reservation, Target, Traffic};
+use super::{Call, CallReport, Caller, Gateway, NoLeave, Target, Traffic, clamp};
 use crate::config::Dialect;
 use crate::model::{Micros, Tokens};
 use bytes::Bytes;
@@ -65,6 +67,7 @@ pub struct Attempt {
     in_flight: Mutex<u32>,
     /// Model calls so far, for scenarios that count them.
     calls: AtomicU32,
+    known: Mutex<Known>,
     /// Calls are to end.
     pub stop: watch::Receiver<bool>,
     /// So is the listener.
@@ -82,8 +85,23 @@ impl Attempt {
             cost: Micros::default(),
             priced: false,
             duration_ms: 0,
+            estimated: false,
         };
-        self.gateway.ledger().settle(&self.caller, Reservation(0), report);
+        self.gateway.ledger().settle(&self.caller, None, report);
+    }
+
+    /// The provider has counted the tokens of a prompt.
+    pub fn learn(&self, model: &str, prompt: &Pieces, tokens: u64) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.learn(model, prompt, tokens);
+    }
+
+    /// A prompt in pieces, and the most tokens that it has.
+    fn measure(&self, model: &str, body: &[u8]) -> (Pieces, u64) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let pieces = known.cut(body);
+        let tokens = known.tokens(model, &pieces);
+        (pieces, tokens)
     }
 }
 
@@ -127,6 +145,7 @@ pub(super) fn serve(gateway: &Gateway, listener: std::net::TcpListener, caller: 
         out: Outlet::new(),
         in_flight: Mutex::new(0),
         calls: AtomicU32::new(0),
+        known: Mutex::default(),
         stop: stopping,
         close: closing,
     });
@@ -299,18 +318,36 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
         let message = "no key for this provider, and the core is leaving".to_owned();
         return held.ok_or_else(|| refused(StatusCode::SERVICE_UNAVAILABLE, message));
     }
+    let mut out = (wire == Wire::Chat && asked.stream && matches!(target, Target::Real(_)))
+        .then(|| asked.with_usage(&body))
+        .flatten()
+        .map_or_else(|| body.clone(), Bytes::from);
     let bill = if wire.metered() {
+        let (pieces, tokens) = attempt.measure(&asked.model, &body);
+        let price = gateway.price(target.name(), &asked.model);
+        let terms = Terms::of(price, &asked.model, target.name(), (wire, &asked, &body), tokens);
         let call = Call {
             caller: attempt.caller.clone(),
             provider: target.name().to_owned(),
             model: asked.model.clone(),
-            bound: gateway
-                .price(target.name(), &asked.model)
-                // No tokenizer makes more tokens than there are bytes.
-                .map(|price| price.bound(body.len() as u64, asked.max_output(wire))),
+            bound: terms.as_ref().map(Terms::bound).map_err(Clone::clone),
         };
-        let bill = call::reserve(gateway, call).await;
-        Some(bill.map_err(|over| refused(StatusCode::PAYMENT_REQUIRED, over.message))?)
+        let mut bill = call::reserve(attempt, call, pieces).await.map_err(|no| match no {
+            NoLeave::OverBudget(message) => refused(StatusCode::PAYMENT_REQUIRED, message),
+            NoLeave::Unavailable(message) => refused(StatusCode::SERVICE_UNAVAILABLE, message),
+        })?;
+        let limit = bill.reservation.zip(terms.ok());
+        if let Some(limit) = limit.and_then(|(given, terms)| terms.clamped(given.amount)) {
+            let text = std::str::from_utf8(&out).ok();
+            let Some(text) = text.and_then(|text| clamp::clamped(wire, text, limit)) else {
+                bill.unsent = true;
+                let message = "the budget pays for a shorter answer only, and this request has no \
+                               place for a limit";
+                return Err(refused(StatusCode::PAYMENT_REQUIRED, message.to_owned()));
+            };
+            out = text.into();
+        }
+        Some(bill)
     } else {
         None
     };
@@ -329,21 +366,17 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
                 None => path.to_owned(),
             };
             let open = async move {
-                simulated.answer(wire, &path, &caller.attempt, &caller.agent, number, &body).await
+                simulated.answer(wire, &path, &caller.attempt, &caller.agent, number, &out).await
             };
             call::begin(flight, bill, stop, meter, open).await
         }
         Target::Real(upstream) => {
-            let edited = (wire == Wire::Chat && asked.stream)
-                .then(|| asked.with_usage(&body))
-                .flatten()
-                .map(Bytes::from);
             let out = Outgoing {
                 method: head.method,
                 path: path.to_owned(),
                 query: head.uri.query().map(str::to_owned),
                 headers: head.headers,
-                body: edited.unwrap_or_else(|| body.clone()),
+                body: out,
             };
             let gateway = gateway.clone();
             let open = async move { gateway.client().send(&upstream, out).await };

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Provider;
-use crate::model::{Micros, Tokens};
+use crate::model::{Micros, Reservation, Tokens};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Books {
     settled: SyncSender<CallReport>,
     broke: bool,
+    amount: Micros,
 }
 
 impl Ledger for Books {
@@ -22,14 +23,14 @@ impl Ledger for Books {
         assert_eq!(call.caller.token, TOKEN);
         Box::pin(async {
             match self.broke {
-                true => Err(OverBudget { message: "the swarm's $5 are spent".to_owned() }),
-                false => Ok(Reservation(7)),
+                true => Err(NoLeave::OverBudget("the swarm's $5 are spent".to_owned())),
+                false => Ok(Some(Reservation { number: 7, amount: self.amount })),
             }
         })
     }
-    fn settle(&self, _: &Caller, reservation: Reservation, report: CallReport) {
+    fn settle(&self, _: &Caller, reservation: Option<Reservation>, report: CallReport) {
         // One that came too late was never reserved for.
-        assert_eq!(reservation, Reservation(if report.model.is_empty() { 0 } else { 7 }));
+        assert_eq!(reservation.is_none(), report.model.is_empty());
         self.settled.send(report).unwrap();
     }
     fn traffic(&self, _: &Caller, _: Traffic) {}
@@ -45,6 +46,11 @@ struct Stage {
 impl Stage {
     /// A gateway in front of `base_url` (`PORT` in it is the gateway's own).
     fn new(dialect: Dialect, base_url: &str, broke: bool) -> Self {
+        Self::with(dialect, base_url, broke, Micros(1_000_000_000))
+    }
+
+    /// One whose ledger sets `amount` aside for each call.
+    fn with(dialect: Dialect, base_url: &str, broke: bool, amount: Micros) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let base_url = base_url.replace("PORT", &port.to_string());
@@ -60,7 +66,8 @@ impl Stage {
             Config { providers: [("up".to_owned(), provider)].into(), ..Config::default() };
         let (to, settled) = sync_channel(16);
         let env = [("THE_KEY".to_owned(), KEY.to_owned())];
-        let gateway = Gateway::new(&config, &env, Arc::new(Books { settled: to, broke })).unwrap();
+        let gateway =
+            Gateway::new(&config, &env, Arc::new(Books { settled: to, broke, amount })).unwrap();
         assert_eq!(gateway.provider_name(dialect), "up");
         assert_eq!(gateway.problems(), [] as [String; 0]);
         let caller = Caller {
@@ -338,4 +345,57 @@ fn refusals_have_the_dialects_shape() {
     assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("cannot reach up"), "{answer}");
     assert!(answer.contains("server_error") && !answer.contains(KEY), "{answer}");
     assert_eq!(away.bill().status, 502);
+}
+
+/// A stage in front of an upstream that answers with these bytes; what it was billed.
+fn billed(first: &'static str, amount: i64) -> (CallReport, String) {
+    let upstream = Upstream::new(first, "");
+    let stage = Stage::with(Dialect::Anthropic, &upstream.url, false, Micros(amount));
+    let body = "{\"model\":\"claude-opus-4-5\",\"max_tokens\":64000,\"stream\":true}";
+    stage.ask("/v1/messages", body);
+    (stage.bill(), upstream.seen.recv_timeout(PATIENCE).unwrap())
+}
+
+#[test]
+fn what_was_set_aside_is_charged_where_the_usage_is_not_known() {
+    const AMOUNT: i64 = 2_000_000;
+    let cost = |first| {
+        let (bill, _) = billed(first, AMOUNT);
+        (bill.cost, bill.estimated)
+    };
+    // Cut off behind the prompt's tokens: nobody knows how long the answer became.
+    let cut = concat!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n",
+        "event: message_start\ndata: {\"message\":{\"model\":\"claude-opus-4-5\",",
+        "\"usage\":{\"input_tokens\":100,\"output_tokens\":1}}}\n\n",
+    );
+    assert_eq!(cost(cut), (Micros(AMOUNT), true));
+    let none = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    assert_eq!(cost(none), (Micros(AMOUNT), true));
+    // It hung up without a word: it may have begun all the same.
+    assert_eq!(cost(""), (Micros(AMOUNT), true));
+    let refused = "HTTP/1.1 529 Overloaded\r\ncontent-length: 2\r\n\r\n{}";
+    assert_eq!(cost(refused), (Micros(0), false));
+    let whole = concat!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 49\r\n\r\n",
+        "{\"usage\":{\"input_tokens\":1000,\"output_tokens\":10}}",
+    );
+    assert_eq!(cost(whole), (Micros(5_250), false));
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = Stage::new(Dialect::Anthropic, &format!("http://{free}"), false);
+    away.ask("/v1/messages", "{\"model\":\"claude-opus-4-5\",\"max_tokens\":9}");
+    let bill = away.bill();
+    assert_eq!((bill.cost, bill.estimated), (Micros(0), false), "it never left");
+}
+
+#[test]
+fn an_answer_is_no_longer_than_what_was_set_aside() {
+    let none = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    // $25 per million: 2,000 tokens and the prompt.
+    let (_, seen) = billed(none, 50_400);
+    let limit = seen.split("\"max_tokens\":").nth(1).unwrap();
+    let limit: u64 = limit.split(',').next().unwrap().parse().unwrap();
+    assert!((1_990..=2_016).contains(&limit), "{seen}");
+    let (_, seen) = billed(none, 5_000_000);
+    assert!(seen.contains("\"max_tokens\":64000"), "{seen}");
 }

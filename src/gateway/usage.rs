@@ -25,6 +25,8 @@ pub struct Usage {
     pub model: Option<String>,
     /// False while no usage was seen at all.
     pub known: bool,
+    /// The usage is that of the whole answer: no more follows.
+    pub whole: bool,
 }
 
 pub struct Meter {
@@ -65,8 +67,8 @@ impl Meter {
         self.hold(rest);
     }
 
-    /// What was seen so far; at the end of an answer, all of it.
-    pub fn finish(mut self) -> Usage {
+    /// What was seen so far; `ended`: the answer came to its end, and that is all of it.
+    pub fn finish(mut self, ended: bool) -> Usage {
         if self.streaming {
             self.line();
             self.dispatch();
@@ -74,6 +76,8 @@ impl Meter {
             let body = std::mem::take(&mut self.held);
             self.read(&body);
         }
+        // It counts in every piece, and need not say which is the last.
+        self.usage.whole |= ended && self.usage.known && self.wire.dialect() == Dialect::Gemini;
         self.usage
     }
 
@@ -135,10 +139,14 @@ impl Meter {
             self.usage.model = said.model_version.or(self.usage.model.take());
             if let Some(counts) = said.usage_metadata {
                 self.usage.known = true;
+                let ended = said.candidates.iter().any(|one| one.finish_reason.is_some());
+                self.usage.whole |= !self.streaming || ended;
                 self.gemini(&counts);
             }
             return;
         }
+        // At the top it stands at an answer's end; what is in `message` was counted before it.
+        let at_end = !self.streaming || said.usage.is_some() || said.response.is_some();
         let inner = said.message.or(said.response);
         let (model, usage) = match inner {
             Some(inner) => (inner.model.or(said.model), inner.usage.or(said.usage)),
@@ -149,6 +157,7 @@ impl Meter {
         }
         let Some(usage) = usage else { return };
         self.usage.known = true;
+        self.usage.whole |= at_end;
         match self.wire {
             Wire::Messages | Wire::CountTokens => self.anthropic(&usage),
             Wire::Chat | Wire::Responses | Wire::Models(_) => self.openai(&usage),
@@ -216,6 +225,15 @@ struct Said {
     model_version: Option<String>,
     #[serde(default, rename = "usageMetadata")]
     usage_metadata: Option<Metadata>,
+    #[serde(default)]
+    candidates: Vec<Candidate>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Candidate {
+    #[serde(rename = "finishReason")]
+    finish_reason: Option<String>,
 }
 
 /// Tokens in Gemini's words.
@@ -279,7 +297,7 @@ mod tests {
         let read = |size: usize| {
             let mut meter = Meter::new(wire, streaming);
             text.as_bytes().chunks(size).for_each(|chunk| meter.feed(chunk));
-            meter.finish()
+            meter.finish(true)
         };
         let whole = read(text.len());
         for size in [1, 2, 7, 64] {

@@ -3,7 +3,7 @@
 
 use crate::config::Dialect;
 use hyper::{HeaderMap, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{json, value::RawValue};
 
 /// What a request asks for.
@@ -114,6 +114,21 @@ pub struct Asked<'a> {
     generation: Option<Generation>,
     #[serde(borrow, deserialize_with = "given")]
     stream_options: Option<&'a RawValue>,
+    /// Of Anthropic's messages; others may mean something else by it.
+    #[serde(borrow, deserialize_with = "given")]
+    thinking: Option<&'a RawValue>,
+    /// Answers that a chat completion asks for at once.
+    n: Option<u64>,
+    /// Named state that the provider keeps.
+    previous_response_id: Option<IgnoredAny>,
+    conversation: Option<IgnoredAny>,
+    container: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Thinking {
+    budget_tokens: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -124,6 +139,8 @@ struct Generation {
     /// Answers asked for at once, each of that length.
     #[serde(rename = "candidateCount", alias = "candidate_count")]
     candidate_count: Option<u64>,
+    #[serde(rename = "thinkingConfig", alias = "thinking_config")]
+    thinking: Option<serde_json::Value>,
 }
 
 /// Assumed where a request names no limit for its answer.
@@ -137,13 +154,44 @@ impl Asked<'_> {
         if wire.dialect() == Dialect::Gemini {
             let asked = self.generation.as_ref();
             let length = asked.and_then(|asked| asked.max_output_tokens);
-            let answers = asked.and_then(|asked| asked.candidate_count).unwrap_or(1).max(1);
-            return length.unwrap_or(DEFAULT_GENERATED).saturating_mul(answers);
+            return length.unwrap_or(DEFAULT_GENERATED).saturating_mul(self.answers(wire));
         }
         self.max_tokens
             .or(self.max_completion_tokens)
             .or(self.max_output_tokens)
             .unwrap_or(DEFAULT_MAX_OUTPUT)
+            .saturating_mul(self.answers(wire))
+    }
+
+    /// Answers asked for at once, each up to its limit.
+    pub fn answers(&self, wire: Wire) -> u64 {
+        let asked = match wire.dialect() {
+            Dialect::Gemini => self.generation.as_ref().and_then(|asked| asked.candidate_count),
+            Dialect::Anthropic | Dialect::Openai => self.n,
+        };
+        asked.unwrap_or(1).max(1)
+    }
+
+    /// Tokens of an answer that it wants to think with; its limit must be above them.
+    pub fn thinking(&self) -> Option<u64> {
+        let of_gemini = || {
+            let config = self.generation.as_ref()?.thinking.as_ref()?;
+            // Below zero it is as the model likes.
+            config.get("thinkingBudget").or_else(|| config.get("thinking_budget"))?.as_u64()
+        };
+        let raw = self.thinking.map(RawValue::get);
+        let thinking = raw.and_then(|raw| serde_json::from_str::<Thinking>(raw).ok());
+        thinking.and_then(|thinking| thinking.budget_tokens).or_else(of_gemini)
+    }
+
+    /// The field that names what the provider keeps of earlier calls.
+    pub fn kept_elsewhere(&self) -> Option<&'static str> {
+        let fields = [
+            ("previous_response_id", self.previous_response_id.is_some()),
+            ("conversation", self.conversation.is_some()),
+            ("container", self.container.is_some()),
+        ];
+        fields.into_iter().find_map(|(name, set)| set.then_some(name))
     }
 
     /// The body with `include_usage` set, for a chat stream that would bring no usage; none

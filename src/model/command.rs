@@ -1,6 +1,9 @@
 //! What a client may ask the core to change, and how the core says no.
 
-use super::{AgentId, AgentSpec, ApprovalId, Remember, Resolution, SwarmId, SwarmSpec};
+use super::{
+    AccountId, AgentId, AgentSpec, ApprovalId, BudgetChange, Remember, Resolution, SwarmId,
+    SwarmSpec,
+};
 use serde::{Deserialize, Serialize};
 
 /// A request that changes state. Reads never become commands.
@@ -48,6 +51,11 @@ pub enum Command {
     /// Forgets a remembered answer: the next such question waits again.
     Forget {
         remembered: u64,
+    },
+    /// Changes what may be spent.
+    SetBudget {
+        account: AccountId,
+        change: BudgetChange,
     },
     /// Stops every agent; the core leaves when the last is gone.
     StopAll,

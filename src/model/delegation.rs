@@ -1,6 +1,6 @@
 //! How much an agent may hand on: caps on the agents below it, and what it was granted.
 
-use super::{AgentSpec, Scope, Stamp};
+use super::{AgentSpec, Micros, Scope, Stamp};
 use serde::{Deserialize, Serialize};
 
 /// Caps on the agents that an agent makes. A child's are never wider than its parent's.
@@ -104,6 +104,9 @@ pub struct Grant {
     /// What a child is asked to do; none: its swarm's task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<Box<AgentSpec>>,
+    /// What it and all below it may spend; none: what is above it alone counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Micros>,
 }
 
 impl Grant {

@@ -2,8 +2,8 @@
 //! thing that changes the core's state.
 
 use super::{
-    Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Breaker, Exit,
-    Grant, Item, Micros, Remember, Resolution, Signal, Stamp, SwarmId, SwarmSpec, SwarmState,
+    AccountId, Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Breaker,
+    Exit, Grant, Item, Micros, Remember, Resolution, Signal, Stamp, SwarmId, SwarmSpec, SwarmState,
     Tokens,
 };
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,39 @@ pub enum Event {
         /// False where no price was known: then `cost_micros` is 0.
         priced: bool,
         duration_ms: u64,
+        /// What was set aside for it, and is not any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reservation: Option<u64>,
+        /// No usage came: what was set aside is charged.
+        #[serde(default, skip_serializing_if = "is_false")]
+        estimated: bool,
+    },
+    /// Money was set aside for a call that is about to leave.
+    CallReserved {
+        number: u64,
+        provider: String,
+        model: String,
+        amount_micros: Micros,
+    },
+    /// A call did not leave: what is left of the account is less than it may cost.
+    CallRefused {
+        account: AccountId,
+        why: String,
+    },
+    /// What may be spent was changed; none: there is no limit any more.
+    BudgetSet {
+        account: AccountId,
+        limit_micros: Option<Micros>,
+        by: Actor,
+    },
+    /// So much of an account's limit is spent.
+    BudgetWarned {
+        account: AccountId,
+        percent: u8,
+    },
+    /// The attempt ended for want of money; the agent goes on with its item after a top-up.
+    BudgetPaused {
+        index: u32,
     },
     /// A connection through the egress proxy is over, or was refused.
     NetConnected {
@@ -216,6 +249,10 @@ pub enum Event {
     },
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Event {
     pub fn level(&self) -> Level {
         match self {
@@ -242,6 +279,10 @@ impl Event {
             },
             Self::NetConnected { allowed: false, .. } => Level::Warn,
             Self::LimitReached { .. } => Level::Error,
+            Self::CallReserved { .. } => Level::Debug,
+            Self::CallRefused { .. } | Self::BudgetWarned { .. } | Self::BudgetPaused { .. } => {
+                Level::Warn
+            }
             // One that has its answer already asks nobody.
             Self::ApprovalAsked { approval } if approval.recalled.is_some() => Level::Debug,
             Self::ApprovalAsked { .. } | Self::ApprovalExpired { .. } => Level::Warn,
@@ -264,6 +305,7 @@ impl Event {
             | Self::AnswerForgotten { .. }
             | Self::SwarmEnded { .. }
             | Self::BranchResumed
+            | Self::BudgetSet { .. }
             | Self::SwarmRemoved => Level::Info,
         }
     }
@@ -308,6 +350,26 @@ impl Event {
             Self::Signalled { signal } => {
                 format!("{:?} says {}: {}", signal.source, signal.state, signal.detail)
             }
+            Self::ModelCalled { model, cost_micros, estimated: true, .. } => {
+                format!("no usage of a call to {model} came: charged as reserved, {cost_micros}")
+            }
+            Self::CallReserved { model, amount_micros, .. } => {
+                format!("{amount_micros} set aside for a call to {model}")
+            }
+            Self::CallRefused { why, .. } => format!("a model call was refused: {why}"),
+            Self::BudgetSet { account, limit_micros: Some(limit), by } => {
+                format!("budget of {account} set to {limit} by {by}")
+            }
+            Self::BudgetSet { account, limit_micros: None, by } => {
+                format!("budget of {account} lifted by {by}")
+            }
+            Self::BudgetWarned { account, percent: 100 } => {
+                format!("the budget of {account} is spent")
+            }
+            Self::BudgetWarned { account, percent } => {
+                format!("{percent} % of the budget of {account} are spent")
+            }
+            Self::BudgetPaused { index } => format!("item {index} waits for money"),
             Self::ModelCalled { model, status, tokens, cost_micros, .. } => {
                 format!("{model} answered {status}, {} tokens, {cost_micros}", tokens.total())
             }

@@ -5,6 +5,7 @@ mod actor;
 mod agent;
 mod approval;
 mod audit;
+mod budget;
 mod command;
 mod confine;
 mod delegation;
@@ -30,6 +31,9 @@ pub use approval::{
     Subject, quoted,
 };
 pub use audit::{AuditDraft, AuditReport, AuditRow, Break, BreakKind, Chain, ChainEnd, Gap, Head};
+pub use budget::{
+    Account, AccountId, AccountInfo, Bound, BudgetChange, CostRow, NoAccount, Reservation, WARN_AT,
+};
 pub use command::{Command, Refusal, RefusalCode};
 pub use confine::{BROKER_LINK, Brokered, Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
 pub use delegation::{Breaker, Caps, Grant};

@@ -42,9 +42,9 @@ pub struct SwarmSpec {
     pub command: Vec<String>,
     /// The caller's PATH, so that agents find the same programs.
     pub path: Option<String>,
-    /// Names of scope and budget wishes that this build cannot enforce; a core that finds
-    /// one refuses the request.
+    /// What all its agents may spend together, `$50`.
     pub budget: Option<String>,
+    /// What each of them may spend.
     pub agent_budget: Option<String>,
     pub scope: Vec<String>,
     pub read: Vec<String>,
@@ -100,6 +100,9 @@ pub struct AgentSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
     pub retries: u32,
+    /// What it and all below it may spend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<String>,
     pub command: Vec<String>,
     pub path: Option<String>,
     /// As in [`SwarmSpec`]; what none of them says is as the parent or the swarm has it.
@@ -128,6 +131,9 @@ pub struct AgentSpec {
 #[serde(rename_all = "lowercase")]
 pub enum SwarmState {
     Working,
+    /// Nothing of it runs, and something waits for money. Seen by clients; the core itself
+    /// keeps `working`.
+    Paused,
     Done,
     /// Over, and at least one item or agent failed.
     Failed,
@@ -138,6 +144,7 @@ impl SwarmState {
     pub fn word(self) -> &'static str {
         match self {
             Self::Working => "working",
+            Self::Paused => "paused",
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Stopped => "stopped",
@@ -146,7 +153,7 @@ impl SwarmState {
 
     pub fn is_final(self) -> bool {
         match self {
-            Self::Working => false,
+            Self::Working | Self::Paused => false,
             Self::Done | Self::Failed | Self::Stopped => true,
         }
     }

@@ -117,6 +117,18 @@ pub struct Change {
     pub size: Option<Size>,
 }
 
+/// The body of `PATCH /v1/budgets/{id}`: one of the two.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BudgetBody {
+    /// `$50`, or `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// So much more than now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_up: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
     pub cols: u16,

@@ -191,7 +191,8 @@ impl Actor {
         // Only what a failed commit must not lose is kept for another try.
         let mut again = Vec::new();
         for (input, done) in batch {
-            let is_request = matches!(input, Input::Request { .. });
+            // Whoever asks for money asks again by itself.
+            let is_request = matches!(input, Input::Request { .. } | Input::Reserve { .. });
             if begins_something(&input) && self.is_full() {
                 refuse_full(done);
                 continue;
@@ -347,6 +348,7 @@ fn begins_something(input: &Input) -> bool {
         | Command::StopAgent { .. }
         | Command::RemoveSwarm { .. }
         | Command::Decide { .. }
+        | Command::SetBudget { .. }
         | Command::Forget { .. }
         | Command::StopAll => false,
     }

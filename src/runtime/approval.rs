@@ -89,9 +89,10 @@ impl World {
         let ask = Box::new(Ask { key, question, why, needs: self.approvers(), timeout_ms });
         match self.feed(Input::Asked { attempt: attempt.clone(), ask }).await? {
             Some(Reply::Approval(id)) => Ok(id),
-            Some(Reply::Swarm(_) | Reply::Agent(_) | Reply::Item(_) | Reply::Done) | None => {
-                Err(leaving())
-            }
+            Some(
+                Reply::Swarm(_) | Reply::Agent(_) | Reply::Item(_) | Reply::Leave(_) | Reply::Done,
+            )
+            | None => Err(leaving()),
         }
     }
 

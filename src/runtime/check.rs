@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     agents::{Adapter, Catalog},
-    model::{AdapterShare, AgentSpec, Refusal, RefusalCode, Scope, Strategy, SwarmSpec},
+    model::{AdapterShare, AgentSpec, Micros, Refusal, RefusalCode, Scope, Strategy, SwarmSpec},
 };
 use std::{path::Path, sync::Arc};
 
@@ -124,6 +124,7 @@ pub async fn agent(world: &Shared, spec: &mut AgentSpec) -> Result<Crew, Refusal
         allow: spec.allow.clone(),
         allow_only: spec.allow_only.clone(),
         no_sandbox: spec.no_sandbox,
+        budget: spec.budget.clone(),
         ..SwarmSpec::default()
     };
     if let Some(adapter) = &spec.adapter {
@@ -136,11 +137,12 @@ pub async fn agent(world: &Shared, spec: &mut AgentSpec) -> Result<Crew, Refusal
 }
 
 fn unbuilt(spec: &SwarmSpec) -> Result<(), Refusal> {
-    let asked = [
-        ("budget", spec.budget.is_some()),
-        ("agent_budget", spec.agent_budget.is_some()),
-        ("strategy", spec.strategy != Strategy::Parallel),
-    ];
+    let asked = [("strategy", spec.strategy != Strategy::Parallel)];
+    for (field, sum) in [("budget", &spec.budget), ("agent_budget", &spec.agent_budget)] {
+        if let Some(Err(error)) = sum.as_ref().map(|sum| sum.parse::<Micros>()) {
+            return Err(Refusal::new(RefusalCode::Invalid, format!("{field}: {error}")));
+        }
+    }
     match asked.into_iter().find(|(_, asked)| *asked) {
         Some((field, _)) => {
             let why = format!("{field}: not enforced in this build");

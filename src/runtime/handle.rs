@@ -230,7 +230,7 @@ impl Handle {
         let crew = check::swarm(&self.world, &mut spec).await?;
         match self.request(Command::CreateSwarm { spec: Box::new(spec) }, crew).await? {
             Reply::Swarm(id) => self.swarm(&id).await,
-            Reply::Agent(_) | Reply::Item(_) | Reply::Approval(_) | Reply::Done => Err(leaving()),
+            _ => Err(leaving()),
         }
     }
 
@@ -262,7 +262,7 @@ impl Handle {
     pub async fn add_item(&self, swarm: SwarmId, text: String) -> Result<Item, Refusal> {
         match self.request(Command::AddItem { swarm, text }, Vec::new()).await? {
             Reply::Item(item) => Ok(*item),
-            Reply::Swarm(_) | Reply::Agent(_) | Reply::Approval(_) | Reply::Done => Err(leaving()),
+            _ => Err(leaving()),
         }
     }
 

@@ -5,7 +5,7 @@
 //! attempt and swarm, `audit` the rows of `model::audit`, which are never dropped. With each
 //! snapshot the events go that are older than the retention.
 //! Commits are durable against the death of the core
-//! (synchronous NORMAL). A commit that fails leaves the file as it was.
+//! (synchronous NORMAL), those about money against that of the machine (FULL). A commit that fails leaves the file as it was.
 //!
 //! Recordings and journal mostly share a disk, so the one that fills it is an agent: blocks
 //! for [`RESERVE`] bytes of the write-ahead log are taken in advance, and what happens then
@@ -19,7 +19,7 @@ pub use audit::AuditQuery;
 
 use crate::{
     core::{State, apply},
-    model::{AuditRow, EventRecord, Head},
+    model::{AuditRow, Event, EventRecord, Head},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use rustix::fs::{FallocateFlags, fallocate};
@@ -282,7 +282,28 @@ fn write_all(
     }
 }
 
+impl Entry {
+    /// Money is set aside, or may be spent: what follows must not outlive what is written here,
+    /// not even where the machine dies.
+    fn is_money(&self) -> bool {
+        let is = |record: &EventRecord| {
+            matches!(record.event, Event::CallReserved { .. } | Event::BudgetSet { .. })
+        };
+        self.records.iter().any(is)
+    }
+}
+
 fn write(db: &mut Connection, entry: &Entry) -> rusqlite::Result<()> {
+    if entry.is_money() {
+        db.pragma_update(None, "synchronous", "FULL")?;
+        let written = write_now(db, entry);
+        db.pragma_update(None, "synchronous", "NORMAL")?;
+        return written;
+    }
+    write_now(db, entry)
+}
+
+fn write_now(db: &mut Connection, entry: &Entry) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     {
         let mut insert = transaction.prepare_cached(
@@ -348,7 +369,7 @@ fn write_snapshot(db: &mut Connection, state: &State, kept: u64) -> rusqlite::Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Event, Stamp};
+    use crate::model::Stamp;
 
     fn started(seq: u64) -> EventRecord {
         let event = Event::CoreStarted { epoch: seq, pid: 1, version: String::new() };

@@ -1,43 +1,145 @@
-//! This build's ledger: it lets every call through and counts what comes back. The one
-//! that reserves and refuses takes its place behind the same trait.
+//! The ledger behind the gateway: it asks the core, which writes down what is set aside before
+//! it answers, and tells it what calls came to.
 
-use super::actor::Message;
+use super::{actor::Message, world::leaving};
 use crate::{
-    core::Input,
-    gateway::{Call, CallReport, Caller, Ledger, Reservation, ReserveFuture, Traffic},
-    model::{AgentState, Signal, Source},
+    core::{Input, Leave, Reply, Wish},
+    gateway::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traffic},
+    model::{AgentState, AttemptId, Refusal, Reservation, Signal, Source},
 };
-use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::mpsc;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
 
-pub struct CountingLedger {
+/// A call that does not fit waits so long for others to settle.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A limit may be raised meanwhile, which nobody tells.
+const LOOK: Duration = Duration::from_secs(1);
+/// What is written down of a call that its agent gave up before it left, as proxies do.
+const GIVEN_UP: u16 = 499;
+
+#[derive(Clone)]
+pub struct CoreLedger {
     inbox: mpsc::Sender<Message>,
-    given: AtomicU64,
+    /// Something was settled.
+    settled: Arc<Notify>,
 }
 
-impl CountingLedger {
+/// Money that was set aside, and goes back if nobody takes it.
+struct Given {
+    ledger: CoreLedger,
+    attempt: AttemptId,
+    wish: Box<Wish>,
+    reservation: Option<Reservation>,
+}
+
+impl Given {
+    fn take(mut self) -> Option<Reservation> {
+        self.reservation.take()
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        let Some(reservation) = self.reservation else { return };
+        self.ledger.send(Input::ModelCall {
+            attempt: self.attempt.clone(),
+            provider: self.wish.provider.clone(),
+            model: self.wish.model.clone(),
+            status: GIVEN_UP,
+            tokens: Default::default(),
+            cost: Default::default(),
+            priced: true,
+            duration_ms: 0,
+            reservation: Some(reservation.number),
+            estimated: false,
+        });
+    }
+}
+
+impl CoreLedger {
     pub fn new(inbox: mpsc::Sender<Message>) -> Self {
-        Self { inbox, given: AtomicU64::new(0) }
+        Self { inbox, settled: Arc::default() }
     }
 
     /// Waits for room in the actor's queue outside the caller, so that nothing counted is
     /// dropped and no answer to an agent is held up.
     fn send(&self, input: Input) {
-        let inbox = self.inbox.clone();
+        let (inbox, settled) = (self.inbox.clone(), self.settled.clone());
         tokio::spawn(async move {
+            let (done, wait) = oneshot::channel();
             // The core is leaving when this fails.
-            let _ = inbox.send(Message::Input { input, done: None }).await;
+            let _ = inbox.send(Message::Input { input, done: Some(done) }).await;
+            let _ = wait.await;
+            settled.notify_waiters();
         });
+    }
+
+    async fn ask(&self, input: Input) -> Result<Option<Reply>, Refusal> {
+        let (done, wait) = oneshot::channel();
+        let sent = self.inbox.send(Message::Input { input, done: Some(done) }).await;
+        sent.map_err(|_| leaving())?;
+        wait.await.map_err(|_| leaving())?
+    }
+
+    /// Until there is leave, or none will come; given up between two questions where `gone`
+    /// is, never in one, whose answer would be lost.
+    async fn leave(
+        &self,
+        attempt: &AttemptId,
+        wish: &Wish,
+        gone: &mut oneshot::Sender<Result<Given, NoLeave>>,
+    ) -> Result<Option<Reservation>, NoLeave> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            settled.as_mut().enable();
+            let now = Instant::now();
+            let (attempt, wish) = (attempt.clone(), Box::new(wish.clone()));
+            let asked = self.ask(Input::Reserve { attempt, wish, last: now >= until }).await;
+            match asked.map_err(|refusal| NoLeave::Unavailable(refusal.message))? {
+                Some(Reply::Leave(Leave::Reserved(reservation))) => return Ok(Some(reservation)),
+                Some(Reply::Leave(Leave::Refused { message })) => {
+                    return Err(NoLeave::OverBudget(message));
+                }
+                Some(Reply::Leave(Leave::Later)) => {
+                    tokio::select! {
+                        // Late or not: the state is asked again.
+                        _ = timeout_at(until.min(now + LOOK), settled) => {}
+                        () = gone.closed() => return Ok(None),
+                    }
+                }
+                _ => return Ok(None),
+            }
+        }
     }
 }
 
-impl Ledger for CountingLedger {
-    fn reserve<'a>(&'a self, _call: &'a Call) -> ReserveFuture<'a> {
-        let number = self.given.fetch_add(1, Ordering::Relaxed);
-        Box::pin(std::future::ready(Ok(Reservation(number))))
+impl Ledger for CoreLedger {
+    fn reserve<'a>(&'a self, call: &'a Call) -> ReserveFuture<'a> {
+        let wish = Box::new(Wish {
+            provider: call.provider.clone(),
+            model: call.model.clone(),
+            bound: call.bound.clone(),
+        });
+        let (ledger, attempt) = (self.clone(), call.caller.attempt.clone());
+        let (mut to, from) = oneshot::channel();
+        // An agent may hang up at any moment: what is set aside by then is not lost.
+        tokio::spawn(async move {
+            let given = ledger.leave(&attempt, &wish, &mut to).await;
+            let given = given.map(|reservation| Given { ledger, attempt, wish, reservation });
+            drop(to.send(given));
+        });
+        Box::pin(async move {
+            let leaving = |_| NoLeave::Unavailable("the core is leaving".to_owned());
+            from.await.map_err(leaving)?.map(Given::take)
+        })
     }
 
-    fn settle(&self, caller: &Caller, _reservation: Reservation, report: CallReport) {
+    fn settle(&self, caller: &Caller, reservation: Option<Reservation>, report: CallReport) {
         self.send(Input::ModelCall {
             attempt: caller.attempt.clone(),
             provider: report.provider,
@@ -47,6 +149,8 @@ impl Ledger for CountingLedger {
             cost: report.cost,
             priced: report.priced,
             duration_ms: report.duration_ms,
+            reservation: reservation.map(|reservation| reservation.number),
+            estimated: report.estimated,
         });
     }
 

@@ -9,6 +9,7 @@ mod approval;
 mod attempt;
 mod audit;
 mod broker;
+mod budget;
 mod check;
 mod clock;
 mod confine;
@@ -157,7 +158,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         found: Mutex::default(),
         author: OnceLock::new(),
     });
-    let ledger = Arc::new(ledger::CountingLedger::new(inbox.clone()));
+    let ledger = Arc::new(ledger::CoreLedger::new(inbox.clone()));
     let works = state.swarms.values().any(|swarm| !swarm.state.is_final());
     let before = if works { providers::read(&world.instance) } else { Vec::new() };
     let gateway = Gateway::after(&world.config, &world.environment, &before, ledger)?

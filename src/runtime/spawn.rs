@@ -39,7 +39,7 @@ impl Handle {
         let (spec, crew) = self.checked(spec).await?;
         match self.request(Command::SpawnAgent { spec: Box::new(spec) }, crew).await? {
             Reply::Agent(id) => self.agent(&id).await,
-            Reply::Swarm(_) | Reply::Item(_) | Reply::Approval(_) | Reply::Done => Err(leaving()),
+            _ => Err(leaving()),
         }
     }
 

@@ -34,6 +34,8 @@ fn need(method: &Method, path: &str) -> Option<Need> {
         ("GET", "agents", Some(_), None | Some("explain" | "results" | "screen" | "log")) => {
             Some(Need::Branch)
         }
+        // What is left to it.
+        ("GET", "budgets", Some(_), None) => Some(Need::Branch),
         ("PATCH", "agents", Some(_), None) => Some(Need::Below),
         ("POST", "agents", Some(_), Some("input")) => Some(Need::Below),
         _ => None,
@@ -111,6 +113,9 @@ mod tests {
             (Method::GET, "/v1/doctor", None),
             (Method::POST, "/v1/shutdown", None),
             (Method::GET, "/v1/items", None),
+            (Method::GET, "/v1/budgets", None),
+            (Method::GET, "/v1/budgets/a", Some(Need::Branch)),
+            (Method::PATCH, "/v1/budgets/a", None),
             (Method::GET, "/v2/agents", None),
             (Method::GET, "/", None),
         ] {

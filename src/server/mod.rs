@@ -5,6 +5,7 @@ mod agents;
 mod approvals;
 mod audit;
 mod branch;
+mod budgets;
 mod events;
 mod identity;
 mod life;

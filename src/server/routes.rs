@@ -3,7 +3,7 @@
 use super::{
     agents, approvals,
     audit::{self, witness},
-    events,
+    budgets, events,
     identity::{Leave, Served, rights},
     log, policy,
     problem::{Answer, Body, Plain, no_method, no_route},
@@ -42,6 +42,9 @@ pub fn router(served: Served) -> Router {
         .route("/v1/agents/{id}/input", post(agents::input))
         .route("/v1/agents/{id}/ticket", post(agents::ticket))
         .route("/v1/agents/{id}/pty", get(pty::open))
+        .route("/v1/budgets", get(budgets::list))
+        .route("/v1/budgets/{id}", get(budgets::show).patch(budgets::change))
+        .route("/v1/ledger", get(budgets::costs))
         .route("/v1/policy", get(policy::show))
         .route("/v1/policy/check", post(policy::check))
         .route("/v1/approvals", get(approvals::list).post(approvals::raise))

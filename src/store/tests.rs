@@ -71,6 +71,8 @@ fn called(seq: u64, n: u64) -> EventRecord {
             cost_micros: Micros(5),
             priced: true,
             duration_ms: 1,
+            reservation: None,
+            estimated: false,
         },
     }
 }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod broker;
+mod budget;
 mod by_hand;
 #[allow(dead_code)]
 #[path = "../e2e/procs.rs"]

@@ -171,6 +171,8 @@ fn events(agents: u64) -> Vec<EventRecord> {
                 cost_micros: Micros(tokens as i64 * 4),
                 priced: true,
                 duration_ms: 900,
+                reservation: None,
+                estimated: false,
             };
             list.push(event(seq, second, Some(n), called));
             seq += 1;

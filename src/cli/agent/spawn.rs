@@ -8,7 +8,7 @@ use super::super::{
     format::one_line,
     limits::{LimitArgs, further},
     scope::{ScopeArgs, shown, tell_narrowed, warn, warn_of},
-    swarm::{create::Unenforced, here},
+    swarm::{create::money, here},
 };
 use crate::{
     client::in_agent,
@@ -60,8 +60,9 @@ pub struct Spawn {
     scope: ScopeArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    #[command(flatten)]
-    unenforced: Unenforced,
+    /// What it and all that it spawns may spend: $5, 0.25
+    #[arg(long, value_name = "$", value_parser = money)]
+    budget: Option<String>,
     /// A command to run as the agent
     #[arg(last = true, value_name = "CMD")]
     command: Vec<String>,
@@ -69,7 +70,6 @@ pub struct Spawn {
 
 impl Spawn {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        self.unenforced.refuse()?;
         let (json, dry_run) = (self.json.json, self.dry_run);
         let spec = self.spec()?;
         let client = context.client().await?;
@@ -124,6 +124,7 @@ impl Spawn {
             worktree: self.worktree,
             timeout_ms: self.timeout,
             retries: self.retries,
+            budget: self.budget,
             command: self.command,
             path: std::env::var("PATH").ok(),
             depth: self.depth,

@@ -78,9 +78,14 @@ async fn until_over(client: &Client, name: &str) -> Result<AgentInfo, Failure> {
             }
             Some(FeedItem::Message(_) | FeedItem::Lost | FeedItem::Back) | None => continue,
         };
-        if let Some(agent) =
-            agents.into_iter().find(|agent| agent.id == id && agent.state.is_final())
-        {
+        // What waits for money waits for somebody; its attempt is over.
+        let over = |agent: &AgentInfo| {
+            agent.state.is_final()
+                || (agent.state == AgentState::Paused
+                    && agent.reason == "budget"
+                    && agent.pid.is_none())
+        };
+        if let Some(agent) = agents.into_iter().find(|agent| agent.id == id && over(agent)) {
             return Ok(agent);
         }
     }

@@ -5,14 +5,14 @@ use super::{
         args::Json,
         context::Context,
         duration,
-        failure::{Code, Done, Failure},
+        failure::{Code, Done},
         format::one_line,
         limits::{LimitArgs, further},
         scope::{ScopeArgs, shown, warn, warn_of},
     },
     wait::{Report, wait_for},
 };
-use crate::model::SwarmSpec;
+use crate::model::{Micros, SwarmSpec};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -73,22 +73,15 @@ pub struct Create {
     pub scope: ScopeArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
-    #[command(flatten)]
-    pub unenforced: Unenforced,
+    /// What all its agents may spend together: $50, 0.25. A call that could exceed it is refused
+    #[arg(long, value_name = "$", value_parser = money)]
+    pub budget: Option<String>,
+    /// What each agent, with all that it spawns, may spend
+    #[arg(long, value_name = "$", value_parser = money)]
+    pub agent_budget: Option<String>,
     /// A command to run as the agent
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,
-}
-
-/// Limits that this build cannot hold: understood, and refused.
-#[derive(Debug, Default, Args)]
-pub struct Unenforced {
-    /// Not enforced in this build: refused
-    #[arg(long, value_name = "$", help_heading = "Not enforced in this build")]
-    pub budget: Option<String>,
-    /// Not enforced in this build: refused
-    #[arg(long, value_name = "$", help_heading = "Not enforced in this build")]
-    pub agent_budget: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -176,18 +169,7 @@ fn agents(n: u32) -> String {
     format!("{n} {}", if n == 1 { "agent" } else { "agents" })
 }
 
-impl Unenforced {
-    /// Refuses the first limit that is asked for.
-    pub fn refuse(&self) -> Result<(), Failure> {
-        let asked =
-            [("--budget", self.budget.is_some()), ("--agent-budget", self.agent_budget.is_some())];
-        match asked.iter().find(|(_, set)| *set) {
-            Some((flag, _)) => Err(not_enforced(flag)),
-            None => Ok(()),
-        }
-    }
-}
-
-pub fn not_enforced(what: &str) -> Failure {
-    Failure::usage(format!("{what} is not enforced in this build")).hinted("leave it out")
+/// Checks a sum of money, which the core reads again.
+pub fn money(text: &str) -> Result<String, String> {
+    text.parse::<Micros>().map(|_| text.to_owned()).map_err(|error| error.to_string())
 }

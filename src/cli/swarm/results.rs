@@ -6,7 +6,7 @@ use super::super::{
     failure::{Code, Done},
     format::{self, BOLD, Table, cell, duration, fg, name_beside, one_line, state_style},
 };
-use crate::model::{AgentResult, Outcome, SwarmResults};
+use crate::model::{AgentResult, Outcome, SwarmResults, SwarmState};
 use anstyle::AnsiColor;
 use clap::Args;
 
@@ -68,6 +68,7 @@ pub fn code(results: &SwarmResults) -> Code {
             None => Code::SomeFailed,
         })
         .chain((results.failed > 0 || results.open > 0).then_some(Code::SomeFailed))
+        .chain((results.swarm.state == SwarmState::Paused).then_some(Code::Budget))
         .fold(Code::Ok, Code::worse)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     super::failure::{Code, Failure},
-    create::{Create, StrategyArg, not_enforced},
+    create::{Create, StrategyArg, money},
 };
 use crate::{
     config,
@@ -16,7 +16,6 @@ use std::{
 impl Create {
     /// The whole request. Reads `swarm.toml` and the items; asks no core.
     pub fn spec(&self) -> Result<SwarmSpec, Failure> {
-        self.unenforced.refuse()?;
         let mut spec = match &self.file {
             Some(file) => read_file(file)?,
             None => SwarmSpec::default(),
@@ -36,6 +35,8 @@ impl Create {
         if spec.strategy != Strategy::Parallel {
             return Err(Failure::usage("this build has only the strategy `parallel`"));
         }
+        spec.budget = self.budget.clone().or(spec.budget);
+        spec.agent_budget = self.agent_budget.clone().or(spec.agent_budget);
         spec.max = self.max.or(spec.max);
         spec.worktree |= self.worktree;
         spec.check = self.check.clone().or(spec.check);
@@ -87,11 +88,12 @@ fn read_file(path: &Path) -> Result<SwarmSpec, Failure> {
         .map_err(|error| Failure::error(format!("{}: {error}", path.display())))?;
     let spec: SwarmSpec = config::from_toml(path, &text)
         .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
-    let asked = [("budget", spec.budget.is_some()), ("agent_budget", spec.agent_budget.is_some())];
-    match asked.iter().find(|(_, set)| *set) {
-        Some((key, _)) => Err(not_enforced(&format!("{}: {key}", path.display()))),
-        None => Ok(spec),
+    for (key, sum) in [("budget", &spec.budget), ("agent_budget", &spec.agent_budget)] {
+        if let Some(Err(error)) = sum.as_deref().map(money) {
+            return Err(Failure::usage(format!("{}: {key}: {error}", path.display())));
+        }
     }
+    Ok(spec)
 }
 
 /// Reads `claude:3`, `mini`.
@@ -241,19 +243,9 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_are_not_enforced_are_refused() {
-        use crate::cli::swarm::create::Unenforced;
-        let with = |unenforced| Create { task: Some("t".into()), unenforced, ..Create::default() };
-        let none = Unenforced::default;
-        for (flag, unenforced) in [
-            ("--budget", Unenforced { budget: Some("$5".into()), ..none() }),
-            ("--agent-budget", Unenforced { agent_budget: Some("$5".into()), ..none() }),
-        ] {
-            let failure = with(unenforced).spec().unwrap_err();
-            assert_eq!(failure.code, Code::Usage);
-            assert_eq!(failure.message, format!("{flag} is not enforced in this build"));
-        }
-        let tree = Create { strategy: Some(StrategyArg::Tree), ..with(none()) };
+    fn a_strategy_that_is_not_built_is_refused() {
+        let task = Some("t".into());
+        let tree = Create { task, strategy: Some(StrategyArg::Tree), ..Create::default() };
         assert_eq!(tree.spec().unwrap_err().code, Code::Usage);
     }
 
@@ -290,6 +282,8 @@ mod tests {
         assert_eq!(failure.code, Code::Usage);
         assert!(failure.message.contains(":2:1") && failure.message.contains("`agents`"));
         std::fs::write(&file, "task = \"t\"\nbudget = \"$5\"\n").unwrap();
-        assert!(create.spec().unwrap_err().message.contains("not enforced"));
+        assert_eq!(create.spec().unwrap().budget.as_deref(), Some("$5"));
+        std::fs::write(&file, "task = \"t\"\nbudget = \"5 euros\"\n").unwrap();
+        assert!(create.spec().unwrap_err().message.contains("not a sum of money"));
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     client::{Client, ClientError, EventsQuery, FeedItem},
-    model::{RefusalCode, SwarmId, SwarmInfo, SwarmResults},
+    model::{RefusalCode, SwarmId, SwarmInfo, SwarmResults, SwarmState},
     protocol::stream::{ServerMessage, Snapshot, Update},
 };
 use clap::Args;
@@ -136,7 +136,9 @@ fn step(
         if let Some(swarm) = swarm {
             progress.swarm(swarm, out);
         }
-        swarm.is_some_and(|swarm| swarm.state.is_final())
+        // What waits for money waits for somebody.
+        let over = |swarm: &SwarmInfo| swarm.state.is_final() || swarm.state == SwarmState::Paused;
+        swarm.is_some_and(over)
     };
     let removed = || Failure::error(format!("{id} was removed while it was waited for"));
     match message {

@@ -6,10 +6,8 @@ mod refused;
 
 use super::*;
 use crate::config::Config;
-use crate::gateway::{
-    Call, CallReport, Gateway, Ledger, Reservation, ReserveFuture, Serving, Traffic,
-};
-use crate::model::{Host, Net};
+use crate::gateway::{Call, CallReport, Gateway, Ledger, ReserveFuture, Serving, Traffic};
+use crate::model::{Host, Net, Reservation};
 use base64::Engine as _;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -25,9 +23,9 @@ struct NoLedger;
 
 impl Ledger for NoLedger {
     fn reserve<'a>(&'a self, _: &'a Call) -> ReserveFuture<'a> {
-        Box::pin(std::future::ready(Ok(Reservation(0))))
+        Box::pin(std::future::ready(Ok(None)))
     }
-    fn settle(&self, _: &Caller, _: Reservation, _: CallReport) {}
+    fn settle(&self, _: &Caller, _: Option<Reservation>, _: CallReport) {}
     fn traffic(&self, _: &Caller, _: Traffic) {}
 }
 

@@ -176,7 +176,8 @@ async fn play(reply: Reply, ask: &Ask) -> Answer {
     };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    Answer { status: StatusCode::OK, headers, body: chunks(pieces, reply.chunk, reply.end) }
+    let body = chunks(pieces, reply.chunk, reply.end);
+    Answer { status: StatusCode::OK, headers, body, unsent: false, lost: false }
 }
 
 /// The pieces in their time, and then the end that the scenario wants.

@@ -1,0 +1,165 @@
+//! `dash budget show|set|top-up`
+
+use super::{
+    args::Json,
+    context::Context,
+    failure::{Code, Done},
+    format::{Table, cell, fg},
+    swarm::create::money,
+};
+use crate::{
+    client::in_agent,
+    model::{AccountId, AccountInfo, Micros},
+    protocol::rest::BudgetBody,
+};
+use anstyle::{AnsiColor, Style};
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub enum BudgetCommand {
+    /// All accounts with a limit or anything spent, or one
+    Show(Show),
+    /// Set what an account may spend
+    Set(Set),
+    /// Let an account spend so much more; what its budget paused goes on
+    TopUp(TopUp),
+}
+
+#[derive(Debug, Args)]
+pub struct Show {
+    /// core, or a swarm or agent by id or name
+    account: Option<String>,
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Set {
+    /// core, or a swarm or agent by id or name
+    account: String,
+    /// $50, 0.25, or none
+    #[arg(value_parser = limit)]
+    limit: String,
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Debug, Args)]
+pub struct TopUp {
+    /// core, or a swarm or agent by id or name
+    account: String,
+    /// $50, 0.25
+    #[arg(value_parser = money)]
+    sum: String,
+    #[command(flatten)]
+    json: Json,
+}
+
+fn limit(text: &str) -> Result<String, String> {
+    if text == "none" { Ok(text.to_owned()) } else { money(text) }
+}
+
+impl BudgetCommand {
+    pub async fn run(self, context: &mut Context<'_>) -> Done {
+        match self {
+            Self::Show(command) => command.run(context).await,
+            Self::Set(Set { account, limit, json }) => {
+                let body = BudgetBody { limit: Some(limit), ..BudgetBody::default() };
+                change(context, &account, &body, json).await
+            }
+            Self::TopUp(TopUp { account, sum, json }) => {
+                let body = BudgetBody { top_up: Some(sum), ..BudgetBody::default() };
+                change(context, &account, &body, json).await
+            }
+        }
+    }
+}
+
+async fn change(context: &mut Context<'_>, account: &str, body: &BudgetBody, json: Json) -> Done {
+    let changed = context.client().await?.set_budget(account, body).await?;
+    if json.json {
+        context.json(&changed)?;
+    } else {
+        context.line(line(&changed))?;
+    }
+    Ok(Code::Ok)
+}
+
+fn line(account: &AccountInfo) -> String {
+    match (account.limit_micros, account.left_micros) {
+        (Some(limit), Some(left)) => format!("{}: {left} of {limit} left", account.id),
+        _ => format!("{}: no limit, {} spent", account.id, account.spent_micros),
+    }
+}
+
+impl Show {
+    async fn run(self, context: &mut Context<'_>) -> Done {
+        let client = context.client().await?;
+        // An agent sees its own alone.
+        let own = std::env::var("DASH_AGENT").ok().filter(|_| in_agent());
+        if let Some(name) = self.account.or(own) {
+            let account = client.account(&name).await?;
+            if self.json.json {
+                context.json(&account)?;
+            } else {
+                table(context, &[account])?;
+            }
+            return Ok(Code::Ok);
+        }
+        let accounts = client.accounts().await?;
+        if self.json.json {
+            context.json(&accounts)?;
+            return Ok(Code::Ok);
+        }
+        let told = |account: &&AccountInfo| {
+            let used =
+                account.spent_micros > Micros::ZERO || account.reserved_micros > Micros::ZERO;
+            // Of agents only what is their own to say: their swarm's row has the sum.
+            account.limit_micros.is_some() || (used && !matches!(account.id, AccountId::Agent(_)))
+        };
+        let told: Vec<AccountInfo> = accounts.iter().filter(told).cloned().collect();
+        if told.is_empty() {
+            context.note("no account has a limit, and nothing was spent");
+            return Ok(Code::Ok);
+        }
+        table(context, &told)?;
+        Ok(Code::Ok)
+    }
+}
+
+fn table(context: &mut Context<'_>, accounts: &[AccountInfo]) -> std::io::Result<()> {
+    let mut table = Table::new(&[
+        "ACCOUNT",
+        "NAME",
+        ">LIMIT",
+        ">SPENT",
+        ">RESERVED",
+        ">LEFT",
+        ">USED",
+        "STATE",
+    ]);
+    for account in accounts {
+        let sum = |sum: Option<Micros>| sum.map_or_else(|| "-".to_owned(), |sum| sum.to_string());
+        let used = account.percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"));
+        table.row([
+            cell(&account.id),
+            cell(&account.name),
+            cell(sum(account.limit_micros)),
+            cell(account.spent_micros),
+            cell(account.reserved_micros),
+            cell(sum(account.left_micros)),
+            cell(used),
+            (account.state.clone(), style(&account.state)),
+        ]);
+    }
+    let text = table.render(context.term.color, context.term.width);
+    context.out.write_all(text.as_bytes())
+}
+
+fn style(state: &str) -> Style {
+    match state {
+        "warning" => fg(AnsiColor::Yellow),
+        "critical" | "exhausted" => fg(AnsiColor::Red).bold(),
+        _ => Style::new(),
+    }
+}

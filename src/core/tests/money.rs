@@ -1,0 +1,410 @@
+//! The ledger: what may be set aside, what is spent, and who waits for money.
+
+use super::*;
+use proptest::{
+    prelude::{Just, ProptestConfig, any, prop_assert_eq, prop_oneof, proptest},
+    strategy::Strategy as _,
+};
+
+const DOLLAR: i64 = 1_000_000;
+
+fn bound(least: i64, usual: i64, most: i64) -> Result<Bound, String> {
+    Ok(Bound { least: Micros(least), usual: Micros(usual), most: Micros(most) })
+}
+
+fn flat(amount: i64) -> Result<Bound, String> {
+    bound(amount, amount, amount)
+}
+
+fn budget(sum: &str) -> SwarmSpec {
+    SwarmSpec { budget: Some(sum.to_owned()), ..spec() }
+}
+
+impl Bench {
+    fn reserve(&mut self, attempt: &str, bound: Result<Bound, String>, last: bool) -> Leave {
+        let wish = Box::new(Wish { provider: "p".to_owned(), model: "m".to_owned(), bound });
+        match self.feed(Input::Reserve { attempt: attempt.into(), wish, last }).unwrap() {
+            Some(Reply::Leave(leave)) => leave,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn given(&mut self, attempt: &str, amount: i64) -> u64 {
+        match self.reserve(attempt, flat(amount), true) {
+            Leave::Reserved(given) => {
+                assert_eq!(given.amount, Micros(amount));
+                given.number
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn settle_call(&mut self, attempt: &str, reservation: Option<u64>, cost: i64) {
+        let call = Input::ModelCall {
+            attempt: attempt.into(),
+            provider: "p".to_owned(),
+            model: "m".to_owned(),
+            status: 200,
+            tokens: Tokens { input: 1, output: 2, cache_read: 0, cache_write: 0 },
+            cost: Micros(cost),
+            priced: true,
+            duration_ms: 1,
+            reservation,
+            estimated: false,
+        };
+        self.feed(call).unwrap();
+    }
+
+    fn account(&self, id: &str) -> AccountInfo {
+        let id: AccountId = id.parse().unwrap();
+        accounts(&self.state).into_iter().find(|account| account.id == id).unwrap()
+    }
+
+    fn figures(&self, id: &str) -> (i64, i64) {
+        let account = self.account(id);
+        (account.spent_micros.0, account.reserved_micros.0)
+    }
+
+    fn set(&mut self, account: &str, change: BudgetChange) -> Result<Option<Reply>, Refusal> {
+        self.ask(Command::SetBudget { account: account.parse().unwrap(), change })
+    }
+
+    fn count(&self, is: impl Fn(&Event) -> bool) -> usize {
+        self.journal.iter().filter(|record| is(&record.event)).count()
+    }
+
+    /// A swarm whose agents run.
+    fn running(&mut self, spec: SwarmSpec, agents: usize) {
+        self.create(spec, agents);
+        for launched in self.launches() {
+            self.started(&launched, 1);
+        }
+    }
+}
+
+#[test]
+fn without_a_limit_nothing_is_set_aside_and_all_is_counted() {
+    let mut bench = Bench::default();
+    bench.running(spec(), 1);
+    assert_eq!(bench.reserve("ag-01-1", Err("no price".to_owned()), true), Leave::Free);
+    let events = bench.journal.len();
+    assert_eq!(bench.reserve("ag-01-1", flat(5), true), Leave::Free);
+    assert_eq!(bench.journal.len(), events, "nothing was written");
+    bench.settle_call("ag-01-1", None, 7);
+    for account in ["ag-01", "sw-1", "core"] {
+        assert_eq!(bench.figures(account), (7, 0), "{account}");
+    }
+    let rows = costs(&bench.state, "model").unwrap();
+    assert_eq!((rows[0].id.as_str(), rows[0].calls, rows[0].cost_micros), ("p/m", 1, Micros(7)));
+    assert!(costs(&bench.state, "weather").is_none());
+}
+
+#[test]
+fn every_account_above_is_debited_and_the_tightest_decides() {
+    let mut bench = Bench::default();
+    bench.running(SwarmSpec { agent_budget: Some("$1".to_owned()), ..budget("$1.50") }, 2);
+    let first = bench.given("ag-01-1", DOLLAR);
+    assert_eq!(bench.figures("ag-01"), (0, DOLLAR));
+    assert_eq!(bench.figures("sw-1"), (0, DOLLAR));
+    assert_eq!(bench.figures("core"), (0, DOLLAR));
+    // Its own account has enough, its swarm's has not until the other settles.
+    assert_eq!(bench.reserve("ag-02-1", flat(600_000), false), Leave::Later);
+    bench.settle_call("ag-01-1", Some(first), 100_000);
+    assert_eq!(bench.figures("sw-1"), (100_000, 0));
+    let second = bench.given("ag-02-1", 600_000);
+    bench.settle_call("ag-02-1", Some(second), 600_000);
+    assert_eq!(bench.figures("core"), (700_000, 0));
+}
+
+#[test]
+fn long_answers_do_not_take_it_all_from_the_others() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 1);
+    let take = |bench: &mut Bench, wish| match bench.reserve("ag-01-1", wish, true) {
+        Leave::Reserved(given) => (given.number, given.amount.0),
+        other => panic!("{other:?}"),
+    };
+    // What is small beside what is left is had in full, what is not only as far as usual.
+    let small = take(&mut bench, bound(10, 20, 200_000));
+    assert_eq!(small.1, 200_000);
+    let large = take(&mut bench, bound(10, 300_000, 1_600_000));
+    assert_eq!(large.1, 300_000);
+    let quarter = take(&mut bench, bound(10, 20, 1_600_000));
+    assert_eq!(quarter.1, 125_000);
+    let rest = take(&mut bench, bound(10, 900_000, 900_000));
+    assert_eq!(rest.1, 375_000, "to the last micro-dollar");
+    assert_eq!(bench.account("sw-1").left_micros, Some(Micros(0)));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_and_its_agent_waits_for_money() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 2);
+    let Leave::Refused { message } = bench.reserve("ag-01-1", flat(2 * DOLLAR), false) else {
+        panic!("nobody is waited for where nothing is set aside")
+    };
+    assert!(
+        message.contains("the budget of sw-1 is exhausted: $1.00 of $1.00 are left"),
+        "{message}"
+    );
+    assert_eq!(bench.agent("ag-01").state, AgentState::Paused);
+    assert_eq!(bench.agent("ag-01").reason, "budget");
+    bench.ended("ag-01-1", Outcome::Failed);
+    bench.ended("ag-02-1", Outcome::Done);
+    let agent = bench.agent("ag-01");
+    assert_eq!((agent.state, agent.items_failed), (AgentState::Paused, 0));
+    let result = bench.state.attempts["ag-01-1"].result.clone().unwrap();
+    assert_eq!(result.stop_reason, "budget");
+    let swarm = swarm_info(&bench.state, &"sw-1".into()).unwrap();
+    assert_eq!((swarm.state, swarm.reason.as_str()), (SwarmState::Paused, "budget"));
+    assert_eq!(bench.launches(), [] as [&str; 0]);
+
+    bench.set("sw-1", BudgetChange::TopUp(Micros(4 * DOLLAR))).unwrap();
+    assert_eq!(bench.launches(), ["ag-01-2"], "its item again");
+    assert_eq!(bench.state.attempts["ag-01-2"].index, 1);
+    bench.started("ag-01-2", 1);
+    let given = bench.given("ag-01-2", 2 * DOLLAR);
+    bench.settle_call("ag-01-2", Some(given), DOLLAR);
+    bench.ended("ag-01-2", Outcome::Done);
+    let swarm = swarm_info(&bench.state, &"sw-1".into()).unwrap();
+    assert_eq!((swarm.state, swarm.items.done), (SwarmState::Done, 2));
+}
+
+#[test]
+fn a_call_that_comes_through_later_leaves_no_mark() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 1);
+    assert!(matches!(bench.reserve("ag-01-1", flat(2 * DOLLAR), true), Leave::Refused { .. }));
+    let given = bench.given("ag-01-1", 10);
+    bench.settle_call("ag-01-1", Some(given), 10);
+    bench.ended("ag-01-1", Outcome::Failed);
+    assert_eq!(bench.agent("ag-01").state, AgentState::Failed, "it failed for itself");
+}
+
+#[test]
+fn what_waits_for_money_can_be_stopped() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 1);
+    bench.reserve("ag-01-1", flat(2 * DOLLAR), true);
+    bench.ended("ag-01-1", Outcome::Failed);
+    bench.ask(Command::StopSwarm { swarm: "sw-1".into() }).unwrap();
+    let swarm = swarm_info(&bench.state, &"sw-1".into()).unwrap();
+    assert!(swarm.state.is_final(), "{swarm:?}");
+    assert_eq!(bench.agent("ag-01").state, AgentState::Stopped);
+    bench.set("sw-1", BudgetChange::TopUp(Micros(DOLLAR))).unwrap();
+    assert_eq!(bench.launches(), [] as [&str; 0]);
+}
+
+#[test]
+fn nothing_begins_where_nothing_is_left() {
+    let mut bench = Bench::default();
+    bench.running(SwarmSpec { budget: Some("$1".to_owned()), ..queue(3) }, 1);
+    let given = bench.given("ag-01-1", DOLLAR);
+    bench.settle_call("ag-01-1", Some(given), DOLLAR);
+    bench.ended("ag-01-1", Outcome::Done);
+    assert_eq!(bench.launches(), [] as [&str; 0]);
+    assert_eq!(
+        (bench.agent("ag-01").state, bench.agent("ag-01").reason.as_str()),
+        (AgentState::Queued, "budget")
+    );
+    assert_eq!(swarm_info(&bench.state, &"sw-1".into()).unwrap().state, SwarmState::Paused);
+    bench.set("sw-1", BudgetChange::Limit(None)).unwrap();
+    assert_eq!(bench.launches(), ["ag-01-2"]);
+}
+
+#[test]
+fn an_unknown_price_is_refused_under_a_budget_only() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 1);
+    let wish = Err("no price of \"x\" is known".to_owned());
+    let Leave::Refused { message } = bench.reserve("ag-01-1", wish, true) else { panic!() };
+    assert!(message.contains("no price of \"x\" is known (sw-1 has a budget)"), "{message}");
+}
+
+#[test]
+fn limits_change_as_far_as_they_can() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 1);
+    bench.given("ag-01-1", 400_000);
+    let refused = bench.set("sw-1", BudgetChange::Limit(Some(Micros(399_999)))).unwrap_err();
+    assert_eq!(refused.code, RefusalCode::Conflict);
+    bench.set("sw-1", BudgetChange::Limit(Some(Micros(400_000)))).unwrap();
+    assert_eq!(bench.account("sw-1").left_micros, Some(Micros(0)));
+    let nothing = bench.set("ag-01", BudgetChange::TopUp(Micros(1))).unwrap_err();
+    assert!(nothing.message.contains("no limit"), "{nothing:?}");
+    assert_eq!(
+        bench.set("sw-9", BudgetChange::Limit(None)).unwrap_err().code,
+        RefusalCode::NotFound
+    );
+    let by = Actor::Agent("ag-01".into());
+    let change = BudgetChange::Limit(None);
+    let command = Command::SetBudget { account: AccountId::Swarm("sw-1".into()), change };
+    let own = bench.feed(Input::Request { by, command, crew: Vec::new() }).unwrap_err();
+    assert_eq!(own.code, RefusalCode::Forbidden, "no agent raises its own");
+}
+
+#[test]
+fn each_mark_is_said_once() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 1);
+    for (cost, said) in [(700_000, 0), (60_000, 1), (10_000, 1), (150_000, 2), (80_000, 3)] {
+        let given = bench.given("ag-01-1", cost);
+        bench.settle_call("ag-01-1", Some(given), cost);
+        assert_eq!(bench.count(|event| matches!(event, Event::BudgetWarned { .. })), said);
+    }
+    assert_eq!(bench.account("sw-1").state, "exhausted");
+    bench.set("sw-1", BudgetChange::TopUp(Micros(DOLLAR))).unwrap();
+    assert_eq!(bench.account("sw-1").state, "open");
+}
+
+#[test]
+fn what_a_dead_core_had_set_aside_is_charged() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 1);
+    bench.given("ag-01-1", 300_000);
+    let start = Input::Start { epoch: 2, pid: 1, version: String::new() };
+    bench.feed(start.clone()).unwrap();
+    assert_eq!(bench.figures("sw-1"), (300_000, 0));
+    assert_eq!(bench.agent("ag-01").cost, Micros(300_000));
+    bench.feed(start).unwrap();
+    assert_eq!(bench.figures("sw-1"), (300_000, 0), "once");
+}
+
+#[test]
+fn a_swarm_that_is_removed_keeps_no_money() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 1);
+    bench.given("ag-01-1", 300_000);
+    bench.ended("ag-01-1", Outcome::Done);
+    bench.ask(Command::RemoveSwarm { swarm: "sw-1".into() }).unwrap();
+    assert_eq!(bench.figures("core"), (300_000, 0));
+    assert!(bench.state.reservations.is_empty());
+}
+
+/// One step of a random history.
+#[derive(Clone, Debug)]
+enum Step {
+    Reserve {
+        agent: u8,
+        least: i64,
+        more: i64,
+    },
+    /// Of the open reservations, the `which`-th: settled with a part of it, in percent.
+    Settle {
+        which: u8,
+        part: i64,
+    },
+    Spawn {
+        agent: u8,
+        budget: Option<i64>,
+    },
+    End {
+        agent: u8,
+        done: bool,
+    },
+    TopUp {
+        account: u8,
+        more: i64,
+    },
+    Crash,
+}
+
+fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => (any::<u8>(), 1..300_000i64, 0..900_000i64)
+            .prop_map(|(agent, least, more)| Step::Reserve { agent, least, more }),
+        8 => (any::<u8>(), 0..=100i64).prop_map(|(which, part)| Step::Settle { which, part }),
+        2 => (any::<u8>(), proptest::option::of(0..2_000_000i64))
+            .prop_map(|(agent, budget)| Step::Spawn { agent, budget }),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(agent, done)| Step::End { agent, done }),
+        1 => (any::<u8>(), 0..1_000_000i64)
+            .prop_map(|(account, more)| Step::TopUp { account, more }),
+        1 => Just(Step::Crash),
+    ];
+    proptest::collection::vec(step, 1..80)
+}
+
+/// At every node: spent + reserved <= limit, and reserved is the sum of what is open below.
+fn sound(state: &State) {
+    let mut open: std::collections::BTreeMap<AccountId, i64> = Default::default();
+    for reserved in state.reservations.values() {
+        let agent = &state.agents[&state.attempts[&reserved.attempt].agent];
+        for id in crate::core::ledger::above(state, agent) {
+            *open.entry(id).or_default() += reserved.amount.0;
+        }
+    }
+    for account in accounts(state) {
+        let reserved = open.get(&account.id).copied().unwrap_or(0);
+        assert_eq!(account.reserved_micros.0, reserved, "{}", account.id);
+        if let Some(left) = account.left_micros {
+            assert!(left >= Micros::ZERO, "{account:?}");
+        }
+    }
+    let spent: i64 = state.agents.values().map(|agent| agent.cost.0).sum();
+    assert_eq!(state.account.spent.0, spent);
+}
+
+fn play(bench: &mut Bench, step: Step, epoch: &mut u64) {
+    let live: Vec<String> = bench.state.live_attempts().map(|it| it.id.to_string()).collect();
+    let pick = |n: u8| live.get(usize::from(n) % live.len().max(1)).cloned();
+    match step {
+        Step::Reserve { agent, least, more } => {
+            let Some(attempt) = pick(agent) else { return };
+            bench.reserve(&attempt, bound(least, least + more / 3, least + more), true);
+        }
+        Step::Settle { which, part } => {
+            let open: Vec<(u64, String, i64)> = (bench.state.reservations.iter())
+                .map(|(number, it)| (*number, it.attempt.to_string(), it.amount.0))
+                .collect();
+            let Some((number, attempt, amount)) = open.get(usize::from(which) % open.len().max(1))
+            else {
+                return;
+            };
+            bench.settle_call(attempt, Some(*number), amount * part / 100);
+        }
+        Step::Spawn { agent, budget } => {
+            let Some(parent) = pick(agent) else { return };
+            let parent = bench.state.attempts[parent.as_str()].agent.clone();
+            let budget = budget.map(|sum| format!("{}.{:06}", sum / DOLLAR, sum % DOLLAR));
+            let spec = AgentSpec { task: "t".to_owned(), budget, ..AgentSpec::default() };
+            let command = Command::SpawnAgent { spec: Box::new(spec) };
+            let crew = vec![("command".to_owned(), String::new())];
+            // A cap may be reached.
+            let _ = bench.feed(Input::Request { by: Actor::Agent(parent), command, crew });
+        }
+        Step::End { agent, done } => {
+            let Some(attempt) = pick(agent) else { return };
+            bench.ended(&attempt, if done { Outcome::Done } else { Outcome::Failed });
+        }
+        Step::TopUp { account, more } => {
+            let all = accounts(&bench.state);
+            let id = all[usize::from(account) % all.len()].id.clone();
+            // It may have no limit.
+            let _ = bench.set(&id.to_string(), BudgetChange::TopUp(Micros(more)));
+        }
+        Step::Crash => {
+            *epoch += 1;
+            let (epoch, version) = (*epoch, String::new());
+            bench.feed(Input::Start { epoch, pid: 1, version }).unwrap();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_history_spends_more_than_it_may(steps in steps(), swarm in 0..3_000_000i64) {
+        let mut bench = Bench::default();
+        let sum = format!("{}.{:06}", swarm / DOLLAR, swarm % DOLLAR);
+        bench.running(SwarmSpec { agent_budget: Some("$1".to_owned()), ..budget(&sum) }, 3);
+        let mut epoch = 1;
+        for step in steps {
+            play(&mut bench, step, &mut epoch);
+            sound(&bench.state);
+        }
+        let mut again = State::default();
+        bench.journal.iter().for_each(|record| apply(&mut again, record));
+        prop_assert_eq!(again, bench.state);
+    }
+}

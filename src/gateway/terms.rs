@@ -1,0 +1,77 @@
+//! What a call may cost at most, and how long its answer may be for what was set aside.
+
+use super::prices::{Price, Writes};
+use super::wire::{Asked, Wire};
+use crate::config::Dialect;
+use crate::model::{Bound, Micros};
+
+/// The shortest answer that is worth asking for, in tokens; the request's own where it asks
+/// for less, and never less than what it wants to think, and one.
+const LEAST: u64 = 1_024;
+/// Few answers are longer than this, whatever their limit.
+const USUAL: u64 = 8_192;
+
+/// A call with a price.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    price: Price,
+    writes: Writes,
+    /// Tokens of the prompt, at most.
+    input: u64,
+    /// Tokens of all answers together: see [`Bound`].
+    least: u64,
+    usual: u64,
+    most: u64,
+    /// Answers asked for at once.
+    answers: u64,
+}
+
+impl Terms {
+    /// `input`: the most tokens that the prompt has.
+    ///
+    /// # Errors
+    /// Why nobody can say what it may cost.
+    pub fn of(
+        price: Option<&Price>,
+        model: &str,
+        provider: &str,
+        (wire, asked, body): (Wire, &Asked<'_>, &[u8]),
+        input: u64,
+    ) -> Result<Self, String> {
+        let Some(price) = price else {
+            return Err(format!(
+                "no price of {model:?} is known: add [providers.{provider}.prices.\"{model}\"] \
+                 with input and output (dollars per million tokens) to config.toml"
+            ));
+        };
+        if let Some(state) = asked.kept_elsewhere() {
+            return Err(format!(
+                "`{state}` makes the provider read what this request does not show, so nobody \
+                 can say what it costs"
+            ));
+        }
+        let has = |text: &[u8]| memchr::memmem::find(body, text).is_some();
+        let writes = match wire.dialect() {
+            Dialect::Anthropic if !has(b"\"cache_control\"") => Writes::None,
+            Dialect::Anthropic if has(b"\"1h\"") => Writes::Hour,
+            Dialect::Anthropic | Dialect::Openai | Dialect::Gemini => Writes::Short,
+        };
+        let (most, answers) = (asked.max_output(wire), asked.answers(wire));
+        let thinking = asked.thinking().map_or(0, |tokens| tokens.saturating_add(1));
+        let least = LEAST.max(thinking).saturating_mul(answers).min(most);
+        let usual = USUAL.saturating_mul(answers).min(most).max(least);
+        Ok(Self { price: price.clone(), writes, input, least, usual, most, answers })
+    }
+
+    pub fn bound(&self) -> Bound {
+        let with = |output| self.price.bound(self.input, output, self.writes);
+        Bound { least: with(self.least), usual: with(self.usual), most: with(self.most) }
+    }
+
+    /// What the request's limit for an answer is to be, for an answer within `amount`; none
+    /// where its own will do.
+    pub fn clamped(&self, amount: Micros) -> Option<u64> {
+        let output = self.price.output_within(amount, self.input, self.writes);
+        (output < self.most).then(|| output.max(self.least) / self.answers.max(1))
+    }
+}

@@ -1,0 +1,72 @@
+//! What clients read and change of the ledger.
+
+use super::{
+    handle::Handle,
+    lookup::{find_agent, find_swarm},
+};
+use crate::{
+    core,
+    model::{AccountId, AccountInfo, BudgetChange, Command, CostRow, Refusal, RefusalCode},
+};
+
+impl Handle {
+    /// All accounts; the core's first, then each swarm's with its agents'.
+    ///
+    /// # Errors
+    /// When the core is leaving.
+    pub async fn accounts(&self) -> Result<Vec<AccountInfo>, Refusal> {
+        self.world.read(core::accounts).await
+    }
+
+    /// The account of `core`, or of a swarm or agent by id or name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn account(&self, name: &str) -> Result<AccountInfo, Refusal> {
+        let id = self.account_id(name).await?;
+        let found = self.accounts().await?.into_iter().find(|account| account.id == id);
+        found.ok_or_else(|| unknown(name))
+    }
+
+    /// Changes what may be spent.
+    ///
+    /// # Errors
+    /// When there is no such account, or it has spent more already.
+    pub async fn set_budget(
+        &self,
+        name: &str,
+        change: BudgetChange,
+    ) -> Result<AccountInfo, Refusal> {
+        let account = self.account_id(name).await?;
+        self.change(Command::SetBudget { account, change }).await?;
+        self.account(name).await
+    }
+
+    /// What was spent, by `agent`, `swarm` or `model`.
+    ///
+    /// # Errors
+    /// For any other word.
+    pub async fn costs(&self, by: &str) -> Result<Vec<CostRow>, Refusal> {
+        let word = by.to_owned();
+        let rows = self.world.read(move |state| core::costs(state, &word)).await?;
+        rows.ok_or_else(|| {
+            let why = format!("costs are kept by agent, swarm or model, not by {by:?}");
+            Refusal::new(RefusalCode::Invalid, why)
+        })
+    }
+
+    async fn account_id(&self, name: &str) -> Result<AccountId, Refusal> {
+        let wanted = name.to_owned();
+        let found = self.world.read(move |state| {
+            let core = (wanted == "core").then_some(AccountId::Core);
+            core.or_else(|| find_swarm(state, &wanted).map(AccountId::Swarm))
+                .or_else(|| find_agent(state, &wanted).map(AccountId::Agent))
+        });
+        found.await?.ok_or_else(|| unknown(name))
+    }
+}
+
+fn unknown(name: &str) -> Refusal {
+    Refusal::new(RefusalCode::NotFound, format!("there is no account {name:?}"))
+        .hinted("core, or a swarm or agent by id or name: dash budget show")
+}

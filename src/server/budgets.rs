@@ -1,0 +1,63 @@
+//! `/v1/budgets` and `/v1/ledger`.
+
+use super::{
+    identity::Served,
+    problem::{Answer, Body, Plain, Query},
+};
+use crate::{
+    model::{AccountInfo, BudgetChange, CostRow, Micros, Refusal, RefusalCode},
+    protocol::rest::BudgetBody,
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde::Deserialize;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct By {
+    /// `agent` where nothing is said, `swarm`, `model`.
+    by: Option<String>,
+}
+
+pub async fn list(_: Plain, State(served): State<Served>) -> Answer<Json<Vec<AccountInfo>>> {
+    Ok(Json(served.handle.accounts().await?))
+}
+
+pub async fn show(
+    _: Plain,
+    State(served): State<Served>,
+    Path(id): Path<String>,
+) -> Answer<Json<AccountInfo>> {
+    Ok(Json(served.handle.account(&id).await?))
+}
+
+pub async fn change(
+    _: Plain,
+    State(served): State<Served>,
+    Path(id): Path<String>,
+    Body(body): Body<BudgetBody>,
+) -> Answer<Json<AccountInfo>> {
+    let invalid = |why: String| Refusal::new(RefusalCode::Invalid, why);
+    let sum = |key: &str, text: &str| {
+        text.parse::<Micros>().map_err(|error| invalid(format!("{key}: {error}")))
+    };
+    let change = match (body.limit.as_deref(), body.top_up.as_deref()) {
+        (Some("none"), None) => BudgetChange::Limit(None),
+        (Some(text), None) => BudgetChange::Limit(Some(sum("limit", text)?)),
+        (None, Some(text)) => BudgetChange::TopUp(sum("top_up", text)?),
+        (Some(_), Some(_)) | (None, None) => {
+            let why = "say `limit` (a sum, or `none`) or `top_up`";
+            return Err(invalid(why.to_owned()).into());
+        }
+    };
+    Ok(Json(served.handle.set_budget(&id, change).await?))
+}
+
+pub async fn costs(
+    State(served): State<Served>,
+    Query(query): Query<By>,
+) -> Answer<Json<Vec<CostRow>>> {
+    Ok(Json(served.handle.costs(query.by.as_deref().unwrap_or("agent")).await?))
+}

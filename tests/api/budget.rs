@@ -1,0 +1,133 @@
+//! Budgets end to end: the embedded agent against the simulated provider, which has real
+//! prices.
+
+use crate::world::World;
+use serde_json::{Value, json};
+
+/// More than one call of the embedded agent costs, and less than two may.
+const ONE_CALL: &str = "$0.35";
+
+fn account(world: &World, id: &str) -> Value {
+    world.json(&["budget", "show", id])
+}
+
+fn micros(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_else(|| panic!("no sum: {value}"))
+}
+
+#[test]
+fn a_budget_that_is_too_small_stops_before_the_first_call() {
+    let world = World::new();
+    let task = ["--agent", "mini", "--agents", "2", "--task", "say hello"];
+    let (swarm, code) = world.create_and_wait(&[&task[..], &["--budget", "$0.000001"]].concat());
+    assert_eq!(code, 4, "{}", world.core_log());
+    let shown = world.json(&["swarm", "show", &swarm]);
+    assert_eq!((&shown["state"], &shown["reason"]), (&json!("paused"), &json!("budget")));
+    assert_eq!((&shown["budget_micros"], &shown["cost_micros"]), (&json!(1), &json!(0)));
+    for agent in world.agents_of(&swarm) {
+        let row = world.agent(&agent);
+        assert_eq!(
+            (&row["state"], &row["reason"]),
+            (&json!("paused"), &json!("budget")),
+            "{row:#}"
+        );
+        assert_eq!(world.dash(&["agent", "wait", &agent]).code, 4);
+        let explained = world.ok(&["agent", "explain", &agent]).text();
+        assert!(explained.contains("budget"), "{explained}");
+    }
+    let results = world.dash(&["swarm", "results", &swarm]);
+    assert!(results.code == 4 && results.text().contains("budget"), "{results:?}");
+    // The work is kept, and goes on with more money.
+    let topped = world.ok(&["budget", "top-up", &swarm, "$50"]).text();
+    assert!(topped.contains("of $50.00 left"), "{topped}");
+    assert_eq!(world.dash(&["swarm", "wait", &swarm]).code, 0, "{}", world.core_log());
+    let after = account(&world, &swarm);
+    assert_eq!(
+        (&after["limit_micros"], &after["reserved_micros"]),
+        (&json!(50_000_001), &json!(0))
+    );
+    assert!(micros(&after["spent_micros"]) > 0, "{after:#}");
+    let audit = world.ok(&["audit", "--json"]).text();
+    for action in ["call.refuse", "budget.set", "agent.pause"] {
+        assert!(audit.contains(action), "{action} in {audit}");
+    }
+    world.ok(&["audit", "--verify"]);
+}
+
+#[test]
+fn nothing_is_ever_spent_beyond_it() {
+    let world = World::new();
+    let task = ["--agent", "mini", "--agents", "12", "--task", "say hello"];
+    let (swarm, _) = world.create_and_wait(&[&task[..], &["--budget", ONE_CALL]].concat());
+    let after = account(&world, &swarm);
+    assert_eq!(after["reserved_micros"], 0, "{after:#}");
+    assert!(micros(&after["spent_micros"]) <= micros(&after["limit_micros"]), "{after:#}");
+    let events = world.ok(&["events", "--since", "0", "--json"]).text();
+    let (mut spent, mut open, mut reserved) = (0, 0, std::collections::BTreeMap::new());
+    for event in events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        match event["kind"].as_str().unwrap() {
+            "call_reserved" => {
+                let amount = micros(&event["amount_micros"]);
+                reserved.insert(event["number"].as_u64().unwrap(), amount);
+                open += amount;
+                assert!(spent + open <= micros(&after["limit_micros"]), "{event:#}");
+            }
+            "model_called" => {
+                spent += micros(&event["cost_micros"]);
+                open -= event["reservation"].as_u64().map_or(0, |number| reserved[&number]);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((spent, open), (micros(&after["spent_micros"]), 0));
+    assert!(!reserved.is_empty(), "{events}");
+}
+
+#[test]
+fn costs_are_told_by_agent_swarm_and_model() {
+    let world = World::new();
+    let (swarm, code) =
+        world.create_and_wait(&["--agent", "mini", "--agents", "2", "--task", "say hello"]);
+    assert_eq!(code, 0);
+    let total = micros(&world.json(&["swarm", "show", &swarm])["cost_micros"]);
+    for by in ["agent", "swarm", "model"] {
+        let rows = world.json(&["cost", "--by", by]);
+        let rows = rows.as_array().unwrap();
+        let sum: i64 = rows.iter().map(|row| micros(&row["cost_micros"])).sum();
+        assert_eq!(sum, total, "{by}: {rows:#?}");
+        assert!(rows.iter().all(|row| row["simulated"] == true), "{rows:#?}");
+    }
+    let csv = world.ok(&["cost", "--csv"]).text();
+    assert!(csv.starts_with("by,id,name,calls,") && csv.lines().count() == 3, "{csv}");
+    let core = account(&world, "core");
+    assert_eq!((micros(&core["spent_micros"]), &core["limit_micros"]), (total, &Value::Null));
+}
+
+#[test]
+fn the_core_itself_can_have_a_limit() {
+    let world = World::new();
+    world.ok(&["budget", "set", "core", "0.000001"]);
+    let (_, code) = world.create_and_wait(&["--agent", "mini", "--task", "say hello"]);
+    assert_eq!(code, 4);
+    let lower = world.exits(&["budget", "set", "core", "five"], 2);
+    assert!(lower.stderr.contains("not a sum of money"), "{lower:?}");
+    let nobody = world.exits(&["budget", "show", "nobody"], 1);
+    assert!(nobody.stderr.contains("nobody"), "{nobody:?}");
+    world.ok(&["budget", "set", "core", "none"]);
+    assert_eq!(world.dash(&["swarm", "wait", "sw-1"]).code, 0, "{}", world.core_log());
+}
+
+#[test]
+fn an_agent_sees_what_is_left_to_it_and_changes_nothing() {
+    let world = World::new();
+    let script = "dash budget show --json; dash budget top-up core 5; echo code $?; \
+                  dash agent spawn --budget 9 -- true >/dev/null";
+    let args = ["--agents", "1", "--agent-budget", "$2", "--", "sh", "-c", script];
+    let (swarm, _) = world.create_and_wait(&args);
+    let agents = world.agents_of(&swarm);
+    let said = String::from_utf8(world.raw_log(&agents[0])).unwrap();
+    assert!(said.contains("\"limit_micros\": 2000000"), "{said}");
+    assert!(said.contains("code 6"), "{said}");
+    assert!(said.contains("$2.00 of its parent's are left"), "{said}");
+    assert_eq!(account(&world, &agents[1])["limit_micros"], 9_000_000);
+}
