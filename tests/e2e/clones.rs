@@ -43,7 +43,8 @@ fn an_agent_reaches_nothing_but_its_own_clone() {
         ("object", format!("touch {repository}/.git/objects/planted")),
         ("git", format!("git -C {repository} rev-parse HEAD")),
         ("push", "git push -q origin HEAD:refs/heads/pushed".to_owned()),
-        ("config", "git config core.fsmonitor true".to_owned()),
+        // Around the shim, which would ask.
+        ("config", "command -p git config core.fsmonitor true".to_owned()),
         ("hook", "touch .git/hooks/post-checkout".to_owned()),
         ("move", "mv .git/hooks .git/old".to_owned()),
         ("others", "test $(ls -d ../ag-*/.git | wc -l) -gt 1".to_owned()),
@@ -338,7 +339,8 @@ fn another_directory_does_not_pass_for_its_repository() {
     let Some(world) = ready() else { return };
     // Settings that name programs, in what is no repository by itself, reached by a file that
     // no mount holds.
-    let script = "cp -r .git evil && rm evil/HEAD && git config -f evil/config alias.x '!true' && \
+    let script = "cp -r .git evil && rm evil/HEAD && \
+                  command -p git config -f evil/config alias.x '!true' && \
                   echo ../evil > .git/commondir";
     let (id, code) = world.create_and_wait(&["--worktree", "--", "sh", "-c", script]);
     let row = only_row(&world, &id);

@@ -230,7 +230,8 @@ fn what_no_text_can_name_is_moved_away_too_and_stops_nobody() {
         return;
     }
     let world = World::new();
-    let script = "d=$(printf 'x\\377'); git init -q \"$d\"; git -C \"$d\" config core.fsmonitor evil; \
+    let script = "d=$(printf 'x\\377'); git init -q \"$d\"; \
+                  command -p git -C \"$d\" config core.fsmonitor evil; \
                   git -C \"$d\" config user.name ok";
     let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"x\xff");
     let settings = world.work.join(name).join(".git/config");
