@@ -377,7 +377,7 @@ fn what_was_set_aside_is_charged_where_the_usage_is_not_known() {
     let refused = "HTTP/1.1 529 Overloaded\r\ncontent-length: 2\r\n\r\n{}";
     assert_eq!(cost(refused), (Micros(0), false));
     let whole = concat!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 49\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n",
         "{\"usage\":{\"input_tokens\":1000,\"output_tokens\":10}}",
     );
     assert_eq!(cost(whole), (Micros(5_250), false));

@@ -23,11 +23,12 @@ impl AddAssign for Micros {
 }
 
 impl fmt::Display for Micros {
-    /// `$0.0421` below a dollar, `$3.18` from there on.
+    /// `$0.000042` below a hundredth of a cent, `$0.0421` below a dollar, `$3.18` from there on.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dollars = self.dollars();
         let text = match self.0.abs() {
             0 => "$0".to_owned(),
+            n if n < 100 => format!("${dollars:.6}"),
             n if n < 1_000_000 => format!("${dollars:.4}"),
             _ => format!("${dollars:.2}"),
         };

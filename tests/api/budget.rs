@@ -35,8 +35,9 @@ fn a_budget_that_is_too_small_stops_before_the_first_call() {
         let explained = world.ok(&["agent", "explain", &agent]).text();
         assert!(explained.contains("budget"), "{explained}");
     }
-    let results = world.dash(&["swarm", "results", &swarm]);
-    assert!(results.code == 4 && results.text().contains("budget"), "{results:?}");
+    let results = world.ok(&["swarm", "results", &swarm]).text();
+    assert!(results.contains("2 open") && results.contains("budget of sw-1"), "{results}");
+    assert!(results.contains("$0.000001 of $0.000001 are left"), "{results}");
     // The work is kept, and goes on with more money.
     let topped = world.ok(&["budget", "top-up", &swarm, "$50"]).text();
     assert!(topped.contains("of $50.00 left"), "{topped}");
@@ -62,7 +63,7 @@ fn nothing_is_ever_spent_beyond_it() {
     let after = account(&world, &swarm);
     assert_eq!(after["reserved_micros"], 0, "{after:#}");
     assert!(micros(&after["spent_micros"]) <= micros(&after["limit_micros"]), "{after:#}");
-    let events = world.ok(&["events", "--since", "0", "--json"]).text();
+    let events = world.ok(&["events", "--filter", "level=debug", "--json"]).text();
     let (mut spent, mut open, mut reserved) = (0, 0, std::collections::BTreeMap::new());
     for event in events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
         match event["kind"].as_str().unwrap() {
@@ -130,4 +131,25 @@ fn an_agent_sees_what_is_left_to_it_and_changes_nothing() {
     assert!(said.contains("code 6"), "{said}");
     assert!(said.contains("$2.00 of its parent's are left"), "{said}");
     assert_eq!(account(&world, &agents[1])["limit_micros"], 9_000_000);
+}
+
+/// Whatever moment a core dies in: what it had set aside is charged, and no more is spent than
+/// may be.
+#[test]
+fn a_core_that_dies_costs_no_more_than_the_budget() {
+    let world = World::new();
+    let task = ["--agent", "mini", "--agents", "4", "--retries", "3", "--task", "say hello"];
+    let swarm = world.create(&[&task[..], &["--budget", "$2"]].concat());
+    for _ in 0..3 {
+        world.kill_core();
+        let now = account(&world, &swarm);
+        let (spent, reserved) = (micros(&now["spent_micros"]), micros(&now["reserved_micros"]));
+        assert!(spent + reserved <= 2_000_000, "{now:#}");
+    }
+    world.dash(&["swarm", "wait", &swarm]);
+    let after = account(&world, &swarm);
+    assert_eq!(after["reserved_micros"], 0, "{after:#}");
+    assert!(micros(&after["spent_micros"]) <= 2_000_000, "{after:#}");
+    let agents: i64 = world.agents().iter().map(|row| micros(&row["cost_micros"])).sum();
+    assert_eq!(agents, micros(&after["spent_micros"]));
 }

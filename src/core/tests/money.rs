@@ -1,5 +1,6 @@
 //! The ledger: what may be set aside, what is spent, and who waits for money.
 
+use super::super::ledger::above;
 use super::*;
 use proptest::{
     prelude::{Just, ProptestConfig, any, prop_assert_eq, prop_oneof, proptest},
@@ -329,7 +330,7 @@ fn sound(state: &State) {
     let mut open: std::collections::BTreeMap<AccountId, i64> = Default::default();
     for reserved in state.reservations.values() {
         let agent = &state.agents[&state.attempts[&reserved.attempt].agent];
-        for id in crate::core::ledger::above(state, agent) {
+        for id in above(state, agent) {
             *open.entry(id).or_default() += reserved.amount.0;
         }
     }
