@@ -171,6 +171,8 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
             row("branch.hold").with("failures", *failures).with("within_ms", *within_ms)
         }
         Event::BranchResumed => row("branch.resume"),
+        Event::AttemptPaused { why } => row("attempt.pause").with("why", why.as_str()),
+        Event::AttemptResumed => row("attempt.resume"),
         Event::AttemptPlanned { index, .. } => row("attempt.launch").with("item", *index),
         Event::WorktreeMade { path, branch, .. } => row("worktree.make")
             .with("path", path.display().to_string())
@@ -390,7 +392,7 @@ mod tests {
         enact(&mut state, &follows);
 
         let timer = Timer::Timeout { attempt: "ag-01-1".into() };
-        let due = decide(&state, Stamp(2), Input::Due(timer)).unwrap();
+        let due = decide(&state, Stamp(700_000), Input::Due(timer)).unwrap();
         assert_eq!(words(&due), ["core/timeout/attempt.stop"]);
 
         let typed =

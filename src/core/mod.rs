@@ -9,6 +9,7 @@
 mod apply;
 mod approval;
 mod audit;
+mod breaker;
 mod decide;
 mod delegate;
 mod explain;
@@ -28,6 +29,6 @@ pub use approval::{Ask, is_prompt};
 pub use decide::decide;
 pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of};
 pub use schedule::{recover, settle};
-pub use state::{Agent, Attempt, Phase, State, Swarm, Worktree};
+pub use state::{Agent, Attempt, Pause, Phase, State, Swarm, Worktree};
 pub use step::{Decision, Draft, Effect, Input, KeeperNews, Limits, Reply, Timer};
 pub use views::{agent_info, agent_results, explanation, swarm_info, swarm_results};

@@ -19,7 +19,7 @@ pub enum AgentState {
     Idle,
     /// The last attempt failed; another starts at a known time.
     Retrying,
-    /// Held: by the user, a budget, a full disk.
+    /// Held: by the failure breaker, a full disk.
     Paused,
     Done,
     Failed,

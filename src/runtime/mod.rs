@@ -225,6 +225,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
             }
             Effect::Launch { .. } => {}
             Effect::Stop { .. }
+            | Effect::Hold { .. }
             | Effect::Forget { .. }
             | Effect::Notify { .. }
             | Effect::AnswerPrompt { .. } => effects.send(effect).await?,
@@ -238,15 +239,8 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
     while let Some(effect) = todo.recv().await {
         match effect {
             Effect::Launch { attempt } => attempt::spawn(&world, attempt),
-            Effect::Stop { attempt } => {
-                let world = world.clone();
-                tokio::spawn(async move {
-                    if let Some(keeper) = world.keeper(&attempt) {
-                        // It ended in the meantime when this fails.
-                        let _ = keeper.send(Order::Stop).await;
-                    }
-                });
-            }
+            Effect::Stop { attempt } => order(&world, attempt, Order::Stop),
+            Effect::Hold { attempt } => order(&world, attempt, Order::Hold),
             Effect::Forget { swarm, agents, attempts } => {
                 world.gauges.forget(|agent| agents.contains(agent));
                 let world = world.clone();
@@ -275,6 +269,16 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
             Effect::SetTimer { .. } => {}
         }
     }
+}
+
+fn order(world: &Shared, attempt: AttemptId, order: Order) {
+    let world = world.clone();
+    tokio::spawn(async move {
+        if let Some(keeper) = world.keeper(&attempt) {
+            // It ended in the meantime when this fails.
+            let _ = keeper.send(order).await;
+        }
+    });
 }
 
 impl Runtime {

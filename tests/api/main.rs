@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod audit;
+mod breaker;
 mod broker;
 mod by_hand;
 #[allow(dead_code)]
