@@ -68,14 +68,19 @@ pub fn limits_of(state: &State, agent: &Agent) -> Limits {
     swarm.and_then(|swarm| spec_of(swarm, agent).limits).unwrap_or_default()
 }
 
+/// The time that each attempt of it has.
+pub fn timeout_of(state: &State, agent: &Agent) -> Option<u64> {
+    match &agent.grant.own {
+        Some(own) => own.timeout_ms,
+        None => state.swarms.get(&agent.swarm)?.spec.timeout_ms,
+    }
+}
+
 /// When an attempt that started at `started` has to be over.
 pub fn deadline_of(state: &State, attempt: &Attempt, started: Stamp) -> Option<Stamp> {
     let agent = state.agents.get(&attempt.agent)?;
-    let limit = match &agent.grant.own {
-        Some(own) => own.timeout_ms,
-        None => state.swarms.get(&agent.swarm)?.spec.timeout_ms,
-    };
-    let own = limit.map(|limit| started.plus_ms(limit).plus_ms(attempt.paused_ms));
+    let own =
+        timeout_of(state, agent).map(|limit| started.plus_ms(limit).plus_ms(attempt.paused_ms));
     own.into_iter().chain(parents_end(state, agent)).min()
 }
 

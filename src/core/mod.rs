@@ -27,7 +27,7 @@ mod views;
 pub use apply::apply;
 pub use approval::{Ask, is_prompt};
 pub use decide::decide;
-pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of};
+pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of, timeout_of};
 pub use schedule::{recover, settle};
 pub use state::{Agent, Attempt, Pause, Phase, State, Swarm, Worktree};
 pub use step::{Decision, Draft, Effect, Input, KeeperNews, Limits, Reply, Timer};

@@ -52,6 +52,10 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         provider: agent.provider.clone(),
         // With the tree that was made for it: that is what it writes.
         scope: reach_of(state, id).to_string(),
+        // For whoever knows the machine.
+        limits: None,
+        timeout_ms: None,
+        ends_by: None,
         narrowed: narrowed_of(agent),
         held: held_back(state, agent),
         cwd: agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), Worktree::workplace),

@@ -5,6 +5,7 @@ use super::{
     actor::Commit,
     approval::approvals,
     check,
+    in_force::Asked,
     journal::Journal,
     launch::new_token,
     log::{LogFormat, LogStream, Tail},
@@ -190,12 +191,18 @@ impl Handle {
     /// When there is no such agent.
     pub async fn agent(&self, id: &AgentId) -> Result<AgentInfo, Refusal> {
         let (of, gauges) = (id.clone(), self.world.gauges.clone());
-        let info = self.world.read(move |state| {
+        let found = self.world.read(move |state| {
             let mut info = core::agent_info(state, &of)?;
             gauges.fill(&mut info);
-            Some(info)
+            let asked = Asked::of(state, &of, &mut info);
+            Some((info, asked))
         });
-        info.await?.ok_or_else(|| not_found("agent", id.as_str()))
+        let (mut info, asked) = found.await?.ok_or_else(|| not_found("agent", id.as_str()))?;
+        if let Some(asked) = asked {
+            let world = self.world.clone();
+            info.limits = tokio::task::spawn_blocking(move || asked.in_force(&world)).await.ok();
+        }
+        Ok(info)
     }
 
     /// # Errors

@@ -22,6 +22,7 @@ mod gauges;
 mod handle;
 mod held;
 mod history;
+mod in_force;
 mod journal;
 mod launch;
 mod ledger;

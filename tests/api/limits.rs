@@ -136,3 +136,25 @@ fn a_child_has_no_more_than_its_parent() {
         assert!(said.contains(&format!("not granted: {wish}")), "{said}");
     }
 }
+
+#[test]
+fn an_agent_is_shown_with_what_it_is_held_to() {
+    let world = World::new();
+    let args = ["--agents", "1", "--memory", "200M", "--cpu", "4096", "--timeout", "1h"];
+    let swarm = world.create(&[&args[..], &["--", "sleep", "1000"]].concat());
+    let agent = world.only_agent(&swarm);
+    world.until_state(&agent, &["working", "idle"]);
+    let row = world.json(&["agent", "show", &agent]);
+    let limits = &row["limits"];
+    assert_eq!(limits["memory_bytes"], 200 << 20, "{row}");
+    // What it got unasked, and as many cores as there are.
+    assert_eq!((&limits["processes"], &limits["output_bytes"]), (&4096.into(), &(1 << 30).into()));
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(limits["cpu"].as_f64(), Some(cores as f64), "{row}");
+    assert_eq!((&row["timeout_ms"], row["ends_by"].is_string()), (&3_600_000.into(), true));
+    let shown = world.ok(&["agent", "show", &agent]).text();
+    let line = format!("memory 200 MB, cpu {cores}, processes 4096, output 1024 MB, timeout 1h00m");
+    assert!(shown.contains(&line), "{shown}");
+    // Rows of lists leave it out.
+    assert_eq!(world.agents()[0]["limits"], serde_json::Value::Null);
+}
