@@ -10,7 +10,7 @@ mod pinned;
 mod policy;
 
 pub use delegation::{BreakerConfig, Delegation, Span};
-pub use duration::duration;
+pub use duration::{LONGEST_MS, duration};
 pub use file::{
     AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig,
     ModelPrice, Provider, SandboxConfig, Simulated, Ui,

@@ -158,3 +158,33 @@ fn an_agent_is_shown_with_what_it_is_held_to() {
     // Rows of lists leave it out.
     assert_eq!(world.agents()[0]["limits"], serde_json::Value::Null);
 }
+
+#[test]
+fn values_that_can_only_be_slips_are_refused() {
+    let world = World::new();
+    for (args, word) in [
+        (["--timeout", "99999999d"], "longer than 10 years"),
+        (["--timeout", "3651d"], "longer than 10 years"),
+        (["--allow", ""], "--allow"),
+        (["--allow", " "], "--allow"),
+        (["--scope", ""], "--scope"),
+        (["--read", ""], "--read"),
+        (["--net", ""], "--net"),
+    ] {
+        for verb in [&["swarm", "create", "--agents", "1"][..], &["agent", "spawn"][..]] {
+            let said = world.exits(&[verb, &args[..], &["--", "true"]].concat(), 2);
+            assert!(said.stderr.contains(word), "{args:?}: {said:?}");
+        }
+    }
+    let file = world.path().join("swarm.toml");
+    for text in ["timeout_ms = 315360000001", "allow = [\"\"]", "scope = [\"\"]"] {
+        std::fs::write(&file, format!("command = [\"true\"]\n{text}\n")).unwrap();
+        world.exits(&["swarm", "create", "-f", &file.display().to_string()], 2);
+    }
+    let said = world.ok(&["swarm", "create", "--agents", "1", "--cpu", "4096", "--", "true"]);
+    assert!(said.stderr.contains("--cpu 4096: this machine has "), "{said:?}");
+    // Dash's own state lies there.
+    let state = world.state().display().to_string();
+    let said = world.exits(&["swarm", "create", "--scope", &state, "--", "true"], 2);
+    assert!(said.stderr.contains("Dash keeps its own state"), "{said:?}");
+}
