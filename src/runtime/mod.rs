@@ -177,6 +177,9 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     let live: Vec<AttemptId> = state.live_attempts().map(|attempt| attempt.id.clone()).collect();
     let again = recover(&state);
     adopt::stop_strangers(&world.instance, &known);
+    if state.seq == 0 {
+        adopt::set_aside(&world.instance).await.context("making room for new attempts")?;
+    }
     let actor = Actor::new(
         state,
         journal.clone(),

@@ -24,6 +24,7 @@ mod follow;
 mod inbox;
 mod inside;
 mod inside_tree;
+mod journal;
 mod limits;
 mod once;
 mod outputs;
