@@ -18,4 +18,4 @@ pub use file::{
 pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};
 pub use pinned::{executable, names_of, not_held};
-pub use policy::{PolicyFiles, built_in, check_policy};
+pub use policy::{PolicyFiles, built_in, check_policy, shadowed_by};

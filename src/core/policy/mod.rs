@@ -19,6 +19,7 @@ mod options;
 mod place;
 mod saved;
 mod script;
+mod shadow;
 mod shell;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ mod words;
 mod wrappers;
 
 pub use judge::{Judge, LONGEST, Where};
+pub use shadow::is_shadowed;
 
 use crate::model::{Enforcement, Finding, Hidden, Judgement, Policy, Rule, Scope, Verdict};
 use std::path::Path;
