@@ -357,7 +357,13 @@ fn proven(report: &AuditReport, whole: bool) -> Vec<String> {
         return Vec::new();
     }
     let begins = match (whole || report.from_first, report.from) {
-        (true, _) => "it begins with the first row of all".to_owned(),
+        (true, _) => match report.begins_after {
+            None => "it begins with the first row of all".to_owned(),
+            Some(last) => format!(
+                "it begins with the first row of all; the journal is older, of its events up to \
+                 {last} nothing is recorded"
+            ),
+        },
         (false, from) => {
             format!("it begins with row {from}: what stood before is not in it, and not proven")
         }

@@ -1,4 +1,4 @@
-//! `dash completions SHELL`, and the manual page.
+//! `dash completions SHELL`
 
 use super::{
     args::Cli,
@@ -22,11 +22,4 @@ impl Completions {
         context.out.write_all(&script)?;
         Ok(Code::Ok)
     }
-}
-
-pub fn man(context: &mut Context<'_>) -> Done {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    context.out.write_all(&page)?;
-    Ok(Code::Ok)
 }

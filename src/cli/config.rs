@@ -8,7 +8,7 @@ use super::{
     swarm::here,
 };
 use crate::{
-    config::{Config, Dirs, PolicyFiles, check_policy, not_held},
+    config::{Config, Dirs, PolicyFiles, check_policy, not_held, shadowed_by},
     model::Rule,
     tui::{
         keymap::Keymap,
@@ -91,7 +91,7 @@ fn of_rules(path: &Path, context: &mut Context<'_>) -> Done {
 }
 
 /// What a user may not know of rules that are right: which built-in ones they take the place
-/// of, and which are not held here, whatever they say.
+/// of, which are not held here, whatever they say, and which another never lets decide.
 fn of_own(rules: &[Rule], context: &mut Context<'_>) {
     let path = std::env::var("PATH").unwrap_or_default();
     for rule in rules {
@@ -102,6 +102,13 @@ fn of_own(rules: &[Rule], context: &mut Context<'_>) {
         }
         if let Some(why) = not_held(rule, &path) {
             context.note(format!("warning: {said} is not held here: {}", one_line(&why)));
+        }
+        let own = rule.source != "built in";
+        if let Some(by) = own.then(|| shadowed_by(rule, rules)).flatten() {
+            let (verdict, place) = (by.verdict, one_line(&by.source));
+            let name = if by.name.is_empty() { String::new() } else { format!("{}, ", by.name) };
+            let why = format!("{verdict} ({name}{place}) is stricter and says it of all of them");
+            context.note(format!("warning: {said} never decides: {}", one_line(&why)));
         }
     }
 }

@@ -3,10 +3,11 @@
 use super::{
     args::Json,
     context::Context,
-    failure::{Code, Done},
+    failure::{Code, Done, Failure},
     format::{Table, cell, fg, one_line},
 };
 use crate::{
+    client::{Client, ClientError},
     config::{Config, Dirs},
     protocol::rest::{CheckStatus, DoctorCheck, DoctorReport},
 };
@@ -35,7 +36,11 @@ impl Doctor {
         let report = match Dirs::from_env().map_err(|error| error.to_string()) {
             Ok(dirs) => match Config::load(&dirs) {
                 Ok(_) => {
-                    let client = context.client().await?;
+                    let target = context.target()?;
+                    let client = match Client::connect(&target).await {
+                        Ok(client) => client,
+                        Err(error) => return no_core(error, self.json, context),
+                    };
                     // One that does not even say this will not say more.
                     client.health().await?;
                     client.doctor().await?
@@ -47,44 +52,66 @@ impl Doctor {
         };
         let failed = report.checks.iter().any(|check| check.status == CheckStatus::Fail);
         let code = if failed { Code::Error } else { Code::Ok };
-        if self.json.json {
-            context.json(&report)?;
-            return Ok(code);
-        }
-        for check in &report.checks {
-            let (mark, color) = match check.status {
-                CheckStatus::Ok => ("ok  ", AnsiColor::Green),
-                CheckStatus::Warn => ("warn", AnsiColor::Yellow),
-                CheckStatus::Fail => ("fail", AnsiColor::Red),
-            };
-            let mark = context.paint(fg(color), mark);
-            context.line(format!("{mark}  {:<18} {}", check.name, one_line(&check.detail)))?;
-            if !check.remedy.is_empty() {
-                context.line(format!("      {:<18} → {}", "", one_line(&check.remedy)))?;
-            }
-        }
-        context.line(format!("\nscope: {}\n", report.scope))?;
-        let mut table = Table::new(&["AGENT", "USABLE", "VERSION", "PROGRAM", "FROM", ""]);
-        for adapter in &report.adapters {
-            let program =
-                adapter.program.as_ref().map_or("-".to_owned(), |path| path.display().to_string());
-            let (word, color) =
-                if adapter.usable { ("yes", AnsiColor::Green) } else { ("no", AnsiColor::Yellow) };
-            table.row([
-                cell(&adapter.name),
-                (word.to_owned(), fg(color)),
-                cell(adapter.version.as_deref().unwrap_or("-")),
-                cell(program),
-                cell(&adapter.source),
-                cell(one_line(if adapter.detail.is_empty() {
-                    &adapter.summary
-                } else {
-                    &adapter.detail
-                })),
-            ]);
-        }
-        let text = table.render(context.term.color, context.term.width);
-        context.out.write_all(text.as_bytes())?;
+        tell(&report, self.json, context)?;
         Ok(code)
     }
+}
+
+/// The report of an instance whose core does not come up: what it said last is the diagnosis.
+fn no_core(error: ClientError, json: Json, context: &mut Context<'_>) -> Done {
+    let ClientError::NotStarted { why, log, .. } = error else { return Err(error.into()) };
+    let mut log = log.into_iter();
+    let said = log.next().unwrap_or(why);
+    let said = said.strip_prefix("dash: ").unwrap_or(&said).to_owned();
+    let mut report = broken("core", said);
+    let rest: Vec<String> = log.collect();
+    if let Some(check) = report.checks.first_mut().filter(|_| !rest.is_empty()) {
+        check.remedy = rest.join("\n");
+    }
+    tell(&report, json, context)?;
+    Ok(Code::NoCore)
+}
+
+fn tell(report: &DoctorReport, json: Json, context: &mut Context<'_>) -> Result<(), Failure> {
+    if json.json {
+        return context.json(report);
+    }
+    for check in &report.checks {
+        let (mark, color) = match check.status {
+            CheckStatus::Ok => ("ok  ", AnsiColor::Green),
+            CheckStatus::Warn => ("warn", AnsiColor::Yellow),
+            CheckStatus::Fail => ("fail", AnsiColor::Red),
+        };
+        let mark = context.paint(fg(color), mark);
+        context.line(format!("{mark}  {:<18} {}", check.name, one_line(&check.detail)))?;
+        for line in check.remedy.lines() {
+            context.line(format!("      {:<18} → {}", "", one_line(line)))?;
+        }
+    }
+    if report.adapters.is_empty() {
+        return Ok(());
+    }
+    context.line(format!("\nscope: {}\n", report.scope))?;
+    let mut table = Table::new(&["AGENT", "USABLE", "VERSION", "PROGRAM", "FROM", ""]);
+    for adapter in &report.adapters {
+        let program =
+            adapter.program.as_ref().map_or("-".to_owned(), |path| path.display().to_string());
+        let (word, color) =
+            if adapter.usable { ("yes", AnsiColor::Green) } else { ("no", AnsiColor::Yellow) };
+        table.row([
+            cell(&adapter.name),
+            (word.to_owned(), fg(color)),
+            cell(adapter.version.as_deref().unwrap_or("-")),
+            cell(program),
+            cell(&adapter.source),
+            cell(one_line(if adapter.detail.is_empty() {
+                &adapter.summary
+            } else {
+                &adapter.detail
+            })),
+        ]);
+    }
+    let text = table.render(context.term.color, context.term.width);
+    context.out.write_all(text.as_bytes())?;
+    Ok(())
 }

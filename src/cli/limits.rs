@@ -1,6 +1,7 @@
 //! The flags that say what an agent may use of the machine; the same for a swarm and for one
 //! agent.
 
+use super::context::Context;
 use super::format::{duration, one_line};
 use crate::model::{Cores, Limits, Scope};
 use clap::Args;
@@ -49,8 +50,33 @@ pub fn further(
     timeout_ms: Option<u64>,
     granted: Option<&Scope>,
 ) -> Vec<String> {
-    let Limits { memory_bytes, cpu, processes, disk_bytes, output_bytes } =
-        limits.unwrap_or_default();
+    let parts = words(limits.unwrap_or_default(), timeout_ms);
+    let mut lines = Vec::new();
+    if !parts.is_empty() {
+        lines.push(format!("limits    {}", parts.join(", ")));
+    }
+    let allowed = granted.map(|scope| &scope.allow).into_iter().flatten();
+    lines.extend(allowed.map(|words| format!("allowed   {}", one_line(&words.join(" ")))));
+    lines
+}
+
+/// Says so where more cores are asked for than this machine has, which is nothing to refuse:
+/// another may run the same command.
+pub fn warn_cores(limits: Option<Limits>, context: &mut Context<'_>) {
+    let has = std::thread::available_parallelism().map_or(1, usize::from);
+    if let Some(said) = limits.and_then(|limits| too_many_cores(limits.cpu?, has)) {
+        context.note(said);
+    }
+}
+
+fn too_many_cores(cpu: Cores, has: usize) -> Option<String> {
+    let held = cpu.at_most(has);
+    (held < cpu).then(|| format!("--cpu {cpu}: this machine has {has}, so it is held to {held}"))
+}
+
+/// Each limit that there is.
+pub fn words(limits: Limits, timeout_ms: Option<u64>) -> Vec<String> {
+    let Limits { memory_bytes, cpu, processes, disk_bytes, output_bytes } = limits;
     let mb = |what, bytes: Option<u64>| bytes.map(|bytes| format!("{what} {} MB", bytes >> 20));
     let parts = [
         mb("memory", memory_bytes),
@@ -60,14 +86,7 @@ pub fn further(
         mb("output", output_bytes),
         timeout_ms.map(|ms| format!("timeout {}", duration(ms))),
     ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    let mut lines = Vec::new();
-    if !parts.is_empty() {
-        lines.push(format!("limits    {}", parts.join(", ")));
-    }
-    let allowed = granted.map(|scope| &scope.allow).into_iter().flatten();
-    lines.extend(allowed.map(|words| format!("allowed   {}", one_line(&words.join(" ")))));
-    lines
+    parts.into_iter().flatten().collect()
 }
 
 /// Bytes, for clap: a number with K, M, G or T, of 1024 each; a B after it says nothing.
@@ -115,6 +134,13 @@ mod tests {
         {
             assert!(size(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn more_cores_than_there_are_are_worth_a_word() {
+        let say = |cpu: &str| too_many_cores(cpu.parse().unwrap(), 2);
+        let said = "--cpu 99: this machine has 2, so it is held to 2";
+        assert_eq!((say("2"), say("0.5"), say("99").as_deref()), (None, None, Some(said)));
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod hook;
 mod inbox;
 mod item;
 mod limits;
+mod man;
 mod open;
 mod policy;
 mod progress;
@@ -177,7 +178,7 @@ async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
         Some(Command::Doctor(command)) => command.run(context).await,
         Some(Command::Config(command)) => command.run(context).await,
         Some(Command::Completions(command)) => command.run(context),
-        Some(Command::Man) => completions::man(context),
+        Some(Command::Man) => man::man(context),
     }
 }
 

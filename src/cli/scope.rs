@@ -43,7 +43,7 @@ impl ScopeArgs {
     /// Puts what was said over what a file says.
     ///
     /// # Errors
-    /// When only some programs may be executed, and none is named.
+    /// When a word is empty; when only some programs may be executed, and none is named.
     pub fn apply(&self, spec: &mut SwarmSpec) -> Result<(), Failure> {
         let lists = [
             (&self.scope, &mut spec.scope),
@@ -59,6 +59,18 @@ impl ScopeArgs {
         spec.no_sandbox |= self.no_sandbox;
         if let Some(said) = &self.allow_only {
             spec.allow_only = Some(said.clone());
+        }
+        let fields = [
+            ("--scope", &spec.scope),
+            ("--read", &spec.read),
+            ("--net", &spec.net),
+            ("--allow", &spec.allow),
+        ];
+        let empty = |words: &&Vec<String>| words.iter().any(|word| word.trim().is_empty());
+        if let Some((flag, _)) = fields.into_iter().find(|(_, words)| empty(words)) {
+            // Of an unset variable, most likely; taken for nothing it would be taken for all.
+            return Err(Failure::usage(format!("{flag} is given an empty word"))
+                .hinted(format!("leave {flag} out, or say what is meant")));
         }
         let blank = |names: &[String]| names.iter().all(|name| name.trim().is_empty());
         match &spec.allow_only {

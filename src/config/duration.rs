@@ -1,5 +1,8 @@
 //! Durations as people write them: `90s`, `10m`, `1h30m`, `500ms`.
 
+/// Longest that is taken for meant, in milliseconds: ten years.
+pub const LONGEST_MS: u64 = 3650 * 86_400_000;
+
 /// Milliseconds.
 ///
 /// # Errors
@@ -27,12 +30,16 @@ pub fn duration(text: &str) -> Result<u64, String> {
         };
         let Ok(number) = number.parse::<u64>() else { return bad("that is no duration") };
         let Some(sum) = number.checked_mul(factor).and_then(|part| total.checked_add(part)) else {
-            return bad("that is too long");
+            return bad("that is longer than 10 years");
         };
         total = sum;
         rest = next.trim_start();
     }
-    if total == 0 { bad("it must be longer than nothing") } else { Ok(total) }
+    match total {
+        0 => bad("it must be longer than nothing"),
+        1..=LONGEST_MS => Ok(total),
+        _ => bad("that is longer than 10 years"),
+    }
 }
 
 #[cfg(test)]
@@ -47,10 +54,13 @@ mod tests {
             ("1h30m", 5_400_000),
             ("500ms", 500),
             ("2h 5s", 7_205_000),
+            ("3650d", LONGEST_MS),
         ] {
             assert_eq!(duration(text), Ok(ms), "{text}");
         }
-        for text in ["", "10", "m", "-5s", "5 parsecs", "0s", "1.5h", "99999999999999999999s"] {
+        for text in
+            ["3650d 1ms", "", "10", "m", "-5s", "5 parsecs", "0s", "1.5h", "99999999999999999999s"]
+        {
             assert!(duration(text).is_err(), "{text}");
         }
     }

@@ -10,7 +10,7 @@ mod pinned;
 mod policy;
 
 pub use delegation::{BreakerConfig, Delegation, Span};
-pub use duration::duration;
+pub use duration::{LONGEST_MS, duration};
 pub use file::{
     AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig,
     ModelPrice, Provider, SandboxConfig, Simulated, Ui,
@@ -18,4 +18,4 @@ pub use file::{
 pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};
 pub use pinned::{executable, names_of, not_held};
-pub use policy::{PolicyFiles, built_in, check_policy};
+pub use policy::{PolicyFiles, built_in, check_policy, shadowed_by};

@@ -11,7 +11,7 @@ use super::{
     load::{line_column, read},
 };
 use crate::{
-    core::policy::{Where, speaks_of},
+    core::policy::{Where, is_shadowed, speaks_of},
     model::{Hidden, Policy, Rule, Scope, Verdict},
 };
 use serde::Deserialize;
@@ -154,6 +154,15 @@ pub fn check_policy(file: &Path, text: &str) -> Result<Vec<Rule>, ConfigError> {
         rule.replaces = built_in.rules.iter().any(|ours| ours.name == rule.name);
     }
     Ok(rules)
+}
+
+/// Of `rules` with the built-in ones that none of them replaces: the first that never lets
+/// this one decide, as far as the two alone tell.
+pub fn shadowed_by(rule: &Rule, rules: &[Rule]) -> Option<Rule> {
+    let ours = built_in().map(|policy| policy.rules).unwrap_or_default();
+    let replaced = |ours: &Rule| rules.iter().any(|rule| rule.name == ours.name);
+    let ours = ours.into_iter().filter(|ours| !replaced(ours));
+    rules.iter().cloned().chain(ours).find(|by| is_shadowed(rule, by))
 }
 
 /// Words of a file, as they may be shown on a terminal: they do not control it, nor turn what

@@ -3,9 +3,9 @@
 
 use super::{
     approval,
-    delegate::FAILURES,
+    breaker::FAILURES,
     ledger,
-    state::{Agent, Attempt, Phase, Retry, State, Swarm, Unpaid, Worktree},
+    state::{Agent, Attempt, Pause, Phase, Retry, State, Swarm, Unpaid, Worktree},
 };
 use crate::model::{
     Account, AgentId, AgentState, AttemptId, Breaker, Event, EventRecord, ItemState, Outcome,
@@ -216,6 +216,18 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         }
         Event::DiskFull => set_disk_full(state, record, true),
         Event::DiskBack => set_disk_full(state, record, false),
+        Event::AttemptPaused { why } => {
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.paused = Some(Pause { why: why.clone(), since: at });
+            }
+        }
+        Event::AttemptResumed => {
+            if let Some(attempt) = attempt_of(state, record)
+                && let Some(pause) = attempt.paused.take()
+            {
+                attempt.paused_ms += at.ms_since(pause.since);
+            }
+        }
         Event::ApprovalAsked { .. }
         | Event::ApprovalJoined { .. }
         | Event::ApprovalAnswered { .. }
@@ -318,6 +330,8 @@ fn new_attempt(
         session: None,
         stop: None,
         disk_full: false,
+        paused: None,
+        paused_ms: 0,
         limit: None,
         unpaid: false,
         signals: Vec::new(),

@@ -7,8 +7,8 @@
 mod record;
 
 use super::{
+    breaker,
     decide::live,
-    delegate,
     explain::state_by_signals,
     state::{Attempt, State},
     step::{Decision, Draft, Effect, Reply, Timer},
@@ -184,7 +184,7 @@ fn enter(
 ) {
     let agent = state.agents.get(&attempt.agent);
     let changed = agent.is_some_and(|agent| (agent.state, &agent.reason) != (to, &reason));
-    if changed && !attempt.disk_full {
+    if changed && attempt.held_for().is_none() {
         let changed = Event::StateChanged { state: to, reason };
         decision.events.push(Draft::attempt(attempt, changed));
     }
@@ -265,13 +265,10 @@ pub(super) fn answered(
                 let attempt = approval.attempt.clone();
                 decision.effects.push(Effect::AnswerPrompt { attempt, verdict });
             }
-            Question::Branch { .. } if verdict == Resolution::Approve => {
-                delegate::answered(state, &approval.agent, &mut decision);
+            Question::Branch { .. } => {
+                breaker::answered(state, &approval.agent, verdict, &mut decision);
             }
-            Question::Branch { .. }
-            | Question::Command { .. }
-            | Question::Network { .. }
-            | Question::Escalation { .. } => {}
+            Question::Command { .. } | Question::Network { .. } | Question::Escalation { .. } => {}
         }
     }
     Ok(decision)
@@ -330,7 +327,7 @@ pub(super) fn withdraw_all(state: &State, attempt: &Attempt, decision: &mut Deci
 }
 
 /// Asks about a branch that is held, once an attempt of its top: with the branch held still,
-/// its next attempt asks again. A denial leaves it held.
+/// its next attempt asks again. A denial stops what is below it and leaves it held.
 pub(super) fn branch_held(
     state: &State,
     attempt: &Attempt,

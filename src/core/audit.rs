@@ -8,6 +8,7 @@ use super::{
 };
 use crate::model::{
     Actor, AuditDraft, Caps, Command, Event, Limits, Question, Scope, argv_digest, masked,
+    masked_line,
 };
 use std::path::Path;
 
@@ -83,7 +84,8 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
     let row = |action| AuditDraft::new(by, action);
     Some(match command {
         Command::CreateSwarm { spec } => {
-            let row = row("swarm.create").with("check", spec.check.as_deref().unwrap_or_default());
+            let row = row("swarm.create");
+            let row = row.with("check", masked_line(spec.check.as_deref().unwrap_or_default()));
             let row = to_do(row, &spec.task, &spec.command, &spec.cwd);
             let row = limited(row, spec.limits, spec.timeout_ms);
             scoped(row, spec.granted.as_ref(), spec.no_sandbox)
@@ -99,7 +101,7 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
             }
         }
         Command::AddItem { swarm, text } => {
-            row("item.add").on_swarm(swarm).with("text", text.as_str())
+            row("item.add").on_swarm(swarm).with("text", masked_line(text))
         }
         Command::StopSwarm { swarm } => row("swarm.stop").on_swarm(swarm),
         Command::StopAgent { agent } => row("agent.stop").on_agent(agent),
@@ -113,7 +115,7 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
                 .with("approval", approval.as_str())
                 .with("verdict", verdict.word())
                 .with("remember", remember.word())
-                .with("note", note.as_str());
+                .with("note", masked_line(note));
             // Names are taken at their word, the account is not.
             uid.map_or(row.clone(), |uid| row.with("uid", uid))
         }
@@ -175,6 +177,8 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
             row("branch.hold").with("failures", *failures).with("within_ms", *within_ms)
         }
         Event::BranchResumed => row("branch.resume"),
+        Event::AttemptPaused { why } => row("attempt.pause").with("why", why.as_str()),
+        Event::AttemptResumed => row("attempt.resume"),
         Event::AttemptPlanned { index, .. } => row("attempt.launch").with("item", *index),
         Event::WorktreeMade { path, branch, .. } => row("worktree.make")
             .with("path", path.display().to_string())
@@ -232,7 +236,7 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
                 Question::Command { argv, .. } => {
                     row.with("text", masked(argv)).with("argv_sha256", argv_digest(argv))
                 }
-                other => row.with("text", other.text()),
+                other => row.with("text", masked_line(&other.text())),
             }
         }
         Event::ApprovalAnswered { approval, verdict, remember, .. } => row("approval.answer")
@@ -290,9 +294,11 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
     })
 }
 
-/// The gist of what is to be done.
+/// The gist of what is to be done. Keys stand in what people write, too.
 fn to_do(row: AuditDraft, task: &str, command: &[String], cwd: &Path) -> AuditDraft {
-    row.with("task", task).with("command", masked(command)).with("cwd", cwd.display().to_string())
+    row.with("task", masked_line(task))
+        .with("command", masked(command))
+        .with("cwd", cwd.display().to_string())
 }
 
 /// What each attempt may use of the machine.
@@ -409,7 +415,7 @@ mod tests {
         enact(&mut state, &follows);
 
         let timer = Timer::Timeout { attempt: "ag-01-1".into() };
-        let due = decide(&state, Stamp(2), Input::Due(timer)).unwrap();
+        let due = decide(&state, Stamp(700_000), Input::Due(timer)).unwrap();
         assert_eq!(words(&due), ["core/timeout/attempt.stop"]);
 
         let typed =
@@ -451,6 +457,49 @@ mod tests {
         assert_eq!(row.agent, Some(AgentId::new("ag-01")));
         assert_eq!(row.detail["scope"]["write"].as_array().unwrap().len(), 99);
         assert_eq!((&row.detail["task"], &row.detail["adapter"]), (&"t".into(), &"command".into()));
+    }
+
+    #[test]
+    fn keys_in_what_people_write_are_masked() {
+        let key = "sk-ant-0123456789abcdef";
+        let text = format!("log in with {key}, password: hunter2, then test");
+        let spec = SwarmSpec {
+            task: text.clone(),
+            check: Some(format!("API_KEY={key} ./check")),
+            ..SwarmSpec::default()
+        };
+        let create = Command::CreateSwarm { spec: Box::new(spec) };
+        let mut state = State::default();
+        let made = decide(&state, Stamp(1), request(create, 1)).unwrap();
+        assert_eq!(made.audit[0].detail["task"], "log in with ***, password: *** then test");
+        assert_eq!(made.audit[0].detail["check"], "API_KEY=*** ./check");
+        enact(&mut state, &made);
+        let spec = AgentSpec { task: text.clone(), ..AgentSpec::default() };
+        let spawn = Command::SpawnAgent { spec: Box::new(spec) };
+        let spawned = decide(&state, Stamp(2), request(spawn, 1)).unwrap();
+        let question = Question::Escalation { text: text.clone() };
+        let ask = Box::new(super::super::Ask {
+            key: "k".to_owned(),
+            question,
+            why: "w".to_owned(),
+            needs: 1,
+            timeout_ms: None,
+        });
+        let follows = settle(&state, Bounds::default());
+        enact(&mut state, &follows);
+        let asked = Input::Asked { attempt: "ag-01-1".into(), ask };
+        let asked = decide(&state, Stamp(3), asked).unwrap();
+        let item = Command::AddItem { swarm: "sw-1".into(), text };
+        let item = asked_row(item);
+        for rows in [made.audit, spawned.audit, asked.audit, vec![item]] {
+            let shown = format!("{rows:?}");
+            assert!(!shown.contains(key) && !shown.contains("hunter2"), "{shown}");
+            assert!(shown.contains("***"), "{shown}");
+        }
+    }
+
+    fn asked_row(command: Command) -> AuditDraft {
+        super::asked(&request(command, 0)).unwrap()
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use super::{
     approval,
     audit::{self, Behind},
-    delegate,
+    breaker, delegate,
     explain::{self, signalled},
     ledger, requests,
     state::{Attempt, Phase, State},
@@ -149,7 +149,7 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
                 decision.events.push(Draft::agent(&agent.swarm, &agent.id, sent));
             }
         }
-        Input::Due(timer) => due(state, timer, &mut decision),
+        Input::Due(timer) => due(state, now, timer, &mut decision),
         Input::Note(row) => decision.audit.push(audit::placed(state, *row)),
     }
     Ok(decision)
@@ -189,15 +189,13 @@ fn keeper_news(
         }
         KeeperNews::DiskFull => {
             decision.events.push(Draft::attempt(attempt, Event::DiskFull));
-            let to =
-                Event::StateChanged { state: AgentState::Paused, reason: "disk full".to_owned() };
-            decision.events.push(Draft::attempt(attempt, to));
+            let after = Attempt { disk_full: true, ..attempt.clone() };
+            explain::restated(state, &after, decision);
         }
         KeeperNews::DiskBack => {
             decision.events.push(Draft::attempt(attempt, Event::DiskBack));
-            let (to, reason) = explain::state_of(state, attempt);
-            let back = Event::StateChanged { state: to, reason };
-            decision.events.push(Draft::attempt(attempt, back));
+            let after = Attempt { disk_full: false, ..attempt.clone() };
+            explain::restated(state, &after, decision);
         }
         KeeperNews::LimitReached { limit, message } => {
             let reached = Event::LimitReached { limit, message };
@@ -280,7 +278,8 @@ fn ended(
     // 1, 2, 4 … seconds, a minute at most.
     let wait_ms = 1000u64.saturating_mul(1 << tries.saturating_sub(1).min(6)).min(60_000);
     let at = now.plus_ms(wait_ms);
-    let in_time = agent.and_then(|agent| agent.grant.deadline).is_none_or(|end| at < end);
+    let end = agent.and_then(|agent| delegate::parents_end(state, agent));
+    let in_time = end.is_none_or(|end| at < end);
     if again && in_time {
         let number = attempt.number + 1;
         let because = format!("{reason}, attempt {number} follows");
@@ -307,10 +306,19 @@ fn ended(
     }
 }
 
-fn due(state: &State, timer: Timer, decision: &mut Decision) {
+fn due(state: &State, now: Stamp, timer: Timer, decision: &mut Decision) {
     match timer {
         Timer::Timeout { attempt } => {
-            if let Some(attempt) = live(state, &attempt).filter(|attempt| attempt.stop.is_none()) {
+            // While it is paused no time passes; it is set again when the attempt goes on.
+            let runs = |attempt: &&Attempt| attempt.stop.is_none() && attempt.paused.is_none();
+            if let Some(attempt) = live(state, &attempt).filter(runs) {
+                let started = attempt.started_at.unwrap_or(attempt.planned_at);
+                let end = delegate::deadline_of(state, attempt, started);
+                // Set before a pause that has moved the end on.
+                if end.is_some_and(|end| end > now) {
+                    decision.effects.extend(timeout(state, attempt, started));
+                    return;
+                }
                 let asked = Event::StopAsked { why: "timeout".to_owned() };
                 decision.events.push(Draft::attempt(attempt, asked));
                 decision.effects.push(Effect::Stop { attempt: attempt.id.clone() });
@@ -320,7 +328,7 @@ fn due(state: &State, timer: Timer, decision: &mut Decision) {
         Timer::Retry { agent, number } => {
             let Some(agent) = state.agents.get(&agent) else { return };
             let Some(retry) = agent.retry.filter(|retry| retry.number == number) else { return };
-            if delegate::is_held(state, agent) {
+            if breaker::is_held(state, agent) {
                 // Set again when its branch goes on.
                 return;
             }

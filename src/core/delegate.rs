@@ -1,21 +1,16 @@
 //! Delegation: an agent's child gets what its parent has and it asks for, and never more.
-//! And the failure breaker: an agent whose children fail too often spawns no more.
 
 use super::{
-    approval, ledger, requests,
+    breaker::{DENIED, held_by, is_held},
+    ledger, requests,
     state::{Agent, Attempt, State, Swarm},
-    step::{Decision, Draft, Effect, Reply, Timer},
+    step::{Decision, Draft, Reply},
 };
 use crate::model::{
-    Actor, AgentId, AgentSpec, AgentState, Breaker, Caps, Command, Event, Grant, HeldBranch, Item,
-    ItemState, Limits, Micros, Refusal, RefusalCode, Scope, Stamp, SwarmSpec,
+    Actor, AgentId, AgentSpec, Caps, Command, Event, Grant, Item, ItemState, Limits, Micros,
+    Refusal, RefusalCode, Scope, Stamp, SwarmSpec,
 };
 
-/// Failures that are remembered of an agent's children; a breaker that needs more never trips.
-pub const FAILURES: usize = 1000;
-
-/// The reason of what a tripped breaker holds.
-pub const BREAKER: &str = "breaker";
 /// The reason of a child that is stopped because its parent's attempt is over.
 pub const ORPHAN: &str = "its parent ended";
 
@@ -73,15 +68,29 @@ pub fn limits_of(state: &State, agent: &Agent) -> Limits {
     swarm.and_then(|swarm| spec_of(swarm, agent).limits).unwrap_or_default()
 }
 
+/// The time that each attempt of it has.
+pub fn timeout_of(state: &State, agent: &Agent) -> Option<u64> {
+    match &agent.grant.own {
+        Some(own) => own.timeout_ms,
+        None => state.swarms.get(&agent.swarm)?.spec.timeout_ms,
+    }
+}
+
 /// When an attempt that started at `started` has to be over.
 pub fn deadline_of(state: &State, attempt: &Attempt, started: Stamp) -> Option<Stamp> {
     let agent = state.agents.get(&attempt.agent)?;
-    let limit = match &agent.grant.own {
-        Some(own) => own.timeout_ms,
-        None => state.swarms.get(&agent.swarm)?.spec.timeout_ms,
-    };
-    let own = limit.map(|limit| started.plus_ms(limit));
-    own.into_iter().chain(agent.grant.deadline).min()
+    let own =
+        timeout_of(state, agent).map(|limit| started.plus_ms(limit).plus_ms(attempt.paused_ms));
+    own.into_iter().chain(parents_end(state, agent)).min()
+}
+
+/// When its parent's attempt has to be over, and so every attempt of its own. It was granted
+/// as if nothing were ever paused, and moves on by what its parent's attempt is.
+pub(super) fn parents_end(state: &State, agent: &Agent) -> Option<Stamp> {
+    let parent = agent.parent.as_ref().and_then(|id| state.agents.get(id));
+    let attempt = parent.and_then(|parent| state.attempts.get(parent.current.as_ref()?));
+    let paused_ms = attempt.map_or(0, |attempt| attempt.paused_ms);
+    agent.grant.deadline.map(|end| end.plus_ms(paused_ms))
 }
 
 /// Further attempts after a failed one.
@@ -229,7 +238,7 @@ fn grant(
     let granted = Grant {
         budget,
         scope: Some(scope),
-        deadline,
+        deadline: deadline.map(|end| end.minus_ms(attempt.paused_ms)),
         caps: Some(caps.below().lowered(spec.depth, spec.children, spec.total)),
         // What was made of the wishes stands beside it; the wishes say nothing any more.
         own: Some(Box::new(own)),
@@ -273,17 +282,6 @@ fn room(state: &State, agent: &Agent, caps: Caps, spec: &AgentSpec) -> Result<()
     Ok(())
 }
 
-/// Who holds an agent's branch: itself, or one above it.
-pub(super) fn held_by(state: &State, agent: &Agent) -> Option<AgentId> {
-    let held = |id: &AgentId| state.agents.get(id).is_some_and(|agent| agent.held);
-    std::iter::once(agent.id.clone()).chain(agent.id.ancestors()).find(held)
-}
-
-/// True while those above an agent hold it back.
-pub(super) fn is_held(state: &State, agent: &Agent) -> bool {
-    agent.id.ancestors().any(|id| state.agents.get(&id).is_some_and(|agent| agent.held))
-}
-
 /// True for a child whose parent's attempt is over, or about to be.
 pub(super) fn is_orphan(state: &State, agent: &Agent) -> bool {
     let Some(parent) = &agent.parent else { return false };
@@ -311,7 +309,7 @@ pub(super) fn may_run(state: &State, now: Stamp, agent: &Agent) -> Result<(), Re
         let refusal = Refusal::new(RefusalCode::Conflict, why);
         return Err(refusal.hinted(format!("dash agent resume {top}, by a person")));
     }
-    if agent.grant.deadline.is_some_and(|deadline| deadline <= now) {
+    if parents_end(state, agent).is_some_and(|deadline| deadline <= now) {
         return conflict(format!("the deadline of {}, its parent's, has passed", agent.id));
     }
     Ok(())
@@ -319,96 +317,5 @@ pub(super) fn may_run(state: &State, now: Stamp, agent: &Agent) -> Result<(), Re
 
 /// What stands beside `stopped`: that somebody asked for it the state says.
 pub(super) fn reason(why: &str) -> String {
-    if why == ORPHAN { ORPHAN.to_owned() } else { String::new() }
-}
-
-/// Holds the branch of an agent whose children failed too often, and asks about one that is
-/// held. One a round: approvals are numbered by those that were made.
-pub(super) fn trip(state: &State, breaker: Breaker, decision: &mut Decision) {
-    let live = |agent: &&Agent| agent.current.is_some();
-    for agent in state.agents.values().filter(live).filter(|agent| agent.held) {
-        let attempt = agent.current.as_ref().and_then(|id| state.attempts.get(id));
-        if let Some(attempt) = attempt.filter(|attempt| attempt.stop.is_none()) {
-            let held = held_branch(agent);
-            let text = format!("{}: may its branch go on?", held.why);
-            let why = format!("the failure breaker; to approve is the same as {}", held.remedy());
-            approval::branch_held(state, attempt, (text, why), decision);
-        }
-        if !decision.events.is_empty() {
-            return;
-        }
-    }
-    let Some(back) = (breaker.failures as usize).checked_sub(1) else { return };
-    for agent in state.agents.values().filter(live).filter(|agent| !agent.held) {
-        let mut newest = agent.failures.iter().rev();
-        let Some((last, first)) = newest.clone().next().zip(newest.nth(back)) else { continue };
-        if last.ms_since(*first) <= breaker.within_ms {
-            let held =
-                Event::BranchHeld { failures: breaker.failures, within_ms: breaker.within_ms };
-            decision.events.push(Draft::agent(&agent.swarm, &agent.id, held));
-        }
-    }
-}
-
-fn held_branch(top: &Agent) -> HeldBranch {
-    let why = top.held_for.map_or("too many children failed".to_owned(), Breaker::tripped);
-    HeldBranch { top: top.id.clone(), why }
-}
-
-/// What holds an agent back: its own children's failures, or, of one that waits below a held
-/// branch, those of the next above it.
-pub(super) fn held_back(state: &State, agent: &Agent) -> Option<HeldBranch> {
-    let waits = agent.state == AgentState::Paused && agent.reason == BREAKER;
-    let concerned = (agent.held && !agent.state.is_final()) || waits;
-    let top = held_by(state, agent).filter(|_| concerned)?;
-    state.agents.get(&top).map(held_branch)
-}
-
-/// Lets a held branch go on, by command.
-///
-/// # Errors
-/// When it is not held.
-pub(super) fn resume(state: &State, top: &Agent) -> Result<Decision, Refusal> {
-    if !top.held {
-        let refusal =
-            Refusal::new(RefusalCode::Conflict, format!("the branch of {} is not held", top.id));
-        return Err(match is_held(state, top).then(|| held_by(state, top)).flatten() {
-            Some(above) => refusal.hinted(format!("dash agent resume {above}")),
-            None => refusal,
-        });
-    }
-    let mut decision = Decision::default();
-    approval::branch_resumed(state, &top.id, &mut decision);
-    go_on(state, top, &mut decision);
-    Ok(decision)
-}
-
-/// Lets the branch go on that was asked about.
-pub(super) fn answered(state: &State, top: &AgentId, decision: &mut Decision) {
-    if let Some(top) = state.agents.get(top).filter(|top| top.held) {
-        go_on(state, top, decision);
-    }
-}
-
-fn go_on(state: &State, top: &Agent, decision: &mut Decision) {
-    decision.events.push(Draft::agent(&top.swarm, &top.id, Event::BranchResumed));
-    for agent in state.branch(&top.id).filter(|agent| agent.state == AgentState::Paused) {
-        let still = agent
-            .id
-            .ancestors()
-            .any(|id| id != top.id && state.agents.get(&id).is_some_and(|above| above.held));
-        if still || agent.reason != BREAKER {
-            continue;
-        }
-        let to = match agent.retry {
-            Some(retry) => {
-                let timer = Timer::Retry { agent: agent.id.clone(), number: retry.number };
-                decision.effects.push(Effect::SetTimer { at: retry.at, timer });
-                AgentState::Retrying
-            }
-            None => AgentState::Queued,
-        };
-        let back = Event::StateChanged { state: to, reason: String::new() };
-        decision.events.push(Draft::agent(&agent.swarm, &agent.id, back));
-    }
+    if [ORPHAN, DENIED].contains(&why) { why.to_owned() } else { String::new() }
 }

@@ -7,9 +7,12 @@ use super::{
 };
 use crate::model::{AgentState, Event, Signal, Source, Stamp};
 
-/// The state of an attempt's agent: an open question holds it, whatever its signals say.
-/// `attempt` may be ahead of `state`.
+/// The state of an attempt's agent: what holds its processes goes before an open question,
+/// and that before whatever its signals say. `attempt` may be ahead of `state`.
 pub(super) fn state_of(state: &State, attempt: &Attempt) -> (AgentState, String) {
+    if let Some(why) = attempt.held_for() {
+        return (AgentState::Paused, why.to_owned());
+    }
     if approval::held(state, &attempt.id, None) {
         return (AgentState::Waiting, approval::REASON.to_owned());
     }
@@ -51,12 +54,17 @@ pub(super) fn signalled(state: &State, attempt: &Attempt, signal: Signal, decisi
     after.signals.sort_by_key(|(signal, _)| signal.source);
     decision.events.push(Draft::attempt(attempt, Event::Signalled { signal }));
     approval::prompt_gone(state, &after, decision);
-    let (to, reason) = state_of(state, &after);
+    restated(state, &after, decision);
+}
+
+/// The state of the agent as `after`, its attempt from now on, has it, where that is another.
+pub(super) fn restated(state: &State, after: &Attempt, decision: &mut Decision) {
+    let (to, reason) = state_of(state, after);
     let changed = state
         .agents
-        .get(&attempt.agent)
+        .get(&after.agent)
         .is_some_and(|agent| (agent.state, agent.reason.as_str()) != (to, reason.as_str()));
-    if changed && !attempt.disk_full {
-        decision.events.push(Draft::attempt(attempt, Event::StateChanged { state: to, reason }));
+    if changed {
+        decision.events.push(Draft::attempt(after, Event::StateChanged { state: to, reason }));
     }
 }

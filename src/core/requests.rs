@@ -1,7 +1,7 @@
 //! What clients ask for: swarms, agents, items, stops, removals.
 
 use super::{
-    delegate, ledger,
+    breaker, delegate, ledger,
     state::{Agent, State, Swarm},
     step::{Decision, Draft, Effect, Reply},
 };
@@ -46,7 +46,7 @@ pub(super) fn request(
             retry(state, now, find_agent(state, &agent)?, model)
         }
         Command::ResumeAgent { agent } => {
-            let decision = delegate::resume(state, find_agent(state, &agent)?)?;
+            let decision = breaker::resume(state, find_agent(state, &agent)?)?;
             Ok(Decision { reply: Some(Reply::Done), ..decision })
         }
         Command::RemoveSwarm { swarm } => remove(state, find_swarm(state, &swarm)?),

@@ -2,7 +2,7 @@
 //! is done, when a swarm is over. And `recover`: what a new core must do again.
 
 use super::{
-    approval, audit,
+    approval, audit, breaker,
     decide::timeout,
     delegate, ledger, requests,
     state::{Agent, Phase, State, Swarm},
@@ -14,7 +14,7 @@ use crate::model::{AgentState, Event, Item, ItemState, Outcome, SwarmState};
 /// answers nothing: each round brings the swarms closer to their end.
 pub fn settle(state: &State, limits: Limits) -> Decision {
     let mut decision = Decision::default();
-    delegate::trip(state, limits.breaker, &mut decision);
+    breaker::trip(state, limits.breaker, &mut decision);
     ledger::warn(state, &mut decision);
     let mut running = state.live_attempts().count() as u32;
     for swarm in state.swarms.values().filter(|swarm| !swarm.state.is_final()) {
@@ -49,12 +49,12 @@ fn settle_swarm(
         moved |= child(state, agent, decision);
     }
     let free = |agent: &Agent| {
-        !busy(agent) && !delegate::is_orphan(state, agent) && !delegate::is_held(state, agent)
+        !busy(agent) && !delegate::is_orphan(state, agent) && !breaker::is_held(state, agent)
     };
     let again = |agent: &&&Agent| {
         agent.unpaid.is_some_and(|unpaid| unpaid.again)
             && !delegate::is_orphan(state, agent)
-            && !delegate::is_held(state, agent)
+            && !breaker::is_held(state, agent)
     };
     for agent in agents.iter().filter(again) {
         let full = agent.parent.is_none() && swarm.spec.max.is_some_and(|max| here >= max);
@@ -128,7 +128,7 @@ fn plan(swarm: &Swarm, agent: &Agent, index: u32, decision: &mut Decision) {
 }
 
 /// What its ancestors' state means for a child: without its parent it is stopped, below a
-/// branch that is held it waits.
+/// branch that is held it waits, its processes with it.
 fn child(state: &State, agent: &Agent, decision: &mut Decision) -> bool {
     if delegate::is_orphan(state, agent) {
         let current = agent.current.as_ref().and_then(|id| state.attempts.get(id));
@@ -141,10 +141,12 @@ fn child(state: &State, agent: &Agent, decision: &mut Decision) -> bool {
         }
         return !done;
     }
+    let held = breaker::is_held(state, agent);
+    if let Some(attempt) = agent.current.as_ref().and_then(|id| state.attempts.get(id)) {
+        return breaker::paced(state, attempt, held, decision);
+    }
     let waits = matches!(agent.state, AgentState::Queued | AgentState::Retrying);
-    waits
-        && delegate::is_held(state, agent)
-        && enter(agent, AgentState::Paused, delegate::BREAKER, decision)
+    waits && held && enter(agent, AgentState::Paused, breaker::BREAKER, decision)
 }
 
 /// An agent without further items takes its final state from how its last one ended.
@@ -203,6 +205,8 @@ pub fn recover(state: &State) -> Vec<Effect> {
     for attempt in state.live_attempts() {
         match attempt.phase {
             Phase::Planned => effects.push(Effect::Launch { attempt: attempt.id.clone() }),
+            // Set when it goes on.
+            Phase::Running if attempt.paused.is_some() => {}
             Phase::Running => {
                 let started = attempt.started_at.unwrap_or(attempt.planned_at);
                 effects.extend(timeout(state, attempt, started));

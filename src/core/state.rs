@@ -128,7 +128,8 @@ pub struct Agent {
     /// When its children failed, the newest last.
     #[serde(default)]
     pub failures: Vec<Stamp>,
-    /// Its children failed too often: it spawns no more, and what waits below it is held.
+    /// Its children failed too often: it spawns no more, and all below it is held. Itself it
+    /// goes on: somebody has to see what became of them, and could not while it stands still.
     #[serde(default)]
     pub held: bool,
     /// What tripped the breaker; none where an older build wrote it down.
@@ -203,6 +204,13 @@ pub enum Phase {
     Ended,
 }
 
+/// The processes of an attempt are held.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pause {
+    pub why: String,
+    pub since: Stamp,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     pub id: AttemptId,
@@ -226,6 +234,12 @@ pub struct Attempt {
     /// Why a stop was asked for, if it was.
     pub stop: Option<String>,
     pub disk_full: bool,
+    /// None: its processes go on as they like.
+    #[serde(default)]
+    pub paused: Option<Pause>,
+    /// How long it was paused, up to when it last went on: that is no time of its timeout.
+    #[serde(default)]
+    pub paused_ms: u64,
     /// What was said of the limit that it went beyond.
     #[serde(default)]
     pub limit: Option<String>,
@@ -236,6 +250,14 @@ pub struct Attempt {
     pub signals: Vec<(Signal, Stamp)>,
     pub tokens: Tokens,
     pub cost: Micros,
+}
+
+impl Attempt {
+    /// What holds all of its processes, if anything does.
+    pub fn held_for(&self) -> Option<&str> {
+        let full = self.disk_full.then_some("disk full");
+        self.paused.as_ref().map(|pause| pause.why.as_str()).or(full)
+    }
 }
 
 impl State {

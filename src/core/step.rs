@@ -165,6 +165,10 @@ pub enum Effect {
     Stop {
         attempt: AttemptId,
     },
+    /// Holds its processes or lets them go on, whichever the state says by then.
+    Hold {
+        attempt: AttemptId,
+    },
     SetTimer {
         at: Stamp,
         timer: Timer,

@@ -18,7 +18,10 @@ pub(super) struct Bench {
     pub(super) journal: Vec<EventRecord>,
     pub(super) now: i64,
     pub(super) effects: Vec<Effect>,
+    pub(super) audit: Vec<AuditDraft>,
     pub(super) limits: u32,
+    /// That trip the breaker; 0: as configured by default.
+    pub(super) failures: u32,
 }
 
 impl Bench {
@@ -39,8 +42,8 @@ impl Bench {
     }
 
     fn limits(&self) -> Limits {
-        // As configured by default.
-        let breaker = Breaker { failures: 5, within_ms: 600_000 };
+        let failures = if self.failures == 0 { 5 } else { self.failures };
+        let breaker = Breaker { failures, within_ms: 600_000 };
         Limits { attempts: self.limits, breaker }
     }
 
@@ -58,6 +61,7 @@ impl Bench {
             self.journal.push(record);
         }
         self.effects.extend(decision.effects);
+        self.audit.extend(decision.audit);
     }
 
     pub(super) fn create(&mut self, spec: SwarmSpec, agents: usize) -> SwarmId {

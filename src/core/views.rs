@@ -2,7 +2,8 @@
 
 use super::{
     approval::REASON,
-    delegate::{held_back, is_given_up, reach_of},
+    breaker::held_back,
+    delegate::{is_given_up, reach_of},
     explain::deciding,
     ledger::BUDGET,
     state::{Agent, Attempt, State, Swarm, Worktree},
@@ -52,6 +53,10 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         provider: agent.provider.clone(),
         // With the tree that was made for it: that is what it writes.
         scope: reach_of(state, id).to_string(),
+        // For whoever knows the machine.
+        limits: None,
+        timeout_ms: None,
+        ends_by: None,
         narrowed: narrowed_of(agent),
         held: held_back(state, agent),
         cwd: agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), Worktree::workplace),
@@ -281,14 +286,14 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
         signals.push(ExplainedSignal { signal, at: *at, age_ms, decided: false });
     }
     let by_signal = agent.state.is_final() || agent.current.is_some();
-    let full = attempt.is_some_and(|attempt| attempt.disk_full);
+    let held = attempt.is_some_and(|attempt| attempt.held_for().is_some());
     let ended = signals.first().is_some_and(|first| first.signal.source == Source::Process);
     let at = if ended || holding.is_some() {
         0
     } else {
         deciding(signals.iter().map(|seen| &seen.signal))
     };
-    if let Some(seen) = signals.get_mut(at).filter(|_| by_signal && !full) {
+    if let Some(seen) = signals.get_mut(at).filter(|_| by_signal && !held) {
         seen.decided = seen.signal.state == agent.state || agent.state == AgentState::Stopped;
     }
     Some(Explanation {

@@ -40,9 +40,15 @@ pub type Body = UnsyncBoxBody<Bytes, Cut>;
 pub struct Serving {
     stop: watch::Sender<bool>,
     close: watch::Sender<bool>,
+    hold: watch::Sender<bool>,
 }
 
 impl Serving {
+    /// Whatever is asked from now on waits until it is let go on; calls in flight go on.
+    pub fn hold(&self, held: bool) {
+        self.hold.send_replace(held);
+    }
+
     /// Calls in flight are settled with what is known of them.
     pub fn stop(&self) {
         self.refuse();
@@ -72,9 +78,20 @@ pub struct Attempt {
     pub stop: watch::Receiver<bool>,
     /// So is the listener.
     close: watch::Receiver<bool>,
+    /// Calls are to wait.
+    hold: watch::Receiver<bool>,
 }
 
 impl Attempt {
+    /// Waits as long as calls are held; false if they are to end.
+    async fn may_go_on(&self) -> bool {
+        let (mut hold, mut stop) = (self.hold.clone(), self.stop.clone());
+        tokio::select! {
+            go_on = hold.wait_for(|held| !*held) => go_on.is_ok(),
+            () = call::stopped(&mut stop) => false,
+        }
+    }
+
     /// A call after the stop is no call, but it is said.
     fn came_too_late(&self, provider: &str) {
         let report = CallReport {
@@ -137,6 +154,7 @@ impl Drop for Flight {
 pub(super) fn serve(gateway: &Gateway, listener: std::net::TcpListener, caller: Caller) -> Serving {
     let (stop, stopping) = watch::channel(false);
     let (close, closing) = watch::channel(false);
+    let (hold, held) = watch::channel(false);
     let port = listener.local_addr().map(|addr| addr.port()).ok();
     let attempt = Arc::new(Attempt {
         gateway: gateway.clone(),
@@ -148,6 +166,7 @@ pub(super) fn serve(gateway: &Gateway, listener: std::net::TcpListener, caller: 
         known: Mutex::default(),
         stop: stopping,
         close: closing,
+        hold: held,
     });
     let listener =
         listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
@@ -167,7 +186,7 @@ pub(super) fn serve(gateway: &Gateway, listener: std::net::TcpListener, caller: 
             tracing::error!(attempt = %attempt.caller.attempt, %error, "serving the listener");
         }
     }
-    Serving { stop, close }
+    Serving { stop, close, hold }
 }
 
 async fn accept(listener: &tokio::net::TcpListener, attempt: Arc<Attempt>) {
@@ -317,6 +336,11 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
         let held = call::begin(flight, None, stop, |_| None, open).await;
         let message = "no key for this provider, and the core is leaving".to_owned();
         return held.ok_or_else(|| refused(StatusCode::SERVICE_UNAVAILABLE, message));
+    }
+    // Before it costs anything.
+    if !attempt.may_go_on().await {
+        let message = "the attempt is being stopped".to_owned();
+        return Err(refused(StatusCode::SERVICE_UNAVAILABLE, message));
     }
     let mut out = (wire == Wire::Chat && asked.stream && matches!(target, Target::Real(_)))
         .then(|| asked.with_usage(&body))

@@ -14,6 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Books {
     settled: SyncSender<CallReport>,
+    traffic: SyncSender<Traffic>,
     broke: bool,
     amount: Micros,
 }
@@ -33,7 +34,10 @@ impl Ledger for Books {
         assert_eq!(reservation.is_none(), report.model.is_empty());
         self.settled.send(report).unwrap();
     }
-    fn traffic(&self, _: &Caller, _: Traffic) {}
+    fn traffic(&self, _: &Caller, traffic: Traffic) {
+        // Nobody need look.
+        let _ = self.traffic.try_send(traffic);
+    }
 }
 
 struct Stage {
@@ -41,6 +45,7 @@ struct Stage {
     _serving: Serving,
     port: u16,
     settled: Receiver<CallReport>,
+    traffic: Receiver<Traffic>,
 }
 
 impl Stage {
@@ -65,9 +70,14 @@ impl Stage {
         let config =
             Config { providers: [("up".to_owned(), provider)].into(), ..Config::default() };
         let (to, settled) = sync_channel(16);
+        let (seen, traffic) = sync_channel(16);
         let env = [("THE_KEY".to_owned(), KEY.to_owned())];
-        let gateway =
-            Gateway::new(&config, &env, Arc::new(Books { settled: to, broke, amount })).unwrap();
+        let gateway = Gateway::new(
+            &config,
+            &env,
+            Arc::new(Books { settled: to, traffic: seen, broke, amount }),
+        )
+        .unwrap();
         assert_eq!(gateway.provider_name(dialect), "up");
         assert_eq!(gateway.problems(), [] as [String; 0]);
         let caller = Caller {
@@ -78,7 +88,7 @@ impl Stage {
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let serving = runtime.block_on(async { gateway.serve(listener, caller) });
-        Self { _runtime: runtime, _serving: serving, port, settled }
+        Self { _runtime: runtime, _serving: serving, port, settled, traffic }
     }
 
     fn send(&self, path: &str, headers: &str, body: &str) -> TcpStream {
@@ -263,6 +273,28 @@ fn a_stopped_attempt_makes_no_further_call() {
     assert!(answer.starts_with("HTTP/1.1 402 ") && answer.contains("stopped"), "{answer}");
     let late = stage.bill();
     assert_eq!((late.status, late.tokens), (402, Tokens::default()));
+}
+
+#[test]
+fn what_is_asked_while_calls_are_held_waits_and_is_not_refused() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let upstream = Upstream::new(answer, "");
+    let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+    let headers = format!("x-api-key: {TOKEN}\r\n");
+    stage._serving.hold(true);
+    let open = stage.send("/v1/messages", &headers, r#"{"model":"m","max_tokens":1}"#);
+    assert_eq!(stage.traffic.recv_timeout(PATIENCE), Ok(Traffic::Asked));
+    assert!(upstream.seen.try_recv().is_err(), "it went upstream");
+    stage.no_bill();
+    stage._serving.hold(false);
+    assert!(read_all(open).starts_with("HTTP/1.1 200 "));
+    assert_eq!(stage.bill().status, 200);
+    // A stop does not wait.
+    stage._serving.hold(true);
+    let open = stage.send("/v1/messages", &headers, r#"{"model":"m","max_tokens":1}"#);
+    while stage.traffic.recv_timeout(PATIENCE) != Ok(Traffic::Asked) {}
+    stage._serving.refuse();
+    assert!(read_all(open).starts_with("HTTP/1.1 503 "));
 }
 
 #[test]

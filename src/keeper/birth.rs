@@ -101,6 +101,7 @@ pub fn birth(dir: &Path) -> anyhow::Result<Option<Keeper>> {
         stopping: None,
         watch: None,
         held: Held::default(),
+        pause: None,
         phase: Phase::Living,
     };
     if let Some(stream) = core {

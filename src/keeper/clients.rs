@@ -5,7 +5,6 @@
 //! than its bound behind loses what waits for it and gets the whole screen when it reads
 //! again; it never slows the drain.
 
-use super::child::Child;
 use super::conn::{Conn, Role, Viewer};
 use super::output::MOST_INPUT;
 use super::run::{Keeper, now};
@@ -98,11 +97,12 @@ impl Keeper {
         let is_core = self.conns[index].is_core();
         let is_new = matches!(self.conns[index].role, Role::New { .. });
         match message {
-            ToKeeper::Core { version, epoch, facts_after, judges, looks } if is_new => {
+            ToKeeper::Core { version, epoch, facts_after, judges, looks, paused } if is_new => {
                 let facts_at = self.welcome(index, version, epoch, facts_after);
                 if let Some(facts_at) = facts_at {
                     self.conns[index].role = Role::Core { facts_at, judges, looks };
                     self.tell_facts();
+                    self.pause(paused, Instant::now());
                 }
             }
             ToKeeper::View { version, ticket, cols, rows } if is_new => {
@@ -121,12 +121,8 @@ impl Keeper {
                 let screen = self.screen();
                 self.conns[index].control(&FromKeeper::Screen { id, screen });
             }
-            ToKeeper::Verdict { id, allow, why } if is_core => {
-                let init = self.child.as_ref().and_then(Child::init);
-                if let Some(broker) = &mut self.broker {
-                    broker.verdict(id, allow, &why, init);
-                }
-            }
+            ToKeeper::Verdict { id, allow, why } if is_core => self.verdict(id, allow, &why),
+            ToKeeper::Pause { paused } if is_core => self.pause(paused, Instant::now()),
             ToKeeper::Look if is_core => self.look(Instant::now()),
             ToKeeper::Goodbye if is_core => {
                 self.revive.disarm();
@@ -141,6 +137,7 @@ impl Keeper {
             | ToKeeper::Stop { .. }
             | ToKeeper::Screen { .. }
             | ToKeeper::Verdict { .. }
+            | ToKeeper::Pause { .. }
             | ToKeeper::Look
             | ToKeeper::Goodbye => self.refuse(index, "this message is not yours to send now"),
         }
@@ -183,6 +180,7 @@ impl Keeper {
             rows: self.size.1,
             bytes: self.output.tape.bytes(),
             looks: self.watch.as_ref().is_some_and(Watch::may_rely),
+            pauses: true,
         };
         let fds = [self.gateway.as_fd(), self.agent_listener.as_fd()];
         self.cores += 1;

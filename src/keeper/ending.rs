@@ -34,6 +34,7 @@ impl Keeper {
             match item {
                 News::Started { pid } => {
                     self.fact(FactKind::Started { pid });
+                    self.hold_again(Instant::now());
                     if self.stopping.is_some() {
                         self.ask_to_leave();
                     }
@@ -55,6 +56,8 @@ impl Keeper {
         }
         if first {
             self.ask_to_leave();
+            // It hears that as the first thing of all.
+            self.go_on();
         }
     }
 

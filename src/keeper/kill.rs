@@ -1,4 +1,4 @@
-//! Killing what an attempt left where there is no pid namespace: the keeper is subreaper,
+//! Finding and killing what an attempt left where there is no pid namespace: the keeper is subreaper,
 //! so all that descends from the agent descends from the keeper, whatever it did to its
 //! sessions and parents. What slipped away carries `DASH_ATTEMPT` and `DASH_SOCKET` in
 //! its environment or the agent's session.
@@ -13,37 +13,39 @@ struct Process {
     zombie: bool,
 }
 
-/// Kills all that is left of the attempt; returns how many were alive. `marks`: what its
-/// processes have in their environment; an attempt of another instance may have its name.
+/// Kills all that is left of the attempt; returns how many were alive.
 pub fn sweep(marks: &[String; 2], agent: Option<Pid>) -> usize {
+    let all = all(marks, agent);
+    for pid in &all {
+        let _ = kill_process(*pid, Signal::KILL);
+    }
+    all.len()
+}
+
+/// All of the attempt that live, in the family parents before their children. `marks`: what
+/// its processes have in their environment; an attempt of another instance may have its name.
+pub fn all(marks: &[String; 2], agent: Option<Pid>) -> Vec<Pid> {
     let me = std::process::id() as i32;
     let all = processes();
-    let mut family = HashSet::from([me]);
-    // Parents can have higher numbers than their children: go on until nothing is added.
-    loop {
-        let before = family.len();
-        family.extend(
-            all.iter()
-                .filter(|(_, p)| family.contains(&p.parent))
-                .map(|(pid, _)| *pid)
-                .collect::<Vec<_>>(),
-        );
-        if family.len() == before {
-            break;
-        }
-    }
-    let session = agent.map(|pid| pid.as_raw_nonzero().get());
-    let mut alive = 0;
+    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
     for (pid, process) in &all {
-        let ours = *pid != me
-            && !process.zombie
-            && (family.contains(pid) || session == Some(process.session) || carries(*pid, marks));
-        if ours && let Some(pid) = Pid::from_raw(*pid) {
-            alive += 1;
-            let _ = kill_process(pid, Signal::KILL);
-        }
+        children.entry(process.parent).or_default().push(*pid);
     }
-    alive
+    let mut family = children.remove(&me).unwrap_or_default();
+    let mut at = 0;
+    while let Some(pid) = family.get(at) {
+        // Each has one parent: none comes twice.
+        family.extend(children.remove(pid).unwrap_or_default());
+        at += 1;
+    }
+    let known: HashSet<i32> = family.iter().copied().chain([me]).collect();
+    let session = agent.map(|pid| pid.as_raw_nonzero().get());
+    let strays = all.iter().filter(|(pid, process)| {
+        !known.contains(pid) && (session == Some(process.session) || carries(**pid, marks))
+    });
+    let strays: Vec<i32> = strays.map(|(pid, _)| *pid).collect();
+    let lives = |pid: &i32| all.get(pid).is_some_and(|process| !process.zombie);
+    family.into_iter().chain(strays).filter(lives).filter_map(Pid::from_raw).collect()
 }
 
 fn processes() -> HashMap<i32, Process> {

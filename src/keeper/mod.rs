@@ -26,6 +26,7 @@ mod launch;
 mod machine;
 pub mod nursery;
 mod output;
+mod pause;
 mod pty;
 mod revive;
 mod run;

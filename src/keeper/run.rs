@@ -8,6 +8,7 @@ use super::facts::FactLog;
 use super::gauge::Gauge;
 use super::held::Held;
 use super::output::Output;
+use super::pause::Pause;
 use super::pty::Pty;
 use super::revive::Revive;
 use super::signals::Signals;
@@ -63,6 +64,8 @@ pub struct Keeper {
     /// None: no limit is left to us.
     pub watch: Option<Watch>,
     pub held: Held,
+    /// None: it goes on as it likes.
+    pub pause: Option<Pause>,
     pub phase: Phase,
 }
 
@@ -130,6 +133,7 @@ impl Keeper {
                 self.facts.settle();
             }
             self.look_after(at);
+            self.hold(at);
             self.end(at);
             self.broker(at);
             for index in 0..self.conns.len() {
@@ -209,6 +213,7 @@ impl Keeper {
             self.revive.due(),
             self.patience(),
             self.watch_due(),
+            self.pause_due(),
             self.broker.as_ref().and_then(Broker::due),
         ];
         due.into_iter().flatten().min()

@@ -149,6 +149,18 @@ fn nameless_files(pid: i32, files: &mut HashMap<(u64, u64), u64>) {
     }
 }
 
+/// All below a process, parents before their children.
+pub fn descendants(top: i32) -> Vec<i32> {
+    let mut found = children(top);
+    let mut at = 0;
+    while let Some(pid) = found.get(at) {
+        let below = children(*pid);
+        found.extend(below);
+        at += 1;
+    }
+    found
+}
+
 /// A thread's children are its own in the kernel's list, so each thread is asked.
 fn children(pid: i32) -> Vec<i32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };

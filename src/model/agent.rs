@@ -1,6 +1,6 @@
 //! What an agent is, seen from outside: its states, and the row every client gets.
 
-use super::{AgentId, AttemptId, Micros, Stamp, SwarmId, Tokens};
+use super::{AgentId, AttemptId, Limits, Micros, Stamp, SwarmId, Tokens};
 use serde::{Deserialize, Serialize};
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -19,7 +19,7 @@ pub enum AgentState {
     Idle,
     /// The last attempt failed; another starts at a known time.
     Retrying,
-    /// Held: by the user, a budget, a full disk.
+    /// Held: by the failure breaker, a full disk.
     Paused,
     Done,
     Failed,
@@ -161,6 +161,16 @@ pub struct AgentInfo {
     pub provider: String,
     /// What is enforced: `strict: …`, or `none`.
     pub scope: String,
+    /// What each of its attempts is held to, whether somebody asked for it or not; told only
+    /// of an agent that is looked at by itself, as the next two are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// For each attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// When its current attempt has to be over, by its own time or its parent's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_by: Option<Stamp>,
     /// What was asked for it and its parent had not to give, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrowed: Vec<String>,

@@ -17,6 +17,9 @@
 //! next row is `audit.gap`, whose number leaves theirs out and whose `prev` is the hash of
 //! the last that is left. [`Chain`] checks all this.
 //!
+//! Of a journal that is older than its audit the first row is `audit.begin`: `after_event` is
+//! the last event of which nothing could be recorded.
+//!
 //! There is no secret in it: whoever may write the user's files can make up a whole chain.
 //! What was exported, or the head noted down somewhere else, cannot be made up afterwards.
 
@@ -187,6 +190,13 @@ impl Head {
 }
 
 impl AuditRow {
+    /// The last event from before the audit began, where it began later than its journal.
+    pub fn begins_after(&self) -> Option<u64> {
+        let first = self.n == 1 && self.who == "core" && self.action == "audit.begin";
+        let detail: Value = serde_json::from_str(&self.detail).ok().filter(|_| first)?;
+        detail.get("after_event")?.as_u64()
+    }
+
     /// What `hash` must be.
     pub fn digest(&self) -> String {
         self.digest_as(self.n)

@@ -54,8 +54,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Grant::is_empty")]
         grant: Box<Grant>,
     },
-    /// Children of the agent failed too often: it spawns no more, and what waits below it is
-    /// held.
+    /// Children of the agent failed too often: it spawns no more, and all below it is held.
     BranchHeld {
         failures: u32,
         within_ms: u64,
@@ -185,6 +184,12 @@ pub enum Event {
     },
     DiskFull,
     DiskBack,
+    /// All processes of the attempt are held, and its model calls with them.
+    AttemptPaused {
+        why: String,
+    },
+    /// They go on where they were.
+    AttemptResumed,
     /// The attempt went beyond a limit and is being ended.
     LimitReached {
         /// `memory`, `processes`, `disk`.
@@ -262,6 +267,8 @@ impl Event {
                 Level::Debug
             }
             Self::AttemptPlanned { .. } | Self::CoreStarted { .. } => Level::Debug,
+            // The state that follows says the same.
+            Self::AttemptPaused { .. } | Self::AttemptResumed => Level::Debug,
             Self::ModelCalled { status, .. } if *status >= 400 => Level::Warn,
             Self::AttemptEnded { result, .. } => match result.outcome {
                 super::Outcome::Done | super::Outcome::Stopped => Level::Info,
@@ -418,6 +425,8 @@ impl Event {
             Self::DiskFull => "disk full: held until there is room".to_owned(),
             Self::LimitReached { message, .. } => format!("limit reached: {message}"),
             Self::DiskBack => "disk has room again".to_owned(),
+            Self::AttemptPaused { why } => format!("its processes are held: {why}"),
+            Self::AttemptResumed => "its processes go on".to_owned(),
             Self::Held { paths, place } => {
                 let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
                 let place = place.display();

@@ -123,6 +123,13 @@ impl Cores {
         self.0.is_multiple_of(Self::ONE).then_some(self.0 / Self::ONE)
     }
 
+    /// These, or all of a machine that has fewer.
+    #[must_use]
+    pub fn at_most(self, cores: usize) -> Self {
+        let all = u32::try_from(cores).unwrap_or(u32::MAX).saturating_mul(Self::ONE);
+        Self(self.0.min(all.max(Self::ONE)))
+    }
+
     /// True if `cores` of a machine are no more than these.
     pub fn covers(self, cores: usize) -> bool {
         cores as u64 * u64::from(Self::ONE) <= u64::from(self.0)

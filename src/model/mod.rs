@@ -14,6 +14,7 @@ mod ids;
 mod limits;
 mod masked;
 mod money;
+mod net;
 mod policy;
 mod scope;
 mod signal;
@@ -42,8 +43,9 @@ pub use ids::{AgentId, ApprovalId, AttemptId, SwarmId};
 pub use limits::{Cores, Ground, Limits};
 pub use masked::{argv_digest, line_digest, masked, masked_line};
 pub use money::{Micros, NotMoney};
+pub use net::{Host, Net};
 pub use policy::{Enforcement, Finding, Hidden, Judgement, Lookup, Policy, Rule, Verdict};
-pub use scope::{HELD_BACK, Host, Net, Sandbox, Scope, outermost};
+pub use scope::{HELD_BACK, Sandbox, Scope, outermost};
 pub use signal::{ExplainedSignal, Explanation, Signal, Source};
 pub use swarm::{
     AdapterShare, AgentCounts, AgentResult, AgentSpec, Item, ItemCounts, ItemState, Strategy,

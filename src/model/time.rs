@@ -12,6 +12,13 @@ impl Stamp {
         Self(self.0.saturating_add((ms as i64).saturating_mul(1000)))
     }
 
+    /// Not before 1970, whatever is taken off.
+    #[must_use]
+    pub fn minus_ms(self, ms: u64) -> Self {
+        let micros = i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1000);
+        Self(self.0.saturating_sub(micros).max(0))
+    }
+
     /// Milliseconds from `earlier` to this, 0 if that is later.
     pub fn ms_since(self, earlier: Self) -> u64 {
         (self.0.saturating_sub(earlier.0) / 1000).max(0) as u64

@@ -110,6 +110,9 @@ pub enum ToKeeper {
         /// [`PROCESSES_GAINED`] processes; older cores do not know it.
         #[serde(default)]
         looks: bool,
+        /// All processes of the attempt are to be held; older cores hold none.
+        #[serde(default)]
+        paused: bool,
     },
     /// A viewer, by a ticket that works once. `cols` 0 leaves the size alone.
     View {
@@ -146,6 +149,11 @@ pub enum ToKeeper {
         allow: bool,
         why: String,
     },
+    /// Core only, to a keeper whose welcome said that it can: holds all processes of the
+    /// attempt, or lets them go on. A stop does that, too.
+    Pause {
+        paused: bool,
+    },
     /// Core only, to a keeper whose welcome asked for it: the machine has gained processes,
     /// perhaps by this attempt.
     Look,
@@ -168,6 +176,9 @@ pub enum FromKeeper {
         /// True: it wants to be told to look.
         #[serde(default)]
         looks: bool,
+        /// It can hold the attempt: [`ToKeeper::Pause`].
+        #[serde(default)]
+        pauses: bool,
     },
     Fact {
         fact: Fact,

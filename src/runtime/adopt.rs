@@ -10,7 +10,8 @@ use crate::{
 use rustix::process::{Flock, FlockType, Pid, Signal, fcntl_getlk, kill_process};
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
+    os::unix::fs::DirBuilderExt,
     path::Path,
     time::{Duration, Instant},
 };
@@ -18,6 +19,8 @@ use tokio::net::UnixStream;
 
 /// Longest pause between two tries, and longest wait for a keeper that is being born.
 const CONNECT: Duration = Duration::from_secs(5);
+/// A keeper that was told to stop and is still there after so long hangs.
+const LAST_WORDS: Duration = Duration::from_secs(7);
 /// Between two tries to reach a keeper that is just starting.
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -164,6 +167,43 @@ pub fn kill_keeper(world: &Shared, attempt: &AttemptId) {
         // It may have ended by itself.
         let _ = kill_process(pid, Signal::KILL);
     }
+}
+
+/// Makes room where the journal is new and attempts are there all the same: it was lost or
+/// moved away, and their names will be given again. Their keepers were told to stop; then all
+/// that is left of them is moved to a directory of its own.
+///
+/// # Errors
+/// When it cannot be moved: then an agent would take another's end for its own.
+pub async fn set_aside(instance: &Instance) -> io::Result<()> {
+    let of = |name: &str| instance.state.join(name);
+    let left = |dir: &Path| fs::read_dir(dir).is_ok_and(|mut found| found.next().is_some());
+    if !left(&of("attempts")) {
+        return Ok(());
+    }
+    let keepers = || -> Vec<KeeperId> {
+        let found = fs::read_dir(of("attempts")).into_iter().flatten().flatten();
+        found.filter_map(|entry| keeper_id(&entry.path())).filter(is_alive).collect()
+    };
+    let deadline = Instant::now() + LAST_WORDS;
+    while !keepers().is_empty() && Instant::now() < deadline {
+        tokio::time::sleep(RETRY).await;
+    }
+    for id in keepers() {
+        if let Some(pid) = i32::try_from(id.pid).ok().and_then(Pid::from_raw) {
+            // All of the attempt ends with it.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+    let free = (1..).map(|n| of(&format!("lost-{n}"))).find(|place| !place.exists());
+    let place = free.unwrap_or_else(|| of("lost"));
+    fs::DirBuilder::new().mode(0o700).create(&place)?;
+    fs::rename(of("attempts"), place.join("attempts"))?;
+    if of("swarms").exists() {
+        fs::rename(of("swarms"), place.join("swarms"))?;
+    }
+    tracing::warn!(place = %place.display(), "the journal is new: what it had of agents is there");
+    Ok(())
 }
 
 /// Stops keepers that no intent in the journal accounts for.

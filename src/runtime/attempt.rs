@@ -6,6 +6,7 @@
 //! it is gone: then the attempt is lost.
 
 mod ending;
+mod pausing;
 
 use super::{
     adopt, broker,
@@ -75,6 +76,9 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         fact_n: plan.attempt.fact_n,
         plan: plan.clone(),
         looker: None,
+        paused: plan.attempt.paused.is_some(),
+        told: false,
+        pauses: false,
         quiet: false,
         kill_at: None,
     };
@@ -91,6 +95,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
             return keeping.end(None, *record).await;
         }
         Some(adopt::Found::Gone) => return keeping.lost().await,
+        Some(adopt::Found::Never) if !keeping.may_launch().await => return,
         Some(adopt::Found::Never) => match launch::launch(world, &mut plan).await {
             Ok(stream) => to_tokio(stream),
             Err(error) => return give_up(world, id, format!("{error:#}")).await,
@@ -147,6 +152,12 @@ struct Keeping {
     fact_n: u64,
     /// Its keeper wants to be told to look.
     looker: Option<Arc<()>>,
+    /// All of its processes are to be held.
+    paused: bool,
+    /// What its keeper was told of that last.
+    told: bool,
+    /// Its keeper is connected and can hold them.
+    pauses: bool,
     /// Goodbye was said: nothing more is told.
     quiet: bool,
     /// A stop was asked for: a keeper that has not carried it out by then is stuck.
@@ -195,6 +206,7 @@ impl Keeping {
                 found = &mut search => return Some(found),
                 order = self.orders.recv() => match order? {
                     Order::Stop => self.expect_end(),
+                    Order::Hold => self.regard_pause().await,
                     Order::Goodbye(done) => {
                         self.quiet = true;
                         let _ = done.send(());
@@ -235,7 +247,9 @@ impl Keeping {
             facts_after: self.fact_n,
             judges: true,
             looks: true,
+            paused: self.paused,
         };
+        (self.told, self.pauses) = (self.paused, false);
         if writer.control(&hello).await.is_err() {
             return Over::Broken;
         }
@@ -275,6 +289,10 @@ impl Keeping {
                 let grace_ms = self.world.config.core.stop_grace_ms;
                 writer.control(&ToKeeper::Stop { grace_ms }).await
             }
+            Order::Hold => {
+                self.regard_pause().await;
+                self.tell_pause(writer).await
+            }
             Order::Look if self.looker.is_none() => Ok(()),
             Order::Look => writer.control(&ToKeeper::Look).await,
             Order::Input(bytes) => writer.bytes(&bytes).await,
@@ -312,9 +330,13 @@ impl Keeping {
         writer: &mut LinkWriter,
     ) -> Option<Over> {
         match message {
-            FromKeeper::Welcome { looks, .. } => {
+            FromKeeper::Welcome { looks, pauses, .. } => {
                 self.looker = looks.then(|| self.world.lookers.clone());
+                self.pauses = pauses;
                 self.welcome(reader);
+                if self.tell_pause(writer).await.is_err() {
+                    return Some(Over::Broken);
+                }
             }
             FromKeeper::Fact { fact } => return self.fact(fact, writer).await,
             FromKeeper::Gauge { gauge } => {
@@ -367,6 +389,7 @@ impl Keeping {
             if self.kill_at.is_some() {
                 served.refuse();
             }
+            served.hold(self.paused);
             self.served = Some(served);
         }
         let (serving, until) = oneshot::channel();

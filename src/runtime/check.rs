@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     agents::{Adapter, Catalog},
+    config::LONGEST_MS,
     model::{AdapterShare, AgentSpec, Micros, Refusal, RefusalCode, Scope, Strategy, SwarmSpec},
 };
 use std::{path::Path, sync::Arc};
@@ -47,6 +48,9 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
     }
     if spec.timeout_ms == Some(0) {
         return Err(invalid("the timeout is 0"));
+    }
+    if spec.timeout_ms.is_some_and(|ms| ms > LONGEST_MS) {
+        return Err(invalid("the timeout is longer than 10 years").hinted("leave it out for none"));
     }
     if let Some(Err((field, why))) = spec.limits.map(|limits| limits.check()) {
         return Err(invalid(format!("limits: {field}: {why}")));

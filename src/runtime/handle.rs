@@ -3,29 +3,22 @@
 
 use super::{
     actor::Commit,
-    approval::approvals,
     check,
+    in_force::Asked,
     journal::Journal,
-    launch::new_token,
-    log::{LogFormat, LogStream, Tail},
     lookup::{all_agents, all_swarms, find_agent, find_swarm},
-    outcome, worktree,
-    world::{Order, Shared, leaving},
+    worktree,
+    world::{Shared, leaving},
 };
 use crate::{
     config::Instance,
     core::{self, Draft, Input, Reply, State},
     model::{
-        Actor, AgentId, AgentInfo, Approval, AttemptId, Command, EventRecord, Explanation, Item,
-        Refusal, RefusalCode, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
+        Actor, AgentId, AgentInfo, Command, Explanation, Item, Refusal, RefusalCode, SwarmId,
+        SwarmInfo, SwarmResults, SwarmSpec,
     },
-    protocol::{
-        keeper::ScreenDump,
-        rest::{DoctorReport, InputBody, Removed, Size, Ticket},
-        stream::{Gauge, Snapshot},
-    },
+    protocol::rest::{DoctorReport, Removed},
     sandbox,
-    term::{keys, last_screen},
 };
 use std::{
     os::fd::BorrowedFd,
@@ -33,14 +26,8 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
-use tokio::sync::{broadcast, oneshot};
-
-/// A keeper that does not answer in this time is stuck.
-const ANSWER: Duration = Duration::from_secs(5);
-/// Events that a new screen begins with.
-const RECENT: usize = 200;
+use tokio::sync::broadcast;
 
 #[derive(Clone)]
 pub struct Handle {
@@ -50,13 +37,6 @@ pub struct Handle {
     pub(super) journal_full: Arc<AtomicBool>,
     /// On whose behalf.
     pub(super) actor: Actor,
-}
-
-/// A snapshot and everything after it.
-pub struct Subscription {
-    pub snapshot: Snapshot,
-    pub commits: broadcast::Receiver<Arc<Commit>>,
-    pub gauges: broadcast::Receiver<Arc<Vec<Gauge>>>,
 }
 
 fn not_found(what: &str, name: &str) -> Refusal {
@@ -190,12 +170,18 @@ impl Handle {
     /// When there is no such agent.
     pub async fn agent(&self, id: &AgentId) -> Result<AgentInfo, Refusal> {
         let (of, gauges) = (id.clone(), self.world.gauges.clone());
-        let info = self.world.read(move |state| {
+        let found = self.world.read(move |state| {
             let mut info = core::agent_info(state, &of)?;
             gauges.fill(&mut info);
-            Some(info)
+            let asked = Asked::of(state, &of, &mut info);
+            Some((info, asked))
         });
-        info.await?.ok_or_else(|| not_found("agent", id.as_str()))
+        let (mut info, asked) = found.await?.ok_or_else(|| not_found("agent", id.as_str()))?;
+        if let Some(asked) = asked {
+            let world = self.world.clone();
+            info.limits = tokio::task::spawn_blocking(move || asked.in_force(&world)).await.ok();
+        }
+        Ok(info)
     }
 
     /// # Errors
@@ -290,211 +276,5 @@ impl Handle {
             removed.kept.extend(worktree::forget(&self.world, tree).await);
         }
         Ok(removed)
-    }
-
-    /// The attempt `number` of an agent, or its latest.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub async fn attempt(
-        &self,
-        agent: &AgentId,
-        number: Option<u32>,
-    ) -> Result<AttemptId, Refusal> {
-        let of = agent.clone();
-        let found = self.world.read(move |state| {
-            let agent = state.agents.get(&of)?;
-            match number {
-                Some(n) => Some(agent.id.attempt(n)).filter(|id| state.attempts.contains_key(id)),
-                None => agent.latest.clone(),
-            }
-        });
-        found.await?.ok_or_else(|| {
-            let what = number.map_or("no attempt yet".to_owned(), |n| format!("no attempt {n}"));
-            Refusal::new(RefusalCode::NotFound, format!("agent {agent} has {what}"))
-        })
-    }
-
-    /// The screen of an attempt: live from its keeper, else as it was at its end, or as far
-    /// as it is recorded.
-    ///
-    /// # Errors
-    /// When there is neither.
-    pub async fn screen(&self, attempt: &AttemptId) -> Result<ScreenDump, Refusal> {
-        if let Some(keeper) = self.world.keeper(attempt) {
-            let (done, screen) = oneshot::channel();
-            if keeper.send(Order::Screen(done)).await.is_ok()
-                && let Ok(Ok(screen)) = tokio::time::timeout(ANSWER, screen).await
-            {
-                return Ok(screen);
-            }
-        }
-        if let Some(record) = outcome::exit_record(&self.world.instance, attempt) {
-            return Ok(record.screen);
-        }
-        // Its keeper was killed: what it recorded until then is drawn.
-        let dir = self.world.instance.attempt_dir(attempt);
-        let drawn = tokio::task::spawn_blocking(move || last_screen(&dir)).await;
-        drawn.ok().and_then(Result::ok).ok_or_else(|| {
-            Refusal::new(RefusalCode::Conflict, format!("attempt {attempt} has no screen"))
-                .hinted("its keeper does not answer; the log is still there")
-        })
-    }
-
-    /// The recording of an attempt (of the latest where no number is given) as a stream of
-    /// bytes; with `follow` until the attempt is over, also where it has yet to begin.
-    ///
-    /// # Errors
-    /// When there is no recording, and none to come.
-    pub async fn log(
-        &self,
-        agent: &AgentId,
-        number: Option<u32>,
-        format: LogFormat,
-        follow: bool,
-    ) -> Result<LogStream, Refusal> {
-        let bytes = self.world.gauges.watch_bytes(agent);
-        let (_, commits) = self.follow().await?;
-        let found = self.attempt(agent, number).await;
-        if follow {
-            let (of, id) = (agent.clone(), found.as_ref().ok().cloned());
-            let to_come = self.world.read(move |state| match &id {
-                Some(id) => state.attempts.get(id).is_some_and(|a| a.ended_at.is_none()),
-                None if number.is_some() => false,
-                None => state.agents.get(&of).is_some_and(|agent| !agent.state.is_final()),
-            });
-            if to_come.await? {
-                let (world, agent) = (self.world.clone(), agent.clone());
-                let tail = Tail { world, agent, attempt: found.ok(), bytes, commits };
-                return Ok(super::log::follow(format, tail));
-            }
-        }
-        super::log::stream(self.world.instance.attempt_dir(&found?), format)
-    }
-
-    async fn order(&self, agent: &AgentId, order: Order) -> Result<AttemptId, Refusal> {
-        let attempt = self.attempt(agent, None).await?;
-        let over = || {
-            let why = format!("agent {agent} does not run");
-            Refusal::new(RefusalCode::Conflict, why).hinted(format!("dash agent show {agent}"))
-        };
-        let keeper = self.world.keeper(&attempt).ok_or_else(over)?;
-        keeper.send(order).await.map_err(|_| over())?;
-        Ok(attempt)
-    }
-
-    /// Types into an agent's terminal.
-    ///
-    /// # Errors
-    /// When it does not run, or a key has no such name.
-    pub async fn input(&self, agent: &AgentId, body: InputBody) -> Result<(), Refusal> {
-        let mut bytes = body.text.into_bytes();
-        for key in &body.keys {
-            let encoded = keys::encode(key, false)
-                .map_err(|error| Refusal::new(RefusalCode::Invalid, error.to_string()))?;
-            bytes.extend(encoded);
-        }
-        if body.enter {
-            bytes.push(b'\r');
-        }
-        if bytes.is_empty() {
-            let why = "nothing to type: no text, no keys, no enter";
-            return Err(Refusal::new(RefusalCode::Invalid, why));
-        }
-        let typed = bytes.len() as u64;
-        self.order(agent, Order::Input(bytes)).await?;
-        let (by, agent) = (self.actor.clone(), agent.clone());
-        self.world.tell(Input::Typed { by, agent, bytes: typed }).await;
-        Ok(())
-    }
-
-    /// # Errors
-    /// When the agent does not run.
-    pub async fn resize(&self, agent: &AgentId, size: Size) -> Result<(), Refusal> {
-        self.order(agent, Order::Resize { cols: size.cols, rows: size.rows }).await.map(|_| ())
-    }
-
-    /// Leave for one viewer to connect to the keeper directly.
-    ///
-    /// # Errors
-    /// When the agent does not run.
-    pub async fn ticket(&self, agent: &AgentId, read_only: bool) -> Result<Ticket, Refusal> {
-        let ticket =
-            new_token().map_err(|error| Refusal::new(RefusalCode::Internal, error.to_string()))?;
-        let (done, told) = oneshot::channel();
-        let order = Order::Ticket { ticket: ticket.clone(), read_only, done };
-        let attempt = self.order(agent, order).await?;
-        let stuck =
-            || Refusal::new(RefusalCode::Conflict, format!("{agent}'s keeper does not answer"));
-        tokio::time::timeout(ANSWER, told).await.map_err(|_| stuck())?.map_err(|_| stuck())?;
-        Ok(Ticket { socket: self.world.instance.keeper_socket(&attempt), ticket })
-    }
-
-    /// A snapshot and all that is committed after it, taken atomically.
-    ///
-    /// # Errors
-    /// When the core is leaving.
-    pub async fn subscribe(&self) -> Result<Subscription, Refusal> {
-        let (commits, gauges) = (self.commits.clone(), self.world.gauges.clone());
-        let (mut snapshot, commits) = self
-            .world
-            .read(move |state| {
-                let snapshot = Snapshot {
-                    seq: state.seq,
-                    version: env!("CARGO_PKG_VERSION").to_owned(),
-                    swarms: all_swarms(state),
-                    agents: all_agents(state, None, &gauges),
-                    approvals: approvals(state, Approval::is_open),
-                    recent: Vec::new(),
-                };
-                (snapshot, commits.subscribe())
-            })
-            .await?;
-        let mut recent = self.events(snapshot.seq.saturating_sub(RECENT as u64), RECENT).await?;
-        recent.retain(|record| record.seq <= snapshot.seq);
-        snapshot.recent = recent;
-        Ok(Subscription { snapshot, commits, gauges: self.world.gauges.subscribe() })
-    }
-
-    /// Commits from now on, with the number of the last event before them.
-    ///
-    /// # Errors
-    /// When the core is leaving.
-    pub async fn follow(&self) -> Result<(u64, broadcast::Receiver<Arc<Commit>>), Refusal> {
-        let commits = self.commits.clone();
-        self.world.read(move |state| (state.seq, commits.subscribe())).await
-    }
-
-    /// Fails where events after `since` are no longer kept.
-    ///
-    /// # Errors
-    /// When they are gone, or the journal cannot be read.
-    pub async fn still_has(&self, since: u64) -> Result<(), Refusal> {
-        let journal = self.journal.clone();
-        let oldest = tokio::task::spawn_blocking(move || journal.oldest()).await;
-        match oldest {
-            Ok(Ok(Some(oldest))) if since + 1 < oldest => {
-                let why = format!("events up to {} are no longer kept", oldest - 1);
-                Err(Refusal::new(RefusalCode::Gone, why)
-                    .hinted(format!("the oldest that can be had: --since {}", oldest - 1)))
-            }
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Refusal::new(RefusalCode::Internal, error.to_string())),
-            Err(error) => Err(Refusal::new(RefusalCode::Internal, error.to_string())),
-        }
-    }
-
-    /// At most `limit` events after `since`, from the journal.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub async fn events(&self, since: u64, limit: usize) -> Result<Vec<EventRecord>, Refusal> {
-        let journal = self.journal.clone();
-        let read = tokio::task::spawn_blocking(move || journal.read(since, limit)).await;
-        match read {
-            Ok(Ok(events)) => Ok(events),
-            Ok(Err(error)) => Err(Refusal::new(RefusalCode::Internal, error.to_string())),
-            Err(error) => Err(Refusal::new(RefusalCode::Internal, error.to_string())),
-        }
     }
 }

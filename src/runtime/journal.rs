@@ -19,7 +19,7 @@ pub use audit::AuditQuery;
 
 use crate::{
     core::{State, apply},
-    model::{AuditRow, Event, EventRecord, Head},
+    model::{AuditRow, Event, EventRecord, Head, quoted},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use rustix::fs::{FallocateFlags, fallocate};
@@ -51,8 +51,47 @@ pub enum JournalError {
     Sqlite { path: PathBuf, source: rusqlite::Error },
     #[error("the journal {path}: event {seq} does not read: {source}")]
     Corrupt { path: PathBuf, seq: u64, source: serde_json::Error },
+    /// The file itself is damaged; the message goes on with what can be done about it.
+    #[error("{}", damaged(path, why))]
+    Damaged { path: PathBuf, why: String },
     #[error("the journal's writer is gone")]
     Gone,
+}
+
+impl JournalError {
+    /// Damage to the file as such.
+    fn told(self) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Sqlite { path, source } => match source.sqlite_error_code() {
+                Some(DatabaseCorrupt) => Self::Damaged { path, why: "parts are missing".into() },
+                Some(NotADatabase) => Self::Damaged { path, why: "it is no database".into() },
+                Some(_) | None => Self::Sqlite { path, source },
+            },
+            Self::Corrupt { path, seq, source } => {
+                let why = format!("event {seq} does not read: {source}");
+                Self::Damaged { path, why }
+            }
+            Self::Damaged { .. } | Self::Gone => self,
+        }
+    }
+}
+
+/// What is wrong, what remains, and both ways on; a line each.
+fn damaged(path: &Path, why: &str) -> String {
+    let state = path.parent().unwrap_or(Path::new("."));
+    let quote = |path: &Path| quoted(&[path.display().to_string()]);
+    format!(
+        "the journal {path} is damaged: {why}\n\
+         what agents printed is not in it and remains: {attempts}\n\
+         to restore it, put a copy of journal.db in its place, with its own journal.db-wal or none\n\
+         to do without it, move it away: (cd {dir} && mkdir damaged && mv journal.db* damaged)\n\
+         the next core then begins anew: it stops agents that still run, and keeps what they \
+         printed in {dir}/lost-N",
+        path = path.display(),
+        attempts = state.join("attempts").display(),
+        dir = quote(state),
+    )
 }
 
 /// One row of `history`: what is learned later is learned from it.
@@ -105,8 +144,13 @@ impl Journal {
     /// # Errors
     /// When the file cannot be opened, is no journal, or holds a record that does not read.
     pub fn open(path: &Path, kept: u64) -> Result<(Self, State), JournalError> {
+        Self::open_whole(path, kept).map_err(JournalError::told)
+    }
+
+    fn open_whole(path: &Path, kept: u64) -> Result<(Self, State), JournalError> {
         let wrap = |source| JournalError::Sqlite { path: path.to_owned(), source };
-        let db = Connection::open(path).map_err(wrap)?;
+        let mut db = Connection::open(path).map_err(wrap)?;
+        audit::begin(&mut db).map_err(wrap)?;
         prepare(&db).map_err(wrap)?;
         reserve(path);
         let state = load(&db, path)?;

@@ -221,7 +221,6 @@ fn keeper_spec(
     }
     let core = &world.config.core;
     let limits = limits::of(plan, &world.config.limits);
-    let recording_cap = core.recording_mb.saturating_mul(1 << 20);
     Ok(KeeperSpec {
         version: VERSION,
         attempt: id.clone(),
@@ -237,7 +236,7 @@ fn keeper_spec(
         keeper_socket: world.instance.keeper_socket(id),
         agent_socket,
         core_socket: world.instance.socket.clone(),
-        recording_cap: limits.output_bytes.map_or(recording_cap, |most| most.min(recording_cap)),
+        recording_cap: limits::recording_cap(limits, core),
         ground: limits::ground(world).cloned(),
         limits,
         confine: confine.map(Box::new),

@@ -9,7 +9,7 @@
 
 use super::{launch::Plan, world::World};
 use crate::{
-    config::LimitsConfig,
+    config::{CoreConfig, LimitsConfig},
     model::{Cores, Ground, Limits, Refusal, RefusalCode},
     protocol::rest::{CheckStatus, DoctorCheck},
     sandbox::{cgroup, cores},
@@ -38,6 +38,12 @@ fn defaults(config: &LimitsConfig) -> Limits {
         disk_bytes: mb(config.disk_mb),
         output_bytes: None,
     }
+}
+
+/// Bytes of an attempt's output that are kept.
+pub fn recording_cap(limits: Limits, config: &CoreConfig) -> u64 {
+    let cap = config.recording_mb.saturating_mul(1 << 20);
+    limits.output_bytes.map_or(cap, |most| most.min(cap))
 }
 
 /// Where control groups are made; none where no limit can be held by one. It is looked for

@@ -19,10 +19,12 @@ mod egress;
 mod environment;
 mod failpoint;
 mod fill;
+mod follow;
 mod gauges;
 mod handle;
 mod held;
 mod history;
+mod in_force;
 mod journal;
 mod launch;
 mod ledger;
@@ -39,12 +41,14 @@ mod results;
 mod scope;
 mod shims;
 mod spawn;
+mod terminal;
 mod worktree;
 mod world;
 
 pub use actor::Commit;
 pub use approval::{Asking, Ruling};
-pub use handle::{Handle, Subscription};
+pub use follow::Subscription;
+pub use handle::Handle;
 pub use journal::AuditQuery;
 pub use log::LogFormat;
 pub use world::AgentListener;
@@ -178,6 +182,9 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     let live: Vec<AttemptId> = state.live_attempts().map(|attempt| attempt.id.clone()).collect();
     let again = recover(&state);
     adopt::stop_strangers(&world.instance, &known);
+    if state.seq == 0 {
+        adopt::set_aside(&world.instance).await.context("making room for new attempts")?;
+    }
     let actor = Actor::new(
         state,
         journal.clone(),
@@ -227,6 +234,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
             }
             Effect::Launch { .. } => {}
             Effect::Stop { .. }
+            | Effect::Hold { .. }
             | Effect::Forget { .. }
             | Effect::Notify { .. }
             | Effect::AnswerPrompt { .. } => effects.send(effect).await?,
@@ -240,15 +248,8 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
     while let Some(effect) = todo.recv().await {
         match effect {
             Effect::Launch { attempt } => attempt::spawn(&world, attempt),
-            Effect::Stop { attempt } => {
-                let world = world.clone();
-                tokio::spawn(async move {
-                    if let Some(keeper) = world.keeper(&attempt) {
-                        // It ended in the meantime when this fails.
-                        let _ = keeper.send(Order::Stop).await;
-                    }
-                });
-            }
+            Effect::Stop { attempt } => order(&world, attempt, Order::Stop),
+            Effect::Hold { attempt } => order(&world, attempt, Order::Hold),
             Effect::Forget { swarm, agents, attempts } => {
                 world.gauges.forget(|agent| agents.contains(agent));
                 let world = world.clone();
@@ -277,6 +278,16 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
             Effect::SetTimer { .. } => {}
         }
     }
+}
+
+fn order(world: &Shared, attempt: AttemptId, order: Order) {
+    let world = world.clone();
+    tokio::spawn(async move {
+        if let Some(keeper) = world.keeper(&attempt) {
+            // It ended in the meantime when this fails.
+            let _ = keeper.send(order).await;
+        }
+    });
 }
 
 impl Runtime {

@@ -80,6 +80,9 @@ impl World {
 /// # Errors
 /// When a wish makes no sense, or cannot be enforced here.
 pub fn resolve(world: &World, wishes: &Wishes<'_>) -> Result<Scope, Refusal> {
+    if wishes.allow.iter().any(|words| words.trim().is_empty()) {
+        return Err(invalid("allow: an empty command").hinted("such as \"git push\""));
+    }
     if wishes.no_sandbox {
         let others = [
             ("scope", !wishes.scope.is_empty()),
@@ -295,10 +298,16 @@ fn real(world: &World, field: &str, cwd: &Path, path: &Path) -> Result<PathBuf, 
             .hinted("name directories, or say --no-sandbox"));
     }
     // What lies below is another matter: a worktree, for one, is named by the core.
-    match own(world).iter().find(|own| real.starts_with(own)) {
-        Some(_) => Err(invalid(format!("{field} {shown}: that is Dash's own"))),
-        None => Ok(real),
+    if own(world).iter().any(|own| real.starts_with(own)) {
+        return Err(invalid(format!("{field} {shown}: that is Dash's own")));
     }
+    // Hidden in it, it would still be where every program's state is: that is no work.
+    let states = world.instance.state.parent().and_then(Path::parent);
+    if states.and_then(|states| std::fs::canonicalize(states).ok()).as_ref() == Some(&real) {
+        let why = format!("{field} {shown}: there Dash keeps its own state, and others theirs");
+        return Err(invalid(why).hinted("name the directory that is worked on"));
+    }
+    Ok(real)
 }
 
 fn net(words: &[String]) -> Result<Net, Refusal> {

@@ -43,6 +43,8 @@ pub enum Order {
         allow: bool,
         why: String,
     },
+    /// To hold its processes or to let them go on, whichever the state says by now.
+    Hold,
     /// The machine has gained processes, perhaps by this attempt.
     Look,
     /// The core leaves on purpose.

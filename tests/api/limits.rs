@@ -136,3 +136,55 @@ fn a_child_has_no_more_than_its_parent() {
         assert!(said.contains(&format!("not granted: {wish}")), "{said}");
     }
 }
+
+#[test]
+fn an_agent_is_shown_with_what_it_is_held_to() {
+    let world = World::new();
+    let args = ["--agents", "1", "--memory", "200M", "--cpu", "4096", "--timeout", "1h"];
+    let swarm = world.create(&[&args[..], &["--", "sleep", "1000"]].concat());
+    let agent = world.only_agent(&swarm);
+    world.until_state(&agent, &["working", "idle"]);
+    let row = world.json(&["agent", "show", &agent]);
+    let limits = &row["limits"];
+    assert_eq!(limits["memory_bytes"], 200 << 20, "{row}");
+    // What it got unasked, and as many cores as there are.
+    assert_eq!((&limits["processes"], &limits["output_bytes"]), (&4096.into(), &(1 << 30).into()));
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(limits["cpu"].as_f64(), Some(cores as f64), "{row}");
+    assert_eq!((&row["timeout_ms"], row["ends_by"].is_string()), (&3_600_000.into(), true));
+    let shown = world.ok(&["agent", "show", &agent]).text();
+    let line = format!("memory 200 MB, cpu {cores}, processes 4096, output 1024 MB, timeout 1h00m");
+    assert!(shown.contains(&line), "{shown}");
+    // Rows of lists leave it out.
+    assert_eq!(world.agents()[0]["limits"], serde_json::Value::Null);
+}
+
+#[test]
+fn values_that_can_only_be_slips_are_refused() {
+    let world = World::new();
+    for (args, word) in [
+        (["--timeout", "99999999d"], "longer than 10 years"),
+        (["--timeout", "3651d"], "longer than 10 years"),
+        (["--allow", ""], "--allow"),
+        (["--allow", " "], "--allow"),
+        (["--scope", ""], "--scope"),
+        (["--read", ""], "--read"),
+        (["--net", ""], "--net"),
+    ] {
+        for verb in [&["swarm", "create", "--agents", "1"][..], &["agent", "spawn"][..]] {
+            let said = world.exits(&[verb, &args[..], &["--", "true"]].concat(), 2);
+            assert!(said.stderr.contains(word), "{args:?}: {said:?}");
+        }
+    }
+    let file = world.path().join("swarm.toml");
+    for text in ["timeout_ms = 315360000001", "allow = [\"\"]", "scope = [\"\"]"] {
+        std::fs::write(&file, format!("command = [\"true\"]\n{text}\n")).unwrap();
+        world.exits(&["swarm", "create", "-f", &file.display().to_string()], 2);
+    }
+    let said = world.ok(&["swarm", "create", "--agents", "1", "--cpu", "4096", "--", "true"]);
+    assert!(said.stderr.contains("--cpu 4096: this machine has "), "{said:?}");
+    // Dash's own state lies there.
+    let state = world.state().display().to_string();
+    let said = world.exits(&["swarm", "create", "--scope", &state, "--", "true"], 2);
+    assert!(said.stderr.contains("Dash keeps its own state"), "{said:?}");
+}

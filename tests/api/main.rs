@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod audit;
+mod breaker;
 mod broker;
 mod budget;
 mod by_hand;
@@ -24,6 +25,7 @@ mod follow;
 mod inbox;
 mod inside;
 mod inside_tree;
+mod journal;
 mod limits;
 mod once;
 mod outputs;

@@ -250,3 +250,22 @@ fn a_hooks_approval_does_not_outlive_its_rule() {
     assert!(said.contains("\"permissionDecision\":\"deny\""), "{said}");
     assert!(said.contains("the rules have changed since it was asked"), "{said}");
 }
+
+#[test]
+fn a_rule_that_never_decides_is_said_to() {
+    let world = World::new();
+    let file = world.path().join("config/dash/policy.toml");
+    let rules = "[[rule]]\nname = \"all\"\ncommand = [\"frob*\"]\nverdict = \"deny\"\n\
+                 [[rule]]\ncommand = [\"frobnicate\", \"x\"]\nverdict = \"ask\"\n\
+                 [[rule]]\ncommand = [\"sudo\", \"apt\"]\nverdict = \"allow\"\n\
+                 [[rule]]\ncommand = [\"fro\"]\nverdict = \"ask\"\n";
+    std::fs::write(&file, rules).unwrap();
+    let named = file.display().to_string();
+    for args in [&["config", "check"][..], &["config", "check", &named]] {
+        let said = world.ok(args).stderr;
+        let never: Vec<&str> = said.lines().filter(|line| line.contains("never decides")).collect();
+        assert_eq!(never.len(), 2, "{said}");
+        assert!(never[0].contains("policy.toml:5: the rule never decides: deny (all, "), "{said}");
+        assert!(never[1].contains("policy.toml:8:") && never[1].contains("built in)"), "{said}");
+    }
+}

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-fn both(script: &str, check: impl Fn(&World)) {
+pub fn both(script: &str, check: impl Fn(&World)) {
     for plain in [false, true] {
         let mut world = World::sh(script);
         world.plain = plain;
@@ -171,7 +171,14 @@ fn a_second_core_takes_over_where_the_first_was() {
     }));
     assert!(first.next().is_none());
     let mut old = world.connect();
-    old.say(&ToKeeper::Core { version: 1, epoch: 1, facts_after: 0, judges: false, looks: false });
+    old.say(&ToKeeper::Core {
+        version: 1,
+        epoch: 1,
+        facts_after: 0,
+        judges: false,
+        looks: false,
+        paused: false,
+    });
     assert!(matches!(old.next(), Some(FromKeeper::Refused { .. })));
     let mut third = world.connect();
     third.hello(2, 0);

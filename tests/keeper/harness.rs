@@ -218,6 +218,7 @@ impl Peer {
             facts_after,
             judges: false,
             looks: false,
+            paused: false,
         });
         self.find(|message| match message {
             FromKeeper::Welcome { bytes, .. } => Some(*bytes),

@@ -7,3 +7,4 @@ mod bench;
 mod cases;
 mod harness;
 mod limits;
+mod pause;

@@ -5,6 +5,7 @@ use super::super::{
     context::Context,
     failure::{Code, Done, Failure},
     format::{duration, one_line, scope_style, state_and_reason, state_style, tokens},
+    limits::words,
 };
 use crate::model::{AgentInfo, AgentState, HELD_BACK};
 use clap::Args;
@@ -53,6 +54,11 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
     ];
     if agent.scope.starts_with("strict") {
         lines.push(("held back", HELD_BACK.to_owned()));
+    }
+    if let Some(limits) = agent.limits {
+        let mut words = words(limits, agent.timeout_ms);
+        words.extend(agent.ends_by.map(|end| format!("over by {end}")));
+        lines.push(("limits", words.join(", ")));
     }
     lines.extend(agent.narrowed.iter().map(|wish| ("not had", one_line(wish))));
     if let Some(held) = &agent.held {

@@ -6,7 +6,7 @@ use super::super::{
     duration,
     failure::{Code, Done, Failure},
     format::one_line,
-    limits::{LimitArgs, further},
+    limits::{LimitArgs, further, warn_cores},
     scope::{ScopeArgs, shown, tell_narrowed, warn, warn_of},
     swarm::{create::money, here},
 };
@@ -78,6 +78,7 @@ impl Spawn {
             return show(&spec, json, context);
         }
         let agent = client.spawn_agent(&spec).await?;
+        warn_cores(spec.limits, context);
         if !in_agent() {
             let AgentSpec { scope, net, cwd, worktree, no_sandbox, .. } = spec;
             let wishes =
@@ -161,5 +162,6 @@ fn show(spec: &AgentSpec, json: bool, context: &mut Context<'_>) -> Done {
     }
     tell_narrowed(&spec.narrowed, context);
     warn(spec.granted.as_ref(), context);
+    warn_cores(spec.limits, context);
     Ok(Code::Ok)
 }

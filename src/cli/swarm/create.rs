@@ -7,7 +7,7 @@ use super::{
         duration,
         failure::{Code, Done},
         format::one_line,
-        limits::{LimitArgs, further},
+        limits::{LimitArgs, further, warn_cores},
         scope::{ScopeArgs, shown, warn, warn_of},
     },
     wait::{Report, wait_for},
@@ -101,6 +101,7 @@ impl Create {
         }
         let swarm = client.create_swarm(&spec).await?;
         warn_of(&spec, context);
+        warn_cores(spec.limits, context);
         if self.wait {
             if !self.json.json {
                 context.note(format!("{} created: {}", swarm.id, agents(swarm.agents.total)));
@@ -161,6 +162,7 @@ impl Create {
             }
         }
         warn(spec.granted.as_ref(), context);
+        warn_cores(spec.limits, context);
         Ok(Code::Ok)
     }
 }

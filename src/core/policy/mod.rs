@@ -20,6 +20,7 @@ mod place;
 mod ruled;
 mod saved;
 mod script;
+mod shadow;
 mod shell;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ mod wrappers;
 
 pub use judge::{Judge, LONGEST, Where};
 pub use ruled::ruled;
+pub use shadow::is_shadowed;
 
 use crate::model::{Enforcement, Finding, Hidden, Judgement, Policy, Rule, Scope, Verdict};
 use std::path::Path;

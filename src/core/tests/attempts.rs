@@ -30,6 +30,12 @@ fn a_timeout_fails_and_says_so() {
     assert!(
         bench.effects.iter().any(|e| matches!(e, Effect::SetTimer { timer: t, .. } if *t == timer))
     );
+    // One that comes too early is set again.
+    bench.effects.clear();
+    bench.feed(Input::Due(timer.clone())).unwrap();
+    assert_eq!(bench.effects.len(), 1);
+    assert_eq!(bench.state.attempts["ag-01-1"].stop, None);
+    bench.now += 5_000_000;
     bench.feed(Input::Due(timer)).unwrap();
     bench.ended("ag-01-1", Outcome::Failed);
     let result = bench.state.attempts["ag-01-1"].result.clone().unwrap();

@@ -16,6 +16,7 @@ enum Step {
     StopSwarm(usize),
     Spawn(usize),
     Resume(usize),
+    Answer(usize, bool),
     Retry(usize),
     Remove(usize),
     Add(usize),
@@ -35,6 +36,7 @@ fn step() -> impl proptest::strategy::Strategy<Value = Step> {
         2 => (0usize..4).prop_map(Step::Add),
         4 => (0usize..20).prop_map(Step::Spawn),
         1 => (0usize..20).prop_map(Step::Resume),
+        1 => (0usize..4, proptest::bool::ANY).prop_map(|(at, yes)| Step::Answer(at, yes)),
         3 => Just(Step::Timers),
     ]
 }
@@ -79,6 +81,18 @@ fn take(bench: &mut Bench, step: Step) {
                 let _ = bench.ask(Command::ResumeAgent { agent: agents[at].clone() });
             }
         }
+        Step::Answer(at, yes) => {
+            let open: Vec<ApprovalId> =
+                bench.state.open_approvals().map(|open| open.id.clone()).collect();
+            if let Some(at) = some(at, open.len()) {
+                let verdict = if yes { Resolution::Approve } else { Resolution::Deny };
+                let (remember, note) = (Remember::Once, String::new());
+                let approval = open[at].clone();
+                let command = Command::Decide { approval, verdict, remember, note, uid: None };
+                let by = Actor::User("ann".to_owned());
+                bench.feed(Input::Request { by, command, crew: Vec::new() }).unwrap();
+            }
+        }
         Step::Retry(at) => {
             if let Some(at) = some(at, agents.len()) {
                 let agent = agents[at].clone();
@@ -112,6 +126,12 @@ fn take(bench: &mut Bench, step: Step) {
 }
 
 fn holds(state: &State) {
+    for attempt in state.live_attempts().filter(|attempt| attempt.stop.is_none()) {
+        let agent = &state.agents[&attempt.agent];
+        let held = breaker::is_held(state, agent);
+        assert_eq!(attempt.paused.is_some(), held, "{} and its branch", attempt.id);
+        assert_eq!((agent.state, agent.reason.as_str()) == (AgentState::Paused, "breaker"), held);
+    }
     for swarm in state.swarms.values() {
         let running: Vec<&Attempt> =
             state.live_attempts().filter(|attempt| attempt.swarm == swarm.id).collect();
@@ -147,7 +167,7 @@ proptest! {
 
     #[test]
     fn replay_is_live_and_nothing_is_worked_on_twice(steps in proptest::collection::vec(step(), 1..80)) {
-        let mut bench = Bench::default();
+        let mut bench = Bench { failures: 2, ..Bench::default() };
         for step in steps {
             take(&mut bench, step);
             holds(&bench.state);

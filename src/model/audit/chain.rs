@@ -87,6 +87,9 @@ pub struct AuditReport {
     /// True if the first row of all is among them: what stood before others is not known.
     #[serde(default)]
     pub from_first: bool,
+    /// The journal is older than its audit: of the events up to this one nothing is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins_after: Option<u64>,
     /// What is known of the end.
     #[serde(default)]
     pub end: ChainEnd,
@@ -161,6 +164,9 @@ impl Chain {
             self.report.end = ChainEnd::Noted(row.n);
         }
         self.report.from_first |= row.n == 1;
+        if sound && row.n == 1 {
+            self.report.begins_after = row.begins_after();
+        }
         let other = |known: &Head| known.n == row.n && known.hash != row.hash;
         if sound && self.known.as_ref().is_some_and(other) {
             self.found(BreakKind::Replaced, row.n, row.n, "the core wrote another row");

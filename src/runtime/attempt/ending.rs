@@ -164,6 +164,7 @@ impl Keeping {
                         | Order::Ticket { .. }
                         | Order::Screen(_)
                         | Order::Verdict { .. }
+                        | Order::Hold
                         | Order::Look,
                     ) => {}
                 }

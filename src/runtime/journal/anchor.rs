@@ -68,8 +68,8 @@ impl Anchor {
                 .map_err(|error| format!("audit.head does not read: {error}")),
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound
-                    && head.n == 0
-                    && journal.oldest()?.is_none() =>
+                    && ((head.n == 0 && journal.oldest()?.is_none())
+                        || journal.has_just_begun()?) =>
             {
                 // From the first row on it is there, or somebody took it away.
                 if let Err(error) = self.write(&head) {
@@ -348,6 +348,39 @@ mod tests {
         assert_eq!(Anchor::beside(dir.path()).compare(&journal).unwrap(), None);
         note(&journal, drafts(2)).await;
         assert_eq!((check(&journal).rows, check(&journal).sound), (2, true));
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_is_older_than_its_audit_is_sound_and_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        let record = |seq| {
+            let event = Event::CoreStarted { epoch: seq, pid: 1, version: String::new() };
+            let time = Stamp(0);
+            EventRecord { seq, time, swarm: None, agent: None, attempt: None, event }
+        };
+        let (journal, _) = Journal::open(&path, 0).unwrap();
+        let records = vec![record(1), record(2)];
+        journal.commit(Entry { records, ..Entry::default() }).await.unwrap();
+        drop(journal);
+        // As builds left it that had no audit.
+        rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE audit").unwrap();
+        for _ in 0..2 {
+            let (journal, _) = Journal::open(&path, 0).unwrap();
+            let anchor = Anchor::beside(dir.path());
+            assert_eq!(anchor.compare(&journal).unwrap(), None);
+            anchor.write(&journal.head()).unwrap();
+            let report = check(&journal);
+            assert_eq!((report.sound, report.begins_after), (true, Some(2)), "{report:?}");
+        }
+        // From there on as many as ever.
+        let (journal, _) = Journal::open(&path, 0).unwrap();
+        let records = vec![record(3)];
+        journal.commit(Entry { records, ..Entry::default() }).await.unwrap();
+        let report = check(&journal);
+        assert!(report.breaks[0].why.contains("1 event core_started, 0 rows"), "{report:?}");
+        note(&journal, drafts(1)).await;
+        assert!(check(&journal).sound);
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
 //! The table `audit`: written with the events, read as it stands. Whatever somebody put
 //! into it is a row that does not fit, and no error.
 
+use super::super::clock;
 use super::{Journal, JournalError};
-use crate::model::{AuditRow, BreakKind, Chain, Head};
+use crate::model::{Actor, AuditDraft, AuditRow, BreakKind, Chain, Head};
 use rusqlite::{Connection, OptionalExtension, Row, params, types::ValueRef};
 use tokio::sync::watch;
 
@@ -27,6 +28,32 @@ const ROWS_OF: [(&str, &str); 7] = [
     ("approval_asked", "approval.ask"),
     ("swarm_ended", "swarm.end"),
 ];
+
+/// The first row of a journal that is older than its audit.
+const BEGIN: &str = "audit.begin";
+
+/// Begins the audit of a journal that an older build wrote, which had none: the first row says
+/// up to which event nothing could be recorded. One that has the table had an audit, also
+/// where somebody took all rows out of it.
+pub fn begin(db: &mut Connection) -> rusqlite::Result<()> {
+    let has = |name: &str| {
+        let find = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";
+        db.query_row(find, [name], |row| row.get::<_, i64>(0)).map(|count| count > 0)
+    };
+    if has("audit")? || !has("events")? {
+        return Ok(());
+    }
+    let last =
+        db.query_row("SELECT max(seq) FROM events", [], |row| row.get::<_, Option<i64>>(0))?;
+    let Some(last) = last else { return Ok(()) };
+    let row = AuditDraft::new(&Actor::Core, BEGIN).with("after_event", last);
+    let row = Head::default().seal(row, clock::now());
+    // Both or neither: a table without it would look as if rows had been taken out.
+    let transaction = db.transaction()?;
+    transaction.execute_batch(TABLE)?;
+    insert(&transaction, &[row])?;
+    transaction.commit()
+}
 
 /// Which rows are wanted; all by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,15 +151,19 @@ impl Journal {
     /// When the journal cannot be read.
     pub fn fewer_than_events(&self) -> Result<Vec<String>, JournalError> {
         let db = self.reader()?;
-        let number = |query: &str, word: &str| -> Result<u64, JournalError> {
-            let found = db.query_row(query, [word], |row| row.get::<_, i64>(0));
+        let before = self.begins_after()?;
+        let number = |query: &str, word: &str, after: u64| -> Result<u64, JournalError> {
+            let after = i64::try_from(after).unwrap_or(i64::MAX);
+            let found = db.query_row(query, params![word, after], |row| row.get::<_, i64>(0));
             Ok(found.map_err(|source| self.wrap(source))?.unsigned_abs())
         };
         let mut short = Vec::new();
+        let of_events = "SELECT count(*) FROM events WHERE kind = ?1 AND seq > ?2";
+        let of_rows = "SELECT count(*) FROM audit WHERE action = ?1 AND n > ?2";
         for (kind, action) in ROWS_OF {
             // In this order: what is written meanwhile adds rows.
-            let events = number("SELECT count(*) FROM events WHERE kind = ?1", kind)?;
-            let rows = number("SELECT count(*) FROM audit WHERE n > 0 AND action = ?1", action)?;
+            let events = number(of_events, kind, before)?;
+            let rows = number(of_rows, action, 0)?;
             if rows < events {
                 let many = |n: u64| if n == 1 { "" } else { "s" };
                 let (s, t) = (many(events), many(rows));
@@ -142,6 +173,18 @@ impl Journal {
             }
         }
         Ok(short)
+    }
+
+    /// The last event from before the audit began, of which there are no rows; 0 where it began
+    /// with the journal.
+    fn begins_after(&self) -> Result<u64, JournalError> {
+        let first = self.audit_row(1)?;
+        Ok(first.and_then(|row| row.begins_after()).unwrap_or_default())
+    }
+
+    /// True if nothing was audited but that the audit begins.
+    pub fn has_just_begun(&self) -> Result<bool, JournalError> {
+        Ok(self.head().n == 1 && self.begins_after()? > 0)
     }
 
     /// When the newest event was, as its row has it.

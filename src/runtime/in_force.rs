@@ -1,0 +1,57 @@
+//! What an agent is held to, as whoever looks at one is told: what its latest attempt was
+//! launched with, else what its next would be.
+
+use super::{limits, world::World};
+use crate::{
+    core::{self, State},
+    model::{AgentId, AgentInfo, AttemptId, Limits},
+    sandbox::cores,
+};
+
+/// What the state says of it.
+pub struct Asked {
+    limits: Limits,
+    strict: bool,
+    latest: Option<AttemptId>,
+}
+
+impl Asked {
+    /// Also fills in what is known without the machine: the time that it has.
+    pub fn of(state: &State, id: &AgentId, info: &mut AgentInfo) -> Option<Self> {
+        let agent = state.agents.get(id)?;
+        info.timeout_ms = core::timeout_of(state, agent);
+        let current = agent.current.as_ref().and_then(|id| state.attempts.get(id));
+        // The end of one that is paused moves on.
+        let timed = current.filter(|attempt| attempt.paused.is_none());
+        info.ends_by =
+            timed.and_then(|attempt| core::deadline_of(state, attempt, attempt.started_at?));
+        Some(Self {
+            limits: core::limits_of(state, agent),
+            strict: core::scope_of(state, id).is_strict(),
+            latest: agent.latest.clone(),
+        })
+    }
+
+    /// Reads a file.
+    pub fn in_force(self, world: &World) -> Limits {
+        let launched = self.latest.as_ref().and_then(|attempt| launched_with(world, attempt));
+        let mut limits = launched.unwrap_or_else(|| {
+            let all = limits::with_defaults(self.limits, self.strict, &world.config.limits);
+            Limits { output_bytes: Some(limits::recording_cap(all, &world.config.core)), ..all }
+        });
+        limits.cpu = limits.cpu.map(|cpu| cpu.at_most(cores::own().len()));
+        limits
+    }
+}
+
+/// As its keeper has it.
+fn launched_with(world: &World, attempt: &AttemptId) -> Option<Limits> {
+    #[derive(serde::Deserialize)]
+    struct Spec {
+        limits: Limits,
+        recording_cap: u64,
+    }
+    let text = std::fs::read(world.instance.attempt_dir(attempt).join("spec.json")).ok()?;
+    let spec: Spec = serde_json::from_slice(&text).ok()?;
+    Some(Limits { output_bytes: Some(spec.recording_cap), ..spec.limits })
+}
