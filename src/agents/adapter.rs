@@ -5,7 +5,7 @@ use super::{
     format::{Environment, File, Judge, OutputFormat, PatternRule, Run, Stdin, Text},
     pointer::stop_reason,
     problem,
-    template::Template,
+    template::{Slot, Template},
     watcher::Watcher,
 };
 use crate::{config::Dialect, model::Resolution, term::keys};
@@ -55,6 +55,7 @@ pub(super) struct Models {
 pub(super) struct LaunchRules {
     pub args: Vec<Arg>,
     pub resume: Vec<Arg>,
+    pub sessions: Vec<Template>,
     pub stdin: Stdin,
     pub environment: Environment,
     pub keep: Vec<String>,
@@ -126,6 +127,12 @@ impl Adapter {
         let launch = LaunchRules {
             args: args(&file.launch.args)?,
             resume: args(&file.launch.resume)?,
+            sessions: file
+                .launch
+                .sessions
+                .iter()
+                .map(|text| compile(text, check_path))
+                .collect::<Result<_, Wrong>>()?,
             stdin: file.launch.stdin,
             environment: file.launch.environment,
             keep: file.launch.keep,
@@ -265,6 +272,26 @@ impl Adapter {
             Resolution::Approve => &keys.approve,
             Resolution::Deny => &keys.deny,
         })
+    }
+
+    /// Where it keeps its sessions, with `private` for the attempt's own directory; none where
+    /// it cannot resume one.
+    pub fn sessions(&self, private: &Path) -> Vec<PathBuf> {
+        if self.launch.resume.is_empty() {
+            return Vec::new();
+        }
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let (home, tmp) = (text(private.join("home")), text(private.join("tmp")));
+        let private = private.to_string_lossy();
+        let fill = |template: &Template| {
+            template.fill(|slot| match slot {
+                Slot::Private => &private,
+                Slot::Home => &home,
+                Slot::Tmp => &tmp,
+                _ => "",
+            })
+        };
+        self.launch.sessions.iter().map(|template| PathBuf::from(fill(template))).collect()
     }
 
     pub fn watcher(&self) -> Watcher {

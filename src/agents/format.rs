@@ -118,6 +118,9 @@ pub struct LaunchPart {
     pub args: Vec<Text>,
     /// The arguments that resume `{session}`; none: it cannot.
     pub resume: Vec<Text>,
+    /// Files and directories with its sessions, in {private} or {home}: each attempt has its
+    /// own, and one that resumes gets copies of what the earlier one left there.
+    pub sessions: Vec<Text>,
     pub stdin: Stdin,
     pub environment: Environment,
     /// Further variables of the core's environment that pass a cleared one; `*` at the end

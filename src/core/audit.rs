@@ -41,6 +41,7 @@ impl Behind {
             | Input::Asked { .. }
             | Input::Unasked { .. }
             | Input::Session { .. }
+            | Input::TookUp { .. }
             | Input::ModelCall { .. }
             | Input::Note(_) => core("core"),
         }
@@ -171,7 +172,16 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
             row("branch.hold").with("failures", *failures).with("within_ms", *within_ms)
         }
         Event::BranchResumed => row("branch.resume"),
-        Event::AttemptPlanned { index, .. } => row("attempt.launch").with("item", *index),
+        Event::AttemptPlanned { index, model, .. } => {
+            let row = row("attempt.launch").with("item", *index);
+            match model {
+                Some(model) => row.with("model", model.as_str()),
+                None => row,
+            }
+        }
+        Event::TookUp { from, session, .. } => {
+            row("attempt.resume").with("from", *from).with("session", session.as_str())
+        }
         Event::WorktreeMade { path, branch, .. } => row("worktree.make")
             .with("path", path.display().to_string())
             .with("branch", branch.as_str()),

@@ -77,7 +77,8 @@ fn settle_swarm(
             Some(item) if room => {
                 let number = agent.attempts + 1;
                 let id = agent.id.attempt(number);
-                let planned = Event::AttemptPlanned { number, index: item.index };
+                let index = item.index;
+                let planned = Event::AttemptPlanned { number, index, model: None, follows: None };
                 decision.events.push(Draft {
                     attempt: Some(id.clone()),
                     ..Draft::agent(&swarm.id, &agent.id, planned)

@@ -97,7 +97,7 @@ impl Bench {
     }
 }
 
-fn result(outcome: Outcome) -> AttemptResult {
+pub(super) fn result(outcome: Outcome) -> AttemptResult {
     AttemptResult {
         outcome,
         stop_reason: if outcome == Outcome::Done { "finished" } else { "exit" }.to_owned(),

@@ -33,7 +33,7 @@ pub use audit::{AuditDraft, AuditReport, AuditRow, Break, BreakKind, Chain, Chai
 pub use command::{Command, Refusal, RefusalCode};
 pub use confine::{BROKER_LINK, Brokered, Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
 pub use delegation::{Breaker, Caps, Grant};
-pub use event::{Event, EventRecord, Level};
+pub use event::{Event, EventRecord, Follows, Level};
 pub use ids::{AgentId, ApprovalId, AttemptId, SwarmId};
 pub use limits::{Cores, Ground, Limits};
 pub use masked::{argv_digest, line_digest, masked, masked_line};

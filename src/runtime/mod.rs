@@ -35,6 +35,7 @@ mod outcome;
 mod policy;
 mod providers;
 mod results;
+mod resume;
 mod scope;
 mod spawn;
 mod worktree;

@@ -29,6 +29,7 @@ mod ends;
 mod hooks;
 mod recordings;
 mod restart;
+mod resume;
 mod smoke;
 mod usage;
 mod worktrees;
