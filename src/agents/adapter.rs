@@ -274,6 +274,11 @@ impl Adapter {
         })
     }
 
+    /// The variables that its file sets.
+    pub fn own_variables(&self) -> Vec<&str> {
+        self.launch.env.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
     /// Where it keeps its sessions, with `private` for the attempt's own directory; none where
     /// it cannot resume one.
     pub fn sessions(&self, private: &Path) -> Vec<PathBuf> {
@@ -292,6 +297,10 @@ impl Adapter {
             })
         };
         self.launch.sessions.iter().map(|template| PathBuf::from(fill(template))).collect()
+    }
+
+    pub(super) fn watch_rules(&self) -> &WatchRules {
+        &self.watch
     }
 
     pub fn watcher(&self) -> Watcher {

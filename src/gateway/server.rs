@@ -316,6 +316,8 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
     };
     let meter = move |answer: &Answer| wire.metered().then(|| Meter::new(wire, answer.streaming()));
     let stop = attempt.stop.clone();
+    let edited = (wire == Wire::Chat && asked.stream).then(|| asked.with_usage(&body)).flatten();
+    let body = edited.map_or_else(|| body.clone(), Bytes::from);
     let begun = match target {
         Target::Simulated => {
             let number = match wire.metered() {
@@ -334,16 +336,12 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
             call::begin(flight, bill, stop, meter, open).await
         }
         Target::Real(upstream) => {
-            let edited = (wire == Wire::Chat && asked.stream)
-                .then(|| asked.with_usage(&body))
-                .flatten()
-                .map(Bytes::from);
             let out = Outgoing {
                 method: head.method,
                 path: path.to_owned(),
                 query: head.uri.query().map(str::to_owned),
                 headers: head.headers,
-                body: edited.unwrap_or_else(|| body.clone()),
+                body,
             };
             let gateway = gateway.clone();
             let open = async move { gateway.client().send(&upstream, out).await };

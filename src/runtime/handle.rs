@@ -272,22 +272,6 @@ impl Handle {
         self.request(command, Vec::new()).await.map(|_| ())
     }
 
-    /// Another attempt at an agent's last item; `model` may be a short name of its adapter's.
-    ///
-    /// # Errors
-    /// When the request is refused.
-    pub async fn retry_agent(&self, agent: AgentId, model: Option<String>) -> Result<(), Refusal> {
-        let of = agent.clone();
-        let kind = self.world.read(move |state| Some(state.agents.get(&of)?.adapter.clone()));
-        let (kind, catalog) = (kind.await?, self.world.read_adapters().await);
-        let adapter = kind.and_then(|kind| catalog.get(&kind).cloned());
-        let model = model.map(|name| match adapter {
-            Some(adapter) => adapter.model(Some(&name)),
-            None => name,
-        });
-        self.change(Command::RetryAgent { agent, model }).await
-    }
-
     /// Forgets a swarm that is over. Worktrees that hold work stay, and are named.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ mod world;
 
 mod stage;
 
+mod aider;
 mod choice;
 mod ends;
 mod hooks;
