@@ -8,7 +8,11 @@ use super::{
     template::{Slot, Template},
     watcher::Watcher,
 };
-use crate::{config::Dialect, model::Resolution, term::keys};
+use crate::{
+    config::Dialect,
+    model::{Footprint, Resolution},
+    term::keys,
+};
 use regex_lite::Regex;
 use std::{
     collections::BTreeMap,
@@ -33,6 +37,7 @@ pub struct Adapter {
     pub(super) model: Models,
     pub(super) launch: LaunchRules,
     prompt: Option<PromptKeys>,
+    footprint: Footprint,
     watch: Arc<WatchRules>,
 }
 
@@ -191,6 +196,7 @@ impl Adapter {
                 args: templates(&file.model.args)?,
             },
             launch,
+            footprint: file.footprint,
             prompt: match &file.prompt {
                 Some(part) => {
                     let (approve, deny) = (typed(&part.approve)?, typed(&part.deny)?);
@@ -272,6 +278,10 @@ impl Adapter {
             Resolution::Approve => &keys.approve,
             Resolution::Deny => &keys.deny,
         })
+    }
+
+    pub fn footprint(&self) -> Footprint {
+        self.footprint
     }
 
     /// The variables that its file sets.

@@ -5,7 +5,7 @@
 
 use crate::{
     config::Dialect,
-    model::{AgentState, Outcome},
+    model::{AgentState, Footprint, Outcome},
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -29,6 +29,9 @@ pub struct File {
     #[serde(default)]
     pub model: ModelPart,
     pub launch: LaunchPart,
+    /// What one of its agents takes of the machine.
+    #[serde(default)]
+    pub footprint: Footprint,
     #[serde(default)]
     pub watch: WatchPart,
     /// How its own permission prompts are answered; none: on its terminal alone.

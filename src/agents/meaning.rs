@@ -40,6 +40,11 @@ const FILE: Keys = &[
     ("program", NeededPart(PROGRAM), "what runs"),
     ("model", Part(MODEL), "how a model is chosen"),
     ("launch", NeededPart(LAUNCH), "how it is started"),
+    (
+        "footprint",
+        Part(FOOTPRINT),
+        "what one takes of the machine: others wait until there is room",
+    ),
     ("watch", Part(WATCH), "what its output says, and who judges the end"),
     ("prompt", Part(PROMPT), "what is typed to answer its own permission prompts"),
     ("stop_reasons", Named, "an HTTP status, and the stop reason that it stands for"),
@@ -94,6 +99,11 @@ const FILES: Keys = &[
     ("content", Needed, "what, with placeholders"),
     ("mode", Number, "its permissions; 0o600 if not said"),
     ("protected", Flag, "the agent cannot change it (in a sandbox of namespaces)"),
+];
+
+const FOOTPRINT: Keys = &[
+    ("memory_mb", Number, "memory of all its processes together (PSS) at work, in MB"),
+    ("start_cpu_ms", Number, "processor time until its first model call, in milliseconds"),
 ];
 
 const WATCH: Keys = &[

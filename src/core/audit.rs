@@ -316,7 +316,7 @@ fn scoped(mut row: AuditDraft, granted: Option<&Scope>, no_sandbox: bool) -> Aud
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Limits as Bounds, apply, decide, settle};
+    use super::super::{Limits as Bounds, Machine, apply, decide, settle};
     use super::*;
     use crate::model::{
         AgentId, AgentSpec, AttemptId, Breaker, EventRecord, RefusalCode, Stamp, SwarmId, SwarmSpec,
@@ -350,8 +350,11 @@ mod tests {
         let create = Command::CreateSwarm { spec: Box::new(spec) };
         let made = decide(&state, Stamp(1), request(create, 1)).unwrap();
         enact(&mut state, &made);
-        let follows =
-            settle(&state, Bounds { attempts: 0, breaker: Breaker { failures: 0, within_ms: 0 } });
+        let follows = settle(
+            &state,
+            Bounds { attempts: 0, breaker: Breaker { failures: 0, within_ms: 0 } },
+            &Machine::default(),
+        );
         enact(&mut state, &follows);
         let (attempt, reason) = (AttemptId::new("ag-01-1"), Some("outside".to_owned()));
         let (host, port, allowed) = ("a.com".to_owned(), 443, false);
@@ -393,7 +396,7 @@ mod tests {
         assert_eq!(made.audit[2].detail["timeout_ms"], 700);
         enact(&mut state, &made);
 
-        let follows = settle(&state, Bounds::default());
+        let follows = settle(&state, Bounds::default(), &Machine::default());
         let launch = "core/schedule/attempt.launch";
         assert_eq!(words(&follows), [launch, launch]);
         assert_eq!(follows.audit[0].attempt.as_ref().unwrap().as_str(), "ag-01-1");

@@ -6,6 +6,7 @@
 //! draws the consequences (the next item, the end of a swarm) from the state alone, until
 //! nothing follows any more. Replaying the journal through `apply` gives the live state.
 
+mod admission;
 mod apply;
 mod approval;
 mod audit;
@@ -24,6 +25,7 @@ mod tests;
 mod trees;
 mod views;
 
+pub use admission::{Machine, waiting_for_room};
 pub use apply::apply;
 pub use approval::{Ask, is_prompt};
 pub use decide::decide;

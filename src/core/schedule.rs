@@ -2,6 +2,7 @@
 //! is done, when a swarm is over. And `recover`: what a new core must do again.
 
 use super::{
+    admission::{Machine, Room},
     approval, audit,
     decide::timeout,
     delegate, requests,
@@ -12,24 +13,45 @@ use crate::model::{AgentState, Event, Item, ItemState, Outcome, SwarmState};
 
 /// One round of consequences. The runtime applies its events and calls it again until it
 /// answers nothing: each round brings the swarms closer to their end.
-pub fn settle(state: &State, limits: Limits) -> Decision {
+pub fn settle(state: &State, limits: Limits, machine: &Machine) -> Decision {
     let mut decision = Decision::default();
     delegate::trip(state, limits.breaker, &mut decision);
-    let mut running = state.live_attempts().count() as u32;
+    let mut places = Places {
+        limits,
+        running: state.live_attempts().count() as u32,
+        room: Room::of(state, machine),
+    };
     for swarm in state.swarms.values().filter(|swarm| !swarm.state.is_final()) {
-        settle_swarm(state, swarm, limits, &mut running, &mut decision);
+        settle_swarm(state, swarm, &mut places, &mut decision);
     }
     audit::record(&mut decision, &audit::SCHEDULE, None);
     decision
 }
 
-fn settle_swarm(
-    state: &State,
-    swarm: &Swarm,
+/// What is left to agents that want to start.
+struct Places<'a> {
     limits: Limits,
-    running: &mut u32,
-    decision: &mut Decision,
-) {
+    running: u32,
+    room: Room<'a>,
+}
+
+impl Places<'_> {
+    /// Gives `agent` its place, or says what it waits for. `full`: its swarm has all that its
+    /// own limit allows.
+    fn take(&mut self, agent: &Agent, full: bool) -> Result<(), &'static str> {
+        if full {
+            return Err("the swarm's --max");
+        }
+        if self.limits.attempts > 0 && self.running >= self.limits.attempts {
+            return Err("the core's agents.max");
+        }
+        self.room.admit(agent)?;
+        self.running += 1;
+        Ok(())
+    }
+}
+
+fn settle_swarm(state: &State, swarm: &Swarm, places: &mut Places<'_>, decision: &mut Decision) {
     let agents: Vec<&Agent> = swarm.agents.iter().filter_map(|id| state.agents.get(id)).collect();
     let busy = |agent: &Agent| agent.current.is_some() || agent.retry.is_some();
     // A parent that waits for its child holds its own place: --max is not for children.
@@ -64,7 +86,6 @@ fn settle_swarm(
         };
         let is_child = agent.parent.is_some();
         let full = !is_child && swarm.spec.max.is_some_and(|max| here >= max);
-        let room = (limits.attempts == 0 || *running < limits.attempts) && !full;
         // From a queue the next; without one each agent has an item of its own, as a child has.
         let next = if is_child {
             queue.iter().copied().find(|item| item.agent.as_ref() == Some(&agent.id))
@@ -73,8 +94,9 @@ fn settle_swarm(
         } else {
             queue.iter().copied().find(|item| item.index as usize == place + 1)
         };
-        match next.filter(|_| usable) {
-            Some(item) if room => {
+        let place = next.filter(|_| usable).map(|item| (item, places.take(agent, full)));
+        match place {
+            Some((item, Ok(()))) => {
                 let number = agent.attempts + 1;
                 let id = agent.id.attempt(number);
                 let index = item.index;
@@ -85,12 +107,10 @@ fn settle_swarm(
                 });
                 decision.effects.push(Effect::Launch { attempt: id });
                 queue.retain(|other| other.index != item.index);
-                *running += 1;
                 here += u32::from(!is_child);
                 moved = true;
             }
-            Some(_) => {
-                let why = if full { "the swarm's --max" } else { "the core's agents.max" };
+            Some((_, Err(why))) => {
                 moved |= enter(agent, AgentState::Queued, why, decision);
             }
             None if usable => moved |= finish(state, swarm, agent, decision),

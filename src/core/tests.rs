@@ -18,6 +18,7 @@ pub(super) struct Bench {
     pub(super) now: i64,
     pub(super) effects: Vec<Effect>,
     pub(super) limits: u32,
+    pub(super) machine: Machine,
 }
 
 impl Bench {
@@ -27,7 +28,7 @@ impl Bench {
         let reply = decision.reply.clone();
         self.enact(decision);
         for round in 0.. {
-            let decision = settle(&self.state, self.limits());
+            let decision = settle(&self.state, self.limits(), &self.machine);
             if decision.events.is_empty() {
                 break;
             }

@@ -29,6 +29,7 @@ mod limits;
 mod link;
 mod log;
 mod lookup;
+mod machine;
 mod nursery;
 mod only;
 mod outcome;
@@ -185,6 +186,11 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         effects.clone(),
         journal_full.clone(),
         gauges.clone(),
+        Box::new({
+            // Held, it would keep the actor's own inbox open.
+            let world = Arc::downgrade(&world);
+            move || world.upgrade().map(|world| machine::look(&world)).unwrap_or_default()
+        }),
     );
     let actor = tokio::spawn(actor.run(messages));
     if let Some(dir) = world.adapters.as_deref().and_then(|adapters| adapters.parent()) {

@@ -78,7 +78,7 @@ fn the_doctor_names_what_is_wrong_and_where() {
     let old = world.ok(&["doctor", "--adapter", &file]).text();
     assert!(old.contains("aider 0.99; the file was measured with 0.86.2"), "{old}");
     for (from, to, says) in [
-        ("judge =", "juge =", "aider.toml:62: unknown key `juge`, did you mean `judge`?"),
+        ("judge =", "juge =", "aider.toml:66: unknown key `juge`, did you mean `judge`?"),
         (
             "{gateway}/v1",
             "{gatewy}/v1",
@@ -87,7 +87,7 @@ fn the_doctor_names_what_is_wrong_and_where() {
         (
             "judge = \"output\"\n",
             "judge = \"output\"\nstatus_pattern = '('\n",
-            "aider.toml:63: bad pattern `(`",
+            "aider.toml:67: bad pattern `(`",
         ),
         ("outcome = ", "reason = ", "no [[output]] rule has an outcome"),
         ("name = \"aider\"\nversion", "name = \"aidr\"\nversion", "not on PATH"),
