@@ -6,7 +6,7 @@
 //! the cores only starts are counted: an agent at work waits for its model.
 
 use super::state::{Agent, Attempt, State};
-use crate::model::{AgentId, Footprint, Source, Stamp};
+use crate::model::{AgentId, AgentState, Footprint, Source, Stamp};
 use std::collections::BTreeMap;
 
 /// Memory that is left to everything else, in MB.
@@ -116,8 +116,7 @@ fn starts(attempt: &Attempt, footprint: Footprint, now: Stamp) -> bool {
 /// Agents that wait for the machine, in no order: it is worth a look again for them alone.
 pub fn waiting_for_room(state: &State) -> impl Iterator<Item = &AgentId> {
     let waits = |agent: &&Agent| {
-        agent.state == crate::model::AgentState::Queued
-            && ["memory", "cores"].contains(&agent.reason.as_str())
+        agent.state == AgentState::Queued && ["memory", "cores"].contains(&agent.reason.as_str())
     };
     state.agents.values().filter(waits).map(|agent| &agent.id)
 }

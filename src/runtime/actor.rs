@@ -105,7 +105,6 @@ impl Actor {
         effects: mpsc::Sender<Effect>,
         journal_full: Arc<AtomicBool>,
         gauges: Gauges,
-        look: Look,
     ) -> Self {
         Self {
             snapshot_at: state.seq,
@@ -116,7 +115,7 @@ impl Actor {
             effects,
             journal_full,
             gauges,
-            look,
+            look: Box::new(Machine::default),
             machine: Machine::default(),
             looked: Stamp::default(),
             crowded: false,
@@ -124,6 +123,12 @@ impl Actor {
             timers_made: 0,
             held: Vec::new(),
         }
+    }
+
+    /// Agents are admitted by what `look` tells; without it nobody waits for the machine.
+    #[must_use]
+    pub fn looking(self, look: Look) -> Self {
+        Self { look, ..self }
     }
 
     /// Runs until `Close` or until every sender is gone.

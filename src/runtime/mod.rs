@@ -186,13 +186,11 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         effects.clone(),
         journal_full.clone(),
         gauges.clone(),
-        Box::new({
-            // Held, it would keep the actor's own inbox open.
-            let world = Arc::downgrade(&world);
-            move || world.upgrade().map(|world| machine::look(&world)).unwrap_or_default()
-        }),
     );
-    let actor = tokio::spawn(actor.run(messages));
+    // Held, it would keep the actor's own inbox open.
+    let around = Arc::downgrade(&world);
+    let look = move || around.upgrade().map(|world| machine::look(&world)).unwrap_or_default();
+    let actor = tokio::spawn(actor.looking(Box::new(look)).run(messages));
     if let Some(dir) = world.adapters.as_deref().and_then(|adapters| adapters.parent()) {
         // There before any agent could make it: then it is known as Dash's own. Where it cannot
         // be made no agent can make it either.
