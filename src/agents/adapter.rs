@@ -5,10 +5,14 @@ use super::{
     format::{Environment, File, Judge, OutputFormat, PatternRule, Run, Stdin, Text},
     pointer::stop_reason,
     problem,
-    template::Template,
+    template::{Slot, Template},
     watcher::Watcher,
 };
-use crate::{config::Dialect, model::Resolution, term::keys};
+use crate::{
+    config::Dialect,
+    model::{Footprint, Resolution},
+    term::keys,
+};
 use regex_lite::Regex;
 use std::{
     collections::BTreeMap,
@@ -33,6 +37,7 @@ pub struct Adapter {
     pub(super) model: Models,
     pub(super) launch: LaunchRules,
     prompt: Option<PromptKeys>,
+    footprint: Footprint,
     watch: Arc<WatchRules>,
 }
 
@@ -55,6 +60,7 @@ pub(super) struct Models {
 pub(super) struct LaunchRules {
     pub args: Vec<Arg>,
     pub resume: Vec<Arg>,
+    pub sessions: Vec<Template>,
     pub stdin: Stdin,
     pub environment: Environment,
     pub keep: Vec<String>,
@@ -127,6 +133,12 @@ impl Adapter {
         let launch = LaunchRules {
             args: args(&file.launch.args)?,
             resume: args(&file.launch.resume)?,
+            sessions: file
+                .launch
+                .sessions
+                .iter()
+                .map(|text| compile(text, check_path))
+                .collect::<Result<_, Wrong>>()?,
             stdin: file.launch.stdin,
             environment: file.launch.environment,
             keep: file.launch.keep,
@@ -186,6 +198,7 @@ impl Adapter {
                 args: templates(&file.model.args)?,
             },
             launch,
+            footprint: file.footprint,
             prompt: match &file.prompt {
                 Some(part) => {
                     let (approve, deny) = (typed(&part.approve)?, typed(&part.deny)?);
@@ -272,6 +285,39 @@ impl Adapter {
             Resolution::Approve => &keys.approve,
             Resolution::Deny => &keys.deny,
         })
+    }
+
+    pub fn footprint(&self) -> Footprint {
+        self.footprint
+    }
+
+    /// The variables that its file sets.
+    pub fn own_variables(&self) -> Vec<&str> {
+        self.launch.env.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Where it keeps its sessions, with `private` for the attempt's own directory; none where
+    /// it cannot resume one.
+    pub fn sessions(&self, private: &Path) -> Vec<PathBuf> {
+        if self.launch.resume.is_empty() {
+            return Vec::new();
+        }
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let (home, tmp) = (text(private.join("home")), text(private.join("tmp")));
+        let private = private.to_string_lossy();
+        let fill = |template: &Template| {
+            template.fill(|slot| match slot {
+                Slot::Private => &private,
+                Slot::Home => &home,
+                Slot::Tmp => &tmp,
+                _ => "",
+            })
+        };
+        self.launch.sessions.iter().map(|template| PathBuf::from(fill(template))).collect()
+    }
+
+    pub(super) fn watch_rules(&self) -> &WatchRules {
+        &self.watch
     }
 
     pub fn watcher(&self) -> Watcher {

@@ -4,6 +4,7 @@ use super::{
     adapter::{Adapter, BUILT_IN},
     problem::nearest,
 };
+use crate::model::Footprint;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 const EMBEDDED: &[(&str, &str)] = &[
@@ -104,6 +105,12 @@ impl Catalog {
 
     pub fn get(&self, name: &str) -> Option<&Arc<Adapter>> {
         self.adapters.get(name)
+    }
+
+    /// What each takes of the machine, as far as its file says.
+    pub fn footprints(&self) -> BTreeMap<String, Footprint> {
+        let known = self.adapters.iter().map(|(name, adapter)| (name.clone(), adapter.footprint()));
+        known.filter(|(_, footprint)| !footprint.is_none()).collect()
     }
 
     pub fn names(&self) -> Vec<String> {

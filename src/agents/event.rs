@@ -72,6 +72,10 @@ impl EventRule {
         })
     }
 
+    pub fn names_sessions(&self) -> bool {
+        self.session.is_some()
+    }
+
     pub fn fits(&self, event: &Value) -> bool {
         fits(&self.when, Some(event))
     }

@@ -5,7 +5,7 @@
 
 use crate::{
     config::Dialect,
-    model::{AgentState, Outcome},
+    model::{AgentState, Footprint, Outcome},
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -29,6 +29,9 @@ pub struct File {
     #[serde(default)]
     pub model: ModelPart,
     pub launch: LaunchPart,
+    /// What one of its agents takes of the machine.
+    #[serde(default)]
+    pub footprint: Footprint,
     #[serde(default)]
     pub watch: WatchPart,
     /// How its own permission prompts are answered; none: on its terminal alone.
@@ -118,6 +121,9 @@ pub struct LaunchPart {
     pub args: Vec<Text>,
     /// The arguments that resume `{session}`; none: it cannot.
     pub resume: Vec<Text>,
+    /// Files and directories with its sessions, in {private} or {home}: each attempt has its
+    /// own, and one that resumes gets copies of what the earlier one left there.
+    pub sessions: Vec<Text>,
     pub stdin: Stdin,
     pub environment: Environment,
     /// Further variables of the core's environment that pass a cleared one; `*` at the end

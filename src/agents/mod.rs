@@ -30,6 +30,8 @@ mod event;
 mod format;
 mod launch;
 mod lines;
+mod lint;
+mod meaning;
 mod pointer;
 mod problem;
 mod template;
@@ -40,6 +42,8 @@ pub use adapter::Adapter;
 pub use catalog::Catalog;
 pub use environment::{confined_variables, is_private_variable};
 pub use launch::{Launch, LaunchError, LaunchRequest};
+pub use lint::Remark;
+pub use meaning::{Said, meaning};
 pub use watcher::{LAST_LINES, Observation, Watcher};
 
 #[cfg(test)]

@@ -98,6 +98,10 @@ impl Template {
         Ok(Self(parts))
     }
 
+    pub fn uses(&self, slot: Slot) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Slot(used, _) if *used == slot))
+    }
+
     pub fn fill<'a>(&self, value: impl Fn(Slot) -> &'a str) -> String {
         let mut out = String::new();
         for part in &self.0 {

@@ -1,4 +1,4 @@
-//! `dash config show` and `dash config check`: they read files and ask no core.
+//! `dash config show`, `check` and `schema`: they read files and ask no core.
 
 use super::{
     args::Json,
@@ -15,7 +15,7 @@ use crate::{
         theme::{Appearance, Depth, Themes},
     },
 };
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
@@ -24,7 +24,24 @@ pub enum ConfigCommand {
     Show(Show),
     /// Whether a configuration is right
     Check(Check),
+    /// The JSON schema of a kind of file, for editors
+    Schema(Schema),
 }
+
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Of which files
+    #[arg(value_enum)]
+    of: Kind,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// Those in `agents/`: how a kind of agent is launched, watched and judged
+    Adapter,
+}
+
+const ADAPTER: &str = include_str!("../../assets/agents/schema.json");
 
 #[derive(Debug, Args)]
 pub struct Show {
@@ -43,6 +60,10 @@ impl ConfigCommand {
         match self {
             Self::Show(command) => command.run(context),
             Self::Check(command) => command.run(context),
+            Self::Schema(Schema { of: Kind::Adapter }) => {
+                context.line(ADAPTER.trim_end())?;
+                Ok(Code::Ok)
+            }
         }
     }
 }

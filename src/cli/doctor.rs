@@ -1,5 +1,7 @@
 //! `dash doctor`
 
+mod adapter;
+
 use super::{
     args::Json,
     context::Context,
@@ -13,9 +15,13 @@ use crate::{
 };
 use anstyle::AnsiColor;
 use clap::Args;
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Doctor {
+    /// Look at this adapter file alone: is it right, what does it say, what would be started?
+    #[arg(long, value_name = "FILE")]
+    adapter: Option<PathBuf>,
     #[command(flatten)]
     json: Json,
 }
@@ -31,8 +37,34 @@ fn broken(name: &str, detail: String) -> DoctorReport {
     DoctorReport { checks: vec![check], adapters: Vec::new(), scope: "none".to_owned() }
 }
 
+/// Each check in a line, with what to do about it in another.
+fn say_checks(checks: &[DoctorCheck], context: &mut Context<'_>) -> Result<(), Failure> {
+    for check in checks {
+        let (mark, color) = match check.status {
+            CheckStatus::Ok => ("ok  ", AnsiColor::Green),
+            CheckStatus::Warn => ("warn", AnsiColor::Yellow),
+            CheckStatus::Fail => ("fail", AnsiColor::Red),
+        };
+        let mark = context.paint(fg(color), mark);
+        context.line(format!("{mark}  {:<18} {}", check.name, one_line(&check.detail)))?;
+        if !check.remedy.is_empty() {
+            context.line(format!("      {:<18} → {}", "", one_line(&check.remedy)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Error where a check failed.
+fn code(checks: &[DoctorCheck]) -> Code {
+    let failed = checks.iter().any(|check| check.status == CheckStatus::Fail);
+    if failed { Code::Error } else { Code::Ok }
+}
+
 impl Doctor {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
+        if let Some(file) = &self.adapter {
+            return adapter::run(file, self.json.json, context).await;
+        }
         let report = match Dirs::from_env().map_err(|error| error.to_string()) {
             Ok(dirs) => match Config::load(&dirs) {
                 Ok(_) => {
@@ -50,8 +82,7 @@ impl Doctor {
             },
             Err(error) => broken("directories", error),
         };
-        let failed = report.checks.iter().any(|check| check.status == CheckStatus::Fail);
-        let code = if failed { Code::Error } else { Code::Ok };
+        let code = code(&report.checks);
         tell(&report, self.json, context)?;
         Ok(code)
     }
@@ -76,18 +107,7 @@ fn tell(report: &DoctorReport, json: Json, context: &mut Context<'_>) -> Result<
     if json.json {
         return context.json(report);
     }
-    for check in &report.checks {
-        let (mark, color) = match check.status {
-            CheckStatus::Ok => ("ok  ", AnsiColor::Green),
-            CheckStatus::Warn => ("warn", AnsiColor::Yellow),
-            CheckStatus::Fail => ("fail", AnsiColor::Red),
-        };
-        let mark = context.paint(fg(color), mark);
-        context.line(format!("{mark}  {:<18} {}", check.name, one_line(&check.detail)))?;
-        for line in check.remedy.lines() {
-            context.line(format!("      {:<18} → {}", "", one_line(line)))?;
-        }
-    }
+    say_checks(&report.checks, context)?;
     if report.adapters.is_empty() {
         return Ok(());
     }

@@ -23,7 +23,7 @@ const BUILT: &str = "
     core status|stop
     health
     doctor
-    config show|check
+    config show|check|schema
     completions";
 
 fn run(words: &[&str]) -> (ExitCode, String, String) {
@@ -119,6 +119,7 @@ fn what_needs_no_core_asks_none() {
         ("--version", env!("CARGO_PKG_VERSION")),
         ("completions bash", "_dash"),
         ("man", ".TH"),
+        ("config schema adapter", "json-schema.org"),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         let (code, out, err) = run(&words);

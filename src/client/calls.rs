@@ -12,8 +12,8 @@ use crate::{
     protocol::{
         keeper::ScreenDump,
         rest::{
-            Answer, BudgetBody, Change, DoctorReport, InputBody, NewApproval, NewItem,
-            PolicyQuestion, PolicyRules, Removed, Shutdown,
+            AdapterCheck, AdapterFile, Answer, BudgetBody, Change, DoctorReport, InputBody,
+            NewApproval, NewItem, PolicyQuestion, PolicyRules, Removed, Shutdown,
         },
     },
 };
@@ -65,6 +65,10 @@ impl Client {
 
     pub async fn doctor(&self) -> Result<DoctorReport> {
         self.within(DOCTOR).get("/v1/doctor").await
+    }
+
+    pub async fn doctor_adapter(&self, file: &AdapterFile) -> Result<AdapterCheck> {
+        self.within(DOCTOR).post("/v1/doctor/adapter", file).await
     }
 
     /// Asks the core to leave; with `agents` it stops them first. A core that is gone before

@@ -89,11 +89,15 @@ pub struct AgentsConfig {
     pub order: Vec<String>,
     /// At most so many attempts at once, over all swarms; 0 sets no limit.
     pub max: u32,
+    /// Agents wait (`queued: memory`, `queued: cores`) until the machine has room for what
+    /// their adapter says they take.
+    pub admission: bool,
 }
 
 impl Default for AgentsConfig {
     fn default() -> Self {
-        Self { order: vec!["claude".to_owned(), "codex".to_owned()], max: 0 }
+        let order = vec!["claude".to_owned(), "codex".to_owned()];
+        Self { order, max: 0, admission: true }
     }
 }
 

@@ -94,7 +94,20 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             agent.held_for = None;
             agent.failures.clear();
         }),
-        Event::AttemptPlanned { number, index } => plan(state, record, *number, *index),
+        Event::AttemptPlanned { number, index, model, follows } => {
+            plan(state, record, *number, *index);
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.follows = *follows;
+            }
+            if let Some(model) = model {
+                with_agent(state, record, |agent| agent.model.clone_from(model));
+            }
+        }
+        Event::TookUp { .. } => {
+            if let Some(attempt) = attempt_of(state, record) {
+                attempt.took_up = true;
+            }
+        }
         Event::SwarmEnded { state: end, .. } => {
             if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.get_mut(id)) {
                 swarm.state = *end;
@@ -328,6 +341,8 @@ fn new_attempt(
         exit: None,
         result: None,
         session: None,
+        follows: None,
+        took_up: false,
         stop: None,
         disk_full: false,
         paused: None,

@@ -42,6 +42,7 @@ impl Behind {
             | Input::Asked { .. }
             | Input::Unasked { .. }
             | Input::Session { .. }
+            | Input::TookUp { .. }
             | Input::ModelCall { .. }
             | Input::Reserve { .. }
             | Input::Note(_) => core("core"),
@@ -179,7 +180,16 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         Event::BranchResumed => row("branch.resume"),
         Event::AttemptPaused { why } => row("attempt.pause").with("why", why.as_str()),
         Event::AttemptResumed => row("attempt.resume"),
-        Event::AttemptPlanned { index, .. } => row("attempt.launch").with("item", *index),
+        Event::AttemptPlanned { index, model, .. } => {
+            let row = row("attempt.launch").with("item", *index);
+            match model {
+                Some(model) => row.with("model", model.as_str()),
+                None => row,
+            }
+        }
+        Event::TookUp { from, session, .. } => {
+            row("attempt.resume").with("from", *from).with("session", session.as_str())
+        }
         Event::WorktreeMade { path, branch, .. } => row("worktree.make")
             .with("path", path.display().to_string())
             .with("branch", branch.as_str()),
@@ -331,7 +341,7 @@ fn scoped(mut row: AuditDraft, granted: Option<&Scope>, no_sandbox: bool) -> Aud
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Limits as Bounds, apply, decide, settle};
+    use super::super::{Limits as Bounds, Machine, apply, decide, settle};
     use super::*;
     use crate::model::{
         AgentId, AgentSpec, AttemptId, Breaker, EventRecord, RefusalCode, Stamp, SwarmId, SwarmSpec,
@@ -365,8 +375,11 @@ mod tests {
         let create = Command::CreateSwarm { spec: Box::new(spec) };
         let made = decide(&state, Stamp(1), request(create, 1)).unwrap();
         enact(&mut state, &made);
-        let follows =
-            settle(&state, Bounds { attempts: 0, breaker: Breaker { failures: 0, within_ms: 0 } });
+        let follows = settle(
+            &state,
+            Bounds { attempts: 0, breaker: Breaker { failures: 0, within_ms: 0 } },
+            &Machine::default(),
+        );
         enact(&mut state, &follows);
         let (attempt, reason) = (AttemptId::new("ag-01-1"), Some("outside".to_owned()));
         let (host, port, allowed) = ("a.com".to_owned(), 443, false);
@@ -408,7 +421,7 @@ mod tests {
         assert_eq!(made.audit[2].detail["timeout_ms"], 700);
         enact(&mut state, &made);
 
-        let follows = settle(&state, Bounds::default());
+        let follows = settle(&state, Bounds::default(), &Machine::default());
         let launch = "core/schedule/attempt.launch";
         assert_eq!(words(&follows), [launch, launch]);
         assert_eq!(follows.audit[0].attempt.as_ref().unwrap().as_str(), "ag-01-1");
@@ -485,7 +498,7 @@ mod tests {
             needs: 1,
             timeout_ms: None,
         });
-        let follows = settle(&state, Bounds::default());
+        let follows = settle(&state, Bounds::default(), &Default::default());
         enact(&mut state, &follows);
         let asked = Input::Asked { attempt: "ag-01-1".into(), ask };
         let asked = decide(&state, Stamp(3), asked).unwrap();

@@ -6,7 +6,7 @@ use super::{
     audit::{self, Behind},
     breaker, delegate,
     explain::{self, signalled},
-    ledger, requests,
+    ledger, requests, resume,
     state::{Attempt, Phase, State},
     step::{Decision, Draft, Effect, Input, KeeperNews, Timer},
 };
@@ -96,6 +96,13 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
                 && attempt.session.as_deref() != Some(&session)
             {
                 decision.events.push(Draft::attempt(attempt, Event::SessionNamed { session }));
+            }
+        }
+        Input::TookUp { attempt, from, session, why } => {
+            // A core that launches again says so again.
+            if let Some(attempt) = live(state, &attempt).filter(|attempt| !attempt.took_up) {
+                let took = Event::TookUp { from, session, why };
+                decision.events.push(Draft::attempt(attempt, took));
             }
         }
         Input::WorktreeMade { agent, path, branch, base, dir, repository, top } => {
@@ -333,7 +340,10 @@ fn due(state: &State, now: Stamp, timer: Timer, decision: &mut Decision) {
                 return;
             }
             let id = agent.id.attempt(number);
-            let planned = Event::AttemptPlanned { number, index: retry.index };
+            let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
+            let follows = last.and_then(resume::by_itself);
+            let planned =
+                Event::AttemptPlanned { number, index: retry.index, model: None, follows };
             decision.events.push(Draft {
                 attempt: Some(id.clone()),
                 ..Draft::agent(&agent.swarm, &agent.id, planned)

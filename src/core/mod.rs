@@ -6,6 +6,7 @@
 //! draws the consequences (the next item, the end of a swarm) from the state alone, until
 //! nothing follows any more. Replaying the journal through `apply` gives the live state.
 
+mod admission;
 mod apply;
 mod approval;
 mod audit;
@@ -17,6 +18,7 @@ mod explain;
 mod ledger;
 pub mod policy;
 mod requests;
+mod resume;
 mod schedule;
 mod state;
 mod step;
@@ -26,12 +28,14 @@ mod tests;
 mod trees;
 mod views;
 
+pub use admission::{Machine, waiting_for_room};
 pub use apply::apply;
 pub use approval::{Ask, is_prompt};
 pub use costs::costs;
 pub use decide::decide;
 pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of, timeout_of};
 pub use ledger::accounts;
+pub use resume::{Left, left_by};
 pub use schedule::{recover, settle};
 pub use state::{Agent, Attempt, Pause, Phase, State, Swarm, Worktree};
 pub use step::{Decision, Draft, Effect, Input, KeeperNews, Leave, Limits, Reply, Timer, Wish};

@@ -1,7 +1,7 @@
 //! What clients ask for: swarms, agents, items, stops, removals.
 
 use super::{
-    breaker, delegate, ledger,
+    breaker, delegate, ledger, resume,
     state::{Agent, State, Swarm},
     step::{Decision, Draft, Effect, Reply},
 };
@@ -312,9 +312,8 @@ fn retry(
     agent: &Agent,
     model: Option<String>,
 ) -> Result<Decision, Refusal> {
-    if model.is_some() {
-        let why = "a retry on another model is not enforced in this build";
-        return Err(Refusal::new(RefusalCode::NotEnforced, why));
+    if model.as_ref().is_some_and(|model| model.trim().is_empty()) {
+        return Err(Refusal::new(RefusalCode::Invalid, "a model has a name"));
     }
     let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
     let Some(last) = last.filter(|_| agent.state.is_final()) else {
@@ -326,7 +325,8 @@ fn retry(
     delegate::may_run(state, now, agent)?;
     let number = last.number + 1;
     let id = agent.id.attempt(number);
-    let planned = Event::AttemptPlanned { number, index: last.index };
+    let follows = Some(resume::by_hand(last));
+    let planned = Event::AttemptPlanned { number, index: last.index, model, follows };
     Ok(Decision {
         events: vec![Draft {
             attempt: Some(id.clone()),

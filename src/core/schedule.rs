@@ -2,35 +2,57 @@
 //! is done, when a swarm is over. And `recover`: what a new core must do again.
 
 use super::{
+    admission::{Machine, Room},
     approval, audit, breaker,
     decide::timeout,
-    delegate, ledger, requests,
+    delegate, ledger, requests, resume,
     state::{Agent, Phase, State, Swarm},
     step::{Decision, Draft, Effect, Limits, Timer},
 };
-use crate::model::{AgentState, Event, Item, ItemState, Outcome, SwarmState};
+use crate::model::{AgentState, Event, Follows, Item, ItemState, Outcome, SwarmState};
 
 /// One round of consequences. The runtime applies its events and calls it again until it
 /// answers nothing: each round brings the swarms closer to their end.
-pub fn settle(state: &State, limits: Limits) -> Decision {
+pub fn settle(state: &State, limits: Limits, machine: &Machine) -> Decision {
     let mut decision = Decision::default();
     breaker::trip(state, limits.breaker, &mut decision);
     ledger::warn(state, &mut decision);
-    let mut running = state.live_attempts().count() as u32;
+    let mut places = Places {
+        limits,
+        running: state.live_attempts().count() as u32,
+        room: Room::of(state, machine),
+    };
     for swarm in state.swarms.values().filter(|swarm| !swarm.state.is_final()) {
-        settle_swarm(state, swarm, limits, &mut running, &mut decision);
+        settle_swarm(state, swarm, &mut places, &mut decision);
     }
     audit::record(&mut decision, &audit::SCHEDULE, None);
     decision
 }
 
-fn settle_swarm(
-    state: &State,
-    swarm: &Swarm,
+/// What is left to agents that want to start.
+struct Places<'a> {
     limits: Limits,
-    running: &mut u32,
-    decision: &mut Decision,
-) {
+    running: u32,
+    room: Room<'a>,
+}
+
+impl Places<'_> {
+    /// Gives `agent` its place, or says what it waits for. `full`: its swarm has all that its
+    /// own limit allows.
+    fn take(&mut self, agent: &Agent, full: bool) -> Result<(), &'static str> {
+        if full {
+            return Err("the swarm's --max");
+        }
+        if self.limits.attempts > 0 && self.running >= self.limits.attempts {
+            return Err("the core's agents.max");
+        }
+        self.room.admit(agent)?;
+        self.running += 1;
+        Ok(())
+    }
+}
+
+fn settle_swarm(state: &State, swarm: &Swarm, places: &mut Places<'_>, decision: &mut Decision) {
     let agents: Vec<&Agent> = swarm.agents.iter().filter_map(|id| state.agents.get(id)).collect();
     let busy =
         |agent: &Agent| agent.current.is_some() || agent.retry.is_some() || agent.unpaid.is_some();
@@ -58,12 +80,10 @@ fn settle_swarm(
     };
     for agent in agents.iter().filter(again) {
         let full = agent.parent.is_none() && swarm.spec.max.is_some_and(|max| here >= max);
-        let room = (limits.attempts == 0 || *running < limits.attempts) && !full;
-        let Some(unpaid) = agent.unpaid.filter(|_| room && ledger::is_open(state, agent)) else {
-            continue;
-        };
-        plan(swarm, agent, unpaid.index, decision);
-        *running += 1;
+        let paid = ledger::is_open(state, agent) && places.take(agent, full).is_ok();
+        let Some(unpaid) = agent.unpaid.filter(|_| paid) else { continue };
+        let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
+        plan(swarm, agent, unpaid.index, last.map(resume::by_hand), decision);
         here += u32::from(agent.parent.is_none());
         moved = true;
     }
@@ -82,7 +102,6 @@ fn settle_swarm(
         };
         let is_child = agent.parent.is_some();
         let full = !is_child && swarm.spec.max.is_some_and(|max| here >= max);
-        let room = (limits.attempts == 0 || *running < limits.attempts) && !full;
         // From a queue the next; without one each agent has an item of its own, as a child has.
         let next = if is_child {
             queue.iter().copied().find(|item| item.agent.as_ref() == Some(&agent.id))
@@ -91,20 +110,20 @@ fn settle_swarm(
         } else {
             queue.iter().copied().find(|item| item.index as usize == place + 1)
         };
-        let paid = ledger::is_open(state, agent);
-        match next.filter(|_| usable) {
-            Some(_) if !paid => {
-                moved |= enter(agent, AgentState::Queued, ledger::BUDGET, decision);
-            }
-            Some(item) if room => {
-                plan(swarm, agent, item.index, decision);
+        let next = next.filter(|_| usable);
+        if next.is_some() && !ledger::is_open(state, agent) {
+            moved |= enter(agent, AgentState::Queued, ledger::BUDGET, decision);
+            continue;
+        }
+        let place = next.map(|item| (item, places.take(agent, full)));
+        match place {
+            Some((item, Ok(()))) => {
+                plan(swarm, agent, item.index, None, decision);
                 queue.retain(|other| other.index != item.index);
-                *running += 1;
                 here += u32::from(!is_child);
                 moved = true;
             }
-            Some(_) => {
-                let why = if full { "the swarm's --max" } else { "the core's agents.max" };
+            Some((_, Err(why))) => {
                 moved |= enter(agent, AgentState::Queued, why, decision);
             }
             None if usable => moved |= finish(state, swarm, agent, decision),
@@ -118,10 +137,16 @@ fn settle_swarm(
 }
 
 /// One more attempt.
-fn plan(swarm: &Swarm, agent: &Agent, index: u32, decision: &mut Decision) {
+fn plan(
+    swarm: &Swarm,
+    agent: &Agent,
+    index: u32,
+    follows: Option<Follows>,
+    decision: &mut Decision,
+) {
     let number = agent.attempts + 1;
     let id = agent.id.attempt(number);
-    let planned = Event::AttemptPlanned { number, index };
+    let planned = Event::AttemptPlanned { number, index, model: None, follows };
     let draft = Draft::agent(&swarm.id, &agent.id, planned);
     decision.events.push(Draft { attempt: Some(id.clone()), ..draft });
     decision.effects.push(Effect::Launch { attempt: id });

@@ -2,8 +2,8 @@
 
 use crate::model::{
     Account, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Breaker, Exit,
-    Grant, Item, Micros, Remembered, Signal, Stamp, SwarmId, SwarmSpec, SwarmState, Tokens,
-    outermost,
+    Follows, Grant, Item, Micros, Remembered, Signal, Stamp, SwarmId, SwarmSpec, SwarmState,
+    Tokens, outermost,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -231,6 +231,12 @@ pub struct Attempt {
     pub exit: Option<Exit>,
     pub result: Option<AttemptResult>,
     pub session: Option<String>,
+    /// The earlier attempt that it is to go on after.
+    #[serde(default)]
+    pub follows: Option<Follows>,
+    /// What that one left was taken up, in one way or the other.
+    #[serde(default)]
+    pub took_up: bool,
     /// Why a stop was asked for, if it was.
     pub stop: Option<String>,
     pub disk_full: bool,

@@ -64,6 +64,13 @@ pub enum Input {
         attempt: AttemptId,
         session: String,
     },
+    /// What an earlier attempt left was taken up; an empty session: told in words.
+    TookUp {
+        attempt: AttemptId,
+        from: u32,
+        session: String,
+        why: String,
+    },
     WorktreeMade {
         agent: AgentId,
         path: PathBuf,

@@ -22,6 +22,7 @@ pub(super) struct Bench {
     pub(super) limits: u32,
     /// That trip the breaker; 0: as configured by default.
     pub(super) failures: u32,
+    pub(super) machine: Machine,
 }
 
 impl Bench {
@@ -31,7 +32,7 @@ impl Bench {
         let reply = decision.reply.clone();
         self.enact(decision);
         for round in 0.. {
-            let decision = settle(&self.state, self.limits());
+            let decision = settle(&self.state, self.limits(), &self.machine);
             if decision.events.is_empty() {
                 break;
             }
@@ -102,7 +103,7 @@ impl Bench {
     }
 }
 
-fn result(outcome: Outcome) -> AttemptResult {
+pub(super) fn result(outcome: Outcome) -> AttemptResult {
     AttemptResult {
         outcome,
         stop_reason: if outcome == Outcome::Done { "finished" } else { "exit" }.to_owned(),

@@ -342,7 +342,7 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
         let message = "the attempt is being stopped".to_owned();
         return Err(refused(StatusCode::SERVICE_UNAVAILABLE, message));
     }
-    let mut out = (wire == Wire::Chat && asked.stream && matches!(target, Target::Real(_)))
+    let mut out = (wire == Wire::Chat && asked.stream)
         .then(|| asked.with_usage(&body))
         .flatten()
         .map_or_else(|| body.clone(), Bytes::from);

@@ -219,6 +219,19 @@ fn chat_streams_are_asked_for_usage() {
 }
 
 #[test]
+fn the_simulated_provider_is_asked_for_usage_too() {
+    // Nobody is there for OpenAI's dialect.
+    let stage = Stage::new(Dialect::Anthropic, "http://127.0.0.1:9", false);
+    let body =
+        "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}";
+    let headers = format!("authorization: Bearer {TOKEN}\r\n");
+    let answer = read_all(stage.send("/v1/chat/completions", &headers, body));
+    assert!(answer.contains("\"usage\":{"), "{answer}");
+    let tokens = stage.bill().tokens;
+    assert!(tokens.input > 0 && tokens.output > 0, "{tokens:?}");
+}
+
+#[test]
 fn gemini_is_called_by_its_path_metered_and_priced() {
     let stream = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n\
          data: {\"modelVersion\":\"gemini-2.5-pro\",\"usageMetadata\":{\"promptTokenCount\":1000,\

@@ -22,6 +22,16 @@ pub struct EventRecord {
     pub event: Event,
 }
 
+/// What an attempt is to make of an earlier one at its item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follows {
+    /// The earlier one's number.
+    pub attempt: u32,
+    /// Where its session cannot go on, the agent is told what was done; else it begins anew
+    /// without a word.
+    pub told: bool,
+}
+
 /// Who needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -64,6 +74,21 @@ pub enum Event {
     AttemptPlanned {
         number: u32,
         index: u32,
+        /// From now on the agent is on this model.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follows: Option<Follows>,
+    },
+    /// An attempt took up what an earlier one at the item left.
+    TookUp {
+        /// The earlier one's number.
+        from: u32,
+        /// The session that goes on; empty: the agent begins anew and was told what was done.
+        session: String,
+        /// Why its session does not go on, where there is one.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
     /// The place where the agent works was made ready.
     WorktreeMade {
@@ -299,6 +324,7 @@ impl Event {
             Self::SwarmEnded { failed, .. } if *failed > 0 => Level::Error,
             Self::SwarmCreated { .. }
             | Self::WorktreeMade { .. }
+            | Self::TookUp { .. }
             | Self::AttemptStarted { .. }
             | Self::ModelCalled { .. }
             | Self::NetConnected { .. }
@@ -346,8 +372,19 @@ impl Event {
                 format!("added ({adapter})")
             }
             Self::AgentAdded { adapter, model, .. } => format!("added ({adapter}, {model})"),
-            Self::AttemptPlanned { number, index } => {
-                format!("attempt {number} planned (item {index})")
+            Self::AttemptPlanned { number, index, model, follows } => {
+                let on = model.as_ref().map(|model| format!(" on {model}")).unwrap_or_default();
+                let after = follows.map(|follows| format!(", after attempt {}", follows.attempt));
+                format!("attempt {number} planned (item {index}){on}{}", after.unwrap_or_default())
+            }
+            Self::TookUp { from, session, .. } if !session.is_empty() => {
+                format!("goes on with attempt {from}'s session {session}")
+            }
+            Self::TookUp { from, why, .. } if why.is_empty() => {
+                format!("begins anew, told what attempt {from} did")
+            }
+            Self::TookUp { from, why, .. } => {
+                format!("begins anew, told what attempt {from} did: {why}")
             }
             Self::WorktreeMade { branch, .. } => format!("works on branch {branch}"),
             Self::AttemptStarted { pid } => format!("started, pid {pid}"),

@@ -10,6 +10,7 @@ mod command;
 mod confine;
 mod delegation;
 mod event;
+mod footprint;
 mod ids;
 mod limits;
 mod masked;
@@ -38,7 +39,8 @@ pub use budget::{
 pub use command::{Command, Refusal, RefusalCode};
 pub use confine::{BROKER_LINK, Brokered, Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
 pub use delegation::{Breaker, Caps, Grant};
-pub use event::{Event, EventRecord, Level};
+pub use event::{Event, EventRecord, Follows, Level};
+pub use footprint::Footprint;
 pub use ids::{AgentId, ApprovalId, AttemptId, SwarmId};
 pub use limits::{Cores, Ground, Limits};
 pub use masked::{argv_digest, line_digest, masked, masked_line};

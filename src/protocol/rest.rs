@@ -291,3 +291,64 @@ pub struct AdapterReport {
     pub usable: bool,
     pub detail: String,
 }
+
+/// An adapter file to be looked at, wherever it lies.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterFile {
+    /// Its name, for what is said of it.
+    pub file: PathBuf,
+    pub text: String,
+    /// Where an agent would be started; absolute.
+    pub cwd: PathBuf,
+    /// With this PATH; the core's own where it is not said.
+    #[serde(default)]
+    pub path: Option<String>,
+    #[serde(default)]
+    pub model: Option<String>,
+}
+
+/// `dash doctor --adapter FILE`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdapterCheck {
+    pub file: String,
+    /// None where the file does not read.
+    pub name: Option<String>,
+    pub checks: Vec<DoctorCheck>,
+    /// What the file says, key by key.
+    pub keys: Vec<AdapterKey>,
+    /// What would be started; none where nothing can.
+    pub launch: Option<DryLaunch>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdapterKey {
+    /// `launch.args`
+    pub key: String,
+    pub value: String,
+    pub means: String,
+}
+
+/// What a launch would be, with `TASK`, `SESSION` and `TOKEN` for what only a real one has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DryLaunch {
+    pub argv: Vec<String>,
+    /// The command line that goes on with a session.
+    pub resume: Option<Vec<String>>,
+    /// Variables that the file sets.
+    pub set: Vec<(String, String)>,
+    /// The names of all others that the agent would find.
+    pub passed: Vec<String>,
+    pub files: Vec<DryFile>,
+    /// What it would read on standard input, in words.
+    pub stdin: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DryFile {
+    pub path: PathBuf,
+    /// In octal.
+    pub mode: String,
+    pub protected: bool,
+    pub content: String,
+}

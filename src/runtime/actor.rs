@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     core::{
-        Draft, Effect, Input, Limits, Reply, State, Timer, agent_info, apply, decide, settle,
-        swarm_info,
+        Draft, Effect, Input, Limits, Machine, Reply, State, Timer, agent_info, apply, decide,
+        settle, swarm_info, waiting_for_room,
     },
     model::{
         AgentId, ApprovalId, AuditDraft, AuditRow, Command, Event, EventRecord, Refusal,
@@ -44,6 +44,14 @@ const BATCH: usize = 256;
 pub const COMMITS: usize = 1024;
 /// Time between two tries to write what a full journal refused.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Time between two looks at the machine while agents wait for room on it.
+const LOOK: Duration = Duration::from_millis(250);
+/// Figures of the machine are good for so long, in milliseconds.
+const FRESH_MS: u64 = 50;
+
+/// Tells how the machine is now.
+pub type Look = Box<dyn Fn() -> Machine + Send>;
 
 /// What was committed together, as subscribers get it.
 #[derive(Debug)]
@@ -76,6 +84,11 @@ pub struct Actor {
     pub effects: mpsc::Sender<Effect>,
     pub journal_full: Arc<AtomicBool>,
     pub gauges: Gauges,
+    look: Look,
+    machine: Machine,
+    looked: Stamp,
+    /// Agents wait for room on the machine.
+    crowded: bool,
     timers: BTreeMap<(Stamp, u64), Timer>,
     timers_made: u64,
     snapshot_at: u64,
@@ -102,10 +115,20 @@ impl Actor {
             effects,
             journal_full,
             gauges,
+            look: Box::new(Machine::default),
+            machine: Machine::default(),
+            looked: Stamp::default(),
+            crowded: false,
             timers: BTreeMap::new(),
             timers_made: 0,
             held: Vec::new(),
         }
+    }
+
+    /// Agents are admitted by what `look` tells; without it nobody waits for the machine.
+    #[must_use]
+    pub fn looking(self, look: Look) -> Self {
+        Self { look, ..self }
     }
 
     /// Runs until `Close` or until every sender is gone.
@@ -124,6 +147,9 @@ impl Actor {
                 () = clock::sleep_until(next_timer) => self.take_due(&mut batch),
                 () = tokio::time::sleep(RETRY), if !self.held.is_empty() => {
                     batch.append(&mut self.held);
+                }
+                () = tokio::time::sleep(LOOK), if self.crowded && self.held.is_empty() => {
+                    self.run_batch(Vec::new()).await?;
                 }
             }
             while batch.len() < BATCH {
@@ -210,8 +236,9 @@ impl Actor {
                 Err(refusal) => answers.push((done, Err(refusal))),
             }
         }
+        self.look_around();
         loop {
-            let decision = settle(&self.state, self.limits);
+            let decision = settle(&self.state, self.limits, &self.machine);
             if decision.events.is_empty() {
                 break;
             }
@@ -220,6 +247,7 @@ impl Actor {
             audit.push((now, decision.audit));
             effects.extend(decision.effects);
         }
+        self.crowded = waiting_for_room(&self.state).next().is_some();
         let audit = self.seal(audit);
         if !(events.is_empty() && audit.is_empty()) {
             let due = self.state.seq - self.snapshot_at >= SNAPSHOT_EVERY;
@@ -256,6 +284,15 @@ impl Actor {
             }
         }
         Ok(())
+    }
+
+    fn look_around(&mut self) {
+        let now = clock::now();
+        if now.ms_since(self.looked) >= FRESH_MS {
+            self.machine = (self.look)();
+            self.looked = now;
+        }
+        self.machine.now = now;
     }
 
     fn is_full(&self) -> bool {

@@ -1,6 +1,8 @@
 //! From a scope to how one attempt is held in it: the paths of this launch, and beside the
 //! scope what its programs need: toolchains on PATH, the agent's own program, a home.
 
+mod python;
+
 use super::{
     above::Above,
     broker,
@@ -221,6 +223,7 @@ fn tools(world: &World, path: &str, program: Option<&Path>) -> Vec<PathBuf> {
     }
     if let Some(real) = program.and_then(|program| std::fs::canonicalize(program).ok()) {
         tools.extend(package(&real));
+        tools.extend(real.parent().into_iter().flat_map(|dir| of_python(dir, home)));
     }
     let named = ["RUSTUP_HOME", "JAVA_HOME", "GOROOT", "VIRTUAL_ENV"];
     tools.extend(named.iter().filter_map(|name| variable(world, name)).map(PathBuf::from));
@@ -242,6 +245,7 @@ fn tools(world: &World, path: &str, program: Option<&Path>) -> Vec<PathBuf> {
 /// one (`~/.pyenv` of `~/.pyenv/shims`), else the usual ones beside it.
 fn around(dir: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let mut found = vec![dir.to_owned()];
+    found.extend(of_python(dir, home));
     let name = |path: &Path| path.file_name().and_then(OsStr::to_str).map(str::to_owned);
     let programs = name(dir).is_some_and(|name| PROGRAMS.contains(&name.as_str()));
     let Some(parent) = dir.parent().filter(|parent| programs && Some(*parent) != home) else {
@@ -255,6 +259,19 @@ fn around(dir: &Path, home: Option<&Path>) -> Vec<PathBuf> {
         let share = parent.join("share");
         found.extend(["claude", "pipx", "uv", "pnpm"].map(|tool| share.join(tool)));
     }
+    // Where one leads nobody knows; `lib64` usually to the `lib` beside it.
+    found.retain(|path| !path.is_symlink());
+    found
+}
+
+/// The Python environment of these programs, with its interpreter.
+fn of_python(dir: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+    let Some((root, interpreter)) = python::environment(dir) else { return Vec::new() };
+    // One that is an environment itself names a third: nobody makes such.
+    let interpreter = interpreter.filter(|dir| python::environment(dir).is_none());
+    let mut found: Vec<PathBuf> =
+        interpreter.into_iter().flat_map(|dir| around(&dir, home)).collect();
+    found.push(root);
     found
 }
 

@@ -1,5 +1,7 @@
 //! `dash doctor`: what this machine and this instance can do, each line measured now.
 
+mod adapter;
+
 use super::{
     broker, limits,
     world::{Shared, World},

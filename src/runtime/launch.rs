@@ -1,10 +1,15 @@
 //! A launch: from a planned attempt to a running keeper with its first connection.
 
-use super::{confine, environment, failpoint, fill, limits, only, worktree, world::Shared};
+use super::{
+    confine, environment, failpoint, fill, limits, only,
+    resume::{self, TakenUp},
+    worktree,
+    world::Shared,
+};
 use crate::{
     agents::LaunchRequest,
     config::Instance,
-    core::{self, Agent, Attempt, Input, State, Worktree},
+    core::{self, Agent, Attempt, Input, Left, State, Worktree},
     model::{AttemptId, Scope, SwarmSpec},
     protocol::keeper::{KeeperSpec, VERSION},
 };
@@ -39,6 +44,8 @@ pub struct Plan {
     pub scope: Scope,
     /// Of those above it, nearest first.
     pub above: Vec<Scope>,
+    /// What earlier attempts left for this one.
+    pub left: Option<Left>,
 }
 
 impl Plan {
@@ -59,6 +66,7 @@ impl Plan {
             lent: lent(state, agent),
             scope: core::scope_of(state, &agent.id),
             above: core::scopes_above(state, &agent.id),
+            left: core::left_by(state, &attempt),
             attempt,
         })
     }
@@ -137,13 +145,17 @@ pub async fn launch(world: &Shared, plan: &mut Plan) -> anyhow::Result<UnixStrea
         // In the repository the directory may be there without being committed.
         worktree::make_below(&tree.path, &tree.dir)?;
     }
+    let taken = match &plan.left {
+        Some(left) => resume::take_up(world, plan, left).await,
+        None => TakenUp::default(),
+    };
     let _turn = world.launches.acquire().await?;
     let world = world.clone();
     let plan = plan.clone();
-    tokio::task::spawn_blocking(move || start_keeper(&world, &plan)).await?
+    tokio::task::spawn_blocking(move || start_keeper(&world, &plan, &taken)).await?
 }
 
-fn start_keeper(world: &Shared, plan: &Plan) -> anyhow::Result<UnixStream> {
+fn start_keeper(world: &Shared, plan: &Plan, taken: &TakenUp) -> anyhow::Result<UnixStream> {
     let id = &plan.attempt.id;
     let dir = world.instance.attempt_dir(id);
     make_private(&dir)?;
@@ -151,7 +163,7 @@ fn start_keeper(world: &Shared, plan: &Plan) -> anyhow::Result<UnixStream> {
     // up yet, gives it to the agent.
     let token = token_of(&world.instance, id).map_or_else(new_token, Ok)?;
     let private = dir.join("private");
-    let spec = keeper_spec(world, plan, &private, &token)?;
+    let spec = keeper_spec(world, plan, &private, &token, taken)?;
     if let Some(confine) = &spec.confine {
         make_private(&confine.tmp)?;
     } else if mentions(&spec, &private) {
@@ -171,6 +183,7 @@ fn keeper_spec(
     plan: &Plan,
     private: &Path,
     token: &str,
+    taken: &TakenUp,
 ) -> anyhow::Result<KeeperSpec> {
     let catalog = world.catalog();
     let Some(adapter) = catalog.get(&plan.adapter) else {
@@ -184,7 +197,7 @@ fn keeper_spec(
     let task = if adapter.runs_task_in_shell() {
         values.command_line(&plan.spec.task, plan.queue)
     } else {
-        values.prompt(&plan.spec.task)
+        taken.task(values.prompt(&plan.spec.task))
     };
     let workplace = plan.workplace();
     let search = path.as_deref().unwrap_or("/usr/local/bin:/usr/bin:/bin");
@@ -207,7 +220,7 @@ fn keeper_spec(
         environment: &environment::for_adapters(world),
         agent_socket: &agent_socket,
         dash: &world.dash,
-        session: None,
+        session: taken.session.as_deref(),
         net: plan.scope.is_strict().then_some(&plan.scope.net),
     })?;
     if let Some(confine) = &mut confine {

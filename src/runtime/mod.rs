@@ -32,12 +32,14 @@ mod limits;
 mod link;
 mod log;
 mod lookup;
+mod machine;
 mod nursery;
 mod only;
 mod outcome;
 mod policy;
 mod providers;
 mod results;
+mod resume;
 mod scope;
 mod shims;
 mod spawn;
@@ -194,7 +196,10 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         journal_full.clone(),
         gauges.clone(),
     );
-    let actor = tokio::spawn(actor.run(messages));
+    // Held, it would keep the actor's own inbox open.
+    let around = Arc::downgrade(&world);
+    let look = move || around.upgrade().map(|world| machine::look(&world)).unwrap_or_default();
+    let actor = tokio::spawn(actor.looking(Box::new(look)).run(messages));
     if let Some(dir) = world.adapters.as_deref().and_then(|adapters| adapters.parent()) {
         // There before any agent could make it: then it is known as Dash's own. Where it cannot
         // be made no agent can make it either.

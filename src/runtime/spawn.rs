@@ -1,4 +1,4 @@
-//! Spawning one agent: what a request may not say of itself, and what a child's wishes come
+//! Spawning one agent, and starting it anew: what a request may not say of itself, and what a child's wishes come
 //! to under its parent, before the core decides.
 
 use super::{
@@ -57,6 +57,22 @@ impl Handle {
             }
         }
         Ok(spec)
+    }
+
+    /// Another attempt at an agent's last item; `model` may be a short name of its adapter's.
+    ///
+    /// # Errors
+    /// When the request is refused.
+    pub async fn retry_agent(&self, agent: AgentId, model: Option<String>) -> Result<(), Refusal> {
+        let of = agent.clone();
+        let kind = self.world.read(move |state| Some(state.agents.get(&of)?.adapter.clone()));
+        let (kind, catalog) = (kind.await?, self.world.read_adapters().await);
+        let adapter = kind.and_then(|kind| catalog.get(&kind).cloned());
+        let model = model.map(|name| match adapter {
+            Some(adapter) => adapter.model(Some(&name)),
+            None => name,
+        });
+        self.change(Command::RetryAgent { agent, model }).await
     }
 
     /// The request held against the machine, and against the parent where an agent asks.

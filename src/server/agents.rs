@@ -79,7 +79,9 @@ pub async fn change(
             (Command::ResumeAgent { agent: agent.clone() }, "branch.resume")
         }
         Change { state: Some(AgentState::Queued), model, size: None } => {
-            (Command::RetryAgent { agent: agent.clone(), model }, "agent.retry")
+            let done = served.handle.retry_agent(agent.clone(), model).await;
+            done.map_err(|refusal| Refused(refusal, None, Some("agent.retry")))?;
+            return Ok(Json(served.handle.agent(&agent).await?));
         }
         Change { state: None, model: None, size: Some(size) } => {
             served.handle.resize(&agent, size).await?;

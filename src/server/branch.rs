@@ -111,6 +111,7 @@ mod tests {
             (Method::GET, "/v1/swarms", None),
             (Method::POST, "/v1/swarms", None),
             (Method::GET, "/v1/doctor", None),
+            (Method::POST, "/v1/doctor/adapter", None),
             (Method::POST, "/v1/shutdown", None),
             (Method::GET, "/v1/items", None),
             (Method::GET, "/v1/budgets", None),

@@ -13,7 +13,7 @@ use crate::{
     model::{Command, Refusal, RefusalCode},
     protocol::{
         MAX_BODY,
-        rest::{DoctorReport, Health, Shutdown},
+        rest::{AdapterCheck, AdapterFile, DoctorReport, Health, Shutdown},
     },
 };
 use axum::{
@@ -28,6 +28,7 @@ pub fn router(served: Served) -> Router {
     Router::new()
         .route("/v1/health", get(health))
         .route("/v1/doctor", get(doctor))
+        .route("/v1/doctor/adapter", post(doctor_adapter))
         .route("/v1/shutdown", post(shutdown))
         .route("/v1/swarms", get(swarms::list).post(swarms::create))
         .route("/v1/swarms/{id}", get(swarms::show).patch(swarms::change).delete(swarms::remove))
@@ -78,6 +79,14 @@ async fn health(_: Plain, State(served): State<Served>) -> Json<Health> {
 
 async fn doctor(_: Plain, State(served): State<Served>) -> Answer<Json<DoctorReport>> {
     Ok(Json(served.handle.doctor().await?))
+}
+
+async fn doctor_adapter(
+    _: Plain,
+    State(served): State<Served>,
+    Body(file): Body<AdapterFile>,
+) -> Json<AdapterCheck> {
+    Json(served.handle.doctor_adapter(file).await)
 }
 
 /// Answers first, leaves then: 202.

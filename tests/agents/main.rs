@@ -24,11 +24,13 @@ mod world;
 
 mod stage;
 
+mod aider;
 mod choice;
 mod ends;
 mod hooks;
 mod recordings;
 mod restart;
+mod resume;
 mod smoke;
 mod usage;
 mod worktrees;

@@ -1,19 +1,21 @@
 //! The agents that take long to start and much memory, once each: a task that is done on the
-//! model that was asked for, one that is refused for money, and a stop in the middle.
+//! model that was asked for, one that is refused for money, a stop in the middle, and a session
+//! that goes on with another model.
 
 use crate::{
-    stage::{events, results, stage_with, stops_in_a_tool, turn},
+    stage::{Cut, events, goes_on, results, stage_with, stops_in_a_tool, turn},
     world::World,
 };
 use serde_json::json;
 use std::fs;
 
-fn works(adapter: &str, model: &str) {
+fn works(adapter: &str, model: &str, other: &str) {
     let _turn = turn();
     let Some(world) = stage_with(&[adapter]) else { return };
     does_a_task(&world, adapter, model);
     is_refused(&world, adapter);
     stops_in_a_tool(&world, adapter);
+    goes_on(&world, adapter, Cut::Failed, [model, other]);
 }
 
 fn does_a_task(world: &World, adapter: &str, model: &str) {
@@ -48,15 +50,15 @@ fn is_refused(world: &World, adapter: &str) {
 
 #[test]
 fn heavy_opencode() {
-    works("opencode", "claude-opus-4-5");
+    works("opencode", "claude-opus-4-5", "gpt-5.1");
 }
 
 #[test]
 fn heavy_gemini() {
-    works("gemini", "gemini-2.5-flash");
+    works("gemini", "gemini-2.5-flash", "gemini-2.5-pro");
 }
 
 #[test]
 fn heavy_qwen() {
-    works("qwen", "gpt-5.1");
+    works("qwen", "gpt-5.1", "gpt-5.1-codex");
 }

@@ -13,6 +13,26 @@ const SCENARIO: &str = r#"
 name = "real agents"
 
 [[rule]]
+when = { task = "step by step", attempt = "2+", said = "violet-4711", tools = true }
+reply = { say = "I remember the first attempt." }
+
+[[rule]]
+when = { task = "step by step", attempt = "2+" }
+reply = { say = "I remember nothing." }
+
+[[rule]]
+when = { task = "step by step", turn = 1, tools = true }
+reply = { say = "The marker is violet-4711.", shell = "echo one > one.{agent}" }
+
+[[rule]]
+when = { task = "step by step and fail" }
+reply = { error = 400, message = "simulated: no further" }
+
+[[rule]]
+when = { task = "step by step and hang" }
+reply = { say = "Now I think about it.", hang = true }
+
+[[rule]]
 when = { task = "refuse me" }
 reply = { error = 402, message = "simulated: no credit left" }
 
@@ -93,6 +113,48 @@ pub fn events(world: &World, agent: &str, kind: &str) -> Vec<Value> {
     let all = world.ok(&["events", "--since", "0", "--filter", "level=debug", "--json"]).text();
     let events = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     events.filter(|event| event["agent"] == agent && event["kind"] == kind).collect()
+}
+
+/// How the first attempt of an agent comes to its end before its task is done.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Cut {
+    Failed,
+    Stopped,
+}
+
+/// An agent whose first attempt is cut off after a step; retried on another model it knows
+/// what was said before. The agent's id.
+pub fn goes_on(world: &World, adapter: &str, cut: Cut, models: [&str; 2]) -> String {
+    let end = if cut == Cut::Failed { "fail" } else { "hang" };
+    let task = format!("step by step and {end}");
+    let of = ["--agent", adapter, "--agents", "1", "--model", models[0], "--task", &task];
+    let agent = world.only_agent(&world.create(&of));
+    if cut == Cut::Stopped {
+        // The call that hangs is under way, and will never be told of.
+        eventually("the first call", || {
+            (!events(world, &agent, "model_called").is_empty()).then_some(())
+        });
+        eventually("the first step", || {
+            world.work.join(format!("one.{agent}")).exists().then_some(())
+        });
+        world.ok(&["agent", "stop", &agent]);
+    }
+    let row = world.until_state(&agent, &["failed", "stopped"]);
+    let swarm = row["swarm"].as_str().unwrap().to_owned();
+    let calls = events(world, &agent, "model_called").len();
+    world.ok(&["agent", "retry", &agent, "--model", models[1]]);
+    let row = world.until_state(&agent, &["done", "failed"]);
+    assert_eq!((&row["state"], &row["model"]), (&"done".into(), &models[1].into()), "{row:#}");
+    let log = || String::from_utf8_lossy(&world.raw_log(&agent)).into_owned();
+    let text = &results(world, &swarm)[0]["text"];
+    assert_eq!(text, "I remember the first attempt.", "{adapter}: {}", log());
+    let later = events(world, &agent, "model_called").split_off(calls);
+    let on_it = |call: &Value| call["model"] == models[1] && call["status"] == 200;
+    assert!(!later.is_empty() && later.iter().all(on_it), "{later:#?}");
+    let took = events(world, &agent, "took_up").remove(0);
+    let named = events(world, &agent, "session_named").remove(0);
+    assert_eq!((&took["from"], &took["session"]), (&1.into(), &named["session"]), "{took:#}");
+    agent
 }
 
 /// Stops an agent while a tool of its runs, a part of it in a session of its own.

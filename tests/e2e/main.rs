@@ -12,6 +12,7 @@ mod tui;
 mod wait;
 mod world;
 
+mod admission;
 mod agent;
 mod audit;
 mod bad_input;

@@ -35,7 +35,7 @@ pub enum AgentCommand {
     Send(send::Send),
     /// Wait until it is over
     Wait(wait::Wait),
-    /// Another attempt at its last item
+    /// Another attempt at its last item, in the same session where the agent can
     Retry(stop::Retry),
     /// Let a branch go on that was held because children failed too often
     Resume(stop::Resume),

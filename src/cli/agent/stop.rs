@@ -24,7 +24,7 @@ pub struct Stop {
 pub struct Retry {
     /// Id or name
     agent: String,
-    /// On another model
+    /// On this model, from now on
     #[arg(long, value_name = "M")]
     model: Option<String>,
     #[command(flatten)]

@@ -25,6 +25,8 @@ pub struct Ask {
     /// The agent's directory, where the request tells it.
     pub cwd: Option<String>,
     pub bytes: usize,
+    /// As it came.
+    body: String,
     /// The same for the same request; names answers.
     pub hash: u64,
 }
@@ -79,6 +81,7 @@ impl Ask {
             tools,
             cwd: cwd(&json),
             bytes: body.len(),
+            body: String::from_utf8_lossy(body).into_owned(),
             hash: fnv(body),
         })
     }
@@ -94,6 +97,12 @@ impl Ask {
             self.stream = self.wire == Wire::StreamGenerate && events;
         }
         self
+    }
+
+    /// True if these words stand in it, in one text.
+    pub fn says(&self, words: &str) -> bool {
+        let quoted = Value::from(words).to_string();
+        self.body.contains(&quoted[1..quoted.len() - 1])
     }
 
     /// The number in the agent's name: 12 of `ag-12` and of `ag-12.3`.

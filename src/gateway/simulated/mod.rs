@@ -19,6 +19,7 @@
 //! agent = "0/5"                  # number of the agent (12 of ag-12): remainder 0 of 5
 //! attempt = 1                    # of the agent, from 1
 //! tools = true                   # whether the request offers any tool
+//! said = "violet"                # stands somewhere in the request, as in an earlier answer
 //!
 //! [rule.reply]
 //! say = "text"                   # and at most one of these two:

@@ -50,6 +50,8 @@ struct When {
     agent: Option<Number>,
     attempt: Option<Number>,
     tools: Option<bool>,
+    /// Stands somewhere in the request, such as in an earlier answer.
+    said: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -179,6 +181,7 @@ impl When {
         let holds = self.dialect.is_none_or(|want| want == spoken)
             && self.model.as_ref().is_none_or(|part| ask.model.contains(part))
             && self.tools.is_none_or(|want| want != ask.tools.is_empty())
+            && self.said.as_ref().is_none_or(|words| ask.says(words))
             && number(&self.turn, ask.turn)
             && number(&self.call, ask.call)
             && number(&self.agent, ask.agent_number())
