@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 const SPARE_MB: u64 = 256;
 /// Of starts that share a core: so much of its time at most, in milliseconds.
 const START_MS: u64 = 2000;
-/// A start that takes longer than its processor time this many times, and a moment, is over:
-/// the agent may make no model call at all.
-const PATIENCE: u64 = 3;
-const MOMENT_MS: u64 = 2000;
+/// A start that takes longer than its processor time this many times (the machine is not ours
+/// alone), and a moment, is over: the agent may make no model call at all.
+const PATIENCE: u64 = 5;
+const MOMENT_MS: u64 = 5000;
 
 /// The machine as it is now, and what each adapter's agents take of it.
 #[derive(Clone, Debug, Default)]

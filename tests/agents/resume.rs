@@ -50,6 +50,29 @@ fn a_third_attempt_knows_the_first() {
 }
 
 #[test]
+fn a_retry_after_a_failed_check_knows_what_was_said() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    let (id, code) = world.create_and_wait(&[
+        "--agent",
+        "pi",
+        "--agents",
+        "1",
+        "--retries",
+        "1",
+        "--check",
+        "test -e never",
+        "--task",
+        "step by step, until the check holds",
+    ]);
+    let result = results(&world, &id).remove(0);
+    assert_eq!((code, &result["stop_reason"]), (3, &"check".into()), "{result:#}");
+    assert_eq!(result["text"], "I remember the first attempt.", "{result:#}");
+    let took = events(&world, &world.only_agent(&id), "took_up");
+    assert_eq!(took.len(), 1, "{took:#?}");
+}
+
+#[test]
 fn an_agent_without_sessions_is_told_what_was_done() {
     let _turn = turn();
     let Some(world) = stage() else { return };
