@@ -219,6 +219,7 @@ fn grant(
         scope: Some(scope),
         deadline,
         caps: Some(caps.below().lowered(spec.depth, spec.children, spec.total)),
+        interactive: spec.interactive,
         // What was made of the wishes stands beside it; the wishes say nothing any more.
         own: Some(Box::new(own)),
     };

@@ -24,7 +24,7 @@ mod trees;
 mod views;
 
 pub use apply::apply;
-pub use approval::{Ask, is_prompt};
+pub use approval::{Ask, is_prompt, open_prompt, shows_prompt};
 pub use decide::decide;
 pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of};
 pub use schedule::{recover, settle};

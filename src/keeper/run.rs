@@ -120,6 +120,7 @@ impl Keeper {
                 self.hear(index, &mut buf);
             }
             self.retry_disk(at);
+            self.type_later(at);
             if self.output.tape.follow(at) {
                 self.correct();
             }
@@ -204,6 +205,7 @@ impl Keeper {
             disk,
             self.output.tape.follow_due(),
             self.states.due(),
+            self.output.later_due(),
             self.gauge_due(),
             self.ending_due(),
             self.revive.due(),

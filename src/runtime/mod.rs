@@ -33,6 +33,7 @@ mod nursery;
 mod only;
 mod outcome;
 mod policy;
+mod prompt;
 mod providers;
 mod results;
 mod scope;
@@ -265,10 +266,10 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                 let world = world.clone();
                 tokio::spawn(async move { approval::notify(&world, approval).await });
             }
-            Effect::AnswerPrompt { attempt, verdict } => {
+            Effect::AnswerPrompt { attempt, approval, verdict } => {
                 let world = world.clone();
                 tokio::spawn(async move {
-                    approval::answer_prompt(&world, attempt, verdict).await;
+                    prompt::answer(&world, attempt, approval, verdict).await;
                 });
             }
             // Timers are the actor's own.

@@ -27,6 +27,7 @@ mod stage;
 mod choice;
 mod ends;
 mod hooks;
+mod interactive;
 mod recordings;
 mod restart;
 mod smoke;

@@ -21,7 +21,7 @@ struct Expected {
 }
 
 fn watch(adapter: &str, exit: Exit, bytes: &[u8], chunk: usize) -> Expected {
-    let mut watcher = Catalog::load(None).get(adapter).unwrap().watcher();
+    let mut watcher = Catalog::load(None).get(adapter).unwrap().watcher(false);
     let mut seen = Vec::new();
     for part in bytes.chunks(chunk) {
         seen.extend(watcher.output(part));
