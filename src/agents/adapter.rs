@@ -101,6 +101,32 @@ pub(super) struct WatchRules {
 pub(super) struct Pattern {
     pub rule: PatternRule,
     pub regex: Regex,
+    pub screen: Option<Regex>,
+}
+
+impl Pattern {
+    /// What is asked, else the rule's name; none where no row fits.
+    pub fn on_screen(&self, bottom: &[String]) -> Option<String> {
+        self.row(&self.regex, bottom)
+    }
+
+    /// The same of a title, and of the rows that must fit as well.
+    pub fn on_title(&self, title: &str, bottom: &[String]) -> Option<String> {
+        let asked = self.asked(&self.regex, title)?;
+        match &self.screen {
+            Some(screen) => self.row(screen, bottom),
+            None => Some(asked),
+        }
+    }
+
+    fn row(&self, regex: &Regex, bottom: &[String]) -> Option<String> {
+        bottom.iter().rev().take(self.rule.rows).find_map(|row| self.asked(regex, row))
+    }
+
+    fn asked(&self, regex: &Regex, text: &str) -> Option<String> {
+        let group = regex.captures(text)?.get(1).map(|group| group.as_str().trim());
+        Some(group.unwrap_or(&self.rule.name).to_owned())
+    }
 }
 
 impl Adapter {
@@ -329,6 +355,9 @@ fn regex(pattern: &str) -> Result<Regex, String> {
 fn patterns(rules: Vec<PatternRule>) -> Result<Vec<Pattern>, Wrong> {
     rules
         .into_iter()
-        .map(|rule| Ok(Pattern { regex: compile(&rule.pattern, regex)?, rule }))
+        .map(|rule| {
+            let screen = rule.screen.as_ref().map(|text| compile(text, regex)).transpose()?;
+            Ok(Pattern { regex: compile(&rule.pattern, regex)?, screen, rule })
+        })
         .collect()
 }

@@ -5,7 +5,7 @@
 //! makes a new one and feeds the recording from its first byte.
 
 use super::{
-    adapter::{Pattern, WatchRules},
+    adapter::WatchRules,
     event::{EventRule, plain},
     format::{Judge, OutputFormat},
     lines::{Lines, MAX_LINE},
@@ -104,7 +104,13 @@ impl Watcher {
     pub fn gauge(&mut self, gauge: &KeeperGauge) -> Vec<Observation> {
         let rules = Arc::clone(&self.rules);
         let mut seen = Vec::new();
-        if gauge.busy {
+        let title = rules.title.iter().find_map(|title| {
+            let asked = title.on_title(&gauge.title, &gauge.bottom)?;
+            Some((&title.rule, asked))
+        });
+        // Who shows progress and waits for somebody waits.
+        let waits = title.as_ref().is_some_and(|(rule, _)| rule.state == AgentState::Waiting);
+        if gauge.busy && !waits {
             let detail = "OSC 9;4".to_owned();
             let state = AgentState::Working;
             let signal = Signal {
@@ -115,17 +121,18 @@ impl Watcher {
                 progress: gauge.progress,
             };
             self.tell(signal, &mut seen);
+        } else if let Some((rule, asked)) = title {
+            let detail = format!("title: {asked}");
+            self.say(Source::Terminal, rule.state, &rule.reason, &detail, &mut seen);
         } else if self.busy && rules.progress_off_is_idle {
             self.say(Source::Terminal, AgentState::Idle, "", "OSC 9;4 off", &mut seen);
         }
         self.busy = gauge.busy;
-        if let Some(found) = rules.title.iter().find(|title| title.regex.is_match(&gauge.title)) {
-            let detail = format!("title: {}", found.rule.name);
-            self.say(Source::Terminal, found.rule.state, &found.rule.reason, &detail, &mut seen);
-        }
-        if let Some(found) = rules.screen.iter().find(|rule| on_screen(rule, &gauge.bottom)) {
-            let detail = format!("screen: {}", found.rule.name);
-            self.say(Source::Screen, found.rule.state, &found.rule.reason, &detail, &mut seen);
+        let screen =
+            rules.screen.iter().find_map(|rule| Some((&rule.rule, rule.on_screen(&gauge.bottom)?)));
+        if let Some((rule, asked)) = screen {
+            let detail = format!("screen: {asked}");
+            self.say(Source::Screen, rule.state, &rule.reason, &detail, &mut seen);
         }
         seen
     }
@@ -437,10 +444,6 @@ fn object(text: &str) -> Option<Value> {
 fn kind_of(event: &Value) -> String {
     let kind = event.get("type").and_then(Value::as_str).unwrap_or("output");
     clip(kind, 120)
-}
-
-fn on_screen(pattern: &Pattern, bottom: &[String]) -> bool {
-    bottom.iter().rev().take(pattern.rule.rows).any(|row| pattern.regex.is_match(row))
 }
 
 /// The last lines with text, oldest first.

@@ -44,8 +44,20 @@ pub(super) fn shown(attempt: &Attempt) -> Option<&Signal> {
     signals.get(strongest(&signals)).map(|(signal, _)| *signal)
 }
 
+/// That no call is in flight ends the gateway's word on an agent on its own screen, which may
+/// have done its turn. Of the others a word for every call would fill the journal for nothing.
+pub(super) fn counts(state: &State, attempt: &Attempt, signal: &Signal) -> bool {
+    let interactive = || state.agents.get(&attempt.agent).is_some_and(|a| a.grant.interactive);
+    signal.source != Source::Gateway || signal.state != AgentState::Idle || interactive()
+}
+
 fn strongest(signals: &[(&Signal, Stamp)]) -> usize {
+    // That no call is in flight says nothing where anybody says more.
+    let quiet = |(signal, _): &(&Signal, Stamp)| {
+        signal.source == Source::Gateway && signal.state == AgentState::Idle
+    };
     match signals {
+        [first, _, ..] if quiet(first) => 1,
         [(hook, told), (osc, said), ..]
             if hook.source == Source::Hook && osc.source == Source::Osc7501 && said > told =>
         {

@@ -19,8 +19,8 @@ const CHUNKS: usize = 4;
 /// Most input that waits for the agent to read; clients wait beyond it.
 pub const MOST_INPUT: usize = 256 << 10;
 const RETRY: Duration = Duration::from_secs(1);
-/// After a paste and its answer, and where no answer comes.
-const ANSWERED: Duration = Duration::from_millis(60);
+/// After a paste and its answer (Gemini CLI drops an Enter within 100 ms), and where none comes.
+const ANSWERED: Duration = Duration::from_millis(250);
 const UNANSWERED: Duration = Duration::from_secs(1);
 
 pub struct Output {

@@ -67,6 +67,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         reads_output: adapter.reads_output(plan.interactive),
         answerable: adapter.prompt_keys(Resolution::Approve).is_some(),
         read_to: 0,
+        printed: 0,
         rereads: false,
         orders,
         served: None,
@@ -140,6 +141,8 @@ struct Keeping {
     answerable: bool,
     /// Bytes of the recording the watcher has seen.
     read_to: u64,
+    /// Bytes that it has printed, as last heard.
+    printed: u64,
     /// An earlier core has seen part of the recording: of what is read first only where it
     /// ends is told, since what lies before was told then.
     rereads: bool,
@@ -352,6 +355,7 @@ impl Keeping {
             FromKeeper::Fact { fact } => return self.fact(fact, writer).await,
             FromKeeper::Gauge { gauge } => {
                 self.caught_up().await;
+                self.printed = gauge.bytes;
                 let mut seen = self.watcher.gauge(&gauge);
                 if self.reads_output {
                     seen.extend(self.read_output(gauge.bytes).await);
@@ -427,6 +431,7 @@ impl Keeping {
         if n <= self.fact_n {
             return None;
         }
+        self.printed = self.printed.max(offset);
         let news = match kind {
             FactKind::Started { pid } => KeeperNews::Started { pid },
             FactKind::DiskFull => KeeperNews::DiskFull,

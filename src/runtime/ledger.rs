@@ -8,7 +8,7 @@ use crate::{
     model::{AgentState, Signal, Source},
 };
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 pub struct CountingLedger {
     inbox: mpsc::Sender<Message>,
@@ -20,14 +20,18 @@ impl CountingLedger {
         Self { inbox, given: AtomicU64::new(0) }
     }
 
-    /// Waits for room in the actor's queue outside the caller, so that nothing counted is
-    /// dropped and no answer to an agent is held up.
+    /// In the order of calls. Where there is no room in the actor's queue it is waited for
+    /// outside the caller, so that nothing counted is dropped and no answer to an agent is
+    /// held up.
     fn send(&self, input: Input) {
-        let inbox = self.inbox.clone();
-        tokio::spawn(async move {
-            // The core is leaving when this fails.
-            let _ = inbox.send(Message::Input { input, done: None }).await;
-        });
+        let message = Message::Input { input, done: None };
+        if let Err(TrySendError::Full(message)) = self.inbox.try_send(message) {
+            let inbox = self.inbox.clone();
+            tokio::spawn(async move {
+                // The core is leaving when this fails.
+                let _ = inbox.send(message).await;
+            });
+        }
     }
 }
 
@@ -54,8 +58,10 @@ impl Ledger for CountingLedger {
         let (state, reason, detail) = match traffic {
             Traffic::Asked => (AgentState::Working, "", "a model call is in flight"),
             Traffic::Held => (AgentState::Waiting, "key missing", "a model call is held"),
-            // Between calls the agent runs a tool or thinks for itself: it works on.
-            Traffic::Answering | Traffic::Quiet => return,
+            Traffic::Answering => return,
+            // Between calls the agent runs a tool, thinks for itself, or has done its turn:
+            // whoever sees more of it says so.
+            Traffic::Quiet => (AgentState::Idle, "", "no model call is in flight"),
         };
         let signal = Signal {
             source: Source::Gateway,

@@ -170,7 +170,7 @@ until_there leave"#,
 fn only_agents_with_a_screen_are_started_on_it() {
     let world = World::new();
     for args in [&["--agent", "mini"][..], &["--interactive", "--task", "x", "--agent", "mini"]] {
-        let refused = world.exits(&[&["agent", "spawn"], args].concat(), 1);
+        let refused = world.exits(&[&["agent", "spawn"], args].concat(), 2);
         assert!(refused.stderr.contains("mini has no screen of its own"), "{refused:?}");
         assert!(refused.stderr.contains("claude"), "{refused:?}");
     }

@@ -3,7 +3,7 @@
 //! does next is seen after it.
 
 use super::Keeping;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write},
@@ -11,14 +11,16 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// Beside the recording: an object a line.
+/// Beside the recording: an object a line, `{"at": BYTES, "hook": OBJECT}`, with the bytes that
+/// the agent was known to have printed by then.
 const FILE: &str = "hooks.jsonl";
 /// Of that file, in bytes; what comes then is not known to a later core.
 const MOST: u64 = 16 << 20;
 
 impl Keeping {
     pub(super) async fn hook(&mut self, event: &Value, done: oneshot::Sender<()>) {
-        let (dir, line) = (self.world.instance.attempt_dir(&self.id), event.to_string());
+        let dir = self.world.instance.attempt_dir(&self.id);
+        let line = json!({"at": self.printed, "hook": event}).to_string();
         let kept = tokio::task::spawn_blocking(move || keep(&dir, &line)).await;
         if let Ok(Err(error)) = kept {
             tracing::warn!(attempt = %self.id, %error, "what its hook told is not kept");
@@ -49,5 +51,6 @@ fn keep(dir: &Path, line: &str) -> io::Result<()> {
 fn kept(dir: &Path) -> Vec<Value> {
     let Ok(file) = File::open(dir.join(FILE)) else { return Vec::new() };
     let lines = BufReader::new(file).lines().map_while(Result::ok);
-    lines.filter_map(|line| serde_json::from_str(&line).ok()).collect()
+    let told = |line: String| Some(serde_json::from_str::<Value>(&line).ok()?.get("hook")?.clone());
+    lines.filter_map(told).collect()
 }
