@@ -107,7 +107,11 @@ pub(super) struct Pattern {
 impl Pattern {
     /// What is asked, else the rule's name; none where no row fits.
     pub fn on_screen(&self, bottom: &[String]) -> Option<String> {
-        self.row(&self.regex, bottom)
+        let asked = self.row(&self.regex, bottom)?;
+        match &self.screen {
+            Some(screen) => self.row(screen, bottom),
+            None => Some(asked),
+        }
     }
 
     /// The same of a title, and of the rows that must fit as well.

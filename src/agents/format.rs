@@ -288,8 +288,8 @@ pub struct PatternRule {
     /// A regular expression, tried on each row from the bottom up. Of a permission prompt its
     /// first group is what is asked.
     pub pattern: Text,
-    /// Of `[[title]]`: counts only while a row of the screen fits this as well; its first
-    /// group is then what is asked.
+    /// Counts only while a row of the screen fits this as well; its first group is then what is
+    /// asked.
     pub screen: Option<Text>,
     /// How many of the bottom rows with text are looked at.
     #[serde(default = "some_rows")]

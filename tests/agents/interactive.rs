@@ -142,6 +142,21 @@ fn prose_that_quotes_a_prompt_is_no_prompt() {
 }
 
 #[test]
+fn pi_says_when_it_works() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    let agent = start(&world, "pi", &[]);
+    until(&world, &agent, "idle");
+    world.ok(&["agent", "send", &agent, "run: sleep 1; touch bypi"]);
+    until(&world, &agent, "working");
+    until(&world, &agent, "idle");
+    assert!(world.work.join("bypi").exists());
+    assert_eq!(states(&world, &agent), ["idle", "working", "idle"]);
+    world.ok(&["agent", "send", &agent, "/quit"]);
+    until(&world, &agent, "done");
+}
+
+#[test]
 fn a_failed_turn_leaves_it_idle() {
     let _turn = turn();
     let Some(world) = stage() else { return };

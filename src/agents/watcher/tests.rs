@@ -306,3 +306,27 @@ fn a_prompt_is_known_by_its_rows() {
     let without = Adapter::parse("test", head).unwrap();
     assert_eq!(without.prompt_rows(&lines), Some(Vec::new()));
 }
+
+#[test]
+fn a_title_may_need_a_row_that_says_what_is_asked() {
+    let rules = "[[title]]\nname = 'asks'\npattern = '^!'\nscreen = '^run (.*)[?]'\n\
+                 state = 'waiting'\nreason = 'permission'\n\
+                 [[title]]\nname = 'ready'\npattern = '^='\nstate = 'idle'\n\
+                 [[screen]]\nname = 'box'\npattern = '^Allow'\nscreen = '^[$] (.*)'\n\
+                 state = 'waiting'\nreason = 'permission'\n";
+    let mut watcher = with_rules(rules);
+    let gauge = |title: &str, busy, bottom: &[&str]| KeeperGauge {
+        title: title.to_owned(),
+        busy,
+        bottom: screen(bottom),
+        ..KeeperGauge::default()
+    };
+    assert_eq!(told(&watcher.gauge(&gauge("! x", false, &["> "]))), [""; 0], "not drawn yet");
+    let asked = ["Terminal waiting [permission] title: ls"];
+    assert_eq!(told(&watcher.gauge(&gauge("! x", true, &["run ls?", "1. Yes"]))), asked);
+    assert_eq!(told(&watcher.gauge(&gauge("= x", true, &[]))), ["Terminal working [] OSC 9;4"]);
+    assert_eq!(told(&watcher.gauge(&gauge("= x", false, &[]))), ["Terminal idle [] title: ready"]);
+    assert_eq!(told(&watcher.gauge(&gauge("= x", false, &["Allow", "it"]))), [""; 0]);
+    let asked = ["Screen waiting [permission] screen: rm x"];
+    assert_eq!(told(&watcher.gauge(&gauge("= x", false, &["$ rm x", "Allow"]))), asked);
+}

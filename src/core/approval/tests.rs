@@ -372,6 +372,31 @@ fn of_hooks_and_osc_7501_the_newer_word_counts() {
 }
 
 #[test]
+fn a_gateway_without_a_call_leaves_the_word_to_others() {
+    let mut bench = Bench::default();
+    let agent_spec = crate::model::AgentSpec { interactive: true, ..Default::default() };
+    let crew = vec![("pi".to_owned(), String::new())];
+    let spawn = Command::SpawnAgent { spec: Box::new(agent_spec) };
+    bench.feed(Input::Request { by: user("ann"), command: spawn, crew }).unwrap();
+    bench.started("ag-01-1", 1);
+    let says = |bench: &mut Bench, source: Source, state: AgentState| {
+        let signal =
+            Signal { source, state, reason: String::new(), detail: String::new(), progress: None };
+        bench.feed(Input::Signal { attempt: "ag-01-1".into(), signal }).unwrap();
+        agent(bench, "ag-01").0
+    };
+    assert_eq!(says(&mut bench, Source::Gateway, AgentState::Working), AgentState::Working);
+    assert_eq!(says(&mut bench, Source::Terminal, AgentState::Idle), AgentState::Working);
+    assert_eq!(says(&mut bench, Source::Gateway, AgentState::Idle), AgentState::Idle);
+    assert_eq!(says(&mut bench, Source::Terminal, AgentState::Working), AgentState::Working);
+    // Of one that works without a screen it is not even written down.
+    let mut plain = self::bench(1);
+    let before = plain.state.seq;
+    says(&mut plain, Source::Gateway, AgentState::Idle);
+    assert_eq!(plain.state.seq, before);
+}
+
+#[test]
 fn a_prompt_that_cannot_be_answered_here_says_where() {
     let mut bench = bench(1);
     prompt(&mut bench, Source::Screen, "screen: permission", false);
