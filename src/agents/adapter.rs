@@ -3,6 +3,7 @@
 use super::{
     event::{EventRule, Wrong, compile},
     format::{Environment, File, Judge, OutputFormat, PatternRule, Run, Stdin, Text},
+    interactive::{self, InteractiveRules},
     pointer::stop_reason,
     problem,
     template::{Slot, Template},
@@ -22,6 +23,8 @@ use std::{
 
 /// Where a built-in adapter says it comes from.
 pub const BUILT_IN: &str = "built in";
+/// Rows by which a prompt is known from another one.
+const PROMPT_ROWS: usize = 6;
 
 #[derive(Debug, Default)]
 pub struct Adapter {
@@ -36,6 +39,7 @@ pub struct Adapter {
     pub(super) install: String,
     pub(super) model: Models,
     pub(super) launch: LaunchRules,
+    pub(super) interactive: Option<InteractiveRules>,
     prompt: Option<PromptKeys>,
     footprint: Footprint,
     watch: Arc<WatchRules>,
@@ -46,6 +50,7 @@ pub struct Adapter {
 struct PromptKeys {
     approve: Vec<u8>,
     deny: Vec<u8>,
+    shown: Option<Regex>,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +61,7 @@ pub(super) struct Models {
     pub args: Vec<Template>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct LaunchRules {
     pub args: Vec<Arg>,
     pub resume: Vec<Arg>,
@@ -69,14 +74,14 @@ pub(super) struct LaunchRules {
     pub files: Vec<FileRule>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Arg {
     One(Template),
     /// `{model_args}`
     Model,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct FileRule {
     pub path: Template,
     pub content: Template,
@@ -94,6 +99,7 @@ pub(super) struct WatchRules {
     pub progress_off_is_idle: bool,
     pub stop_reasons: BTreeMap<String, String>,
     pub output: Vec<EventRule>,
+    pub hook: Vec<EventRule>,
     pub screen: Vec<Pattern>,
     pub title: Vec<Pattern>,
 }
@@ -102,6 +108,36 @@ pub(super) struct WatchRules {
 pub(super) struct Pattern {
     pub rule: PatternRule,
     pub regex: Regex,
+    pub screen: Option<Regex>,
+}
+
+impl Pattern {
+    /// What is asked, else the rule's name; none where no row fits.
+    pub fn on_screen(&self, bottom: &[String]) -> Option<String> {
+        let asked = self.row(&self.regex, bottom)?;
+        match &self.screen {
+            Some(screen) => self.row(screen, bottom),
+            None => Some(asked),
+        }
+    }
+
+    /// The same of a title, and of the rows that must fit as well.
+    pub fn on_title(&self, title: &str, bottom: &[String]) -> Option<String> {
+        let asked = self.asked(&self.regex, title)?;
+        match &self.screen {
+            Some(screen) => self.row(screen, bottom),
+            None => Some(asked),
+        }
+    }
+
+    fn row(&self, regex: &Regex, bottom: &[String]) -> Option<String> {
+        bottom.iter().rev().take(self.rule.rows).find_map(|row| self.asked(regex, row))
+    }
+
+    fn asked(&self, regex: &Regex, text: &str) -> Option<String> {
+        let group = regex.captures(text)?.get(1).map(|group| group.as_str().trim());
+        Some(group.unwrap_or(&self.rule.name).to_owned())
+    }
 }
 
 impl Adapter {
@@ -116,23 +152,14 @@ impl Adapter {
         let templates = |texts: &[Text]| -> Result<Vec<Template>, Wrong> {
             texts.iter().map(|text| compile(text, Template::parse)).collect()
         };
-        let args = |texts: &[Text]| -> Result<Vec<Arg>, Wrong> {
-            texts
-                .iter()
-                .map(|text| match text.get_ref().as_str() {
-                    "{model_args}" => Ok(Arg::Model),
-                    _ => compile(text, Template::parse).map(Arg::One),
-                })
-                .collect()
-        };
         let name = compile(&file.name, check_name)?;
         if file.program.run == Run::Program && file.program.name.is_empty() {
             let why = "`program.name` is missing: the program to look up on PATH".to_owned();
             return Err((file.name.span(), why));
         }
         let launch = LaunchRules {
-            args: args(&file.launch.args)?,
-            resume: args(&file.launch.resume)?,
+            args: interactive::args(&file.launch.args)?,
+            resume: interactive::args(&file.launch.resume)?,
             sessions: file
                 .launch
                 .sessions
@@ -149,19 +176,7 @@ impl Adapter {
                 .into_iter()
                 .map(|(key, text)| Ok((key, compile(&text, Template::parse)?)))
                 .collect::<Result<_, Wrong>>()?,
-            files: file
-                .launch
-                .files
-                .iter()
-                .map(|part| {
-                    Ok(FileRule {
-                        path: compile(&part.path, check_path)?,
-                        content: compile(&part.content, Template::parse)?,
-                        mode: part.mode,
-                        protected: part.protected,
-                    })
-                })
-                .collect::<Result<_, Wrong>>()?,
+            files: interactive::files(&file.launch.files)?,
         };
         let watch = WatchRules {
             format: file.watch.output,
@@ -178,6 +193,7 @@ impl Adapter {
                 .map(|(status, text)| Ok((status, compile(&text, stop_reason)?)))
                 .collect::<Result<_, Wrong>>()?,
             output: file.output.iter().map(EventRule::new).collect::<Result<_, _>>()?,
+            hook: file.hook.iter().map(EventRule::new).collect::<Result<_, _>>()?,
             screen: patterns(file.screen)?,
             title: patterns(file.title)?,
         };
@@ -197,6 +213,10 @@ impl Adapter {
                 aliases: file.model.aliases,
                 args: templates(&file.model.args)?,
             },
+            interactive: match &file.interactive {
+                Some(part) => Some(InteractiveRules::new(part, launch.clone())?),
+                None => None,
+            },
             launch,
             footprint: file.footprint,
             prompt: match &file.prompt {
@@ -206,7 +226,8 @@ impl Adapter {
                         let why = "`prompt` names the keys of both answers, approve and deny";
                         return Err((file.name.span(), why.to_owned()));
                     }
-                    Some(PromptKeys { approve, deny })
+                    let shown = part.shown.as_ref().map(|text| compile(text, regex)).transpose()?;
+                    Some(PromptKeys { approve, deny, shown })
                 }
                 None => None,
             },
@@ -320,13 +341,30 @@ impl Adapter {
         &self.watch
     }
 
-    pub fn watcher(&self) -> Watcher {
-        Watcher::new(Arc::clone(&self.watch))
+    /// The rows of a screen that show its permission prompt, down to the one that takes keys;
+    /// none where there is no such prompt. No rows where its file does not say how it looks.
+    pub fn prompt_rows(&self, lines: &[String]) -> Option<Vec<String>> {
+        let Some(shown) = self.prompt.as_ref().and_then(|prompt| prompt.shown.as_ref()) else {
+            return Some(Vec::new());
+        };
+        let last = lines.iter().rposition(|line| shown.is_match(line))?;
+        let rows = lines[..=last].iter().rev().filter(|line| !line.trim().is_empty());
+        Some(rows.take(PROMPT_ROWS).cloned().collect())
+    }
+
+    /// True if it has a screen of its own to be typed into.
+    pub fn is_interactive(&self) -> bool {
+        self.interactive.is_some()
+    }
+
+    /// `interactive`: of a run on the agent's own screen.
+    pub fn watcher(&self, interactive: bool) -> Watcher {
+        Watcher::new(Arc::clone(&self.watch), interactive)
     }
 
     /// False: nothing in the recording is for the watcher, it need not be fed.
-    pub fn reads_output(&self) -> bool {
-        self.watch.format != OutputFormat::None
+    pub fn reads_output(&self, interactive: bool) -> bool {
+        self.watch.format != OutputFormat::None && !interactive
     }
 }
 
@@ -353,7 +391,7 @@ fn check_name(name: &str) -> Result<String, String> {
 }
 
 /// Files are written where nobody else's lie: in the attempt's own directory.
-fn check_path(path: &str) -> Result<Template, String> {
+pub(super) fn check_path(path: &str) -> Result<Template, String> {
     let inside = ["{private}/", "{home}/", "{tmp}/"].iter().any(|dir| path.starts_with(dir));
     if !inside || path.split('/').any(|part| part == "..") {
         return Err(format!("a file lies in {{private}}, {{home}} or {{tmp}}: `{path}`"));
@@ -374,6 +412,9 @@ fn regex(pattern: &str) -> Result<Regex, String> {
 fn patterns(rules: Vec<PatternRule>) -> Result<Vec<Pattern>, Wrong> {
     rules
         .into_iter()
-        .map(|rule| Ok(Pattern { regex: compile(&rule.pattern, regex)?, rule }))
+        .map(|rule| {
+            let screen = rule.screen.as_ref().map(|text| compile(text, regex)).transpose()?;
+            Ok(Pattern { regex: compile(&rule.pattern, regex)?, screen, rule })
+        })
         .collect()
 }

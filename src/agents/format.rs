@@ -32,6 +32,8 @@ pub struct File {
     /// What one of its agents takes of the machine.
     #[serde(default)]
     pub footprint: Footprint,
+    /// None: it only works without a screen of its own.
+    pub interactive: Option<InteractivePart>,
     #[serde(default)]
     pub watch: WatchPart,
     /// How its own permission prompts are answered; none: on its terminal alone.
@@ -43,6 +45,10 @@ pub struct File {
     /// Every rule that fits a line applies, in this order.
     #[serde(default)]
     pub output: Vec<OutputRule>,
+    /// The same over what the agent's own hooks tell (`dash __hook NAME`, set up by a file of
+    /// `[interactive]`): their JSON, object by object.
+    #[serde(default)]
+    pub hook: Vec<OutputRule>,
     /// The first that fits counts.
     #[serde(default)]
     pub screen: Vec<PatternRule>,
@@ -191,12 +197,36 @@ pub struct WatchPart {
     pub progress_off_is_idle: bool,
 }
 
+/// The agent on its own screen, for a person or a model to type into. What `[launch]` says of
+/// program, environment, variables and files holds here too; its arguments do not, and
+/// standard input is the terminal.
+///
+/// Its state comes from OSC 7501, from `[[hook]]`, from `[[title]]` and `[[screen]]`, and its
+/// outcome from the exit code alone: `[[output]]` is for what it prints without a screen.
+/// What it would ask at its first start is answered before, by arguments and files.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InteractivePart {
+    /// As `launch.args`, without a task.
+    pub args: Vec<Text>,
+    /// These follow where there is a task: it is then the first prompt.
+    pub task: Vec<Text>,
+    /// Beside `launch.env`; of two alike this one counts.
+    pub env: BTreeMap<String, Text>,
+    /// Beside `launch.files`; of two at one path this one counts.
+    pub files: Vec<FilePart>,
+}
+
 /// Keys that answer a permission prompt, as `dash agent send --keys` takes them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PromptPart {
     pub approve: Vec<Text>,
     pub deny: Vec<Text>,
+    /// A regular expression for a row of the prompt that takes these keys. They are typed only
+    /// while a row fits it and stands there with those above it as it did when it was looked
+    /// at. None: they are typed as long as the agent says that it shows the prompt.
+    pub shown: Option<Text>,
 }
 
 /// A rule over one JSON object. Pointers are `/key/key/0`; `*` stands for every element:
@@ -216,6 +246,10 @@ pub struct OutputRule {
     pub detail: Option<Text>,
     #[serde(default)]
     pub progress: Option<Text>,
+    /// Of `[[hook]]`: text with `{/pointer}` in it, what the permission prompt asks that the
+    /// agent shows next. For agents whose OSC 7501 does not say it.
+    #[serde(default)]
+    pub prompt: Option<Text>,
     /// The agent's answer; the last one counts.
     #[serde(default)]
     pub text: Vec<Text>,
@@ -260,9 +294,13 @@ pub struct UsagePart {
 pub struct PatternRule {
     /// For `explain`.
     pub name: String,
-    /// A regular expression, tried on each row from the bottom up.
+    /// A regular expression, tried on each row from the bottom up. Of a permission prompt its
+    /// first group is what is asked.
     pub pattern: Text,
-    /// Of `[[screen]]`: how many of the bottom rows with text are looked at.
+    /// Counts only while a row of the screen fits this as well; its first group is then what is
+    /// asked.
+    pub screen: Option<Text>,
+    /// How many of the bottom rows with text are looked at.
     #[serde(default = "some_rows")]
     pub rows: usize,
     pub state: AgentState,

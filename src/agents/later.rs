@@ -62,6 +62,7 @@ fn launches() {
             dash: Path::new("/d"),
             confine: None,
             author: None,
+            interactive: false,
             session: None,
             net: None,
         })
@@ -75,7 +76,7 @@ fn launches() {
 #[test]
 fn verdicts() {
     let envelope = "{\n  \"ok\": false,\n  \"error\": {\n    \"kind\": \"billing\",\n    \"message\": \"no\"\n  }\n}\n";
-    let mut watcher = adapter().watcher();
+    let mut watcher = adapter().watcher(false);
     watcher.output(format!("starting\n{envelope}").replace('\n', "\r\n").as_bytes());
     let result = watcher.finish(Exit { code: Some(1), signal: None }, &[]);
     assert_eq!((result.stop_reason.as_str(), result.error.as_str()), ("budget", "no"));

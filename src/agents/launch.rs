@@ -42,6 +42,8 @@ pub struct LaunchRequest<'a> {
     pub confine: Option<&'a Confine>,
     /// Name and address for its commits, where it does not see the user's own settings.
     pub author: Option<(&'a str, &'a str)>,
+    /// On its own screen; the task may be empty then.
+    pub interactive: bool,
     /// Resume this session of the agent's own.
     pub session: Option<&'a str>,
     /// What its sandbox reaches of the network; none where there is no sandbox.
@@ -72,6 +74,8 @@ pub enum LaunchError {
     TooLong { what: &'static str, bytes: usize, limit: usize },
     #[error("{what} holds a NUL byte, which no argument can")]
     Nul { what: &'static str },
+    #[error("{adapter} has no screen of its own to be typed into")]
+    NoScreen { adapter: String },
     #[error("{adapter} cannot resume a session")]
     CannotResume { adapter: String },
 }
@@ -88,7 +92,11 @@ impl Adapter {
             check("an argument", argument)?;
         }
         let filling = Filling::new(self, request);
-        let rules = &self.launch;
+        let rules = match &self.interactive {
+            _ if !request.interactive => &self.launch,
+            Some(rules) => &rules.launch,
+            None => return Err(LaunchError::NoScreen { adapter: self.name.clone() }),
+        };
         Ok(Launch {
             argv: self.argv(request, &filling)?,
             env: filling.environment(rules),
@@ -125,17 +133,21 @@ impl Adapter {
             },
             Run::Dash => vec![request.dash.to_string_lossy().into_owned()],
         };
-        if request.task.trim().is_empty() {
+        let has_task = !request.task.trim().is_empty();
+        if !has_task && !request.interactive {
             return Err(LaunchError::NoTask { adapter });
         }
+        let own = self.interactive.as_ref().filter(|_| request.interactive);
+        let first = own.filter(|_| has_task).map_or(&[][..], |own| &own.task);
         let args = match request.session {
+            None if request.interactive => own.map_or(&[][..], |own| &own.launch.args),
             Some(_) if self.launch.resume.is_empty() => {
                 return Err(LaunchError::CannotResume { adapter });
             }
             Some(_) => &self.launch.resume,
             None => &self.launch.args,
         };
-        for arg in args {
+        for arg in args.iter().chain(first) {
             match arg {
                 Arg::One(template) => argv.push(filling.fill(template)),
                 Arg::Model if filling.model.is_empty() => {}

@@ -40,6 +40,7 @@ const FILE: Keys = &[
     ("program", NeededPart(PROGRAM), "what runs"),
     ("model", Part(MODEL), "how a model is chosen"),
     ("launch", NeededPart(LAUNCH), "how it is started"),
+    ("interactive", Part(INTERACTIVE), "how it is started on its own screen, to be typed into"),
     (
         "footprint",
         Part(FOOTPRINT),
@@ -49,6 +50,7 @@ const FILE: Keys = &[
     ("prompt", Part(PROMPT), "what is typed to answer its own permission prompts"),
     ("stop_reasons", Named, "an HTTP status, and the stop reason that it stands for"),
     ("output", Parts(OUTPUT), "rules over the JSON objects that it prints; all that fit apply"),
+    ("hook", Parts(OUTPUT), "the same over what its own hooks tell (`dash __hook NAME`)"),
     ("screen", Parts(SCREEN), "patterns for the bottom rows of its screen; the first counts"),
     ("title", Parts(SCREEN), "patterns for its window title; the first counts"),
 ];
@@ -95,6 +97,13 @@ const LAUNCH: Keys = &[
     ("files", Parts(FILES), "files written before it starts"),
 ];
 
+const INTERACTIVE: Keys = &[
+    ("args", Texts, "as launch.args, without a task"),
+    ("task", Texts, "these follow where there is a task: it is then the first prompt"),
+    ("env", Named, "variables beside launch.env; of two alike this one counts"),
+    ("files", Parts(FILES), "files beside launch.files; of two at one path this one counts"),
+];
+
 const FILES: Keys = &[
     ("path", Needed, "where, in {private}, {home} or {tmp}"),
     ("content", Needed, "what, with placeholders"),
@@ -127,8 +136,11 @@ const WATCH: Keys = &[
     ("progress_off_is_idle", Flag, "its progress (OSC 9;4) going off says that it is idle"),
 ];
 
-const PROMPT: Keys =
-    &[("approve", NeededTexts, "keys that approve"), ("deny", NeededTexts, "keys that deny")];
+const PROMPT: Keys = &[
+    ("approve", NeededTexts, "keys that approve"),
+    ("deny", NeededTexts, "keys that deny"),
+    ("shown", Text, "a regular expression for the row that takes them: typed only while it stands"),
+];
 
 const OUTPUT: Keys = &[
     ("when", Pattern, "what must be in the object: \"*\" is anything, a list any of its members"),
@@ -142,6 +154,7 @@ const OUTPUT: Keys = &[
     ("error", Texts, "pointers to what went wrong"),
     ("session", Text, "a pointer to the name of its session"),
     ("usage", Part(USAGE), "pointers to the tokens that it reports"),
+    ("prompt", Text, "of [[hook]]: what the permission prompt asks that is shown next"),
     ("outcome", OneOf(&["done", "failed", "stopped", "lost"]), "its verdict; the last one counts"),
     ("status", Text, "a pointer to the HTTP status that ended it"),
     ("stop_reason", Text, "why it ended, where no status is known"),
@@ -159,6 +172,7 @@ const USAGE: Keys = &[
 const SCREEN: Keys = &[
     ("name", Needed, "for `agent explain`"),
     ("pattern", Needed, "a regular expression, tried on each row from the bottom up"),
+    ("screen", Text, "counts only while a row fits this too; its first group is what is asked"),
     ("rows", Number, "how many of the bottom rows are looked at; 8 if not said"),
     ("state", NeededOneOf(STATES), "the state that it tells of"),
     ("reason", Text, "the reason beside the state"),

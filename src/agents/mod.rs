@@ -10,8 +10,11 @@
 //! | `[program]` | what runs: a program on PATH, this executable, or the caller's own command |
 //! | `[model]` | default, short names, the arguments that choose it |
 //! | `[launch]` | arguments, environment (cleared or inherited), files written before |
+//! | `[interactive]` | the agent on its own screen: arguments, first prompt, variables, files |
 //! | `[watch]` | JSON in the output or none; who judges: the final event or the exit code |
 //! | `[[output]]` | rules over JSON lines: state, text, error, session, usage, outcome |
+//! | `[[hook]]` | the same rules over what its own hooks tell |
+//! | `[prompt]` | keys that answer its permission prompts, and how such a prompt looks |
 //! | `[[screen]]`, `[[title]]` | patterns for the bottom rows and the window title |
 //!
 //! Texts of `[launch]` may hold placeholders such as `{task}` or `{cwd|json}` ([`template`]);
@@ -28,6 +31,7 @@ mod catalog;
 mod environment;
 mod event;
 mod format;
+mod interactive;
 mod launch;
 mod lines;
 mod lint;

@@ -5,8 +5,8 @@
 //! makes a new one and feeds the recording from its first byte.
 
 use super::{
-    adapter::{Pattern, WatchRules},
-    event::plain,
+    adapter::WatchRules,
+    event::{EventRule, plain},
     format::{Judge, OutputFormat},
     lines::{Lines, MAX_LINE},
 };
@@ -15,12 +15,14 @@ use crate::{
     protocol::keeper::KeeperGauge,
 };
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 /// Of a result's text, in bytes.
 const MAX_TEXT: usize = 64 << 10;
 /// Of what a status sequence says, in bytes.
 const MAX_STATUS: usize = 1000;
+/// Prompts that are announced and not shown yet.
+const MOST_PROMPTS: usize = 32;
 /// Of an error, in bytes.
 const MAX_ERROR: usize = 4 << 10;
 /// Printed lines that stand for an answer where the agent gives none.
@@ -52,6 +54,10 @@ pub struct Watcher {
     verdict: Option<Resolution>,
     last: Vec<Signal>,
     busy: bool,
+    /// On the agent's own screen: what it prints is for eyes.
+    interactive: bool,
+    /// What permission prompts ask that are yet to be shown.
+    prompts: VecDeque<String>,
 }
 
 #[derive(Debug)]
@@ -62,7 +68,7 @@ struct Resolution {
 }
 
 impl Watcher {
-    pub(super) fn new(rules: Arc<WatchRules>) -> Self {
+    pub(super) fn new(rules: Arc<WatchRules>, interactive: bool) -> Self {
         Self {
             rules,
             lines: Lines::default(),
@@ -77,13 +83,15 @@ impl Watcher {
             verdict: None,
             last: Vec::new(),
             busy: false,
+            interactive,
+            prompts: VecDeque::new(),
         }
     }
 
     /// The recording's bytes, in order, in pieces of any size.
     pub fn output(&mut self, bytes: &[u8]) -> Vec<Observation> {
         let mut seen = Vec::new();
-        if self.rules.format == OutputFormat::None {
+        if self.rules.format == OutputFormat::None || self.interactive {
             return seen;
         }
         let mut lines = std::mem::take(&mut self.lines);
@@ -96,7 +104,13 @@ impl Watcher {
     pub fn gauge(&mut self, gauge: &KeeperGauge) -> Vec<Observation> {
         let rules = Arc::clone(&self.rules);
         let mut seen = Vec::new();
-        if gauge.busy {
+        let title = rules.title.iter().find_map(|title| {
+            let asked = title.on_title(&gauge.title, &gauge.bottom)?;
+            Some((&title.rule, asked))
+        });
+        // Who shows progress and waits for somebody waits.
+        let waits = title.as_ref().is_some_and(|(rule, _)| rule.state == AgentState::Waiting);
+        if gauge.busy && !waits {
             let detail = "OSC 9;4".to_owned();
             let state = AgentState::Working;
             let signal = Signal {
@@ -107,19 +121,51 @@ impl Watcher {
                 progress: gauge.progress,
             };
             self.tell(signal, &mut seen);
+        } else if let Some((rule, asked)) = title {
+            let detail = format!("title: {asked}");
+            self.say(Source::Terminal, rule.state, &rule.reason, &detail, &mut seen);
         } else if self.busy && rules.progress_off_is_idle {
             self.say(Source::Terminal, AgentState::Idle, "", "OSC 9;4 off", &mut seen);
         }
         self.busy = gauge.busy;
-        if let Some(found) = rules.title.iter().find(|title| title.regex.is_match(&gauge.title)) {
-            let detail = format!("title: {}", found.rule.name);
-            self.say(Source::Terminal, found.rule.state, &found.rule.reason, &detail, &mut seen);
-        }
-        if let Some(found) = rules.screen.iter().find(|rule| on_screen(rule, &gauge.bottom)) {
-            let detail = format!("screen: {}", found.rule.name);
-            self.say(Source::Screen, found.rule.state, &found.rule.reason, &detail, &mut seen);
+        let screen =
+            rules.screen.iter().find_map(|rule| Some((&rule.rule, rule.on_screen(&gauge.bottom)?)));
+        if let Some((rule, asked)) = screen {
+            let detail = format!("screen: {asked}");
+            self.say(Source::Screen, rule.state, &rule.reason, &detail, &mut seen);
         }
         seen
+    }
+
+    /// What one of the agent's own hooks told.
+    pub fn hook(&mut self, event: &Value) -> Vec<Observation> {
+        let rules = Arc::clone(&self.rules);
+        let mut seen = Vec::new();
+        self.apply(&rules, &rules.hook, Source::Hook, event, &mut seen);
+        seen
+    }
+
+    /// What its hooks told an earlier core, which had it journaled: of it only the text, the
+    /// session and the verdict are kept.
+    pub fn remember_hooks<'a>(&mut self, events: impl Iterator<Item = &'a Value>) {
+        for event in events {
+            self.hook(event);
+        }
+        self.last.clear();
+        self.prompts.clear();
+    }
+
+    /// A prompt that an earlier core knew of, and that is shown still.
+    pub fn expect_prompt(&mut self, asked: String) {
+        self.prompts.push_back(asked);
+    }
+
+    /// The prompt in the place of one that was answered, where no word came in between.
+    pub fn next_prompt(&mut self) -> Vec<Observation> {
+        if self.prompts.is_empty() {
+            return Vec::new();
+        }
+        self.status("blocked", "permission", "", None)
     }
 
     /// OSC 7501, whoever sends it. `done` is the end of a turn, not of the agent; `clear`
@@ -133,14 +179,23 @@ impl Watcher {
     ) -> Vec<Observation> {
         let (known, reason) = match state {
             "working" => (AgentState::Working, ""),
-            "blocked" if kind.is_empty() => (AgentState::Waiting, "input"),
-            "blocked" => (AgentState::Waiting, kind),
+            "blocked" if kind == "permission" => (AgentState::Waiting, kind),
+            // A question, a form, a login: whatever it is called, somebody is to answer it.
+            "blocked" => (AgentState::Waiting, "input"),
             "idle" | "done" | "clear" => (AgentState::Idle, ""),
+            // A turn that failed; Codex runs no hook then.
+            "error" => (AgentState::Idle, "failed"),
             // A word of a later version: better no signal than a wrong one.
             _ => return Vec::new(),
         };
+        let asked = if (known, reason) == (AgentState::Waiting, "permission") {
+            self.prompts.pop_front()
+        } else {
+            self.prompts.clear();
+            None
+        };
         let detail = match message.trim() {
-            "" => state.to_owned(),
+            "" => asked.map_or(state.to_owned(), |asked| format!("{state}: {asked}")),
             message => format!("{state}: {}", clip(message, MAX_STATUS)),
         };
         let mut seen = Vec::new();
@@ -157,12 +212,13 @@ impl Watcher {
             self.line(&line, &mut late);
         }
         let rules = Arc::clone(&self.rules);
-        let (outcome, stop_reason, said) = match rules.judge {
+        let judge = if self.interactive { Judge::Exit } else { rules.judge };
+        let (outcome, stop_reason, said) = match judge {
             Judge::Exit => by_exit(exit),
             Judge::Output => self.by_verdict(&rules, exit),
         };
         let tail = tail(shown);
-        let text = match rules.judge {
+        let text = match judge {
             Judge::Output => std::mem::take(&mut self.text),
             Judge::Exit if self.text.is_empty() => tail.join("\n"),
             Judge::Exit => std::mem::take(&mut self.text),
@@ -265,7 +321,18 @@ impl Watcher {
 
     fn event(&mut self, event: &Value, seen: &mut Vec<Observation>) {
         let rules = Arc::clone(&self.rules);
-        for rule in rules.output.iter().filter(|rule| rule.fits(event)) {
+        self.apply(&rules, &rules.output, Source::Output, event, seen);
+    }
+
+    fn apply(
+        &mut self,
+        rules: &WatchRules,
+        of: &[EventRule],
+        source: Source,
+        event: &Value,
+        seen: &mut Vec<Observation>,
+    ) {
+        for rule in of.iter().filter(|rule| rule.fits(event)) {
             if let Some(session) = rule.session(event)
                 && self.session.as_ref() != Some(&session)
             {
@@ -277,7 +344,7 @@ impl Watcher {
             }
             self.open &= !rule.text_ends;
             if let Some(error) = rule.error(event) {
-                self.error_status = status_in(&rules, &error);
+                self.error_status = status_in(rules, &error);
                 self.error = clip(&plain(error), MAX_ERROR);
             }
             self.reported = rule.usage(event, self.reported).or(self.reported);
@@ -286,12 +353,17 @@ impl Watcher {
                 self.verdict =
                     Some(Resolution { outcome, status: rule.status(event), stop_reason });
             }
+            if let Some(prompt) = &rule.prompt
+                && self.prompts.len() < MOST_PROMPTS
+            {
+                self.prompts.push_back(clip(&prompt.fill(event), MAX_STATUS));
+            }
             if let Some(state) = rule.state {
                 let detail = match &rule.detail {
                     Some(detail) => detail.fill(event),
                     None => kind_of(event),
                 };
-                let (source, reason) = (Source::Output, rule.reason.clone());
+                let reason = rule.reason.clone();
                 let progress = rule.progress(event);
                 self.tell(Signal { source, state, reason, detail, progress }, seen);
             }
@@ -322,6 +394,11 @@ impl Watcher {
     }
 
     fn tell(&mut self, signal: Signal, seen: &mut Vec<Observation>) {
+        // The newer of these two counts: after the one, the other's old word is news again.
+        let own = |source| matches!(source, Source::Hook | Source::Osc7501);
+        if own(signal.source) {
+            self.last.retain(|last| !own(last.source) || last.source == signal.source);
+        }
         match self.last.iter_mut().find(|last| last.source == signal.source) {
             Some(last) if *last == signal => return,
             Some(last) => *last = signal.clone(),
@@ -367,10 +444,6 @@ fn object(text: &str) -> Option<Value> {
 fn kind_of(event: &Value) -> String {
     let kind = event.get("type").and_then(Value::as_str).unwrap_or("output");
     clip(kind, 120)
-}
-
-fn on_screen(pattern: &Pattern, bottom: &[String]) -> bool {
-    bottom.iter().rev().take(pattern.rule.rows).any(|row| pattern.regex.is_match(row))
 }
 
 /// The last lines with text, oldest first.

@@ -1,6 +1,9 @@
 //! `dash __hook claude|codex`: an agent's own hook before it uses a tool. It reads the hook's
 //! JSON, asks the core what the rules say of the command, and answers in the agent's terms.
 //!
+//! Any other hook of the agent's tells the core what the agent does, for its state, and asks
+//! nothing.
+//!
 //! It always ends with status 0, since 2 would refuse the agent's prompt; what it could not
 //! ask about it denies. A tool that is no shell is no business of these rules: nothing is
 //! said. Of a command that no rule allows by name it says nothing either, since `allow` would
@@ -32,6 +35,10 @@ use tokio::time::{Instant, sleep};
 const LONGEST: u64 = 1 << 20;
 /// Bytes of a reason that are passed on to whoever approves.
 const REASON: usize = 1000;
+/// Bytes of one text that is told.
+const TOLD: usize = 64 << 10;
+/// To tell it.
+const TELLING: Duration = Duration::from_secs(10);
 /// A core that has died is given so long to be followed by another.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -102,6 +109,10 @@ fn outcome(text: &str, context: &Context<'_>) -> Outcome {
     if text.len() as u64 > LONGEST {
         return denied("the command is too long to be judged");
     }
+    if let Some(event) = told(text) {
+        tell(&event, context);
+        return Outcome::Silent;
+    }
     let call = match call(text) {
         Ok(Some(call)) => call,
         Ok(None) => return Outcome::Silent,
@@ -111,6 +122,37 @@ fn outcome(text: &str, context: &Context<'_>) -> Outcome {
         Ok(outcome) => outcome,
         Err(failure) => denied(&format!("Dash could not be asked about this: {}", failure.message)),
     }
+}
+
+/// The hook's input, where it asks nothing: what the agent does, told for the sake of its
+/// state. Long texts are cut.
+fn told(text: &str) -> Option<Value> {
+    let mut event: Value = serde_json::from_str(text).ok()?;
+    let name = event.get("hook_event_name")?.as_str()?;
+    if name == "PreToolUse" {
+        return None;
+    }
+    cut(&mut event);
+    Some(event)
+}
+
+fn cut(value: &mut Value) {
+    match value {
+        Value::String(text) => text.truncate(text.floor_char_boundary(TOLD)),
+        Value::Array(parts) => parts.iter_mut().for_each(cut),
+        Value::Object(parts) => parts.values_mut().for_each(cut),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// A hook that cannot tell must not hold the agent: its other signals still speak.
+fn tell(event: &Value, context: &Context<'_>) {
+    let Ok(target) = context.target().map(Target::never_start) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let Ok(runtime) = runtime else { return };
+    let telling = patiently(async || Client::connect(&target).await?.tell_hook(event).await);
+    let _ = runtime.block_on(async { tokio::time::timeout(TELLING, telling).await });
+    runtime.shutdown_background();
 }
 
 /// None where the tool runs no command.

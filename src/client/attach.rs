@@ -122,6 +122,7 @@ fn event(frame: Frame) -> Result<Option<AttachEvent>> {
         FromKeeper::Fact { .. }
         | FromKeeper::Gauge { .. }
         | FromKeeper::Screen { .. }
+        | FromKeeper::Answered { .. }
         | FromKeeper::Judge { .. }
         | FromKeeper::Unasked { .. } => Ok(None),
     }

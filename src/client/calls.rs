@@ -211,6 +211,11 @@ impl Client {
         self.within(VERIFY).get("/v1/audit/verify").await
     }
 
+    /// Tells what one of the agent's own hooks was told, at its own socket.
+    pub async fn tell_hook(&self, event: &serde_json::Value) -> Result<()> {
+        self.post("/v1/hooks", event).await
+    }
+
     /// What the rules say of a command.
     pub async fn judge(&self, question: &PolicyQuestion) -> Result<Judgement> {
         self.post("/v1/policy/check", question).await

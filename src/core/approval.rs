@@ -9,14 +9,13 @@ mod record;
 use super::{
     breaker,
     decide::live,
-    explain::state_by_signals,
+    explain::{self, state_by_signals},
     state::{Attempt, State},
     step::{Decision, Draft, Effect, Reply, Timer},
 };
 use crate::model::{
     Actor, AgentId, AgentState, Approval, ApprovalAnswer, ApprovalId, ApprovalState, AttemptId,
-    Event, Question, Reach, Refusal, RefusalCode, Remember, Remembered, Resolution, Signal, Source,
-    Stamp,
+    Event, Question, Reach, Refusal, RefusalCode, Remember, Remembered, Resolution, Signal, Stamp,
 };
 pub(super) use record::{apply, forget_swarm};
 
@@ -262,8 +261,8 @@ pub(super) fn answered(
         release(state, approval, &mut decision);
         match approval.question {
             Question::Prompt { .. } => {
-                let attempt = approval.attempt.clone();
-                decision.effects.push(Effect::AnswerPrompt { attempt, verdict });
+                let (attempt, approval) = (approval.attempt.clone(), id.clone());
+                decision.effects.push(Effect::AnswerPrompt { attempt, approval, verdict });
             }
             Question::Branch { .. } => {
                 breaker::answered(state, &approval.agent, verdict, &mut decision);
@@ -362,14 +361,9 @@ pub fn is_prompt(signal: &Signal) -> bool {
     signal.state == AgentState::Waiting && signal.reason == PERMISSION
 }
 
-/// The prompt that an attempt shows, by its strongest signal. That the gateway holds a call
-/// says nothing about its screen.
+/// The prompt that an attempt shows.
 fn shown(attempt: &Attempt) -> Option<&Signal> {
-    let signals = attempt.signals.iter().map(|(signal, _)| signal);
-    signals
-        .filter(|signal| signal.source != Source::Gateway)
-        .find(|_| true)
-        .filter(|s| is_prompt(s))
+    explain::shown(attempt).filter(|signal| is_prompt(signal))
 }
 
 fn open_prompts<'a>(
@@ -398,9 +392,9 @@ pub(super) fn prompted(
     decision: &mut Decision,
 ) {
     let Raise { signal, answerable, needs } = raised;
-    let stronger =
-        |(old, _): &&(Signal, Stamp)| old.source < signal.source && old.source != Source::Gateway;
-    if !is_prompt(signal) || attempt.signals.iter().find(stronger).is_some() {
+    let mut after = attempt.clone();
+    explain::renew(&mut after, signal);
+    if shown(&after) != Some(signal) {
         return;
     }
     let text = signal.detail.split_once(": ").map_or("", |(_, text)| text);
@@ -408,6 +402,7 @@ pub(super) fn prompted(
     let question = Question::Prompt { text, answerable: *answerable };
     for open in open_prompts(state, &attempt.id) {
         if open.question == question {
+            decision.reply = Some(Reply::Approval(open.id.clone()));
             return;
         }
         withdraw(open, "another prompt is shown", decision);
@@ -415,7 +410,20 @@ pub(super) fn prompted(
     let key = format!("prompt {}", state.approvals_made + 1);
     let why = "the agent's own prompt".to_owned();
     let ask = Ask { key, question, why, needs: *needs, timeout_ms: None };
-    raise(state, now, attempt, ask, decision);
+    let id = raise(state, now, attempt, ask, decision);
+    decision.reply = Some(Reply::Approval(id));
+}
+
+/// The prompt that an attempt shows and that waits for an answer.
+pub fn open_prompt(state: &State, attempt: &AttemptId) -> Option<(ApprovalId, Signal)> {
+    let signal = shown(live(state, attempt)?)?.clone();
+    let open = open_prompts(state, attempt).next()?;
+    Some((open.id.clone(), signal))
+}
+
+/// True while an attempt shows a permission prompt.
+pub fn shows_prompt(state: &State, attempt: &AttemptId) -> bool {
+    live(state, attempt).and_then(shown).is_some()
 }
 
 #[cfg(test)]

@@ -87,7 +87,9 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
             }
         }
         Input::Signal { attempt, signal } => {
-            if let Some(attempt) = live(state, &attempt) {
+            if let Some(attempt) =
+                live(state, &attempt).filter(|attempt| explain::counts(state, attempt, &signal))
+            {
                 signalled(state, attempt, signal, &mut decision);
             }
         }

@@ -240,6 +240,7 @@ fn grant(
         scope: Some(scope),
         deadline: deadline.map(|end| end.minus_ms(attempt.paused_ms)),
         caps: Some(caps.below().lowered(spec.depth, spec.children, spec.total)),
+        interactive: spec.interactive,
         // What was made of the wishes stands beside it; the wishes say nothing any more.
         own: Some(Box::new(own)),
     };

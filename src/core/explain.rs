@@ -21,19 +21,66 @@ pub(super) fn state_of(state: &State, attempt: &Attempt) -> (AgentState, String)
 
 /// The state that an attempt's signals amount to. Before any signal the attempt is starting.
 pub(super) fn state_by_signals(attempt: &Attempt) -> (AgentState, String) {
-    match attempt.signals.get(deciding(attempt.signals.iter().map(|(signal, _)| signal))) {
+    let said = attempt.signals.iter().map(|(signal, at)| (signal, *at));
+    match attempt.signals.get(deciding(said)) {
         Some((signal, _)) => (signal.state, signal.reason.clone()),
         None => (AgentState::Starting, String::new()),
     }
 }
 
 /// Which of the signals, strongest source first, decides: the strongest that has spoken. A
-/// call that the gateway holds goes before all but the process: whatever the agent believes
-/// that it does, it waits.
-pub(super) fn deciding<'a>(mut signals: impl Iterator<Item = &'a Signal>) -> usize {
-    let held =
-        |signal: &Signal| signal.source == Source::Gateway && signal.state == AgentState::Waiting;
-    signals.position(held).unwrap_or(0)
+/// call that the gateway holds, or refused for want of money, goes before all but the process: whatever the agent believes
+/// that it does, it waits. Its hooks and OSC 7501 are both the agent's own word, and no hook
+/// is run when somebody interrupts it: of these two the newer counts.
+pub(super) fn deciding<'a>(signals: impl Iterator<Item = (&'a Signal, Stamp)>) -> usize {
+    let signals: Vec<(&Signal, Stamp)> = signals.collect();
+    let held = |(signal, _): &(&Signal, Stamp)| {
+        let stands = matches!(signal.state, AgentState::Waiting | AgentState::Paused);
+        signal.source == Source::Gateway && stands
+    };
+    signals.iter().position(held).unwrap_or_else(|| strongest(&signals))
+}
+
+/// Without what the gateway says: that it holds a call says nothing about a screen.
+pub(super) fn shown(attempt: &Attempt) -> Option<&Signal> {
+    let signals = attempt.signals.iter().filter(|(signal, _)| signal.source != Source::Gateway);
+    let signals: Vec<(&Signal, Stamp)> = signals.map(|(signal, at)| (signal, *at)).collect();
+    signals.get(strongest(&signals)).map(|(signal, _)| *signal)
+}
+
+/// That no call is in flight ends the gateway's word on an agent on its own screen, which may
+/// have done its turn. Of the others a word for every call would fill the journal for nothing.
+pub(super) fn counts(state: &State, attempt: &Attempt, signal: &Signal) -> bool {
+    let interactive = || state.agents.get(&attempt.agent).is_some_and(|a| a.grant.interactive);
+    let quiet = signal.source == Source::Gateway && signal.state == AgentState::Idle;
+    // The end of a call that was refused for want of money changes nothing.
+    !quiet || (interactive() && !attempt.unpaid)
+}
+
+fn strongest(signals: &[(&Signal, Stamp)]) -> usize {
+    // That no call is in flight says nothing where anybody says more.
+    let quiet = |(signal, _): &(&Signal, Stamp)| {
+        signal.source == Source::Gateway && signal.state == AgentState::Idle
+    };
+    match signals {
+        [first, _, ..] if quiet(first) => 1,
+        [(hook, told), (osc, said), ..]
+            if hook.source == Source::Hook && osc.source == Source::Osc7501 && said > told =>
+        {
+            1
+        }
+        _ => 0,
+    }
+}
+
+/// Later than any that was seen.
+const NOW: Stamp = Stamp(i64::MAX);
+
+/// The last word of a source, in place of the one before.
+pub(super) fn renew(attempt: &mut Attempt, signal: &Signal) {
+    attempt.signals.retain(|(old, _)| old.source != signal.source);
+    attempt.signals.push((signal.clone(), NOW));
+    attempt.signals.sort_by_key(|(signal, _)| signal.source);
 }
 
 /// A new observation, and the state that follows from it.
@@ -45,13 +92,15 @@ pub(super) fn signalled(state: &State, attempt: &Attempt, signal: Signal, decisi
             // Another prompt is another question.
             && (!approval::is_prompt(&signal) || old.detail == signal.detail)
     });
-    if known {
+    // Said again where the other of the agent's own words has decided since, it is news.
+    let own = |source| matches!(source, Source::Hook | Source::Osc7501);
+    let other = own(signal.source)
+        && shown(attempt).is_some_and(|last| own(last.source) && last.source != signal.source);
+    if known && !other {
         return;
     }
     let mut after = attempt.clone();
-    after.signals.retain(|(old, _)| old.source != signal.source);
-    after.signals.push((signal.clone(), Stamp(0)));
-    after.signals.sort_by_key(|(signal, _)| signal.source);
+    renew(&mut after, &signal);
     decision.events.push(Draft::attempt(attempt, Event::Signalled { signal }));
     approval::prompt_gone(state, &after, decision);
     restated(state, &after, decision);

@@ -185,7 +185,8 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
     let name = agent_name(state, &spec.name, &id)?;
     let lowered = spec.depth.is_some() || spec.children.is_some() || spec.total.is_some();
     let caps = spec.caps.unwrap_or_default().lowered(spec.depth, spec.children, spec.total);
-    let mut grant = Grant { caps: lowered.then_some(caps), ..Grant::default() };
+    let interactive = spec.interactive;
+    let mut grant = Grant { caps: lowered.then_some(caps), interactive, ..Grant::default() };
     // Checked before it came here.
     let budget = spec.budget.as_ref().and_then(|text| text.parse().ok());
     let Some(swarm) = &spec.swarm else {

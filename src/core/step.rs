@@ -43,7 +43,7 @@ pub enum Input {
         signal: Signal,
     },
     /// The same, of an agent that shows a permission prompt; `answerable` where its adapter
-    /// says how to answer it, `needs` as in [`Ask`].
+    /// says how to answer it, `needs` as in [`Ask`]. Answered with the approval that it is.
     Prompted {
         attempt: AttemptId,
         signal: Signal,
@@ -188,6 +188,7 @@ pub enum Effect {
     /// answer the next one.
     AnswerPrompt {
         attempt: AttemptId,
+        approval: ApprovalId,
         verdict: Resolution,
     },
     /// Recordings of removed attempts.

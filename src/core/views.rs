@@ -34,6 +34,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         swarm: agent.swarm.clone(),
         parent: agent.parent.clone(),
         adapter: agent.adapter.clone(),
+        interactive: agent.grant.interactive,
         model: model_of(agent),
         item,
         attempt: agent.attempts,
@@ -279,7 +280,7 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
     for (signal, at) in attempt.iter().flat_map(|attempt| attempt.signals.iter()) {
         let (mut signal, age_ms) = (signal.clone(), now.ms_since(*at));
         // What was seen from outside holds no longer: no call is in flight, nothing is shown.
-        let outside = !matches!(signal.source, Source::Process | Source::Output);
+        let outside = !matches!(signal.source, Source::Process | Source::Output | Source::Hook);
         if agent.state.is_final() && outside && !signal.detail.is_empty() {
             signal.detail = format!("until its end: {}", signal.detail);
         }
@@ -291,7 +292,7 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
     let at = if ended || holding.is_some() {
         0
     } else {
-        deciding(signals.iter().map(|seen| &seen.signal))
+        deciding(signals.iter().map(|seen| (&seen.signal, seen.at)))
     };
     if let Some(seen) = signals.get_mut(at).filter(|_| by_signal && !held) {
         seen.decided = seen.signal.state == agent.state || agent.state == AgentState::Stopped;

@@ -118,8 +118,23 @@ impl Keeper {
             }
             ToKeeper::Stop { grace_ms } if is_core => self.stop(grace_ms),
             ToKeeper::Screen { id } if is_core => {
-                let screen = self.screen();
-                self.conns[index].control(&FromKeeper::Screen { id, screen });
+                let (screen, activity) = (self.screen(), self.activity);
+                self.conns[index].control(&FromKeeper::Screen { id, screen, activity });
+            }
+            ToKeeper::Type { text, then } if is_core => {
+                self.activity += 1;
+                self.type_text(text, then);
+            }
+            ToKeeper::Answer { id, facts, activity, rows, keys } if is_core => {
+                // What has been printed by now is seen first.
+                self.drain();
+                let same = self.activity == activity && self.facts.last() == facts;
+                let typed = same && self.shows(&rows);
+                if typed {
+                    self.activity += 1;
+                    self.input(&keys);
+                }
+                self.conns[index].control(&FromKeeper::Answered { id, typed });
             }
             ToKeeper::Verdict { id, allow, why } if is_core => self.verdict(id, allow, &why),
             ToKeeper::Pause { paused } if is_core => self.pause(paused, Instant::now()),
@@ -136,11 +151,18 @@ impl Keeper {
             | ToKeeper::Ticket { .. }
             | ToKeeper::Stop { .. }
             | ToKeeper::Screen { .. }
+            | ToKeeper::Type { .. }
+            | ToKeeper::Answer { .. }
             | ToKeeper::Verdict { .. }
             | ToKeeper::Pause { .. }
             | ToKeeper::Look
             | ToKeeper::Goodbye => self.refuse(index, "this message is not yours to send now"),
         }
+    }
+
+    fn shows(&mut self, rows: &[String]) -> bool {
+        let lines = self.screen().lines;
+        rows.iter().all(|row| lines.contains(row))
     }
 
     /// From where on it is told facts; none where it was refused.
@@ -181,6 +203,7 @@ impl Keeper {
             bytes: self.output.tape.bytes(),
             looks: self.watch.as_ref().is_some_and(Watch::may_rely),
             pauses: true,
+            types: true,
         };
         let fds = [self.gateway.as_fd(), self.agent_listener.as_fd()];
         self.cores += 1;

@@ -61,6 +61,11 @@ impl FactLog {
         !self.waiting.is_empty()
     }
 
+    /// The number of the latest one; 0 where there is none.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
     /// Records a fact and returns its number; 0 for a state that found no room.
     pub fn append(&mut self, kind: FactKind, offset: u64, at: Stamp) -> u64 {
         let droppable = matches!(kind, FactKind::Status { .. });

@@ -9,6 +9,7 @@ use super::pty::{Got, Pty};
 use super::run::{Keeper, now};
 use super::tape::Tape;
 use crate::protocol::keeper::FactKind;
+use crate::term::keys;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ const CHUNKS: usize = 4;
 /// Most input that waits for the agent to read; clients wait beyond it.
 pub const MOST_INPUT: usize = 256 << 10;
 const RETRY: Duration = Duration::from_secs(1);
+/// After a paste and its answer (Gemini CLI drops an Enter within 100 ms), and where none comes.
+const ANSWERED: Duration = Duration::from_millis(250);
+const UNANSWERED: Duration = Duration::from_secs(1);
 
 pub struct Output {
     pub tape: Tape,
@@ -29,6 +33,15 @@ pub struct Output {
     /// The terminal has ended.
     pub ended: bool,
     pub input: VecDeque<u8>,
+    /// Keys that follow a paste.
+    later: Option<Later>,
+}
+
+/// Keys in one read with a paste are taken for a part of it by some programs (Claude Code
+/// does): they are typed once the program has answered the paste, or has not for long.
+struct Later {
+    keys: Vec<u8>,
+    due: Instant,
 }
 
 impl Output {
@@ -40,7 +53,13 @@ impl Output {
             retry: None,
             ended: false,
             input: VecDeque::new(),
+            later: None,
         }
+    }
+
+    /// When keys that follow a paste are to be typed.
+    pub fn later_due(&self) -> Option<Instant> {
+        self.later.as_ref().map(|later| later.due)
     }
 
     /// The master is to be read.
@@ -90,6 +109,9 @@ impl Keeper {
         if written.done > 0 {
             self.show(&bytes[..written.done]);
             self.gauge.touched(at);
+            if let Some(later) = &mut self.output.later {
+                later.due = later.due.min(at + ANSWERED);
+            }
         }
         for sign in written.signs {
             self.gauge.sign(sign);
@@ -103,7 +125,7 @@ impl Keeper {
         }
         // An agent that asks and never reads gets no more answers.
         if !written.reply.is_empty() && self.output.input.len() < MOST_INPUT {
-            self.input(&written.reply);
+            self.put_in(&written.reply);
         }
         if written.error.is_some() {
             self.output.held = bytes[written.done..].to_vec();
@@ -112,8 +134,34 @@ impl Keeper {
         written.error.is_none()
     }
 
-    /// Bytes for the agent; they go as it reads them.
+    /// A text, pasted where the program knows pastes, and the keys that follow it.
+    pub fn type_text(&mut self, text: String, keys: Vec<u8>) {
+        if text.is_empty() || !self.output.tape.knows_pastes() {
+            self.input(text.as_bytes());
+            return self.input(&keys);
+        }
+        self.input(&keys::paste(&text, true));
+        if !keys.is_empty() {
+            self.output.later = Some(Later { keys, due: Instant::now() + UNANSWERED });
+        }
+    }
+
+    /// Types what was to follow a paste, if it is time.
+    pub fn type_later(&mut self, at: Instant) {
+        if self.output.later_due().is_some_and(|due| due <= at) {
+            self.input(&[]);
+        }
+    }
+
+    /// Bytes for the agent; they go as it reads them, after those that were to come before.
     pub fn input(&mut self, bytes: &[u8]) {
+        if let Some(before) = self.output.later.take() {
+            self.put_in(&before.keys);
+        }
+        self.put_in(bytes);
+    }
+
+    fn put_in(&mut self, bytes: &[u8]) {
         self.output.input.extend(bytes);
         self.feed();
     }

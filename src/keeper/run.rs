@@ -123,6 +123,7 @@ impl Keeper {
                 self.hear(index, &mut buf);
             }
             self.retry_disk(at);
+            self.type_later(at);
             if self.output.tape.follow(at) {
                 self.correct();
             }
@@ -208,6 +209,7 @@ impl Keeper {
             disk,
             self.output.tape.follow_due(),
             self.states.due(),
+            self.output.later_due(),
             self.gauge_due(),
             self.ending_due(),
             self.revive.due(),

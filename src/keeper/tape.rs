@@ -151,6 +151,11 @@ impl Tape {
         }
     }
 
+    /// The program tells a paste from what is typed.
+    pub fn knows_pastes(&self) -> bool {
+        self.scanner.bracketed_paste()
+    }
+
     pub fn bytes(&self) -> u64 {
         self.recorder.len()
     }

@@ -131,6 +131,9 @@ pub struct AgentInfo {
     pub swarm: SwarmId,
     pub parent: Option<AgentId>,
     pub adapter: String,
+    /// It shows its own screen, to be typed into; otherwise it works without one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interactive: bool,
     /// The model asked for, else the one the gateway saw; empty while neither is known.
     pub model: String,
     /// The text of the item in work or last worked on.

@@ -101,6 +101,9 @@ pub struct Grant {
     /// None: what the configuration says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caps: Option<Caps>,
+    /// Its attempts show the agent's own screen.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interactive: bool,
     /// What a child is asked to do; none: its swarm's task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<Box<AgentSpec>>,

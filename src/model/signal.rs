@@ -12,8 +12,11 @@ pub enum Source {
     Process,
     /// A question of the attempt's that waits for an answer.
     Approval,
-    /// The agent's own structured output or hooks.
+    /// The agent's own structured output.
     Output,
+    /// Programs that the agent itself runs at its turns. Beside [`Self::Osc7501`], which is
+    /// its own word too, the newer of the two counts.
+    Hook,
     /// The OSC 7501 status sequence.
     Osc7501,
     /// Model calls seen by the gateway.

@@ -93,6 +93,10 @@ pub struct AgentSpec {
     pub swarm: Option<SwarmId>,
     pub adapter: Option<String>,
     pub model: Option<String>,
+    /// With its own screen, for a person or a model to type into; the task, if there is one,
+    /// is its first prompt.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interactive: bool,
     pub task: String,
     pub cwd: PathBuf,
     pub worktree: bool,

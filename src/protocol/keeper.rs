@@ -143,6 +143,25 @@ pub enum ToKeeper {
     Screen {
         id: u64,
     },
+    /// Core only, to a keeper whose welcome says `types`: text as if it were pasted, where the
+    /// program knows pastes, then `then` as it is.
+    Type {
+        text: String,
+        then: Vec<u8>,
+    },
+    /// Core only, to a keeper whose welcome says `types`: types `keys`, but only if nothing
+    /// has happened since the core looked. Answered by [`FromKeeper::Answered`] with the same
+    /// id.
+    Answer {
+        id: u64,
+        /// The last fact that the core knows of.
+        facts: u64,
+        /// As the screen that it looked at had it.
+        activity: u64,
+        /// These rows are on the screen.
+        rows: Vec<String>,
+        keys: Vec<u8>,
+    },
     /// Core only: the answer to [`FromKeeper::Judge`] with the same id. `why`: for people.
     Verdict {
         id: u64,
@@ -179,6 +198,9 @@ pub enum FromKeeper {
         /// It can hold the attempt: [`ToKeeper::Pause`].
         #[serde(default)]
         pauses: bool,
+        /// True: it takes [`ToKeeper::Type`] and [`ToKeeper::Answer`].
+        #[serde(default)]
+        types: bool,
     },
     Fact {
         fact: Fact,
@@ -189,6 +211,14 @@ pub enum FromKeeper {
     Screen {
         id: u64,
         screen: ScreenDump,
+        /// Grows whenever a client types or changes the window's size.
+        #[serde(default)]
+        activity: u64,
+    },
+    /// Whether the keys of [`ToKeeper::Answer`] were typed.
+    Answered {
+        id: u64,
+        typed: bool,
     },
     /// To viewers: the terminal has this size now.
     Size {

@@ -14,6 +14,7 @@
 //! GET  /v1/agents/{id}/screen?attempt=N           ScreenDump
 //! GET  /v1/agents/{id}/log?attempt=N&format=raw|text|cast&follow=1   stream of bytes
 //! POST /v1/agents/{id}/input (InputBody) → 204
+//! POST /v1/hooks (an object) → 204                  what an agent's own hook tells of it; from inside alone
 //! POST /v1/agents/{id}/ticket (TicketBody) → Ticket   (direct attach to the keeper)
 //! GET  /v1/agents/{id}/pty?cols=&rows=&read_only=  WebSocket of raw bytes
 //! GET  /v1/items?swarm=ID    POST (NewItem) → 201 Item

@@ -5,12 +5,12 @@ use super::{
     handle::Handle,
     lookup::find_agent,
     policy::{Words, denied_by_now},
-    world::{Order, Shared, World, leaving},
+    world::{Shared, World, leaving},
 };
 use crate::{
     core::{self, Ask, Input, Reply, State},
     model::{
-        Actor, Approval, ApprovalId, AttemptId, Command, Question, Refusal, RefusalCode, Remember,
+        Approval, ApprovalId, AttemptId, Command, Question, Refusal, RefusalCode, Remember,
         Remembered, Resolution,
     },
     protocol::rest::NewApproval,
@@ -318,25 +318,5 @@ pub async fn notify(world: &Shared, id: ApprovalId) {
         Ok(Ok(status)) => tracing::warn!(approval = %id, %program, "approvals.notify: {status}"),
         Ok(Err(error)) => tracing::warn!(approval = %id, %program, %error, "approvals.notify"),
         Err(_) => tracing::warn!(approval = %id, %program, "approvals.notify took too long"),
-    }
-}
-
-/// Types the agent's own answer to the prompt that it shows.
-pub async fn answer_prompt(world: &Shared, attempt: AttemptId, verdict: Resolution) {
-    let of = attempt.clone();
-    let agent = world.read(move |state| {
-        let agent = state.agents.get(&state.attempts.get(&of)?.agent)?;
-        Some((agent.id.clone(), agent.adapter.clone()))
-    });
-    let Ok(Some((agent, adapter))) = agent.await else { return };
-    let catalog = world.catalog();
-    let keys = catalog.get(&adapter).and_then(|adapter| adapter.prompt_keys(verdict));
-    let Some(keys) = keys.map(<[u8]>::to_vec) else {
-        return tracing::error!(%attempt, "its adapter does not say how its prompt is answered");
-    };
-    let bytes = keys.len() as u64;
-    let Some(keeper) = world.keeper(&attempt) else { return };
-    if keeper.send(Order::Input(keys)).await.is_ok() {
-        world.tell(Input::Typed { by: Actor::Core, agent, bytes }).await;
     }
 }

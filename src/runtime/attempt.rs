@@ -6,21 +6,23 @@
 //! it is gone: then the attempt is lost.
 
 mod ending;
+mod hooks;
 mod pausing;
+mod typing;
 
 use super::{
     adopt, broker,
     launch::{self, Plan},
     link::{self, LinkReader, LinkWriter},
     outcome,
-    world::{AgentListener, ORDERS, Order, Shared},
+    world::{AgentListener, ORDERS, Order, Seen, Shared, Typed},
 };
 use crate::{
     agents::Watcher,
     core::{Input, KeeperNews},
     gateway::{Caller, Serving},
-    model::{AttemptId, Resolution},
-    protocol::keeper::{Fact, FactKind, FromKeeper, ScreenDump, ToKeeper, VERSION},
+    model::{ApprovalId, AttemptId, Resolution, Signal},
+    protocol::keeper::{Fact, FactKind, FromKeeper, ToKeeper, VERSION},
 };
 use std::{
     collections::HashMap, net::TcpListener, os::unix::net::UnixListener, sync::Arc, time::Duration,
@@ -62,10 +64,11 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
     let mut keeping = Keeping {
         world: world.clone(),
         id: id.clone(),
-        watcher: adapter.watcher(),
-        reads_output: adapter.reads_output(),
+        watcher: adapter.watcher(plan.interactive),
+        reads_output: adapter.reads_output(plan.interactive),
         answerable: adapter.prompt_keys(Resolution::Approve).is_some(),
         read_to: 0,
+        printed: 0,
         rereads: false,
         orders,
         served: None,
@@ -73,6 +76,10 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         launch_error: None,
         screens: HashMap::new(),
         screens_asked: 0,
+        answers: HashMap::new(),
+        prompt: None,
+        told_again: None,
+        types: false,
         fact_n: plan.attempt.fact_n,
         plan: plan.clone(),
         looker: None,
@@ -85,10 +92,12 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
     let first = match keeping.find().await {
         None => return,
         Some(adopt::Found::Alive(stream)) => {
+            keeping.take_over().await;
             keeping.rereads = true;
             Some(stream)
         }
         Some(adopt::Found::Ended(record, error)) => {
+            keeping.take_over().await;
             keeping.rereads = true;
             keeping.launch_error = error;
             keeping.catch_up().await;
@@ -137,6 +146,8 @@ struct Keeping {
     answerable: bool,
     /// Bytes of the recording the watcher has seen.
     read_to: u64,
+    /// Bytes that it has printed, as last heard.
+    printed: u64,
     /// An earlier core has seen part of the recording: of what is read first only where it
     /// ends is told, since what lies before was told then.
     rereads: bool,
@@ -146,8 +157,17 @@ struct Keeping {
     /// Its own socket is served until this is dropped.
     serving: Option<oneshot::Sender<()>>,
     launch_error: Option<String>,
-    screens: HashMap<u64, oneshot::Sender<ScreenDump>>,
+    screens: HashMap<u64, oneshot::Sender<Seen>>,
     screens_asked: u64,
+    /// Of answers to prompts, by the same count.
+    answers: HashMap<u64, oneshot::Sender<Typed>>,
+    /// The permission prompt that it shows.
+    prompt: Option<(ApprovalId, Signal)>,
+    /// Of the states that are told again after an earlier core, the latest; none once all is
+    /// told.
+    told_again: Option<Option<FactKind>>,
+    /// Its keeper types text and answers.
+    types: bool,
     /// The last fact taken over.
     fact_n: u64,
     /// Its keeper wants to be told to look.
@@ -213,12 +233,15 @@ impl Keeping {
                         return None;
                     }
                     // Whoever asks learns by the silence that it cannot be had now.
-                    Order::Input(_)
-                    | Order::Resize { .. }
+                    Order::Resize { .. }
                     | Order::Ticket { .. }
                     | Order::Screen(_)
+                    | Order::Type { .. }
+                    | Order::Answer { .. }
+                    | Order::AskAgain { .. } => {}
+                    Order::Hook { event, done } => self.hook(&event, done).await,
                     // Its keeper asks again.
-                    | Order::Verdict { .. }
+                    Order::Verdict { .. }
                     // Without a core it looks by itself.
                     | Order::Look => {}
                 },
@@ -295,7 +318,19 @@ impl Keeping {
             }
             Order::Look if self.looker.is_none() => Ok(()),
             Order::Look => writer.control(&ToKeeper::Look).await,
-            Order::Input(bytes) => writer.bytes(&bytes).await,
+            Order::Type { text, then } => self.type_text(text, then, writer).await,
+            Order::Answer { approval, seen, rows, keys, done } => {
+                let answer = typing::Answer { approval, seen, rows, keys };
+                self.answer_prompt(answer, done, writer).await
+            }
+            Order::AskAgain { approval } => {
+                self.ask_again(&approval).await;
+                Ok(())
+            }
+            Order::Hook { event, done } => {
+                self.hook(&event, done).await;
+                Ok(())
+            }
             Order::Resize { cols, rows } => writer.control(&ToKeeper::Resize { cols, rows }).await,
             Order::Ticket { ticket, read_only, done } => {
                 let sent = writer.control(&ToKeeper::Ticket { ticket, read_only }).await;
@@ -330,7 +365,8 @@ impl Keeping {
         writer: &mut LinkWriter,
     ) -> Option<Over> {
         match message {
-            FromKeeper::Welcome { looks, pauses, .. } => {
+            FromKeeper::Welcome { looks, pauses, types, .. } => {
+                self.types = types;
                 self.looker = looks.then(|| self.world.lookers.clone());
                 self.pauses = pauses;
                 self.welcome(reader);
@@ -340,6 +376,8 @@ impl Keeping {
             }
             FromKeeper::Fact { fact } => return self.fact(fact, writer).await,
             FromKeeper::Gauge { gauge } => {
+                self.caught_up().await;
+                self.printed = gauge.bytes;
                 let mut seen = self.watcher.gauge(&gauge);
                 if self.reads_output {
                     seen.extend(self.read_output(gauge.bytes).await);
@@ -347,9 +385,14 @@ impl Keeping {
                 self.world.gauges.set(&self.plan.attempt.agent, &self.id, gauge);
                 self.observe(seen).await;
             }
-            FromKeeper::Screen { id, screen } => {
+            FromKeeper::Screen { id, screen, activity } => {
                 if let Some(done) = self.screens.remove(&id) {
-                    let _ = done.send(screen);
+                    let _ = done.send(Seen { screen, activity });
+                }
+            }
+            FromKeeper::Answered { id, typed } => {
+                if let Some(done) = self.answers.remove(&id) {
+                    let _ = done.send(if typed { Typed::Yes } else { Typed::NotYet });
                 }
             }
             FromKeeper::Refused { message } => {
@@ -411,6 +454,7 @@ impl Keeping {
         if n <= self.fact_n {
             return None;
         }
+        self.printed = self.printed.max(offset);
         let news = match kind {
             FactKind::Started { pid } => KeeperNews::Started { pid },
             FactKind::DiskFull => KeeperNews::DiskFull,
@@ -419,9 +463,8 @@ impl Keeping {
                 KeeperNews::LimitReached { limit, message }
             }
             FactKind::Cut { from, to } => KeeperNews::Cut { from, to },
-            FactKind::Status { state, kind, message, progress } => {
-                let seen = self.watcher.status(&state, &kind, &message, progress);
-                self.observe(seen).await;
+            status @ FactKind::Status { .. } => {
+                self.status(status).await;
                 // Nothing but the signal: said again after a crash it changes nothing.
                 self.fact_n = n;
                 return writer.control(&ToKeeper::Ack { n }).await.is_err().then_some(Over::Broken);

@@ -31,10 +31,16 @@ fn invalid(message: impl Into<String>) -> Refusal {
 /// # Errors
 /// A refusal that names the field and the nearest right thing.
 pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal> {
+    crew(world, spec, false).await
+}
+
+/// `interactive`: on their own screens, where a task may come later.
+async fn crew(world: &Shared, spec: &mut SwarmSpec, interactive: bool) -> Result<Crew, Refusal> {
     unbuilt(spec)?;
     let count = agent_count(spec)?;
     let has_items = spec.items.is_some();
-    if spec.task.trim().is_empty() && spec.command.is_empty() && !has_items {
+    let idle = spec.task.trim().is_empty() && spec.command.is_empty() && !has_items;
+    if idle && !interactive {
         return Err(invalid("no task: say what is to be done").hinted("--task \"…\", or -- CMD…"));
     }
     if spec.items.as_ref().is_some_and(Vec::is_empty) {
@@ -79,6 +85,9 @@ pub async fn swarm(world: &Shared, spec: &mut SwarmSpec) -> Result<Crew, Refusal
     }
     for adapter in &adapters {
         runnable(adapter, &path, &spec.command, &spec.task)?;
+        if interactive && !adapter.is_interactive() {
+            return Err(no_screen(adapter, &catalog));
+        }
     }
     if spec.worktree {
         let found = worktree::repository(&spec.cwd).await;
@@ -135,7 +144,7 @@ pub async fn agent(world: &Shared, spec: &mut AgentSpec) -> Result<Crew, Refusal
         let share = AdapterShare { adapter: adapter.clone(), count: None };
         alone.adapters.push(share);
     }
-    let crew = swarm(world, &mut alone).await?;
+    let crew = crew(world, &mut alone, spec.interactive).await?;
     spec.granted = alone.granted;
     Ok(crew)
 }
@@ -269,6 +278,13 @@ fn known(catalog: &Catalog, name: &str) -> Result<Arc<Adapter>, Refusal> {
         None => format!("there are: {names}"),
     };
     Err(Refusal::new(RefusalCode::NotFound, format!("no adapter is called {name:?}")).hinted(hint))
+}
+
+fn no_screen(adapter: &Adapter, catalog: &Catalog) -> Refusal {
+    let has = |name: &String| catalog.get(name).is_some_and(|other| other.is_interactive());
+    let names: Vec<String> = catalog.names().into_iter().filter(has).collect();
+    let why = format!("interactive: {} has no screen of its own to be typed into", adapter.name());
+    invalid(why).hinted(format!("these have: {}; or give it a --task", names.join(", ")))
 }
 
 fn runnable(adapter: &Adapter, path: &str, command: &[String], task: &str) -> Result<(), Refusal> {

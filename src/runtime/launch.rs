@@ -31,6 +31,8 @@ pub struct Plan {
     pub attempt: Attempt,
     pub adapter: String,
     pub model: String,
+    /// On the agent's own screen.
+    pub interactive: bool,
     pub swarm_name: String,
     pub spec: SwarmSpec,
     pub item: String,
@@ -57,6 +59,7 @@ impl Plan {
         Some(Self {
             adapter: agent.adapter.clone(),
             model: agent.model.clone(),
+            interactive: agent.grant.interactive,
             swarm_name: swarm.name.clone(),
             spec: core::spec_of(swarm, agent),
             item: item.text.clone(),
@@ -220,6 +223,7 @@ fn keeper_spec(
         environment: &environment::for_adapters(world),
         agent_socket: &agent_socket,
         dash: &world.dash,
+        interactive: plan.interactive,
         session: taken.session.as_deref(),
         net: plan.scope.is_strict().then_some(&plan.scope.net),
     })?;

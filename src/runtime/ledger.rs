@@ -9,7 +9,11 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{Notify, mpsc, oneshot},
+    sync::{
+        Notify,
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     time::{Instant, timeout_at},
 };
 
@@ -64,14 +68,22 @@ impl CoreLedger {
         Self { inbox, settled: Arc::default() }
     }
 
-    /// Waits for room in the actor's queue outside the caller, so that nothing counted is
-    /// dropped and no answer to an agent is held up.
+    /// In the order of calls. Where there is no room in the actor's queue it is waited for
+    /// outside the caller, so that nothing counted is dropped and no answer to an agent is
+    /// held up.
     fn send(&self, input: Input) {
+        let (done, wait) = oneshot::channel();
+        let message = Message::Input { input, done: Some(done) };
+        // The core is leaving where it takes nothing any more.
+        let full = match self.inbox.try_send(message) {
+            Err(TrySendError::Full(message)) => Some(message),
+            Ok(()) | Err(TrySendError::Closed(_)) => None,
+        };
         let (inbox, settled) = (self.inbox.clone(), self.settled.clone());
         tokio::spawn(async move {
-            let (done, wait) = oneshot::channel();
-            // The core is leaving when this fails.
-            let _ = inbox.send(Message::Input { input, done: Some(done) }).await;
+            if let Some(message) = full {
+                let _ = inbox.send(message).await;
+            }
             let _ = wait.await;
             settled.notify_waiters();
         });
@@ -158,8 +170,10 @@ impl Ledger for CoreLedger {
         let (state, reason, detail) = match traffic {
             Traffic::Asked => (AgentState::Working, "", "a model call is in flight"),
             Traffic::Held => (AgentState::Waiting, "key missing", "a model call is held"),
-            // Between calls the agent runs a tool or thinks for itself: it works on.
-            Traffic::Answering | Traffic::Quiet => return,
+            Traffic::Answering => return,
+            // Between calls the agent runs a tool, thinks for itself, or has done its turn:
+            // whoever sees more of it says so.
+            Traffic::Quiet => (AgentState::Idle, "", "no model call is in flight"),
         };
         let signal = Signal {
             source: Source::Gateway,

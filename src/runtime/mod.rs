@@ -37,6 +37,7 @@ mod nursery;
 mod only;
 mod outcome;
 mod policy;
+mod prompt;
 mod providers;
 mod results;
 mod resume;
@@ -273,10 +274,10 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
                 let world = world.clone();
                 tokio::spawn(async move { approval::notify(&world, approval).await });
             }
-            Effect::AnswerPrompt { attempt, verdict } => {
+            Effect::AnswerPrompt { attempt, approval, verdict } => {
                 let world = world.clone();
                 tokio::spawn(async move {
-                    approval::answer_prompt(&world, attempt, verdict).await;
+                    prompt::answer(&world, attempt, approval, verdict).await;
                 });
             }
             // Timers are the actor's own.

@@ -58,7 +58,7 @@ impl Handle {
             if keeper.send(Order::Screen(done)).await.is_ok()
                 && let Ok(Ok(screen)) = tokio::time::timeout(ANSWER, screen).await
             {
-                return Ok(screen);
+                return Ok(screen.screen);
             }
         }
         if let Some(record) = outcome::exit_record(&self.world.instance, attempt) {
@@ -120,24 +120,40 @@ impl Handle {
     /// # Errors
     /// When it does not run, or a key has no such name.
     pub async fn input(&self, agent: &AgentId, body: InputBody) -> Result<(), Refusal> {
-        let mut bytes = body.text.into_bytes();
+        let mut then = Vec::new();
         for key in &body.keys {
             let encoded = keys::encode(key, false)
                 .map_err(|error| Refusal::new(RefusalCode::Invalid, error.to_string()))?;
-            bytes.extend(encoded);
+            then.extend(encoded);
         }
         if body.enter {
-            bytes.push(b'\r');
+            then.push(b'\r');
         }
-        if bytes.is_empty() {
+        if body.text.is_empty() && then.is_empty() {
             let why = "nothing to type: no text, no keys, no enter";
             return Err(Refusal::new(RefusalCode::Invalid, why));
         }
-        let typed = bytes.len() as u64;
-        self.order(agent, Order::Input(bytes)).await?;
+        let typed = (body.text.len() + then.len()) as u64;
+        self.order(agent, Order::Type { text: body.text, then }).await?;
         let (by, agent) = (self.actor.clone(), agent.clone());
         self.world.tell(Input::Typed { by, agent, bytes: typed }).await;
         Ok(())
+    }
+
+    /// Takes in what a hook of an attempt's agent tells of it.
+    ///
+    /// # Errors
+    /// When it tells nothing, or the attempt is over.
+    pub async fn hook(&self, attempt: &AttemptId, event: serde_json::Value) -> Result<(), Refusal> {
+        if !event.is_object() {
+            let why = "a hook tells one JSON object";
+            return Err(Refusal::new(RefusalCode::Invalid, why));
+        }
+        let over = || Refusal::new(RefusalCode::Conflict, format!("attempt {attempt} is over"));
+        let keeper = self.world.keeper(attempt).ok_or_else(over)?;
+        let (done, taken) = oneshot::channel();
+        keeper.send(Order::Hook { event, done }).await.map_err(|_| over())?;
+        taken.await.map_err(|_| over())
     }
 
     /// # Errors

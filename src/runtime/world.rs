@@ -11,7 +11,7 @@ use crate::{
     config::{Config, Instance},
     core::{Input, Reply, State},
     gateway::Gateway,
-    model::{AgentId, AttemptId, Ground, Refusal, RefusalCode, SwarmId},
+    model::{AgentId, ApprovalId, AttemptId, Ground, Refusal, RefusalCode, SwarmId},
     protocol::keeper::ScreenDump,
     sandbox::{Abilities, Found},
 };
@@ -26,7 +26,29 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 /// An order to a keeper, by way of the task that holds its connection.
 pub enum Order {
     Stop,
-    Input(Vec<u8>),
+    /// Text as if it were pasted, then keys.
+    Type {
+        text: String,
+        then: Vec<u8>,
+    },
+    /// Keys that answer a permission prompt, while it is shown.
+    Answer {
+        approval: ApprovalId,
+        seen: Seen,
+        /// Of that screen: what the prompt shows.
+        rows: Vec<String>,
+        keys: Vec<u8>,
+        done: oneshot::Sender<Typed>,
+    },
+    /// That prompt was answered, and still one is shown: asks anew.
+    AskAgain {
+        approval: ApprovalId,
+    },
+    /// What a hook of the agent's own told; `done` once it is taken in.
+    Hook {
+        event: serde_json::Value,
+        done: oneshot::Sender<()>,
+    },
     Resize {
         cols: u16,
         rows: u16,
@@ -36,7 +58,7 @@ pub enum Order {
         read_only: bool,
         done: oneshot::Sender<()>,
     },
-    Screen(oneshot::Sender<ScreenDump>),
+    Screen(oneshot::Sender<Seen>),
     /// On what its broker holds.
     Verdict {
         id: u64,
@@ -49,6 +71,23 @@ pub enum Order {
     Look,
     /// The core leaves on purpose.
     Goodbye(oneshot::Sender<()>),
+}
+
+/// A screen, and how much was typed when it was so.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub screen: ScreenDump,
+    pub activity: u64,
+}
+
+/// What came of an answer to a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    Yes,
+    /// Something happened meanwhile: look again.
+    NotYet,
+    /// That prompt is not shown any more.
+    Gone,
 }
 
 /// Orders that may wait for one keeper.

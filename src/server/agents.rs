@@ -1,7 +1,7 @@
 //! `/v1/agents`.
 
 use super::{
-    identity::Served,
+    identity::{Caller, Served},
     problem::{Answer, Body, Plain, Query, Refused},
     swarms::{OfSwarm, Rehearsal, Wait, wait_for},
 };
@@ -136,6 +136,20 @@ pub async fn input(
 ) -> Answer<StatusCode> {
     let id = served.handle.agent_id(&name).await?;
     served.handle.input(&id, body).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a hook of the agent's own tells of it.
+pub async fn hook(
+    _: Plain,
+    State(served): State<Served>,
+    Body(event): Body<serde_json::Value>,
+) -> Answer<StatusCode> {
+    let Caller::Agent { attempt, .. } = &served.caller else {
+        let why = "only an attempt tells of itself, at its own socket";
+        return Err(Refusal::new(RefusalCode::Forbidden, why).into());
+    };
+    served.handle.hook(attempt, event).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -29,6 +29,8 @@ fn need(method: &Method, path: &str) -> Option<Need> {
         ("POST", "agents", None, None) => Some(Need::Nothing),
         // What the rules say of a command of its own.
         ("POST", "policy", Some("check"), None) => Some(Need::Nothing),
+        // What its own hooks tell, of itself.
+        ("POST", "hooks", None, None) => Some(Need::Nothing),
         // It may ask; nothing on its socket answers.
         ("POST", "approvals", None, None) => Some(Need::Nothing),
         ("GET", "agents", Some(_), None | Some("explain" | "results" | "screen" | "log")) => {
@@ -96,6 +98,8 @@ mod tests {
             (Method::GET, "/v1/events", Some(Need::Nothing)),
             (Method::POST, "/v1/policy/check", Some(Need::Nothing)),
             (Method::POST, "/v1/approvals", Some(Need::Nothing)),
+            (Method::POST, "/v1/hooks", Some(Need::Nothing)),
+            (Method::GET, "/v1/hooks", None),
             (Method::GET, "/v1/approvals", None),
             (Method::PATCH, "/v1/approvals/ap-1", None),
             (Method::GET, "/v1/remembered", None),

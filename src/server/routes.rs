@@ -52,6 +52,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/approvals/{id}", get(approvals::show).patch(approvals::answer))
         .route("/v1/remembered", get(approvals::remembered))
         .route("/v1/remembered/{number}", delete(approvals::forget))
+        .route("/v1/hooks", post(agents::hook))
         .route("/v1/events", get(events::open))
         .route("/v1/audit", get(audit::list))
         .route("/v1/audit/verify", get(audit::verify))

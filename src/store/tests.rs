@@ -8,6 +8,7 @@ fn agent(n: u64, state: AgentState) -> AgentInfo {
         name: format!("ag-{n:02}"),
         swarm: SwarmId::numbered(n % 2 + 1),
         parent: None,
+        interactive: false,
         adapter: "mini".into(),
         model: "haiku".into(),
         item: Some(format!("src/file{n}.rs")),

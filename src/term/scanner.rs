@@ -109,6 +109,11 @@ impl Scanner {
         std::mem::take(&mut self.core.out)
     }
 
+    /// The program tells a paste from what is typed.
+    pub fn bracketed_paste(&self) -> bool {
+        self.core.modes.bracketed_paste
+    }
+
     /// Bytes fed so far.
     pub fn offset(&self) -> u64 {
         self.tokens.pos()

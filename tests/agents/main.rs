@@ -28,6 +28,7 @@ mod aider;
 mod choice;
 mod ends;
 mod hooks;
+mod interactive;
 mod recordings;
 mod restart;
 mod resume;

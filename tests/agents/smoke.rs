@@ -16,6 +16,24 @@ fn works(adapter: &str, model: &str, other: &str) {
     is_refused(&world, adapter);
     stops_in_a_tool(&world, adapter);
     goes_on(&world, adapter, Cut::Failed, [model, other]);
+    works_on_its_screen(&world, adapter);
+}
+
+/// A permission that is granted, on its own screen.
+fn works_on_its_screen(world: &World, adapter: &str) {
+    let made = world.json(&["agent", "spawn", "--agent", adapter]);
+    let agent = made["id"].as_str().unwrap().to_owned();
+    world.until_state(&agent, &["idle"]);
+    world.ok(&["agent", "send", &agent, "run: touch asked"]);
+    let asked = world.json(&["inbox", "--wait"])[0].clone();
+    assert!(asked["text"].as_str().unwrap().contains("touch"), "{asked:#}");
+    assert_eq!(world.agent(&agent)["reason"], "permission");
+    assert!(!world.work.join("asked").exists());
+    world.ok(&["agent", "send", &agent, "--approve"]);
+    world.until_state(&agent, &["idle"]);
+    assert!(world.work.join("asked").exists(), "{adapter}");
+    world.ok(&["agent", "stop", &agent]);
+    world.until_state(&agent, &["stopped"]);
 }
 
 fn does_a_task(world: &World, adapter: &str, model: &str) {

@@ -65,6 +65,10 @@ when = { task = "run: {command}", turn = 1, tools = true }
 reply = { say = "I will run it.", shell = "{=command}" }
 
 [[rule]]
+when = { task = "quote a prompt" }
+reply = { say = "It will ask:\n\n Bash command\n\n   touch x\n\n Do you want to proceed?\n ❯ 1. Yes\n   2. No\n\n Esc to cancel · Tab to amend\n Press enter to confirm or esc to cancel" }
+
+[[rule]]
 reply = { say = "Nothing to do.", usage = { input = 10, output = 1 } }
 "#;
 

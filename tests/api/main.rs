@@ -30,6 +30,7 @@ mod limits;
 mod once;
 mod outputs;
 mod policy;
+mod prompts;
 mod rest;
 mod silent;
 mod socket;

@@ -80,6 +80,7 @@ pub fn agent(n: u64, swarm: u64) -> AgentInfo {
         name: AgentId::numbered(n).to_string(),
         swarm: SwarmId::numbered(swarm),
         parent: None,
+        interactive: false,
         adapter: kinds[(n % 4) as usize].into(),
         model: models[(n % 4) as usize].into(),
         item: Some(FILES[(n % 10) as usize].into()),

@@ -9,6 +9,7 @@ struct Given {
     model: Option<&'static str>,
     command: Vec<String>,
     environment: Vec<(String, String)>,
+    interactive: bool,
     session: Option<&'static str>,
     bin: tempfile::TempDir,
 }
@@ -28,6 +29,7 @@ impl Given {
             model: None,
             command: Vec::new(),
             environment: environment.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(),
+            interactive: false,
             session: None,
             bin,
         }
@@ -50,6 +52,7 @@ impl Given {
             dash: Path::new("/opt/dash"),
             confine: None,
             author: None,
+            interactive: self.interactive,
             session: self.session,
             net: None,
         })
@@ -246,4 +249,29 @@ fn says_why_it_cannot_launch() {
     given.task = "x".repeat(200_000);
     let said = given.launch("claude").unwrap_err().to_string();
     assert!(said.starts_with("the task of 200000 bytes does not fit"), "{said}");
+}
+
+#[test]
+fn on_its_own_screen_an_agent_needs_no_task() {
+    let mut given = Given::new();
+    given.interactive = true;
+    for adapter in ["claude", "codex"] {
+        given.task = TASK.to_owned();
+        let with = given.launch(adapter).unwrap();
+        assert_eq!(with.argv[with.argv.len() - 2..], ["--", TASK], "{adapter}");
+        given.task.clear();
+        let without = given.launch(adapter).unwrap();
+        assert_eq!(without.argv, with.argv[..with.argv.len() - 2], "{adapter}");
+        assert!(!without.stdin_null && without.argv.iter().all(|arg| arg != "-p" && arg != "exec"));
+        let hooks: Vec<_> = without.files.iter().filter(|f| f.content.contains("Stop")).collect();
+        assert!(matches!(hooks[..], [file] if file.protected), "{adapter}: {hooks:#?}");
+        let paths: Vec<_> = without.files.iter().map(|file| &file.path).collect();
+        assert!(paths.iter().all(|path| paths.iter().filter(|other| other == &path).count() == 1));
+        serde_json::from_str::<serde_json::Value>(&hooks[0].content).unwrap();
+    }
+    let refused = given.launch("mini").unwrap_err();
+    assert_eq!(refused, LaunchError::NoScreen { adapter: "mini".to_owned() });
+    // Without the wish all is as it was.
+    given.interactive = false;
+    assert!(matches!(given.launch("claude"), Err(LaunchError::NoTask { .. })));
 }

@@ -1,12 +1,16 @@
 //! Recorded sessions of the real agents: `tests/recordings/NAME.raw` is what the terminal
 //! got (paths made neutral, prompts of the agents' own left out, nothing else), `NAME.json`
-//! what must come of it.
+//! what must come of it. Of a session on the agent's own screen `NAME.hooks.jsonl` holds what
+//! its hooks told, and after how many bytes of it.
 //!
 //! To add one: put the recording there with a file that names adapter and exit; the failing
 //! test prints the rest, to be checked by eye.
 
 use super::*;
-use crate::agents::Catalog;
+use crate::{
+    agents::Catalog,
+    term::{Scanner, Seen},
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -14,27 +18,71 @@ use std::path::PathBuf;
 struct Expected {
     adapter: String,
     exit: Exit,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    interactive: bool,
     #[serde(default)]
     seen: Vec<String>,
     #[serde(default)]
     result: Option<AttemptResult>,
 }
 
-fn watch(adapter: &str, exit: Exit, bytes: &[u8], chunk: usize) -> Expected {
-    let mut watcher = Catalog::load(None).get(adapter).unwrap().watcher();
+#[derive(Deserialize)]
+struct Told {
+    at: usize,
+    hook: Value,
+}
+
+/// As the keeper tells it: what the terminal got, seen by its scanner.
+fn on_screen(watcher: &mut Watcher, bytes: &[u8], told: &[Told], chunk: usize) -> Vec<Observation> {
+    let (mut scanner, mut gauge) = (Scanner::new(120, 40), KeeperGauge::default());
     let mut seen = Vec::new();
-    for part in bytes.chunks(chunk) {
-        seen.extend(watcher.output(part));
+    let mut from = 0;
+    let ends = told.iter().map(|told| (told.at, Some(&told.hook)));
+    for (end, hook) in ends.chain([(bytes.len(), None)]) {
+        for found in bytes[from..end].chunks(chunk).flat_map(|part| scanner.feed(part)) {
+            match found {
+                Seen::Status(s) => {
+                    seen.extend(watcher.status(&s.state, &s.kind, &s.message, s.progress));
+                }
+                Seen::Progress { busy, percent } => (gauge.busy, gauge.progress) = (busy, percent),
+                Seen::Title(title) => gauge.title = title,
+                Seen::Reply(_)
+                | Seen::CursorReport { .. }
+                | Seen::Bell(_)
+                | Seen::Synchronized(_) => continue,
+            }
+            seen.extend(watcher.gauge(&gauge));
+        }
+        seen.extend(hook.into_iter().flat_map(|hook| watcher.hook(hook)));
+        from = end;
+    }
+    seen
+}
+
+fn watch(asked: &Expected, bytes: &[u8], told: &[Told], chunk: usize) -> Expected {
+    let Expected { adapter, exit, interactive, .. } = asked;
+    let (exit, interactive) = (*exit, *interactive);
+    let mut watcher = Catalog::load(None).get(adapter).unwrap().watcher(interactive);
+    let mut seen = Vec::new();
+    if interactive {
+        seen = on_screen(&mut watcher, bytes, told, chunk);
+    } else {
+        for part in bytes.chunks(chunk) {
+            seen.extend(watcher.output(part));
+        }
     }
     let seen = seen
         .iter()
         .map(|one| match one {
+            Observation::Signal(s) if interactive => {
+                format!("{:?}: {} [{}] {}", s.source, s.state, s.reason, s.detail)
+            }
             Observation::Signal(s) => format!("{} [{}] {}", s.state, s.reason, s.detail),
             Observation::Session(session) => format!("session {session}"),
         })
         .collect();
     let result = Some(watcher.finish(exit, &[]));
-    Expected { adapter: adapter.to_owned(), exit, seen, result }
+    Expected { adapter: adapter.to_owned(), exit, interactive, seen, result }
 }
 
 #[test]
@@ -52,8 +100,11 @@ fn recorded_sessions_are_understood() {
         let bytes = std::fs::read(&raw).unwrap();
         let told = std::fs::read_to_string(raw.with_extension("json")).unwrap();
         let expected: Expected = serde_json::from_str(&told).unwrap();
+        let told = std::fs::read_to_string(raw.with_extension("hooks.jsonl")).unwrap_or_default();
+        let hooks: Vec<Told> =
+            told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         for chunk in [1, 7, 4096, bytes.len()] {
-            let found = watch(&expected.adapter, expected.exit, &bytes, chunk);
+            let found = watch(&expected, &bytes, &hooks, chunk);
             let shown = serde_json::to_string_pretty(&found).unwrap();
             assert!(found == expected, "{name}, {chunk} bytes at a time, gives\n{shown}");
         }

@@ -6,12 +6,12 @@ const FAILED: Exit = Exit { code: Some(1), signal: None };
 const KILLED: Exit = Exit { code: None, signal: Some(9) };
 
 fn built_in(name: &str) -> Watcher {
-    Catalog::load(None).get(name).unwrap().watcher()
+    Catalog::load(None).get(name).unwrap().watcher(false)
 }
 
 fn with_rules(rules: &str) -> Watcher {
     let head = "name = 'x'\nsummary = ''\n[program]\nname = 'x'\n[launch]\n";
-    Adapter::parse("test", &format!("{head}{rules}")).unwrap().watcher()
+    Adapter::parse("test", &format!("{head}{rules}")).unwrap().watcher(false)
 }
 
 fn screen(lines: &[&str]) -> Vec<String> {
@@ -243,4 +243,90 @@ fn long_texts_are_cut_between_characters() {
     watcher.output(line.as_bytes());
     let result = watcher.finish(OK, &screen(&[]));
     assert!(result.text.len() <= MAX_TEXT && result.text.ends_with('…'));
+}
+
+#[test]
+fn hooks_tell_turns_and_what_the_next_prompt_asks() {
+    let rules = "[watch]\noutput = 'json-lines'\njudge = 'output'\n\
+                 [[hook]]\nwhen = { name = 'Start' }\nsession = '/id'\nstate = 'working'\n\
+                 [[hook]]\nwhen = { name = 'Ask' }\nprompt = '{/tool}: {/command}'\n\
+                 [[hook]]\nwhen = { name = 'Stop' }\nstate = 'idle'\ntext = ['/last']\n";
+    let head = "name = 'x'\nsummary = ''\n[program]\nname = 'x'\n[launch]\n";
+    let mut watcher = Adapter::parse("test", &format!("{head}{rules}")).unwrap().watcher(true);
+    let start = serde_json::json!({"name": "Start", "id": "s1"});
+    assert_eq!(told(&watcher.hook(&start)), ["session s1", "Hook working [] output"]);
+    let ask = |command| serde_json::json!({"name": "Ask", "tool": "Bash", "command": command});
+    assert_eq!(watcher.hook(&ask("ls")), []);
+    assert_eq!(watcher.hook(&ask("rm x")), [], "another waits behind it");
+    let blocked = ["Osc7501 waiting [permission] blocked: Bash: ls"];
+    assert_eq!(told(&watcher.status("blocked", "permission", "", None)), blocked);
+    let next = ["Osc7501 waiting [permission] blocked: Bash: rm x"];
+    assert_eq!(told(&watcher.next_prompt()), next);
+    assert_eq!(watcher.next_prompt(), []);
+    // The agent's own word for it goes before.
+    watcher.hook(&ask("ls"));
+    let own = ["Osc7501 waiting [permission] blocked: approve ls"];
+    assert_eq!(told(&watcher.status("blocked", "permission", "approve ls", None)), own);
+    assert_eq!(
+        told(&watcher.status("blocked", "form", "", None)),
+        ["Osc7501 waiting [input] blocked"]
+    );
+    assert_eq!(told(&watcher.status("error", "", "", None)), ["Osc7501 idle [failed] error"]);
+    // What is printed is for eyes, and the exit judges.
+    assert_eq!(watcher.output(b"{\"name\":\"Stop\",\"last\":\"no\"}\n"), []);
+    let stop = serde_json::json!({"name": "Stop", "last": "all done"});
+    assert_eq!(told(&watcher.hook(&stop)), ["Hook idle [] output"]);
+    let result = watcher.finish(OK, &screen(&["│ > │"]));
+    assert_eq!((result.outcome, result.text.as_str()), (Outcome::Done, "all done"));
+    assert_eq!(result.session.as_deref(), Some("s1"));
+}
+
+#[test]
+fn a_later_core_knows_what_hooks_told_and_tells_it_not_again() {
+    let mut watcher = Catalog::load(None).get("codex").unwrap().watcher(true);
+    let stop = serde_json::json!({"hook_event_name": "Stop", "last_assistant_message": "so"});
+    let ask = serde_json::json!({"hook_event_name": "PermissionRequest", "tool_name": "Bash",
+        "tool_input": {"command": "ls"}});
+    watcher.remember_hooks([&stop, &ask].into_iter());
+    let blocked = ["Osc7501 waiting [permission] blocked"];
+    assert_eq!(told(&watcher.status("blocked", "permission", "", None)), blocked);
+    assert_eq!(watcher.finish(OK, &[]).text, "so");
+}
+
+#[test]
+fn a_prompt_is_known_by_its_rows() {
+    let rules = "[prompt]\napprove = ['y']\ndeny = ['n']\nshown = '^ *esc to cancel'\n";
+    let head = "name = 'x'\nsummary = ''\n[program]\nname = 'x'\n[launch]\n";
+    let adapter = Adapter::parse("test", &format!("{head}{rules}")).unwrap();
+    let lines = screen(&["old", "", "run ls?", " 1. Yes", " esc to cancel · tab", "status"]);
+    let rows = adapter.prompt_rows(&lines).unwrap();
+    assert_eq!(rows, [" esc to cancel · tab", " 1. Yes", "run ls?", "old"]);
+    // A quotation of it in the text, or none of it.
+    assert_eq!(adapter.prompt_rows(&screen(&["it says: esc to cancel", "> "])), None);
+    let without = Adapter::parse("test", head).unwrap();
+    assert_eq!(without.prompt_rows(&lines), Some(Vec::new()));
+}
+
+#[test]
+fn a_title_may_need_a_row_that_says_what_is_asked() {
+    let rules = "[[title]]\nname = 'asks'\npattern = '^!'\nscreen = '^run (.*)[?]'\n\
+                 state = 'waiting'\nreason = 'permission'\n\
+                 [[title]]\nname = 'ready'\npattern = '^='\nstate = 'idle'\n\
+                 [[screen]]\nname = 'box'\npattern = '^Allow'\nscreen = '^[$] (.*)'\n\
+                 state = 'waiting'\nreason = 'permission'\n";
+    let mut watcher = with_rules(rules);
+    let gauge = |title: &str, busy, bottom: &[&str]| KeeperGauge {
+        title: title.to_owned(),
+        busy,
+        bottom: screen(bottom),
+        ..KeeperGauge::default()
+    };
+    assert_eq!(told(&watcher.gauge(&gauge("! x", false, &["> "]))), [""; 0], "not drawn yet");
+    let asked = ["Terminal waiting [permission] title: ls"];
+    assert_eq!(told(&watcher.gauge(&gauge("! x", true, &["run ls?", "1. Yes"]))), asked);
+    assert_eq!(told(&watcher.gauge(&gauge("= x", true, &[]))), ["Terminal working [] OSC 9;4"]);
+    assert_eq!(told(&watcher.gauge(&gauge("= x", false, &[]))), ["Terminal idle [] title: ready"]);
+    assert_eq!(told(&watcher.gauge(&gauge("= x", false, &["Allow", "it"]))), [""; 0]);
+    let asked = ["Screen waiting [permission] screen: rm x"];
+    assert_eq!(told(&watcher.gauge(&gauge("= x", false, &["$ rm x", "Allow"]))), asked);
 }

@@ -69,6 +69,7 @@ fn source(source: Source) -> &'static str {
         Source::Process => "process",
         Source::Approval => "approval",
         Source::Output => "output",
+        Source::Hook => "hook",
         Source::Osc7501 => "OSC 7501",
         Source::Gateway => "gateway",
         Source::Terminal => "terminal",

@@ -5,7 +5,10 @@ use super::super::{
     context::Context,
     failure::{Code, Done, Failure},
 };
-use crate::protocol::rest::InputBody;
+use crate::{
+    model::{Question, Remember, Resolution},
+    protocol::rest::{Answer, InputBody},
+};
 use clap::Args;
 use serde::Serialize;
 
@@ -24,6 +27,12 @@ pub struct Send {
     /// Keys to press after the text: C-c, Up, F5, Escape …
     #[arg(long, value_name = "KEY", num_args = 1..)]
     keys: Vec<String>,
+    /// Answer the permission prompt that it shows: let it go on
+    #[arg(long, conflicts_with_all = ["deny", "text", "keys", "enter", "no_enter"])]
+    approve: bool,
+    /// Answer the permission prompt that it shows: refuse
+    #[arg(long, conflicts_with_all = ["text", "keys", "enter", "no_enter"])]
+    deny: bool,
     #[command(flatten)]
     json: Json,
 }
@@ -38,12 +47,23 @@ struct Sent<'a> {
 
 impl Send {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
+        if let Some(verdict) = self.verdict() {
+            return answer(&self.agent, verdict, self.json.json, context).await;
+        }
         let body = self.body()?;
         context.client().await?.send_input(&self.agent, &body).await?;
         if self.json.json {
             context.json(&Sent { agent: &self.agent, input: &body })?;
         }
         Ok(Code::Ok)
+    }
+
+    fn verdict(&self) -> Option<Resolution> {
+        match (self.approve, self.deny) {
+            (true, _) => Some(Resolution::Approve),
+            (_, true) => Some(Resolution::Deny),
+            (false, false) => None,
+        }
     }
 
     fn body(&self) -> Result<InputBody, Failure> {
@@ -54,6 +74,26 @@ impl Send {
         }
         Ok(InputBody { text, keys: self.keys.clone(), enter })
     }
+}
+
+/// As `dash approve` and `dash deny` would, for the prompt of this agent's that is open.
+async fn answer(agent: &str, verdict: Resolution, json: bool, context: &mut Context<'_>) -> Done {
+    let client = context.client().await?;
+    let id = client.agent(agent).await?.id;
+    let open = client.approvals(false).await?;
+    let prompt = open
+        .iter()
+        .find(|open| open.agent == id && matches!(open.question, Question::Prompt { .. }));
+    let Some(prompt) = prompt else {
+        return Err(Failure::error(format!("agent {agent} shows no permission prompt"))
+            .hinted(format!("dash agent explain {agent}")));
+    };
+    let wish = Answer { verdict, remember: Remember::Once, note: String::new() };
+    let answered = client.answer(prompt.id.as_str(), &wish).await?;
+    if json {
+        context.json(&answered)?;
+    }
+    Ok(Code::Ok)
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         "" => agent.adapter.clone(),
         provider => format!("{} through {provider}", agent.adapter),
     };
+    let adapter = if agent.interactive { format!("{adapter}, on its own screen") } else { adapter };
     let mut lines = vec![
         ("swarm", agent.swarm.to_string()),
         ("agent", adapter),

@@ -21,6 +21,10 @@ pub struct Spawn {
     /// What it is to do
     #[arg(long, value_name = "TEXT")]
     task: Option<String>,
+    /// On its own screen, to be typed into: `dash agent send`, `dash attach`. Without a task
+    /// an agent is always started so; a task is its first prompt
+    #[arg(long)]
+    interactive: bool,
     /// Which kind of agent
     #[arg(long, value_name = "KIND")]
     agent: Option<String>,
@@ -99,10 +103,17 @@ impl Spawn {
     }
 
     fn spec(self) -> Result<AgentSpec, Failure> {
-        if self.command.is_empty() && self.task.as_deref().is_none_or(|task| task.trim().is_empty())
-        {
-            return Err(Failure::usage("there is nothing to do: no --task and no command")
-                .hinted("dash agent spawn --task \"…\", or dash agent spawn -- CMD"));
+        let idle = self.task.as_deref().is_none_or(|task| task.trim().is_empty());
+        let interactive = self.interactive || (idle && self.command.is_empty());
+        if idle && self.command.is_empty() && self.agent.is_none() && !self.interactive {
+            return Err(Failure::usage("there is nothing to do: no --task and no command").hinted(
+                "dash agent spawn --task \"…\", or dash agent spawn -- CMD; \
+                         --agent KIND alone starts one to be typed into",
+            ));
+        }
+        if self.interactive && !self.command.is_empty() {
+            return Err(Failure::usage("a command always has its terminal to itself")
+                .hinted("leave --interactive out"));
         }
         let adapter = match (self.agent, self.command.is_empty()) {
             (Some(agent), false) if agent != "command" => {
@@ -120,6 +131,7 @@ impl Spawn {
             swarm: self.swarm.map(SwarmId::new),
             adapter,
             model: self.model,
+            interactive,
             task: self.task.unwrap_or_default(),
             cwd: here()?,
             worktree: self.worktree,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     core::Input,
-    model::{Command, Outcome, SwarmSpec},
+    model::{Command, Outcome, Source, SwarmSpec},
 };
 use proptest::{
     prelude::{ProptestConfig, prop_assert, prop_assert_eq, prop_oneof, proptest},
@@ -339,8 +339,61 @@ fn an_agents_own_prompt_waits_in_the_inbox_for_as_long_as_it_is_shown() {
     let refused = answer(&mut bench, user("ann"), "ap-3", Resolution::Approve, Remember::Agent);
     assert_eq!(refused.unwrap_err().code, RefusalCode::Invalid);
     approve(&mut bench, "ann", "ap-3").unwrap();
-    let typed = Effect::AnswerPrompt { attempt: "ag-01-1".into(), verdict: Resolution::Approve };
+    let typed = Effect::AnswerPrompt {
+        attempt: "ag-01-1".into(),
+        approval: "ap-3".into(),
+        verdict: Resolution::Approve,
+    };
     assert_eq!(bench.effects, [typed]);
+}
+
+#[test]
+fn of_hooks_and_osc_7501_the_newer_word_counts() {
+    let mut bench = bench(1);
+    let hook = |bench: &mut Bench, state: AgentState| {
+        let (source, reason, detail) = (Source::Hook, String::new(), "Stop".to_owned());
+        let signal = Signal { source, state, reason, detail, progress: None };
+        bench.feed(Input::Signal { attempt: "ag-01-1".into(), signal }).unwrap();
+    };
+    hook(&mut bench, AgentState::Working);
+    prompt(&mut bench, Source::Osc7501, "blocked: approve Bash: ls", true);
+    assert_eq!(agent(&bench, "ag-01"), (AgentState::Waiting, "permission".to_owned()));
+    assert_eq!(state(&bench, "ap-1"), ApprovalState::Open, "the hook spoke before it");
+    // What the screen shows is weaker than either.
+    works(&mut bench, Source::Screen);
+    assert_eq!(state(&bench, "ap-1"), ApprovalState::Open);
+    // Said before, and news all the same.
+    hook(&mut bench, AgentState::Working);
+    assert_eq!(agent(&bench, "ag-01"), (AgentState::Working, String::new()));
+    assert_eq!(state(&bench, "ap-1"), ApprovalState::Withdrawn);
+    let explained = explanation(&bench.state, &"ag-01".into(), Stamp(bench.now)).unwrap();
+    let decided = explained.signals.iter().find(|seen| seen.decided).unwrap();
+    assert_eq!(decided.signal.source, Source::Hook);
+}
+
+#[test]
+fn a_gateway_without_a_call_leaves_the_word_to_others() {
+    let mut bench = Bench::default();
+    let agent_spec = crate::model::AgentSpec { interactive: true, ..Default::default() };
+    let crew = vec![("pi".to_owned(), String::new())];
+    let spawn = Command::SpawnAgent { spec: Box::new(agent_spec) };
+    bench.feed(Input::Request { by: user("ann"), command: spawn, crew }).unwrap();
+    bench.started("ag-01-1", 1);
+    let says = |bench: &mut Bench, source: Source, state: AgentState| {
+        let signal =
+            Signal { source, state, reason: String::new(), detail: String::new(), progress: None };
+        bench.feed(Input::Signal { attempt: "ag-01-1".into(), signal }).unwrap();
+        agent(bench, "ag-01").0
+    };
+    assert_eq!(says(&mut bench, Source::Gateway, AgentState::Working), AgentState::Working);
+    assert_eq!(says(&mut bench, Source::Terminal, AgentState::Idle), AgentState::Working);
+    assert_eq!(says(&mut bench, Source::Gateway, AgentState::Idle), AgentState::Idle);
+    assert_eq!(says(&mut bench, Source::Terminal, AgentState::Working), AgentState::Working);
+    // Of one that works without a screen it is not even written down.
+    let mut plain = self::bench(1);
+    let before = plain.state.seq;
+    says(&mut plain, Source::Gateway, AgentState::Idle);
+    assert_eq!(plain.state.seq, before);
 }
 
 #[test]

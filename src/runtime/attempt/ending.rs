@@ -20,21 +20,21 @@ use std::path::PathBuf;
 const LAST_LINE: usize = 200;
 
 impl Keeping {
-    pub(super) async fn observe(&self, seen: Vec<Observation>) {
+    pub(super) async fn observe(&mut self, seen: Vec<Observation>) {
         for observation in seen {
             let attempt = self.id.clone();
-            self.world
-                .tell(match observation {
-                    Observation::Signal(signal) if is_prompt(&signal) => Input::Prompted {
-                        attempt,
-                        signal,
-                        answerable: self.answerable,
-                        needs: self.world.approvers(),
-                    },
-                    Observation::Signal(signal) => Input::Signal { attempt, signal },
-                    Observation::Session(session) => Input::Session { attempt, session },
-                })
-                .await;
+            let told = match observation {
+                Observation::Signal(signal) if is_prompt(&signal) => {
+                    self.prompted(signal).await;
+                    continue;
+                }
+                Observation::Signal(signal) => {
+                    self.no_prompt(&signal);
+                    Input::Signal { attempt, signal }
+                }
+                Observation::Session(session) => Input::Session { attempt, session },
+            };
+            self.world.tell(told).await;
         }
     }
 
@@ -159,10 +159,13 @@ impl Keeping {
                     None => return false,
                     // There is no terminal any more.
                     Some(
-                        Order::Input(_)
-                        | Order::Resize { .. }
+                        Order::Resize { .. }
                         | Order::Ticket { .. }
                         | Order::Screen(_)
+                        | Order::Type { .. }
+                        | Order::Answer { .. }
+                        | Order::AskAgain { .. }
+                        | Order::Hook { .. }
                         | Order::Verdict { .. }
                         | Order::Hold
                         | Order::Look,

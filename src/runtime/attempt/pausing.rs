@@ -53,7 +53,10 @@ impl Keeping {
                 None => return false,
                 // There is nobody to hear it.
                 Some(
-                    Order::Input(_)
+                    Order::Type { .. }
+                    | Order::Answer { .. }
+                    | Order::AskAgain { .. }
+                    | Order::Hook { .. }
                     | Order::Resize { .. }
                     | Order::Ticket { .. }
                     | Order::Screen(_)

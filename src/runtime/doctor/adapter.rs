@@ -131,6 +131,7 @@ fn dry(
             dash: &world.dash,
             confine: None,
             author: None,
+            interactive: false,
             session,
             net: None,
         })

@@ -1,0 +1,128 @@
+//! What is typed into an attempt on somebody's behalf: text, and the answers to its own
+//! permission prompts.
+
+use super::{
+    super::world::{Seen, Typed},
+    Keeping, LinkWriter,
+};
+use crate::{
+    core::{self, Input, Reply},
+    model::{ApprovalId, Signal, Source},
+    protocol::keeper::{FactKind, ToKeeper},
+};
+use std::io;
+use tokio::sync::oneshot;
+
+/// An answer as [`Order::Answer`](super::Order::Answer) has it.
+pub(super) struct Answer {
+    pub approval: ApprovalId,
+    pub seen: Seen,
+    pub rows: Vec<String>,
+    pub keys: Vec<u8>,
+}
+
+impl Keeping {
+    /// What an earlier core knew and this one goes on with.
+    pub(super) async fn take_over(&mut self) {
+        let of = self.id.clone();
+        let open = self.world.read(move |state| core::open_prompt(state, &of)).await;
+        self.prompt = open.ok().flatten();
+        self.remember_hooks().await;
+        let asked = self.prompt.as_ref().and_then(|(_, signal)| signal.detail.split_once(": "));
+        if let Some((_, asked)) = asked {
+            let asked = asked.to_owned();
+            self.watcher.expect_prompt(asked);
+        }
+        self.told_again = Some(None);
+    }
+
+    /// OSC 7501. Of what was said to an earlier core only the last word counts: the others
+    /// would end, one after the other, what that core knew.
+    pub(super) async fn status(&mut self, status: FactKind) {
+        match &mut self.told_again {
+            Some(latest) => *latest = Some(status),
+            None => {
+                let FactKind::Status { state, kind, message, progress } = status else { return };
+                let seen = self.watcher.status(&state, &kind, &message, progress);
+                self.observe(seen).await;
+            }
+        }
+    }
+
+    /// All that the keeper kept has come.
+    pub(super) async fn caught_up(&mut self) {
+        if let Some(Some(status)) = self.told_again.take() {
+            self.status(status).await;
+        }
+    }
+
+    /// The agent shows a permission prompt.
+    pub(super) async fn prompted(&mut self, signal: Signal) {
+        let prompted = Input::Prompted {
+            attempt: self.id.clone(),
+            signal: signal.clone(),
+            answerable: self.answerable,
+            needs: self.world.approvers(),
+        };
+        if let Ok(Some(Reply::Approval(id))) = self.world.feed(prompted).await {
+            self.prompt = Some((id, signal));
+        }
+    }
+
+    /// The agent says, by `signal`, that it shows none; a weaker source says nothing of it.
+    pub(super) fn no_prompt(&mut self, signal: &Signal) {
+        let own = |source| matches!(source, Source::Hook | Source::Osc7501);
+        let over = |known: Source| signal.source <= known || own(signal.source) && own(known);
+        if self.prompt.as_ref().is_some_and(|(_, prompt)| over(prompt.source)) {
+            self.prompt = None;
+        }
+    }
+
+    /// The prompt that was answered is there still, or another in its place.
+    pub(super) async fn ask_again(&mut self, answered: &ApprovalId) {
+        let Some((_, signal)) = self.prompt.take_if(|(shown, _)| shown == answered) else { return };
+        let next = self.watcher.next_prompt();
+        if next.is_empty() {
+            self.prompted(signal).await;
+        } else {
+            self.observe(next).await;
+        }
+    }
+
+    pub(super) async fn type_text(
+        &self,
+        text: String,
+        then: Vec<u8>,
+        writer: &mut LinkWriter,
+    ) -> io::Result<()> {
+        if self.types {
+            return writer.control(&ToKeeper::Type { text, then }).await;
+        }
+        writer.bytes(&[text.into_bytes(), then].concat()).await
+    }
+
+    pub(super) async fn answer_prompt(
+        &mut self,
+        answer: Answer,
+        done: oneshot::Sender<Typed>,
+        writer: &mut LinkWriter,
+    ) -> io::Result<()> {
+        let Answer { approval, seen, rows, keys } = answer;
+        if self.prompt.as_ref().is_none_or(|(shown, _)| *shown != approval) {
+            // Whoever asked has gone when this fails.
+            let _ = done.send(Typed::Gone);
+            return Ok(());
+        }
+        if !self.types {
+            // A keeper of an older build types whatever it is given.
+            let _ = done.send(Typed::Yes);
+            return writer.bytes(&keys).await;
+        }
+        self.screens_asked += 1;
+        let id = self.screens_asked;
+        self.answers.retain(|_, asker| !asker.is_closed());
+        self.answers.insert(id, done);
+        let (facts, activity) = (self.fact_n, seen.activity);
+        writer.control(&ToKeeper::Answer { id, facts, activity, rows, keys }).await
+    }
+}
