@@ -47,8 +47,8 @@ fn say_checks(checks: &[DoctorCheck], context: &mut Context<'_>) -> Result<(), F
         };
         let mark = context.paint(fg(color), mark);
         context.line(format!("{mark}  {:<18} {}", check.name, one_line(&check.detail)))?;
-        if !check.remedy.is_empty() {
-            context.line(format!("      {:<18} → {}", "", one_line(&check.remedy)))?;
+        for line in check.remedy.lines() {
+            context.line(format!("      {:<18} → {}", "", one_line(line)))?;
         }
     }
     Ok(())
