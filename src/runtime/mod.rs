@@ -38,6 +38,7 @@ mod providers;
 mod results;
 mod scope;
 mod spawn;
+mod terminal;
 mod worktree;
 mod world;
 
