@@ -25,6 +25,8 @@ use std::{
 pub const BUILT_IN: &str = "built in";
 /// Rows by which a prompt is known from another one.
 const PROMPT_ROWS: usize = 6;
+/// Characters of what is asked that must be seen.
+const GLANCE: usize = 60;
 
 #[derive(Debug, Default)]
 pub struct Adapter {
@@ -343,11 +345,18 @@ impl Adapter {
 
     /// The rows of a screen that show its permission prompt, down to the one that takes keys;
     /// none where there is no such prompt. No rows where its file does not say how it looks.
-    pub fn prompt_rows(&self, lines: &[String]) -> Option<Vec<String>> {
+    ///
+    /// What a hook said is asked must stand there, too: a tool of the agent's could tell the
+    /// same, and something else would be approved.
+    pub fn prompt_rows(&self, lines: &[String], asked: &str) -> Option<Vec<String>> {
         let Some(shown) = self.prompt.as_ref().and_then(|prompt| prompt.shown.as_ref()) else {
             return Some(Vec::new());
         };
         let last = lines.iter().rposition(|line| shown.is_match(line))?;
+        let by_hook = self.watch.hook.iter().any(|rule| rule.prompt.is_some());
+        if by_hook && !shows(&lines[..=last], asked) {
+            return None;
+        }
         let rows = lines[..=last].iter().rev().filter(|line| !line.trim().is_empty());
         Some(rows.take(PROMPT_ROWS).cloned().collect())
     }
@@ -366,6 +375,18 @@ impl Adapter {
     pub fn reads_output(&self, interactive: bool) -> bool {
         self.watch.format != OutputFormat::None && !interactive
     }
+}
+
+/// True if what `TOOL: TEXT` asks about stands in these rows, as far as one sees it at a
+/// glance; where rows break says nothing. Several lines an agent may show in a way of its own
+/// (a patch as its lines), and so they are not looked for.
+fn shows(lines: &[String], asked: &str) -> bool {
+    let bare = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+    let Some((_, text)) = asked.split_once(": ").filter(|(_, text)| !text.contains('\n')) else {
+        return true;
+    };
+    let begin: String = bare(text).chars().take(GLANCE).collect();
+    lines.iter().map(|line| bare(line)).collect::<String>().contains(&begin)
 }
 
 /// The first executable file of that name in the directories of `path`.

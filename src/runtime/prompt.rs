@@ -46,12 +46,13 @@ struct Answering<'a> {
 impl Answering<'_> {
     /// None: it may still be shown.
     async fn run(&self, verdict: Resolution) -> Option<()> {
-        let of = self.attempt.clone();
-        let agent = self.world.read(move |state| {
+        let (of, approval) = (self.attempt.clone(), self.approval.clone());
+        let found = self.world.read(move |state| {
             let agent = state.agents.get(&state.attempts.get(&of)?.agent)?;
-            Some((agent.id.clone(), agent.adapter.clone()))
+            let asked = state.approvals.get(&approval)?.question.text();
+            Some((agent.id.clone(), agent.adapter.clone(), asked))
         });
-        let (agent, adapter) = agent.await.ok()??;
+        let (agent, adapter, asked) = found.await.ok()??;
         let adapter = self.world.catalog().get(&adapter).cloned()?;
         let keys = adapter.prompt_keys(verdict)?.to_vec();
         let mut first: Option<Vec<String>> = None;
@@ -60,7 +61,7 @@ impl Answering<'_> {
             let (done, seen) = oneshot::channel();
             self.keeper.send(Order::Screen(done)).await.ok()?;
             let seen = seen.await.unwrap_or_default();
-            let rows = adapter.prompt_rows(&seen.screen.lines);
+            let rows = adapter.prompt_rows(&seen.screen.lines, &asked);
             let Some(rows) = rows else {
                 sleep(PAUSE).await;
                 continue;

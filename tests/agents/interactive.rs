@@ -151,7 +151,10 @@ fn pi_says_when_it_works() {
     until(&world, &agent, "working");
     until(&world, &agent, "idle");
     assert!(world.work.join("bypi").exists());
-    assert_eq!(states(&world, &agent), ["idle", "working", "idle"]);
+    // Between a call's end and its next sign of progress it may seem idle for a moment.
+    let seen = states(&world, &agent);
+    assert!(seen.iter().all(|state| ["idle", "working"].contains(&state.as_str())), "{seen:?}");
+    assert_eq!(seen.last().map(String::as_str), Some("idle"), "{seen:?}");
     world.ok(&["agent", "send", &agent, "/quit"]);
     until(&world, &agent, "done");
 }

@@ -129,7 +129,7 @@ fn hooks_tell_state_question_session_and_last_words() {
         r#"tell '{"hook_event_name":"Go"}'
 until_there ask
 tell '{"hook_event_name":"Ask","command":"rm -rf x"}'
-say blocked:kind=permission; printf 'press y or esc\r\n'
+say blocked:kind=permission; printf '$ rm -rf x\r\npress y or esc\r\n'
 got=$(key); say working; printf '\033[2J\033[Hon\r\n'
 until_there stop
 tell '{"hook_event_name":"Stop","last":"all is done","id":"s-1"}'

@@ -180,7 +180,6 @@ fn gauges_speak_by_progress_title_and_rows() {
             "Terminal working [] OSC 9;4",
             "Screen working [] screen: else",
             "Screen waiting [permission] screen: asks",
-            "Terminal idle [] OSC 9;4 off",
             "Terminal working [] title: busy",
             "Screen working [] screen: else",
         ]
@@ -299,12 +298,18 @@ fn a_prompt_is_known_by_its_rows() {
     let head = "name = 'x'\nsummary = ''\n[program]\nname = 'x'\n[launch]\n";
     let adapter = Adapter::parse("test", &format!("{head}{rules}")).unwrap();
     let lines = screen(&["old", "", "run ls?", " 1. Yes", " esc to cancel · tab", "status"]);
-    let rows = adapter.prompt_rows(&lines).unwrap();
+    let rows = adapter.prompt_rows(&lines, "Bash: ls").unwrap();
     assert_eq!(rows, [" esc to cancel · tab", " 1. Yes", "run ls?", "old"]);
     // A quotation of it in the text, or none of it.
-    assert_eq!(adapter.prompt_rows(&screen(&["it says: esc to cancel", "> "])), None);
+    assert_eq!(adapter.prompt_rows(&screen(&["it says: esc to cancel", "> "]), "ls"), None);
     let without = Adapter::parse("test", head).unwrap();
-    assert_eq!(without.prompt_rows(&lines), Some(Vec::new()));
+    assert_eq!(without.prompt_rows(&lines, "ls"), Some(Vec::new()));
+    // Told by a hook, it must be what stands there, wherever rows break.
+    let codex = Catalog::load(None).get("codex").unwrap().clone();
+    let end = "  Press enter to confirm or esc to cancel";
+    let lines = screen(&["  $ rm -rf one two", "    three", "› 1. Yes, proceed (y)", end]);
+    assert_eq!(codex.prompt_rows(&lines, "Bash: rm -rf one two three").map(|r| r.len()), Some(4));
+    assert_eq!(codex.prompt_rows(&lines, "Bash: ls"), None);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     core::Input,
-    model::{Command, Outcome, Source, SwarmSpec},
+    model::{AgentSpec, Command, Outcome, Source, SwarmSpec},
 };
 use proptest::{
     prelude::{ProptestConfig, prop_assert, prop_assert_eq, prop_oneof, proptest},
@@ -374,7 +374,7 @@ fn of_hooks_and_osc_7501_the_newer_word_counts() {
 #[test]
 fn a_gateway_without_a_call_leaves_the_word_to_others() {
     let mut bench = Bench::default();
-    let agent_spec = crate::model::AgentSpec { interactive: true, ..Default::default() };
+    let agent_spec = AgentSpec { interactive: true, ..Default::default() };
     let crew = vec![("pi".to_owned(), String::new())];
     let spawn = Command::SpawnAgent { spec: Box::new(agent_spec) };
     bench.feed(Input::Request { by: user("ann"), command: spawn, crew }).unwrap();
