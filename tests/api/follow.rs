@@ -34,6 +34,22 @@ fn whole(world: &World, agent: &str, form: &[&str]) -> Vec<u8> {
     world.ok(&[&["agent", "log", agent], form].concat()).stdout
 }
 
+/// What a log says. Of a cast where its pieces end is left out: a reader that is behind gets
+/// several in one.
+fn said(log: &[u8], form: &[&str]) -> String {
+    let text = String::from_utf8_lossy(log).into_owned();
+    if form != ["--cast"] {
+        return text;
+    }
+    let mut lines = text.lines();
+    let head = lines.next().unwrap_or_default().to_owned();
+    let piece = |line: &str| {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event[2].as_str().unwrap().to_owned()
+    };
+    head + &lines.map(piece).collect::<String>()
+}
+
 #[test]
 fn a_log_is_followed_from_the_spawn_to_the_end() {
     let world = World::new();
@@ -51,8 +67,7 @@ fn a_log_is_followed_from_the_spawn_to_the_end() {
     for (form, told) in FORMS.iter().zip(told) {
         let whole = whole(&world, agent, form);
         assert!(!whole.is_empty());
-        let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert_eq!(lossy(&told), lossy(&whole), "{form:?}");
+        assert_eq!(said(&told, form), said(&whole, form), "{form:?}");
     }
     // Over already: the same, at once.
     assert_eq!(end(follow(&world, &[agent, "--raw"])), whole(&world, agent, &["--raw"]));
