@@ -219,6 +219,9 @@ pub struct OutputRule {
     /// What went wrong; the last one counts, and only if the attempt failed.
     #[serde(default)]
     pub error: Vec<Text>,
+    /// `error` counts only where nothing was told before.
+    #[serde(default)]
+    pub error_fills: bool,
     #[serde(default)]
     pub session: Option<Text>,
     #[serde(default)]

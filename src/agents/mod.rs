@@ -41,6 +41,3 @@ pub use catalog::Catalog;
 pub use environment::{confined_variables, is_private_variable};
 pub use launch::{Launch, LaunchError, LaunchRequest};
 pub use watcher::{LAST_LINES, Observation, Watcher};
-
-#[cfg(test)]
-mod later;

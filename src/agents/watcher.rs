@@ -276,7 +276,9 @@ impl Watcher {
                 self.say_text(&text, rule.text_goes_on);
             }
             self.open &= !rule.text_ends;
-            if let Some(error) = rule.error(event) {
+            if let Some(error) = rule.error(event)
+                && (self.error.is_empty() || !rule.error_fills)
+            {
                 self.error_status = status_in(&rules, &error);
                 self.error = clip(&plain(error), MAX_ERROR);
             }

@@ -52,6 +52,11 @@ fn heavy_opencode() {
 }
 
 #[test]
+fn heavy_openclaw() {
+    works("openclaw", "claude-opus-4-5");
+}
+
+#[test]
 fn heavy_gemini() {
     works("gemini", "gemini-2.5-flash");
 }

@@ -57,8 +57,12 @@ pub fn turn() -> MutexGuard<'static, ()> {
 /// The kinds that every test here is about.
 pub const KINDS: [&str; 4] = ["claude", "codex", "mini", "pi"];
 
-fn bin() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/node_modules/.bin")
+/// Where the programs lie: OpenClaw's are apart, and `node` where its link in `.bin` leads,
+/// since of another tree a sandbox shows only what is on PATH.
+fn bins() -> [PathBuf; 3] {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents");
+    ["node_modules/.bin", "node_modules/node/bin", "openclaw/node_modules/.bin"]
+        .map(|dir| here.join(dir))
 }
 
 /// A world for these tests; none, said aloud, where the CLIs are not installed.
@@ -69,14 +73,15 @@ pub fn stage() -> Option<World> {
 /// A world with these programs in it, and the `node` that they need.
 pub fn stage_with(programs: &[&str]) -> Option<World> {
     for name in programs.iter().chain(&["node"]) {
-        if !bin().join(name).exists() {
-            let why = format!("{name} is not there: npm ci --prefix tests/agents");
+        if !bins().iter().any(|bin| bin.join(name).exists()) {
+            let why = format!("{name} is not there: see `agents` in .ci/run");
             tools::missing(&why);
             return None;
         }
     }
     let world = World::new();
-    let path = format!("{}:{}", bin().display(), env::var("PATH").unwrap_or_default());
+    let bins = bins().map(|bin| bin.display().to_string()).join(":");
+    let path = format!("{bins}:{}", env::var("PATH").unwrap_or_default());
     let scenario = world.path().join("scenario.toml");
     std::fs::write(&scenario, SCENARIO).unwrap();
     let scenario = scenario.display().to_string();

@@ -16,7 +16,7 @@ struct Given {
 impl Given {
     fn new() -> Self {
         let bin = tempfile::tempdir().unwrap();
-        for name in ["claude", "codex", "gemini", "opencode", "pi", "qwen"] {
+        for name in ["claude", "codex", "gemini", "openclaw", "opencode", "pi", "qwen"] {
             let file = bin.path().join(name);
             std::fs::write(&file, "").unwrap();
             std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755))
