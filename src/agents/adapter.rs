@@ -2,9 +2,10 @@
 
 use super::{
     event::{EventRule, Wrong, compile},
-    format::{Environment, File, Judge, OutputFormat, PatternRule, Run, Stdin, Text},
+    format::{Environment, File, Judge, LaunchPart, OutputFormat, PatternRule, Run, Stdin, Text},
     pointer::stop_reason,
     problem,
+    shared::{Content, SharedRules},
     template::Template,
     watcher::Watcher,
 };
@@ -32,6 +33,7 @@ pub struct Adapter {
     pub(super) install: String,
     pub(super) model: Models,
     pub(super) launch: LaunchRules,
+    shared: Option<SharedRules>,
     prompt: Option<PromptKeys>,
     watch: Arc<WatchRules>,
 }
@@ -62,6 +64,39 @@ pub(super) struct LaunchRules {
     pub files: Vec<FileRule>,
 }
 
+impl LaunchRules {
+    pub fn new(part: LaunchPart) -> Result<Self, Wrong> {
+        let args = |texts: &[Text]| -> Result<Vec<Arg>, Wrong> {
+            texts
+                .iter()
+                .map(|text| match text.get_ref().as_str() {
+                    "{model_args}" => Ok(Arg::Model),
+                    _ => compile(text, Template::parse).map(Arg::One),
+                })
+                .collect()
+        };
+        let env = part.env.into_iter();
+        let env = env.map(|(key, text)| Ok((key, compile(&text, Template::parse)?)));
+        let files = part.files.iter().map(|part| {
+            Ok(FileRule {
+                path: compile(&part.path, check_path)?,
+                content: compile(&part.content, Content::parse)?,
+                mode: part.mode,
+                protected: part.protected,
+            })
+        });
+        Ok(Self {
+            args: args(&part.args)?,
+            resume: args(&part.resume)?,
+            stdin: part.stdin,
+            environment: part.environment,
+            keep: part.keep,
+            env: env.collect::<Result<_, Wrong>>()?,
+            files: files.collect::<Result<_, Wrong>>()?,
+        })
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum Arg {
     One(Template),
@@ -72,7 +107,7 @@ pub(super) enum Arg {
 #[derive(Debug)]
 pub(super) struct FileRule {
     pub path: Template,
-    pub content: Template,
+    pub content: Content,
     pub mode: u32,
     pub protected: bool,
 }
@@ -109,46 +144,11 @@ impl Adapter {
         let templates = |texts: &[Text]| -> Result<Vec<Template>, Wrong> {
             texts.iter().map(|text| compile(text, Template::parse)).collect()
         };
-        let args = |texts: &[Text]| -> Result<Vec<Arg>, Wrong> {
-            texts
-                .iter()
-                .map(|text| match text.get_ref().as_str() {
-                    "{model_args}" => Ok(Arg::Model),
-                    _ => compile(text, Template::parse).map(Arg::One),
-                })
-                .collect()
-        };
         let name = compile(&file.name, check_name)?;
         if file.program.run == Run::Program && file.program.name.is_empty() {
             let why = "`program.name` is missing: the program to look up on PATH".to_owned();
             return Err((file.name.span(), why));
         }
-        let launch = LaunchRules {
-            args: args(&file.launch.args)?,
-            resume: args(&file.launch.resume)?,
-            stdin: file.launch.stdin,
-            environment: file.launch.environment,
-            keep: file.launch.keep,
-            env: file
-                .launch
-                .env
-                .into_iter()
-                .map(|(key, text)| Ok((key, compile(&text, Template::parse)?)))
-                .collect::<Result<_, Wrong>>()?,
-            files: file
-                .launch
-                .files
-                .iter()
-                .map(|part| {
-                    Ok(FileRule {
-                        path: compile(&part.path, check_path)?,
-                        content: compile(&part.content, Template::parse)?,
-                        mode: part.mode,
-                        protected: part.protected,
-                    })
-                })
-                .collect::<Result<_, Wrong>>()?,
-        };
         let watch = WatchRules {
             format: file.watch.output,
             judge: file.watch.judge,
@@ -183,7 +183,8 @@ impl Adapter {
                 aliases: file.model.aliases,
                 args: templates(&file.model.args)?,
             },
-            launch,
+            launch: LaunchRules::new(file.launch)?,
+            shared: file.shared.map(SharedRules::new).transpose()?,
             prompt: match &file.prompt {
                 Some(part) => {
                     let (approve, deny) = (typed(&part.approve)?, typed(&part.deny)?);
@@ -267,6 +268,11 @@ impl Adapter {
         })
     }
 
+    /// How several of its runs share one process; none: they do not.
+    pub fn shared(&self) -> Option<&SharedRules> {
+        self.shared.as_ref()
+    }
+
     pub fn watcher(&self) -> Watcher {
         Watcher::new(Arc::clone(&self.watch))
     }
@@ -314,7 +320,7 @@ fn typed(names: &[Text]) -> Result<Vec<u8>, Wrong> {
     Ok(keys.collect::<Result<Vec<_>, Wrong>>()?.concat())
 }
 
-fn regex(pattern: &str) -> Result<Regex, String> {
+pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
     Regex::new(pattern).map_err(|error| format!("bad pattern `{pattern}`: {error}"))
 }
 

@@ -29,6 +29,8 @@ pub struct File {
     #[serde(default)]
     pub model: ModelPart,
     pub launch: LaunchPart,
+    /// How several runs share one process; none: each has its own.
+    pub shared: Option<SharedPart>,
     #[serde(default)]
     pub watch: WatchPart,
     /// How its own permission prompts are answered; none: on its terminal alone.
@@ -126,6 +128,23 @@ pub struct LaunchPart {
     /// A variable that comes out empty is not set.
     pub env: BTreeMap<String, Text>,
     pub files: Vec<FilePart>,
+}
+
+/// A process of the agent's own that serves many runs. It is started for the first of them,
+/// in their scope, and stopped after the last. A run in a worktree, with hosts or limits of
+/// its own or beside no other of its kind has its own process all the same.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedPart {
+    /// Agents of its kind in a swarm from which on they share.
+    pub from: usize,
+    /// Runs of one such process; for more there is another.
+    pub seats: usize,
+    /// Found on a line of its output: it takes runs from now on.
+    pub ready: Text,
+    pub host: LaunchPart,
+    /// A run's own launch, in place of `[launch]`.
+    pub guest: LaunchPart,
 }
 
 #[derive(Debug, Deserialize)]

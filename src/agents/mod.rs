@@ -10,6 +10,7 @@
 //! | `[program]` | what runs: a program on PATH, this executable, or the caller's own command |
 //! | `[model]` | default, short names, the arguments that choose it |
 //! | `[launch]` | arguments, environment (cleared or inherited), files written before |
+//! | `[shared]` | how many runs share one process of the agent's own |
 //! | `[watch]` | JSON in the output or none; who judges: the final event or the exit code |
 //! | `[[output]]` | rules over JSON lines: state, text, error, session, usage, outcome |
 //! | `[[screen]]`, `[[title]]` | patterns for the bottom rows and the window title |
@@ -32,6 +33,7 @@ mod launch;
 mod lines;
 mod pointer;
 mod problem;
+mod shared;
 mod template;
 mod watcher;
 pub mod worktree;
@@ -40,4 +42,5 @@ pub use adapter::Adapter;
 pub use catalog::Catalog;
 pub use environment::{confined_variables, is_private_variable};
 pub use launch::{Launch, LaunchError, LaunchRequest};
+pub use shared::{Meeting, Part, Readiness, Seat, SharedRules};
 pub use watcher::{LAST_LINES, Observation, Watcher};

@@ -19,6 +19,7 @@
 mod answer;
 mod call;
 mod egress;
+mod guests;
 mod ledger;
 pub mod prices;
 mod server;
@@ -33,6 +34,7 @@ mod fuzz;
 mod tests;
 
 pub use egress::{Connection, Egress, EgressFuture};
+pub use guests::{Guest, Guests};
 pub use ledger::{
     Call, CallReport, Caller, Ledger, OverBudget, Reservation, ReserveFuture, Traffic,
 };
@@ -150,7 +152,23 @@ impl Gateway {
     /// Answers on `listener` on behalf of `caller`, until the result is stopped or dropped.
     /// To be called within a tokio runtime.
     pub fn serve(&self, listener: std::net::TcpListener, caller: Caller) -> Serving {
-        server::serve(self, listener, caller)
+        server::serve(self, listener, caller, Guests::default())
+    }
+
+    /// The same for a process that makes calls for others, too: each with a key of its own.
+    pub fn serve_with(
+        &self,
+        listener: std::net::TcpListener,
+        caller: Caller,
+        guests: Guests,
+    ) -> Serving {
+        server::serve(self, listener, caller, guests)
+    }
+
+    /// Takes calls with `caller`'s key wherever `guests` are served, until the result is
+    /// dropped.
+    pub fn admit(&self, guests: &Guests, caller: Caller) -> Guest {
+        guests.admit(self, caller)
     }
 
     /// Who answers calls of this dialect: a provider's name, or `simulated`.

@@ -8,7 +8,7 @@
 mod ending;
 
 use super::{
-    adopt, broker,
+    adopt, broker, host,
     launch::{self, Plan},
     link::{self, LinkReader, LinkWriter},
     outcome,
@@ -74,6 +74,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         screens_asked: 0,
         fact_n: plan.attempt.fact_n,
         plan: plan.clone(),
+        place: None,
         looker: None,
         quiet: false,
         kill_at: None,
@@ -82,6 +83,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         None => return,
         Some(adopt::Found::Alive(stream)) => {
             keeping.rereads = true;
+            keeping.place = host::join_again(world, &plan);
             Some(stream)
         }
         Some(adopt::Found::Ended(record, error)) => {
@@ -91,7 +93,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
             return keeping.end(None, *record).await;
         }
         Some(adopt::Found::Gone) => return keeping.lost().await,
-        Some(adopt::Found::Never) => match launch::launch(world, &mut plan).await {
+        Some(adopt::Found::Never) => match keeping.launch(&mut plan).await {
             Ok(stream) => to_tokio(stream),
             Err(error) => return give_up(world, id, format!("{error:#}")).await,
         },
@@ -126,6 +128,8 @@ struct Keeping {
     world: Shared,
     id: AttemptId,
     plan: Plan,
+    /// At the process that it shares with others.
+    place: Option<host::Place>,
     watcher: Watcher,
     reads_output: bool,
     /// Its adapter says how its prompts are answered.
@@ -162,6 +166,32 @@ enum Over {
 }
 
 impl Keeping {
+    /// First of all a place at the process that it shares, which may have to be started.
+    async fn launch(&mut self, plan: &mut Plan) -> anyhow::Result<std::os::unix::net::UnixStream> {
+        let world = self.world.clone();
+        self.place = {
+            let joined = host::join(&world, plan);
+            tokio::pin!(joined);
+            loop {
+                tokio::select! {
+                    place = &mut joined => break place?,
+                    order = self.orders.recv() => match order {
+                        None | Some(Order::Stop) => anyhow::bail!("stopped before it was started"),
+                        Some(Order::Goodbye(done)) => {
+                            let _ = done.send(());
+                            // The next core launches it: it has no keeper yet.
+                            std::future::pending::<()>().await;
+                        }
+                        // There is nobody to carry it out yet.
+                        Some(_) => {}
+                    },
+                }
+            }
+        };
+        let share = self.place.as_ref().map_or(host::Share::Alone, host::Place::share);
+        launch::launch(&world, plan, share).await
+    }
+
     async fn keep(&mut self, first: Option<UnixStream>) {
         let mut next = first;
         loop {
@@ -271,6 +301,9 @@ impl Keeping {
                 // First of all: what it asks for while it dies is not paid for.
                 if let Some(served) = &self.served {
                     served.refuse();
+                }
+                if let Some(place) = &self.place {
+                    place.refuse();
                 }
                 let grace_ms = self.world.config.core.stop_grace_ms;
                 writer.control(&ToKeeper::Stop { grace_ms }).await

@@ -52,6 +52,7 @@ impl Given {
             author: None,
             session: self.session,
             net: None,
+            part: Part::Alone,
         })
     }
 

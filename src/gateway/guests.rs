@@ -1,0 +1,55 @@
+//! Callers beside the one that a listener is for: runs whose model calls a process makes that
+//! they share. Each has a key of its own, by which its calls are counted, paid and refused.
+
+use super::{
+    Caller, Gateway,
+    server::{Attempt, same},
+};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// The guests of one listener; a clone is a handle to the same.
+#[derive(Clone, Default)]
+pub struct Guests(Arc<Mutex<Vec<Arc<Attempt>>>>);
+
+/// One of them. Dropped, its calls in flight end and its key is nobody's.
+#[must_use = "dropping it takes its key away"]
+pub struct Guest {
+    stop: watch::Sender<bool>,
+    of: Guests,
+    token: String,
+}
+
+impl Guests {
+    pub(super) fn admit(&self, gateway: &Gateway, caller: Caller) -> Guest {
+        let (stop, stopping) = watch::channel(false);
+        let token = caller.token.clone();
+        // The listener is another's: it is not closed with a guest.
+        let (_, closing) = watch::channel(false);
+        let guest = Attempt::new(gateway, caller, None, Self::default(), [stopping, closing]);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(guest);
+        Guest { stop, of: self.clone(), token }
+    }
+
+    pub(super) fn find(&self, token: &str) -> Option<Arc<Attempt>> {
+        let guests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found =
+            guests.iter().filter(|guest| same(guest.caller.token.as_bytes(), token.as_bytes()));
+        found.next().cloned()
+    }
+}
+
+impl Guest {
+    /// As [`Serving::refuse`](super::Serving::refuse), for this guest alone.
+    pub fn refuse(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.refuse();
+        let mut guests = self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
+        guests.retain(|guest| guest.caller.token != self.token);
+    }
+}
