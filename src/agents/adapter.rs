@@ -119,6 +119,7 @@ pub(super) struct WatchRules {
     pub judge: Judge,
     pub done_needs_exit_zero: bool,
     pub status_pattern: Option<Regex>,
+    pub budget_pattern: Option<Regex>,
     pub progress_off_is_idle: bool,
     pub stop_reasons: BTreeMap<String, String>,
     pub output: Vec<EventRule>,
@@ -149,14 +150,15 @@ impl Adapter {
             let why = "`program.name` is missing: the program to look up on PATH".to_owned();
             return Err((file.name.span(), why));
         }
+        let pattern = |text: &Option<Text>| -> Result<Option<Regex>, Wrong> {
+            text.as_ref().map(|text| compile(text, regex)).transpose()
+        };
         let watch = WatchRules {
             format: file.watch.output,
             judge: file.watch.judge,
             done_needs_exit_zero: file.watch.done_needs_exit_zero,
-            status_pattern: match &file.watch.status_pattern {
-                Some(text) => Some(compile(text, regex)?),
-                None => None,
-            },
+            status_pattern: pattern(&file.watch.status_pattern)?,
+            budget_pattern: pattern(&file.watch.budget_pattern)?,
             progress_off_is_idle: file.watch.progress_off_is_idle,
             stop_reasons: file
                 .stop_reasons

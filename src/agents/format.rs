@@ -197,6 +197,9 @@ pub struct WatchPart {
     /// Finds the HTTP status in an error's text, as its first group, where no rule's
     /// `status` points at it.
     pub status_pattern: Option<Text>,
+    /// Found in an error that says in words of the agent's own that the money is spent: as
+    /// good as a 402, where no status is known.
+    pub budget_pattern: Option<Text>,
     /// OSC 9;4 going off says that the agent is idle, not just that it shows no progress.
     pub progress_off_is_idle: bool,
 }

@@ -354,8 +354,12 @@ fn word_for(rules: &WatchRules, status: u64) -> String {
 }
 
 fn status_in(rules: &WatchRules, error: &str) -> Option<u64> {
-    let found = rules.status_pattern.as_ref()?.captures(error)?;
-    found.get(1)?.as_str().parse().ok()
+    let named = || {
+        let found = rules.status_pattern.as_ref()?.captures(error)?;
+        found.get(1)?.as_str().parse().ok()
+    };
+    let spent = rules.budget_pattern.as_ref().is_some_and(|pattern| pattern.is_match(error));
+    named().or(spent.then_some(402))
 }
 
 /// A line that is one JSON object.

@@ -2,13 +2,14 @@
 
 use super::*;
 use crate::config::Provider;
-use crate::model::{Micros, Tokens};
+use crate::model::{AttemptId, Micros, Tokens};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 const TOKEN: &str = "token-of-the-attempt";
+const GUEST: &str = "token-of-a-guest";
 const KEY: &str = "sk-the-real-key";
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -19,7 +20,8 @@ struct Books {
 
 impl Ledger for Books {
     fn reserve<'a>(&'a self, call: &'a Call) -> ReserveFuture<'a> {
-        assert_eq!(call.caller.token, TOKEN);
+        let of_guest = call.caller.attempt == AttemptId::from("ag-02-1");
+        assert_eq!(call.caller.token, if of_guest { GUEST } else { TOKEN });
         Box::pin(async {
             match self.broke {
                 true => Err(OverBudget { message: "the swarm's $5 are spent".to_owned() }),
@@ -38,6 +40,8 @@ impl Ledger for Books {
 struct Stage {
     _runtime: tokio::runtime::Runtime,
     _serving: Serving,
+    gateway: Gateway,
+    guests: Guests,
     port: u16,
     settled: Receiver<CallReport>,
 }
@@ -70,8 +74,10 @@ impl Stage {
             token: TOKEN.to_owned(),
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let serving = runtime.block_on(async { gateway.serve(listener, caller) });
-        Self { _runtime: runtime, _serving: serving, port, settled }
+        let guests = Guests::default();
+        let serving =
+            runtime.block_on(async { gateway.serve_with(listener, caller, guests.clone()) });
+        Self { _runtime: runtime, _serving: serving, gateway, guests, port, settled }
     }
 
     fn send(&self, path: &str, headers: &str, body: &str) -> TcpStream {
@@ -338,4 +344,30 @@ fn refusals_have_the_dialects_shape() {
     assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("cannot reach up"), "{answer}");
     assert!(answer.contains("server_error") && !answer.contains(KEY), "{answer}");
     assert_eq!(away.bill().status, 502);
+}
+
+#[test]
+fn a_guest_has_a_key_of_its_own_for_as_long_as_it_is_there() {
+    let stage = Stage::new(Dialect::Anthropic, "http://127.0.0.1:PORT", false);
+    let ask = || {
+        let headers = format!("x-api-key: {GUEST}\r\n");
+        let answer = read_all(stage.send("/v1/messages", &headers, r#"{"model":"m"}"#));
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(ask(), "403", "nobody's");
+    let caller = Caller {
+        swarm: "sw-1".into(),
+        agent: "ag-02".into(),
+        attempt: "ag-02-1".into(),
+        token: GUEST.to_owned(),
+    };
+    let guest = stage.gateway.admit(&stage.guests, caller);
+    // Its own provider is this gateway: it came as far as that.
+    assert_eq!(ask(), "508");
+    stage.no_bill();
+    guest.refuse();
+    assert_eq!(ask(), "402");
+    assert_eq!(stage.bill().status, 402);
+    drop(guest);
+    assert_eq!(ask(), "403");
 }

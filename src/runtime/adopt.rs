@@ -142,7 +142,7 @@ pub fn kill_with_directory(dir: &Path) {
         let value = variable.splitn(2, |byte| *byte == b'=').nth(1).unwrap_or_default();
         value.split(|byte| *byte == b':').any(|part| part == dir)
     };
-    kill_all(|variables| variables.iter().any(|variable| listed(variable)));
+    kill_all(|variables| variables.iter().any(&listed));
 }
 
 fn kill_all(is_meant: impl Fn(&BTreeSet<&[u8]>) -> bool) {

@@ -89,10 +89,14 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         Some(adopt::Found::Ended(record, error)) => {
             keeping.rereads = true;
             keeping.launch_error = error;
+            keeping.place = host::join_again(world, &plan);
             keeping.catch_up().await;
             return keeping.end(None, *record).await;
         }
-        Some(adopt::Found::Gone) => return keeping.lost().await,
+        Some(adopt::Found::Gone) => {
+            keeping.place = host::join_again(world, &plan);
+            return keeping.lost().await;
+        }
         Some(adopt::Found::Never) => match keeping.launch(&mut plan).await {
             Ok(stream) => to_tokio(stream),
             Err(error) => return give_up(world, id, format!("{error:#}")).await,

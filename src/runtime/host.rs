@@ -11,6 +11,9 @@
 //! guest's. When a run has not ended by itself its seat is not taken again: what the host
 //! still does for it must not be paid for by another.
 //!
+//! The guests of one host are not held from each other: they have one swarm and one scope, and
+//! the same rights at their host. What they start has no identity for `dash` commands.
+//!
 //! A host that dies fails the runs that it served; the next one to be launched starts another.
 
 mod keep;
@@ -24,7 +27,7 @@ use crate::{
     agents::{Meeting, Part, Seat},
     config::Instance,
     gateway::{Caller, Guest, Guests},
-    model::{AgentId, AttemptId, Confine, Net, SwarmId},
+    model::{AgentId, AttemptId, Confine, Explanation, Net, SwarmId},
 };
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -247,12 +250,14 @@ impl Hosts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Of the host that serves a run of `agent`; empty: none does.
-    pub fn told(&self, agent: &AgentId) -> String {
+    /// With the host that serves a run of the agent, if one does.
+    pub fn add_to(&self, known: Explanation) -> Explanation {
         let is_there = |host: &&Arc<Host>| {
-            host.seats().by.iter().any(|seat| matches!(seat, Taken::By(by) if by == agent))
+            let seats = host.seats();
+            seats.by.iter().any(|seat| matches!(seat, Taken::By(by) if *by == known.agent))
         };
-        self.all().iter().find(is_there).map(|host| host.told()).unwrap_or_default()
+        let shared = self.all().iter().find(is_there).map(|host| host.told());
+        Explanation { shared: shared.unwrap_or_default(), ..known }
     }
 
     pub fn all_told(&self) -> Vec<String> {

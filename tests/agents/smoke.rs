@@ -2,7 +2,7 @@
 //! model that was asked for, one that is refused for money, and a stop in the middle.
 
 use crate::{
-    stage::{events, results, stage_with, stops_in_a_tool, turn},
+    stage::{create_and_wait, events, results, stage_with, stops_in_a_tool, turn},
     world::World,
 };
 use serde_json::json;
@@ -19,8 +19,8 @@ fn works(adapter: &str, model: &str) {
 fn does_a_task(world: &World, adapter: &str, model: &str) {
     // To its last byte, whatever it looks like.
     let task = "write -1.txt: \"two\"  words";
-    let (id, code) = world
-        .create_and_wait(&["--agent", adapter, "--agents", "1", "--model", model, "--task", task]);
+    let ask = ["--agent", adapter, "--agents", "1", "--model", model, "--task", task];
+    let (id, code) = create_and_wait(world, &ask);
     let row = results(world, &id).remove(0);
     assert_eq!((code, &row["outcome"]), (0, &json!("done")), "{row:#}");
     assert_eq!(row["text"], "Done: -1.txt is written.", "{row:#}");
@@ -37,8 +37,8 @@ fn does_a_task(world: &World, adapter: &str, model: &str) {
 }
 
 fn is_refused(world: &World, adapter: &str) {
-    let (id, code) =
-        world.create_and_wait(&["--agent", adapter, "--agents", "1", "--task", "refuse me"]);
+    let ask = ["--agent", adapter, "--agents", "1", "--task", "refuse me"];
+    let (id, code) = create_and_wait(world, &ask);
     let row = results(world, &id).remove(0);
     assert_eq!((code, &row["stop_reason"]), (4, &json!("budget")), "{row:#}");
     assert!(row["error"].as_str().unwrap().contains("no credit left"), "{row:#}");

@@ -1,11 +1,12 @@
 //! A world with the pinned CLIs first on PATH, and the scenario of these tests.
 
-use crate::{tools, wait::eventually, world::World};
+use crate::{tools, wait::within, world::World};
 use serde_json::Value;
 use std::{
     env,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// Every call has a usage of its own, so that a sum tells which calls were counted.
@@ -39,6 +40,14 @@ reply = { say = "One word after the other, slowly, so that there is a middle to 
 [[rule]]
 when = { task = "take your time", turn = "2+" }
 reply = { say = "Done: it took its time.", delay_ms = 1500, chunk_ms = 150, usage = { input = 600, output = 6 } }
+
+[[rule]]
+when = { task = "hold: {command}", turn = 1, tools = true }
+reply = { say = "I will run it.", shell = "{=command}" }
+
+[[rule]]
+when = { task = "hold: {command}" }
+reply = { say = "It is held no more.", delay_ms = 600000 }
 
 [[rule]]
 when = { task = "run: {command}", turn = 1, tools = true }
@@ -100,16 +109,27 @@ pub fn events(world: &World, agent: &str, kind: &str) -> Vec<Value> {
     events.filter(|event| event["agent"] == agent && event["kind"] == kind).collect()
 }
 
+/// How long the heavy ones may take, on a machine where others are at work.
+pub const SLOW: Duration = Duration::from_secs(400);
+
+/// A swarm that has ended, and the exit code of the wait.
+pub fn create_and_wait(world: &World, args: &[&str]) -> (String, i32) {
+    let id = world.create(args);
+    let code = world.run(world.command(&["swarm", "wait", &id]), b"", SLOW).code;
+    (id, code)
+}
+
 /// Stops an agent while a tool of its runs, a part of it in a session of its own.
 pub fn stops_in_a_tool(world: &World, adapter: &str) {
     let task = "run: touch started; setsid -f sleep 611; sleep 612";
     let id = world.create(&["--agent", adapter, "--agents", "1", "--task", task]);
     let agent = world.only_agent(&id);
-    eventually("both sleeps", || {
+    let both = within(SLOW, || {
         let all = world.processes();
         let sleeps = all.iter().filter(|proc| proc.command.starts_with("sleep 61"));
         (sleeps.count() == 2).then_some(())
     });
+    assert!(both.is_some(), "{adapter} does not run its tool: {:#?}", world.processes());
     world.ok(&["agent", "stop", &agent]);
     let row = world.until_state(&agent, &["stopped"]);
     assert_eq!(row["pid"], Value::Null, "{row:#}");
