@@ -140,6 +140,9 @@ pub struct SharedPart {
     pub from: usize,
     /// Runs of one such process; for more there is another.
     pub seats: usize,
+    /// Runs that start at once: the next begins when one has made its first model call. More
+    /// would only contend for the shared process.
+    pub at_once: usize,
     /// Found on a line of its output: it takes runs from now on.
     pub ready: Text,
     pub host: LaunchPart,

@@ -44,6 +44,8 @@ pub struct SharedRules {
     pub from: usize,
     /// Guests of one host.
     pub seats: usize,
+    /// Of those, how many are on their way to their first model call at once.
+    pub at_once: usize,
     ready: Regex,
     pub(super) host: LaunchRules,
     pub(super) guest: LaunchRules,
@@ -54,6 +56,7 @@ impl SharedRules {
         Ok(Self {
             from: part.from,
             seats: part.seats,
+            at_once: part.at_once.max(1),
             ready: compile(&part.ready, super::adapter::regex)?,
             host: LaunchRules::new(part.host)?,
             guest: LaunchRules::new(part.guest)?,

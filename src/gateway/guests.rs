@@ -10,12 +10,18 @@ use tokio::sync::watch;
 
 /// The guests of one listener; a clone is a handle to the same.
 #[derive(Clone, Default)]
-pub struct Guests(Arc<Mutex<Vec<Arc<Attempt>>>>);
+pub struct Guests(Arc<Mutex<Vec<Known>>>);
+
+struct Known {
+    attempt: Arc<Attempt>,
+    called: watch::Sender<bool>,
+}
 
 /// One of them. Dropped, its calls in flight end and its key is nobody's.
 #[must_use = "dropping it takes its key away"]
 pub struct Guest {
     stop: watch::Sender<bool>,
+    called: watch::Receiver<bool>,
     of: Guests,
     token: String,
 }
@@ -26,16 +32,18 @@ impl Guests {
         let token = caller.token.clone();
         // The listener is another's: it is not closed with a guest.
         let (_, closing) = watch::channel(false);
-        let guest = Attempt::new(gateway, caller, None, Self::default(), [stopping, closing]);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(guest);
-        Guest { stop, of: self.clone(), token }
+        let attempt = Attempt::new(gateway, caller, None, Self::default(), [stopping, closing]);
+        let (called, calls) = watch::channel(false);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Known { attempt, called });
+        Guest { stop, called: calls, of: self.clone(), token }
     }
 
     pub(super) fn find(&self, token: &str) -> Option<Arc<Attempt>> {
         let guests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found =
-            guests.iter().filter(|guest| same(guest.caller.token.as_bytes(), token.as_bytes()));
-        found.next().cloned()
+        let has = |known: &&Known| same(known.attempt.caller.token.as_bytes(), token.as_bytes());
+        let found = guests.iter().find(has)?;
+        found.called.send_replace(true);
+        Some(found.attempt.clone())
     }
 }
 
@@ -44,12 +52,17 @@ impl Guest {
     pub fn refuse(&self) {
         self.stop.send_replace(true);
     }
+
+    /// True once it has made a call; closed when the guest is gone.
+    pub fn called(&self) -> watch::Receiver<bool> {
+        self.called.clone()
+    }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
         self.refuse();
         let mut guests = self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
-        guests.retain(|guest| guest.caller.token != self.token);
+        guests.retain(|known| known.attempt.caller.token != self.token);
     }
 }

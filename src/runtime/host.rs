@@ -35,11 +35,14 @@ use std::{
     fs,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Hosts that a guest tries, one after the other, where they end before they are ready.
 const TRIES: usize = 2;
+/// A guest that has made no call by then keeps nobody waiting any more.
+const FIRST_CALL: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub struct Hosts(Mutex<Vec<Arc<Host>>>);
@@ -53,6 +56,8 @@ pub struct Host {
     seats: Mutex<Seats>,
     /// How many of them are taken.
     taken: watch::Sender<usize>,
+    /// Held by guests on their way to their first call.
+    starts: Arc<Semaphore>,
 }
 
 /// `host.json`
@@ -133,6 +138,15 @@ impl Place {
         Share::Guest(self.host.clone(), self.seat)
     }
 
+    fn hold_until_it_calls(&self, turn: OwnedSemaphorePermit) {
+        let Some(mut called) = self.guest.as_ref().map(Guest::called) else { return };
+        tokio::spawn(async move {
+            // Also over when the guest is gone.
+            let _ = tokio::time::timeout(FIRST_CALL, called.wait_for(|called| *called)).await;
+            drop(turn);
+        });
+    }
+
     /// Its calls are answered with 402 from now on.
     pub fn refuse(&self) {
         if let Some(guest) = &self.guest {
@@ -163,7 +177,7 @@ impl Drop for Place {
 }
 
 impl Host {
-    fn new(plan: &Plan, record: Record) -> Self {
+    fn new(plan: &Plan, record: Record, at_once: usize) -> Self {
         let mut plan = plan.clone();
         plan.attempt.id = record.id.clone();
         let seats = Seats { by: vec![Taken::Free; record.seats.len()], closed: false };
@@ -174,6 +188,7 @@ impl Host {
             stage: watch::Sender::new(Stage::Starting),
             seats: Mutex::new(seats),
             taken: watch::Sender::new(0),
+            starts: Arc::new(Semaphore::new(at_once)),
         }
     }
 
@@ -284,20 +299,27 @@ fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Option<T> {
 /// # Errors
 /// When no host could be started.
 pub async fn join(world: &Shared, plan: &Plan) -> anyhow::Result<Option<Place>> {
-    let Some(seats) = shares(world, plan).await else { return Ok(None) };
+    let Some(size) = shares(world, plan).await else { return Ok(None) };
     let mut tries = TRIES;
     loop {
         // A core that left before it had launched this run has found one for it.
         let place = match join_again(world, plan) {
             Some(place) => place,
-            None => sit_down(world, plan, seats)?,
+            None => sit_down(world, plan, size)?,
         };
         let mut stage = place.host.stage.subscribe();
-        let reached = stage.wait_for(|stage| *stage != Stage::Starting).await;
-        let why = match reached.as_deref() {
-            Ok(Stage::Over(why)) => why.clone(),
-            Ok(Stage::Ready) => return Ok(Some(place)),
-            Ok(Stage::Starting) | Err(_) => "nothing is heard of it".to_owned(),
+        let failed = {
+            let reached = stage.wait_for(|stage| *stage != Stage::Starting).await;
+            match reached.as_deref() {
+                Ok(Stage::Ready) => None,
+                Ok(Stage::Over(why)) => Some(why.clone()),
+                Ok(Stage::Starting) | Err(_) => Some("nothing is heard of it".to_owned()),
+            }
+        };
+        let Some(why) = failed else {
+            let turn = place.host.starts.clone().acquire_owned().await?;
+            place.hold_until_it_calls(turn);
+            return Ok(Some(place));
         };
         tries -= 1;
         if tries == 0 {
@@ -306,8 +328,12 @@ pub async fn join(world: &Shared, plan: &Plan) -> anyhow::Result<Option<Place>> 
     }
 }
 
-/// How many share one host, where this run does.
-async fn shares(world: &Shared, plan: &Plan) -> Option<usize> {
+/// Of a host: its seats, and how many guests start at once.
+#[derive(Clone, Copy)]
+struct Size(usize, usize);
+
+/// How large the host is that this run has a place at, if it shares one.
+async fn shares(world: &Shared, plan: &Plan) -> Option<Size> {
     let catalog = world.catalog();
     let rules = catalog.get(&plan.adapter)?.shared()?;
     // What holds one run alone cannot hold it among others; what its own listener opens is
@@ -321,11 +347,11 @@ async fn shares(world: &Shared, plan: &Plan) -> Option<usize> {
         let agents = state.agents.values();
         agents.filter(|agent| agent.swarm == swarm && agent.adapter == adapter).count()
     });
-    (plain && like.await.ok()? >= rules.from).then_some(rules.seats)
+    (plain && like.await.ok()? >= rules.from).then_some(Size(rules.seats, rules.at_once))
 }
 
 /// Takes a seat, at a new host where no other has one, and writes that down.
-fn sit_down(world: &Shared, plan: &Plan, seats: usize) -> anyhow::Result<Place> {
+fn sit_down(world: &Shared, plan: &Plan, Size(seats, at_once): Size) -> anyhow::Result<Place> {
     let agent = &plan.attempt.agent;
     let mut hosts = world.hosts.all();
     let mut suiting = hosts.iter().filter(|host| host.suits(plan));
@@ -333,7 +359,8 @@ fn sit_down(world: &Shared, plan: &Plan, seats: usize) -> anyhow::Result<Place> 
     let (host, seat) = match found {
         Some(found) => found,
         None => {
-            let host = Arc::new(Host::new(plan, new_record(world, &plan.attempt.swarm, seats)?));
+            let record = new_record(world, &plan.attempt.swarm, seats)?;
+            let host = Arc::new(Host::new(plan, record, at_once));
             let seat = host.take(agent, None).context("it has no seats")?;
             hosts.push(host.clone());
             keep::spawn(world, host.clone());
@@ -376,7 +403,8 @@ pub fn join_again(world: &Shared, plan: &Plan) -> Option<Place> {
         Some(host) => host.clone(),
         None => {
             let record: Record = read(&world.instance.attempt_dir(&id).join("host.json"))?;
-            let host = Arc::new(Host::new(plan, record));
+            let at_once = world.catalog().get(&plan.adapter)?.shared()?.at_once;
+            let host = Arc::new(Host::new(plan, record, at_once));
             hosts.push(host.clone());
             keep::spawn(world, host.clone());
             host
