@@ -46,6 +46,8 @@
 //! - `term` imports `protocol` for the bodies that a screen is dumped into.
 //! - The keeper's first connection to its core is a socket pair made at its birth, so that
 //!   a launch needs no waiting for a socket to appear.
+//! - Beside attempts keepers keep *hosts* (`runtime::host`): processes that several runs of an
+//!   agent share, since one each would not fit. The core's rules do not know them.
 //! - Keepers are forked by one small process of the core, `dash __nursery`, and the shim by
 //!   its keeper; both have one thread. An exec of this program costs a millisecond or two of
 //!   CPU on a virtual machine (the loader asks the processor what it can), twice an agent:

@@ -2,10 +2,11 @@
 
 use super::{
     event::{EventRule, Wrong, compile},
-    format::{Environment, File, Judge, OutputFormat, PatternRule, Run, Stdin, Text},
+    format::{Environment, File, Judge, LaunchPart, OutputFormat, PatternRule, Run, Stdin, Text},
     interactive::{self, InteractiveRules},
     pointer::stop_reason,
     problem,
+    shared::{Content, SharedRules},
     template::{Slot, Template},
     watcher::Watcher,
 };
@@ -42,6 +43,7 @@ pub struct Adapter {
     pub(super) model: Models,
     pub(super) launch: LaunchRules,
     pub(super) interactive: Option<InteractiveRules>,
+    shared: Option<SharedRules>,
     prompt: Option<PromptKeys>,
     footprint: Footprint,
     watch: Arc<WatchRules>,
@@ -76,6 +78,25 @@ pub(super) struct LaunchRules {
     pub files: Vec<FileRule>,
 }
 
+impl LaunchRules {
+    pub fn new(part: LaunchPart) -> Result<Self, Wrong> {
+        let env = part.env.into_iter();
+        let env = env.map(|(key, text)| Ok((key, compile(&text, Template::parse)?)));
+        let sessions = part.sessions.iter().map(|text| compile(text, check_path));
+        Ok(Self {
+            args: interactive::args(&part.args)?,
+            resume: interactive::args(&part.resume)?,
+            sessions: sessions.collect::<Result<_, Wrong>>()?,
+            stdin: part.stdin,
+            environment: part.environment,
+            keep: part.keep,
+            hook: part.hook,
+            env: env.collect::<Result<_, Wrong>>()?,
+            files: interactive::files(&part.files)?,
+        })
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Arg {
     One(Template),
@@ -86,7 +107,7 @@ pub(super) enum Arg {
 #[derive(Clone, Debug)]
 pub(super) struct FileRule {
     pub path: Template,
-    pub content: Template,
+    pub content: Content,
     pub mode: u32,
     pub protected: bool,
 }
@@ -98,6 +119,7 @@ pub(super) struct WatchRules {
     pub judge: Judge,
     pub done_needs_exit_zero: bool,
     pub status_pattern: Option<Regex>,
+    pub budget_pattern: Option<Regex>,
     pub progress_off_is_idle: bool,
     pub stop_reasons: BTreeMap<String, String>,
     pub output: Vec<EventRule>,
@@ -159,35 +181,16 @@ impl Adapter {
             let why = "`program.name` is missing: the program to look up on PATH".to_owned();
             return Err((file.name.span(), why));
         }
-        let launch = LaunchRules {
-            args: interactive::args(&file.launch.args)?,
-            resume: interactive::args(&file.launch.resume)?,
-            sessions: file
-                .launch
-                .sessions
-                .iter()
-                .map(|text| compile(text, check_path))
-                .collect::<Result<_, Wrong>>()?,
-            stdin: file.launch.stdin,
-            environment: file.launch.environment,
-            keep: file.launch.keep,
-            hook: file.launch.hook,
-            env: file
-                .launch
-                .env
-                .into_iter()
-                .map(|(key, text)| Ok((key, compile(&text, Template::parse)?)))
-                .collect::<Result<_, Wrong>>()?,
-            files: interactive::files(&file.launch.files)?,
+        let launch = LaunchRules::new(file.launch)?;
+        let pattern = |text: &Option<Text>| -> Result<Option<Regex>, Wrong> {
+            text.as_ref().map(|text| compile(text, regex)).transpose()
         };
         let watch = WatchRules {
             format: file.watch.output,
             judge: file.watch.judge,
             done_needs_exit_zero: file.watch.done_needs_exit_zero,
-            status_pattern: match &file.watch.status_pattern {
-                Some(text) => Some(compile(text, regex)?),
-                None => None,
-            },
+            status_pattern: pattern(&file.watch.status_pattern)?,
+            budget_pattern: pattern(&file.watch.budget_pattern)?,
             progress_off_is_idle: file.watch.progress_off_is_idle,
             stop_reasons: file
                 .stop_reasons
@@ -221,6 +224,7 @@ impl Adapter {
             },
             launch,
             footprint: file.footprint,
+            shared: file.shared.map(SharedRules::new).transpose()?,
             prompt: match &file.prompt {
                 Some(part) => {
                     let (approve, deny) = (typed(&part.approve)?, typed(&part.deny)?);
@@ -308,6 +312,11 @@ impl Adapter {
             Resolution::Approve => &keys.approve,
             Resolution::Deny => &keys.deny,
         })
+    }
+
+    /// How several of its runs share one process; none: they do not.
+    pub fn shared(&self) -> Option<&SharedRules> {
+        self.shared.as_ref()
     }
 
     pub fn footprint(&self) -> Footprint {
@@ -426,7 +435,7 @@ fn typed(names: &[Text]) -> Result<Vec<u8>, Wrong> {
     Ok(keys.collect::<Result<Vec<_>, Wrong>>()?.concat())
 }
 
-fn regex(pattern: &str) -> Result<Regex, String> {
+pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
     Regex::new(pattern).map_err(|error| format!("bad pattern `{pattern}`: {error}"))
 }
 

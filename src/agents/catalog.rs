@@ -13,6 +13,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("claude.toml", include_str!("../../assets/agents/claude.toml")),
     ("codex.toml", include_str!("../../assets/agents/codex.toml")),
     ("gemini.toml", include_str!("../../assets/agents/gemini.toml")),
+    ("openclaw.toml", include_str!("../../assets/agents/openclaw.toml")),
     ("opencode.toml", include_str!("../../assets/agents/opencode.toml")),
     ("pi.toml", include_str!("../../assets/agents/pi.toml")),
     ("qwen.toml", include_str!("../../assets/agents/qwen.toml")),
@@ -153,7 +154,7 @@ mod tests {
         assert_eq!(catalog.problems(), &[] as &[String]);
         assert_eq!(
             catalog.names(),
-            ["claude", "codex", "command", "gemini", "mini", "opencode", "pi", "qwen"]
+            ["claude", "codex", "command", "gemini", "mini", "openclaw", "opencode", "pi", "qwen"]
         );
         for (file, _) in EMBEDDED {
             assert!(catalog.get(file.trim_end_matches(".toml")).is_some(), "{file}");

@@ -34,6 +34,8 @@ pub struct File {
     pub footprint: Footprint,
     /// None: it only works without a screen of its own.
     pub interactive: Option<InteractivePart>,
+    /// How several runs share one process; none: each has its own.
+    pub shared: Option<SharedPart>,
     #[serde(default)]
     pub watch: WatchPart,
     /// How its own permission prompts are answered; none: on its terminal alone.
@@ -143,6 +145,26 @@ pub struct LaunchPart {
     pub files: Vec<FilePart>,
 }
 
+/// A process of the agent's own that serves many runs. It is started for the first of them,
+/// in their scope, and stopped after the last. A run in a worktree, with hosts or limits of
+/// its own or beside no other of its kind has its own process all the same.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedPart {
+    /// Agents of its kind in a swarm from which on they share.
+    pub from: usize,
+    /// Runs of one such process; for more there is another.
+    pub seats: usize,
+    /// Runs that start at once: the next begins when one has made its first model call. More
+    /// would only contend for the shared process.
+    pub at_once: usize,
+    /// Found on a line of its output: it takes runs from now on.
+    pub ready: Text,
+    pub host: LaunchPart,
+    /// A run's own launch, in place of `[launch]`.
+    pub guest: LaunchPart,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FilePart {
@@ -193,6 +215,9 @@ pub struct WatchPart {
     /// Finds the HTTP status in an error's text, as its first group, where no rule's
     /// `status` points at it.
     pub status_pattern: Option<Text>,
+    /// Found in an error that says in words of the agent's own that the money is spent: as
+    /// good as a 402, where no status is known.
+    pub budget_pattern: Option<Text>,
     /// OSC 9;4 going off says that the agent is idle, not just that it shows no progress.
     pub progress_off_is_idle: bool,
 }
@@ -262,6 +287,9 @@ pub struct OutputRule {
     /// What went wrong; the last one counts, and only if the attempt failed.
     #[serde(default)]
     pub error: Vec<Text>,
+    /// `error` counts only where nothing was told before.
+    #[serde(default)]
+    pub error_fills: bool,
     #[serde(default)]
     pub session: Option<Text>,
     #[serde(default)]

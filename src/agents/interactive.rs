@@ -4,6 +4,7 @@ use super::{
     adapter::{Arg, FileRule, LaunchRules, check_path},
     event::{Wrong, compile},
     format::{FilePart, InteractivePart, Stdin, Text},
+    shared::Content,
     template::Template,
 };
 
@@ -45,7 +46,7 @@ pub(super) fn files(parts: &[FilePart]) -> Result<Vec<FileRule>, Wrong> {
     let rule = |part: &FilePart| {
         Ok(FileRule {
             path: compile(&part.path, check_path)?,
-            content: compile(&part.content, Template::parse)?,
+            content: compile(&part.content, Content::parse)?,
             mode: part.mode,
             protected: part.protected,
         })

@@ -4,6 +4,7 @@ use super::{
     adapter::{Adapter, Arg, LaunchRules},
     environment::Variables,
     format::{Environment, Run, Stdin},
+    shared::{Part, Seat},
     template::{Slot, Template},
 };
 use crate::{
@@ -48,6 +49,7 @@ pub struct LaunchRequest<'a> {
     pub session: Option<&'a str>,
     /// What its sandbox reaches of the network; none where there is no sandbox.
     pub net: Option<&'a Net>,
+    pub part: Part<'a>,
 }
 
 /// Everything a keeper needs to start the agent; `GATEWAY_MARK` still stands in it.
@@ -92,17 +94,26 @@ impl Adapter {
             check("an argument", argument)?;
         }
         let filling = Filling::new(self, request);
-        let rules = match &self.interactive {
-            _ if !request.interactive => &self.launch,
-            Some(rules) => &rules.launch,
-            None => return Err(LaunchError::NoScreen { adapter: self.name.clone() }),
-        };
+        let rules = self.rules(request)?;
         Ok(Launch {
             argv: self.argv(request, &filling)?,
             env: filling.environment(rules),
             files: filling.files(rules),
             stdin_null: rules.stdin == Stdin::Null,
             stdin_file: (rules.stdin == Stdin::Task).then(|| filling.task_file()),
+        })
+    }
+
+    /// Of what is launched: one that does not share has one launch beside that of its screen.
+    fn rules(&self, request: &LaunchRequest<'_>) -> Result<&LaunchRules, LaunchError> {
+        if request.interactive {
+            let own = self.interactive.as_ref().map(|own| &own.launch);
+            return own.ok_or_else(|| LaunchError::NoScreen { adapter: self.name.clone() });
+        }
+        Ok(match (request.part, self.shared()) {
+            (Part::Guest(..), Some(shared)) => &shared.guest,
+            (Part::Host(..), Some(shared)) => &shared.host,
+            (Part::Alone, _) | (Part::Guest(..) | Part::Host(..), None) => &self.launch,
         })
     }
 
@@ -133,19 +144,20 @@ impl Adapter {
             },
             Run::Dash => vec![request.dash.to_string_lossy().into_owned()],
         };
+        let rules = self.rules(request)?;
         let has_task = !request.task.trim().is_empty();
-        if !has_task && !request.interactive {
+        let needs_task = !request.interactive && !matches!(request.part, Part::Host(..));
+        if !has_task && needs_task {
             return Err(LaunchError::NoTask { adapter });
         }
         let own = self.interactive.as_ref().filter(|_| request.interactive);
         let first = own.filter(|_| has_task).map_or(&[][..], |own| &own.task);
         let args = match request.session {
-            None if request.interactive => own.map_or(&[][..], |own| &own.launch.args),
-            Some(_) if self.launch.resume.is_empty() => {
+            Some(_) if rules.resume.is_empty() => {
                 return Err(LaunchError::CannotResume { adapter });
             }
-            Some(_) => &self.launch.resume,
-            None => &self.launch.args,
+            Some(_) => &rules.resume,
+            None => &rules.args,
         };
         for arg in args.iter().chain(first) {
             match arg {
@@ -182,6 +194,7 @@ struct Filling<'a> {
     home_text: String,
     tmp_text: String,
     dash: String,
+    meeting: String,
 }
 
 impl<'a> Filling<'a> {
@@ -204,10 +217,22 @@ impl<'a> Filling<'a> {
             home,
             tmp,
             dash: text(request.dash),
+            meeting: match request.part {
+                Part::Alone => String::new(),
+                Part::Guest(meeting, _) | Part::Host(meeting, _) => text(&meeting.dir),
+            },
         }
     }
 
     fn fill(&self, template: &Template) -> String {
+        let seat = match self.request.part {
+            Part::Guest(_, seat) => Some(seat),
+            Part::Alone | Part::Host(..) => None,
+        };
+        self.fill_for(template, seat)
+    }
+
+    fn fill_for(&self, template: &Template, seat: Option<&Seat>) -> String {
         template.fill(|slot| match slot {
             Slot::Task => self.request.task,
             Slot::Model => &self.model,
@@ -223,6 +248,13 @@ impl<'a> Filling<'a> {
             Slot::Swarm => self.request.swarm.as_str(),
             Slot::Session => self.request.session.unwrap_or_default(),
             Slot::Dash => &self.dash,
+            Slot::Meeting => &self.meeting,
+            Slot::Key => match self.request.part {
+                Part::Alone => "",
+                Part::Guest(meeting, _) | Part::Host(meeting, _) => &meeting.key,
+            },
+            Slot::Seat => seat.map_or("", |seat| &seat.name),
+            Slot::SeatToken => seat.map_or("", |seat| &seat.token),
         })
     }
 
@@ -267,12 +299,19 @@ impl<'a> Filling<'a> {
     }
 
     fn files(&self, rules: &LaunchRules) -> Vec<LaunchFile> {
+        let seats = match self.request.part {
+            Part::Host(_, seats) => seats,
+            Part::Alone | Part::Guest(..) => &[],
+        };
         let mut files: Vec<LaunchFile> = rules
             .files
             .iter()
             .map(|rule| LaunchFile {
                 path: PathBuf::from(self.fill(&rule.path)),
-                content: self.fill(&rule.content),
+                content: rule.content.fill(seats, |template, seat| match seat {
+                    Some(_) => self.fill_for(template, seat),
+                    None => self.fill(template),
+                }),
                 mode: rule.mode,
                 protected: rule.protected,
             })

@@ -11,6 +11,7 @@ enum Kind {
     NeededTexts,
     Flag,
     Number,
+    NeededNumber,
     OneOf(&'static [&'static str]),
     NeededOneOf(&'static [&'static str]),
     /// Texts by names of the file's own.
@@ -23,8 +24,8 @@ enum Kind {
 }
 
 use Kind::{
-    Flag, Named, Needed, NeededOneOf, NeededPart, NeededTexts, Number, OneOf, Part, Parts, Pattern,
-    Text, Texts,
+    Flag, Named, Needed, NeededNumber, NeededOneOf, NeededPart, NeededTexts, Number, OneOf, Part,
+    Parts, Pattern, Text, Texts,
 };
 
 const STATES: &[&str] = &[
@@ -40,6 +41,7 @@ const FILE: Keys = &[
     ("program", NeededPart(PROGRAM), "what runs"),
     ("model", Part(MODEL), "how a model is chosen"),
     ("launch", NeededPart(LAUNCH), "how it is started"),
+    ("shared", Part(SHARED), "how several runs of a swarm share one process of its own"),
     ("interactive", Part(INTERACTIVE), "how it is started on its own screen, to be typed into"),
     (
         "footprint",
@@ -104,6 +106,15 @@ const INTERACTIVE: Keys = &[
     ("files", Parts(FILES), "files beside launch.files; of two at one path this one counts"),
 ];
 
+const SHARED: Keys = &[
+    ("from", NeededNumber, "agents of its kind in a swarm from which on they share"),
+    ("seats", NeededNumber, "runs of one such process; for more there is another"),
+    ("at_once", NeededNumber, "runs that start at once: the next begins after a first model call"),
+    ("ready", Needed, "a regular expression for a line of its output: it takes runs from now on"),
+    ("host", NeededPart(LAUNCH), "how the shared process is started"),
+    ("guest", NeededPart(LAUNCH), "how a run is started that shares, in place of [launch]"),
+];
+
 const FILES: Keys = &[
     ("path", Needed, "where, in {private}, {home} or {tmp}"),
     ("content", Needed, "what, with placeholders"),
@@ -133,6 +144,11 @@ const WATCH: Keys = &[
         Text,
         "a regular expression whose first group is the HTTP status in an error's text",
     ),
+    (
+        "budget_pattern",
+        Text,
+        "a regular expression for an error that says that the money is spent, as good as a 402",
+    ),
     ("progress_off_is_idle", Flag, "its progress (OSC 9;4) going off says that it is idle"),
 ];
 
@@ -152,6 +168,7 @@ const OUTPUT: Keys = &[
     ("text_goes_on", Flag, "the text is a piece that goes on from the piece before"),
     ("text_ends", Flag, "an answer in pieces is over"),
     ("error", Texts, "pointers to what went wrong"),
+    ("error_fills", Flag, "its error counts only where none was told before"),
     ("session", Text, "a pointer to the name of its session"),
     ("usage", Part(USAGE), "pointers to the tokens that it reports"),
     ("prompt", Text, "of [[hook]]: what the permission prompt asks that is shown next"),

@@ -11,6 +11,7 @@
 //! | `[model]` | default, short names, the arguments that choose it |
 //! | `[launch]` | arguments, environment (cleared or inherited), files written before |
 //! | `[interactive]` | the agent on its own screen: arguments, first prompt, variables, files |
+//! | `[shared]` | how many runs share one process of the agent's own |
 //! | `[watch]` | JSON in the output or none; who judges: the final event or the exit code |
 //! | `[[output]]` | rules over JSON lines: state, text, error, session, usage, outcome |
 //! | `[[hook]]` | the same rules over what its own hooks tell |
@@ -38,6 +39,7 @@ mod lint;
 mod meaning;
 mod pointer;
 mod problem;
+mod shared;
 mod template;
 mod watcher;
 pub mod worktree;
@@ -48,7 +50,5 @@ pub use environment::{confined_variables, is_private_variable};
 pub use launch::{Launch, LaunchError, LaunchRequest};
 pub use lint::Remark;
 pub use meaning::{Said, meaning};
+pub use shared::{Meeting, Part, Readiness, Seat, SharedRules};
 pub use watcher::{LAST_LINES, Observation, Watcher};
-
-#[cfg(test)]
-mod later;

@@ -23,6 +23,10 @@ pub const NAMES: &[(&str, Slot)] = &[
     ("swarm", Slot::Swarm),
     ("session", Slot::Session),
     ("dash", Slot::Dash),
+    ("meeting", Slot::Meeting),
+    ("key", Slot::Key),
+    ("seat", Slot::Seat),
+    ("seat_token", Slot::SeatToken),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,14 @@ pub enum Slot {
     Session,
     /// This executable.
     Dash,
+    /// Of `[shared]`, as the next three: the directory that a host and its guests see.
+    Meeting,
+    /// What guests show their host.
+    Key,
+    /// A guest's place at its host; of a host that of the part for each seat.
+    Seat,
+    /// What the host shows the gateway as the key of that seat's calls.
+    SeatToken,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

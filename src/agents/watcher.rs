@@ -343,7 +343,9 @@ impl Watcher {
                 self.say_text(&text, rule.text_goes_on);
             }
             self.open &= !rule.text_ends;
-            if let Some(error) = rule.error(event) {
+            if let Some(error) = rule.error(event)
+                && (self.error.is_empty() || !rule.error_fills)
+            {
                 self.error_status = status_in(rules, &error);
                 self.error = clip(&plain(error), MAX_ERROR);
             }
@@ -429,8 +431,12 @@ fn word_for(rules: &WatchRules, status: u64) -> String {
 }
 
 fn status_in(rules: &WatchRules, error: &str) -> Option<u64> {
-    let found = rules.status_pattern.as_ref()?.captures(error)?;
-    found.get(1)?.as_str().parse().ok()
+    let named = || {
+        let found = rules.status_pattern.as_ref()?.captures(error)?;
+        found.get(1)?.as_str().parse().ok()
+    };
+    let spent = rules.budget_pattern.as_ref().is_some_and(|pattern| pattern.is_match(error));
+    named().or(spent.then_some(402))
 }
 
 /// A line that is one JSON object.

@@ -220,6 +220,11 @@ impl Instance {
         self.run.join("k").join(attempt.as_str())
     }
 
+    /// What a process that runs share and those runs see of each other.
+    pub fn meeting_dir(&self, host: &AttemptId) -> PathBuf {
+        self.run.join("m").join(host.as_str())
+    }
+
     pub fn agent_socket(&self, attempt: &AttemptId) -> PathBuf {
         self.run.join("a").join(attempt.as_str()).join("s")
     }

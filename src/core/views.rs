@@ -306,5 +306,7 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
         signals,
         scope: reach_of(state, &agent.id).to_string(),
         narrowed: narrowed_of(agent),
+        // Not the core's: it may be another at any time.
+        shared: String::new(),
     })
 }

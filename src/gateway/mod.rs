@@ -20,6 +20,7 @@ mod answer;
 mod call;
 mod clamp;
 mod egress;
+mod guests;
 mod known;
 mod ledger;
 pub mod prices;
@@ -36,6 +37,7 @@ mod fuzz;
 mod tests;
 
 pub use egress::{Connection, Egress, EgressFuture};
+pub use guests::{Guest, Guests};
 pub use ledger::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traffic};
 pub use server::Serving;
 pub use upstream::{BadProvider, Remembered};
@@ -151,7 +153,23 @@ impl Gateway {
     /// Answers on `listener` on behalf of `caller`, until the result is stopped or dropped.
     /// To be called within a tokio runtime.
     pub fn serve(&self, listener: std::net::TcpListener, caller: Caller) -> Serving {
-        server::serve(self, listener, caller)
+        server::serve(self, listener, caller, Guests::default())
+    }
+
+    /// The same for a process that makes calls for others, too: each with a key of its own.
+    pub fn serve_with(
+        &self,
+        listener: std::net::TcpListener,
+        caller: Caller,
+        guests: Guests,
+    ) -> Serving {
+        server::serve(self, listener, caller, guests)
+    }
+
+    /// Takes calls with `caller`'s key wherever `guests` are served, until the result is
+    /// dropped.
+    pub fn admit(&self, guests: &Guests, caller: Caller) -> Guest {
+        guests.admit(self, caller)
     }
 
     /// Who answers calls of this dialect: a provider's name, or `simulated`.

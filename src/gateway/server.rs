@@ -6,6 +6,7 @@
 use super::answer::{Answer, Cut, Outgoing};
 use super::call::{self, Begun};
 use super::egress::{self, Outlet};
+use super::guests::Guests;
 use super::known::{Known, Pieces};
 use super::terms::Terms;
 use super::usage::Meter;
@@ -71,6 +72,8 @@ pub struct Attempt {
     port: Option<u16>,
     pub out: Outlet,
     in_flight: Mutex<u32>,
+    /// Others whose calls come by this listener.
+    guests: Guests,
     /// Model calls so far, for scenarios that count them.
     calls: AtomicU32,
     known: Mutex<Known>,
@@ -83,12 +86,42 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    pub fn new(
+        gateway: &Gateway,
+        caller: Caller,
+        port: Option<u16>,
+        guests: Guests,
+        [stop, close, hold]: [watch::Receiver<bool>; 3],
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            gateway: gateway.clone(),
+            caller,
+            port,
+            out: Outlet::new(),
+            in_flight: Mutex::new(0),
+            guests,
+            calls: AtomicU32::new(0),
+            known: Mutex::default(),
+            stop,
+            close,
+            hold,
+        })
+    }
+
     /// Waits as long as calls are held; false if they are to end.
     async fn may_go_on(&self) -> bool {
         let (mut hold, mut stop) = (self.hold.clone(), self.stop.clone());
         tokio::select! {
             go_on = hold.wait_for(|held| !*held) => go_on.is_ok(),
             () = call::stopped(&mut stop) => false,
+        }
+    }
+
+    /// Whose key this is.
+    fn called_by(self: &Arc<Self>, token: &str) -> Option<Arc<Self>> {
+        match same(token.as_bytes(), self.caller.token.as_bytes()) {
+            true => Some(self.clone()),
+            false => self.guests.find(token),
         }
     }
 
@@ -151,23 +184,18 @@ impl Drop for Flight {
 }
 
 /// Serves `listener` for `caller`; needs a tokio runtime around it.
-pub(super) fn serve(gateway: &Gateway, listener: std::net::TcpListener, caller: Caller) -> Serving {
+/// `guests`: whose calls it takes beside those of `caller`.
+pub(super) fn serve(
+    gateway: &Gateway,
+    listener: std::net::TcpListener,
+    caller: Caller,
+    guests: Guests,
+) -> Serving {
     let (stop, stopping) = watch::channel(false);
     let (close, closing) = watch::channel(false);
     let (hold, held) = watch::channel(false);
     let port = listener.local_addr().map(|addr| addr.port()).ok();
-    let attempt = Arc::new(Attempt {
-        gateway: gateway.clone(),
-        caller,
-        port,
-        out: Outlet::new(),
-        in_flight: Mutex::new(0),
-        calls: AtomicU32::new(0),
-        known: Mutex::default(),
-        stop: stopping,
-        close: closing,
-        hold: held,
-    });
+    let attempt = Attempt::new(gateway, caller, port, guests, [stopping, closing, held]);
     let listener =
         listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
     match listener {
@@ -269,17 +297,14 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
         let message = "no WebSocket here: use plain HTTP".to_owned();
         return Err(refused(StatusCode::UPGRADE_REQUIRED, message));
     }
-    match presented(&head.headers) {
-        None => {
-            let message = "no key: send the attempt's token as the API key".to_owned();
-            return Err(refused(StatusCode::UNAUTHORIZED, message));
-        }
-        Some(token) if !same(token.as_bytes(), attempt.caller.token.as_bytes()) => {
-            let message = "this key does not belong to this attempt".to_owned();
-            return Err(refused(StatusCode::FORBIDDEN, message));
-        }
-        Some(_) => {}
-    }
+    let Some(token) = presented(&head.headers) else {
+        let message = "no key: send the attempt's token as the API key".to_owned();
+        return Err(refused(StatusCode::UNAUTHORIZED, message));
+    };
+    let Some(attempt) = &attempt.called_by(token) else {
+        let message = "this key does not belong to this attempt".to_owned();
+        return Err(refused(StatusCode::FORBIDDEN, message));
+    };
     let Some((wire, path)) = Wire::route(head.uri.path(), &head.headers) else {
         let message = format!("the gateway does not serve {}", head.uri.path());
         return Err(refused(StatusCode::NOT_FOUND, message));

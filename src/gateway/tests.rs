@@ -2,26 +2,32 @@
 
 use super::*;
 use crate::config::Provider;
-use crate::model::{Micros, Reservation, Tokens};
+use crate::model::{AttemptId, Micros, Reservation, Tokens};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 const TOKEN: &str = "token-of-the-attempt";
+const GUEST: &str = "token-of-a-guest";
 const KEY: &str = "sk-the-real-key";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Books {
     settled: SyncSender<CallReport>,
     traffic: SyncSender<Traffic>,
+    /// On whose account anything came.
+    whose: Arc<Mutex<BTreeSet<AttemptId>>>,
     broke: bool,
     amount: Micros,
 }
 
 impl Ledger for Books {
     fn reserve<'a>(&'a self, call: &'a Call) -> ReserveFuture<'a> {
-        assert_eq!(call.caller.token, TOKEN);
+        let of_guest = call.caller.attempt == AttemptId::from("ag-02-1");
+        assert_eq!(call.caller.token, if of_guest { GUEST } else { TOKEN });
         Box::pin(async {
             match self.broke {
                 true => Err(NoLeave::OverBudget("the swarm's $5 are spent".to_owned())),
@@ -29,12 +35,14 @@ impl Ledger for Books {
             }
         })
     }
-    fn settle(&self, _: &Caller, reservation: Option<Reservation>, report: CallReport) {
+    fn settle(&self, caller: &Caller, reservation: Option<Reservation>, report: CallReport) {
         // One that came too late was never reserved for.
         assert_eq!(reservation.is_none(), report.model.is_empty());
+        self.whose.lock().unwrap().insert(caller.attempt.clone());
         self.settled.send(report).unwrap();
     }
-    fn traffic(&self, _: &Caller, traffic: Traffic) {
+    fn traffic(&self, caller: &Caller, traffic: Traffic) {
+        self.whose.lock().unwrap().insert(caller.attempt.clone());
         // Nobody need look.
         let _ = self.traffic.try_send(traffic);
     }
@@ -43,9 +51,12 @@ impl Ledger for Books {
 struct Stage {
     _runtime: tokio::runtime::Runtime,
     _serving: Serving,
+    gateway: Gateway,
+    guests: Guests,
     port: u16,
     settled: Receiver<CallReport>,
     traffic: Receiver<Traffic>,
+    whose: Arc<Mutex<BTreeSet<AttemptId>>>,
 }
 
 impl Stage {
@@ -71,11 +82,12 @@ impl Stage {
             Config { providers: [("up".to_owned(), provider)].into(), ..Config::default() };
         let (to, settled) = sync_channel(16);
         let (seen, traffic) = sync_channel(16);
+        let whose = Arc::<Mutex<BTreeSet<AttemptId>>>::default();
         let env = [("THE_KEY".to_owned(), KEY.to_owned())];
         let gateway = Gateway::new(
             &config,
             &env,
-            Arc::new(Books { settled: to, traffic: seen, broke, amount }),
+            Arc::new(Books { settled: to, traffic: seen, whose: whose.clone(), broke, amount }),
         )
         .unwrap();
         assert_eq!(gateway.provider_name(dialect), "up");
@@ -87,8 +99,19 @@ impl Stage {
             token: TOKEN.to_owned(),
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let serving = runtime.block_on(async { gateway.serve(listener, caller) });
-        Self { _runtime: runtime, _serving: serving, port, settled, traffic }
+        let guests = Guests::default();
+        let serving =
+            runtime.block_on(async { gateway.serve_with(listener, caller, guests.clone()) });
+        Self {
+            _runtime: runtime,
+            _serving: serving,
+            gateway,
+            guests,
+            port,
+            settled,
+            traffic,
+            whose,
+        }
     }
 
     fn send(&self, path: &str, headers: &str, body: &str) -> TcpStream {
@@ -443,4 +466,57 @@ fn an_answer_is_no_longer_than_what_was_set_aside() {
     assert!((1_990..=2_016).contains(&limit), "{seen}");
     let (_, seen) = billed(none, 5_000_000);
     assert!(seen.contains("\"max_tokens\":64000"), "{seen}");
+}
+
+#[test]
+fn a_guest_has_a_key_of_its_own_for_as_long_as_it_is_there() {
+    let stage = Stage::new(Dialect::Anthropic, "http://127.0.0.1:PORT", false);
+    let ask = || {
+        let headers = format!("x-api-key: {GUEST}\r\n");
+        let answer = read_all(stage.send("/v1/messages", &headers, r#"{"model":"m"}"#));
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(ask(), "403", "nobody's");
+    let guest = stage.gateway.admit(&stage.guests, a_guest());
+    // Its own provider is this gateway: it came as far as that.
+    assert_eq!(ask(), "508");
+    stage.no_bill();
+    guest.refuse();
+    assert_eq!(ask(), "402");
+    assert_eq!(stage.bill().status, 402);
+    drop(guest);
+    assert_eq!(ask(), "403");
+}
+
+fn a_guest() -> Caller {
+    Caller {
+        swarm: "sw-1".into(),
+        agent: "ag-02".into(),
+        attempt: "ag-02-1".into(),
+        token: GUEST.to_owned(),
+    }
+}
+
+#[test]
+fn a_guests_calls_are_its_own_to_pay_and_to_hold() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let upstream = Upstream::new(answer, "");
+    let stage = Stage::with(Dialect::Anthropic, &upstream.url, false, Micros(700));
+    let guest = stage.gateway.admit(&stage.guests, a_guest());
+    guest.hold(true);
+    let headers = format!("x-api-key: {GUEST}\r\n");
+    let body = r#"{"model":"claude-opus-4-5","max_tokens":9}"#;
+    let open = stage.send("/v1/messages", &headers, body);
+    assert_eq!(stage.traffic.recv_timeout(PATIENCE), Ok(Traffic::Asked));
+    stage.no_bill();
+    assert!(upstream.seen.try_recv().is_err(), "it went upstream");
+    guest.hold(false);
+    assert!(read_all(open).starts_with("HTTP/1.1 200 "));
+    assert_eq!(stage.bill().cost, Micros(700), "what was set aside for it");
+    while stage.traffic.recv_timeout(PATIENCE) != Ok(Traffic::Quiet) {}
+    guest.refuse();
+    let late = read_all(stage.send("/v1/messages", &headers, body));
+    assert!(late.starts_with("HTTP/1.1 402 "), "{late}");
+    assert_eq!(stage.bill().status, 402);
+    assert_eq!(*stage.whose.lock().unwrap(), BTreeSet::from(["ag-02-1".into()]));
 }

@@ -58,6 +58,9 @@ pub struct Explanation {
     pub scope: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrowed: Vec<String>,
+    /// Of a run that shares a process with others: which one, and how it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shared: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

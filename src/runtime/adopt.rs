@@ -134,9 +134,24 @@ fn ground_of(world: &Shared, attempt: &AttemptId) -> Option<Ground> {
 fn kill_marked(world: &Shared, attempt: &AttemptId) {
     let socket = world.instance.agent_socket(attempt);
     let marks = [format!("DASH_ATTEMPT={attempt}"), format!("DASH_SOCKET={}", socket.display())];
+    kill_all(|variables| marks.iter().all(|mark| variables.contains(mark.as_bytes())));
+}
+
+/// Kills every process that has this directory in its PATH or any other list of its
+/// environment, and whatever it forks meanwhile.
+pub fn kill_with_directory(dir: &Path) {
+    let dir = dir.as_os_str().as_encoded_bytes();
+    let listed = |variable: &&[u8]| {
+        let value = variable.splitn(2, |byte| *byte == b'=').nth(1).unwrap_or_default();
+        value.split(|byte| *byte == b':').any(|part| part == dir)
+    };
+    kill_all(|variables| variables.iter().any(&listed));
+}
+
+fn kill_all(is_meant: impl Fn(&BTreeSet<&[u8]>) -> bool) {
     // What is killed may have forked in between: again until nothing is found.
     for _ in 0..20 {
-        let pids = marked(&marks);
+        let pids = with_environment(&is_meant);
         if pids.is_empty() {
             return;
         }
@@ -148,13 +163,12 @@ fn kill_marked(world: &Shared, attempt: &AttemptId) {
     }
 }
 
-fn marked(marks: &[String; 2]) -> Vec<Pid> {
+fn with_environment(is_meant: &impl Fn(&BTreeSet<&[u8]>) -> bool) -> Vec<Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|pid| {
         let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let variables: BTreeSet<&[u8]> = environ.split(|byte| *byte == 0).collect();
-        marks.iter().all(|mark| variables.contains(mark.as_bytes()))
+        is_meant(&environ.split(|byte| *byte == 0).collect())
     })
     .filter_map(Pid::from_raw)
     .collect()

@@ -11,7 +11,7 @@ mod pausing;
 mod typing;
 
 use super::{
-    adopt, broker,
+    adopt, broker, host,
     launch::{self, Plan},
     link::{self, LinkReader, LinkWriter},
     outcome,
@@ -82,6 +82,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         types: false,
         fact_n: plan.attempt.fact_n,
         plan: plan.clone(),
+        place: None,
         looker: None,
         paused: plan.attempt.paused.is_some(),
         told: false,
@@ -94,19 +95,26 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         Some(adopt::Found::Alive(stream)) => {
             keeping.take_over().await;
             keeping.rereads = true;
+            keeping.place = host::join_again(world, &plan);
+            keeping.hold_calls();
             Some(stream)
         }
         Some(adopt::Found::Ended(record, error)) => {
             keeping.take_over().await;
             keeping.rereads = true;
             keeping.launch_error = error;
+            keeping.place = host::join_again(world, &plan);
             keeping.catch_up().await;
             return keeping.end(None, *record).await;
         }
-        Some(adopt::Found::Gone) => return keeping.lost().await,
+        Some(adopt::Found::Gone) => {
+            keeping.place = host::join_again(world, &plan);
+            return keeping.lost().await;
+        }
         Some(adopt::Found::Never) if !keeping.may_launch().await => return,
-        Some(adopt::Found::Never) => match launch::launch(world, &mut plan).await {
-            Ok(stream) => to_tokio(stream),
+        Some(adopt::Found::Never) => match keeping.launch(&mut plan).await {
+            Ok(Some(stream)) => to_tokio(stream),
+            Ok(None) => return,
             Err(error) => return give_up(world, id, format!("{error:#}")).await,
         },
     };
@@ -140,6 +148,8 @@ struct Keeping {
     world: Shared,
     id: AttemptId,
     plan: Plan,
+    /// At the process that it shares with others.
+    place: Option<host::Place>,
     watcher: Watcher,
     reads_output: bool,
     /// Its adapter says how its prompts are answered.
@@ -193,6 +203,42 @@ enum Over {
 }
 
 impl Keeping {
+    /// First of all a place at the process that it shares, which may have to be started. None:
+    /// nothing comes of it.
+    async fn launch(
+        &mut self,
+        plan: &mut Plan,
+    ) -> anyhow::Result<Option<std::os::unix::net::UnixStream>> {
+        let world = self.world.clone();
+        self.place = {
+            let joined = host::join(&world, plan);
+            tokio::pin!(joined);
+            loop {
+                tokio::select! {
+                    place = &mut joined => break place?,
+                    order = self.orders.recv() => match order {
+                        None | Some(Order::Stop) => anyhow::bail!("stopped before it was started"),
+                        Some(Order::Goodbye(done)) => {
+                            let _ = done.send(());
+                            // The next core launches it: it has no keeper yet.
+                            std::future::pending::<()>().await;
+                        }
+                        Some(Order::Hold) => self.regard_pause().await,
+                        // There is nobody to carry it out yet.
+                        Some(_) => {}
+                    },
+                }
+            }
+        };
+        self.hold_calls();
+        // It may have been paused while it waited for that place.
+        if !self.may_launch().await {
+            return Ok(None);
+        }
+        let share = self.place.as_ref().map_or(host::Share::Alone, host::Place::share);
+        launch::launch(&world, plan, share).await.map(Some)
+    }
+
     async fn keep(&mut self, first: Option<UnixStream>) {
         let mut next = first;
         loop {
@@ -309,6 +355,9 @@ impl Keeping {
                 if let Some(served) = &self.served {
                     served.refuse();
                 }
+                if let Some(place) = &self.place {
+                    place.refuse();
+                }
                 let grace_ms = self.world.config.core.stop_grace_ms;
                 writer.control(&ToKeeper::Stop { grace_ms }).await
             }
@@ -401,7 +450,7 @@ impl Keeping {
             }
             FromKeeper::Judge { id, program, argv, cwd, shim } => {
                 let asked = broker::Asked { id, program, argv, cwd, shim };
-                broker::answer(&self.world, &self.plan, asked);
+                broker::answer(&self.world, &self.plan, asked, broker::For::Attempt);
             }
             FromKeeper::Unasked { id } => broker::unasked(&self.world, &self.id, id).await,
             // Only viewers get these.
@@ -432,8 +481,8 @@ impl Keeping {
             if self.kill_at.is_some() {
                 served.refuse();
             }
-            served.hold(self.paused);
             self.served = Some(served);
+            self.hold_calls();
         }
         let (serving, until) = oneshot::channel();
         self.serving = Some(serving);

@@ -122,13 +122,21 @@ pub fn launched_with(instance: &Instance, attempt: &AttemptId) -> Vec<Brokered> 
     spec.and_then(|spec| spec.confine).map_or_else(Vec::new, |confine| confine.brokered)
 }
 
+/// On whose behalf a run is held.
+#[derive(Clone, Copy, PartialEq)]
+pub enum For {
+    Attempt,
+    /// Of several: whose run it is cannot be told, so that nobody is asked about it.
+    Host,
+}
+
 /// Finds the verdict, by asking somebody if need be, and sends it to the attempt's keeper,
 /// without keeping the caller. A core that leaves sends nothing: the keeper asks the next.
-pub fn answer(world: &Shared, plan: &Plan, asked: Asked) {
+pub fn answer(world: &Shared, plan: &Plan, asked: Asked, on_behalf: For) {
     let (world, plan) = (world.clone(), plan.clone());
     tokio::spawn(async move {
         let id = asked.id;
-        let Some((allow, why)) = verdict(&world, &plan, asked).await else { return };
+        let Some((allow, why)) = verdict(&world, &plan, asked, on_behalf).await else { return };
         if let Some(keeper) = world.keeper(&plan.attempt.id) {
             // One that has ended holds nothing any more.
             let _ = keeper.send(Order::Verdict { id, allow, why }).await;
@@ -136,7 +144,12 @@ pub fn answer(world: &Shared, plan: &Plan, asked: Asked) {
     });
 }
 
-async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, String)> {
+async fn verdict(
+    world: &Shared,
+    plan: &Plan,
+    asked: Asked,
+    on_behalf: For,
+) -> Option<(bool, String)> {
     let Asked { id, program, argv, cwd, shim } = asked;
     let mut scope = plan.scope.clone();
     scope.write = plan.writable();
@@ -153,18 +166,29 @@ async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, Str
         Err(refusal) if refusal.code == RefusalCode::Internal => return None,
         Err(refusal) => return Some((false, refusal.to_string())),
     };
-    let what = AuditDraft::new(&Actor::Agent(plan.attempt.agent.clone()), "policy.allow")
+    let row = match on_behalf {
+        For::Attempt => {
+            let agent = &plan.attempt.agent;
+            AuditDraft::new(&Actor::Agent(agent.clone()), "policy.allow").on_agent(agent)
+        }
+        For::Host => AuditDraft::new(&Actor::Core, "policy.allow").on_swarm(&plan.attempt.swarm),
+    };
+    let what = row
+        .on_attempt(&plan.attempt.id)
         .of_command(&argv, &cwd)
         .with("program", program.display().to_string())
         .with("by", if shim { "shim" } else { "broker" });
     // What no rule speaks of is no news where the agent could run it anyway.
     if !shim || !judgement.findings.is_empty() {
-        note(world, plan, what.clone(), &judgement).await;
+        note(world, what.clone(), &judgement).await;
     }
     let why = told(&judgement);
     match judgement.verdict {
         Verdict::Allow => Some((true, why)),
         Verdict::Deny => Some((false, why)),
+        Verdict::Ask if on_behalf == For::Host => {
+            Some((false, format!("{why} (in a process that runs share nobody is asked)")))
+        }
         Verdict::Ask => {
             let key = key(id);
             let question = Question::Command { argv, cwd: cwd.clone(), covers: None };
@@ -174,7 +198,7 @@ async fn verdict(world: &Shared, plan: &Plan, asked: Asked) -> Option<(bool, Str
                     match denied_by_now(world, asker, Some(cwd), words).await {
                         Ok(None) => Some((true, ruling.why)),
                         Ok(Some(now)) => {
-                            note(world, plan, what, &now).await;
+                            note(world, what, &now).await;
                             Some((false, told(&now)))
                         }
                         Err(refusal) if refusal.code == RefusalCode::Internal => None,
@@ -214,13 +238,12 @@ fn called(finding: &Finding) -> &str {
 
 /// Puts the verdict on record: by which rule, on which command. Keys stand in command lines:
 /// they are masked there.
-async fn note(world: &Shared, plan: &Plan, mut row: AuditDraft, judgement: &Judgement) {
+async fn note(world: &Shared, mut row: AuditDraft, judgement: &Judgement) {
     row.action = match judgement.verdict {
         Verdict::Allow => "policy.allow",
         Verdict::Ask => "policy.ask",
         Verdict::Deny => "policy.deny",
     };
-    row = row.on_agent(&plan.attempt.agent).on_attempt(&plan.attempt.id);
     row = row.with("reason", judgement.reason.as_str());
     if let Some(finding) = judgement.findings.first() {
         row = row.by_leave_of(called(finding)).with("source", finding.source.as_str());

@@ -42,6 +42,7 @@ pub async fn report(world: &Shared) -> DoctorReport {
     };
     checks.extend(tokio::task::spawn_blocking(look).await.unwrap_or_default());
     checks.extend(providers(world));
+    checks.extend(world.hosts.all_told().into_iter().map(|told| ok("shared process", told)));
     checks.extend(catalog.problems().iter().map(|problem| DoctorCheck {
         name: "adapter file".to_owned(),
         status: CheckStatus::Fail,

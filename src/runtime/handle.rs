@@ -189,7 +189,7 @@ impl Handle {
     pub async fn explain(&self, id: &AgentId) -> Result<Explanation, Refusal> {
         let (of, now) = (id.clone(), super::clock::now());
         let found = self.world.read(move |state| core::explanation(state, &of, now)).await?;
-        found.ok_or_else(|| not_found("agent", id.as_str()))
+        found.map(|it| self.world.hosts.add_to(it)).ok_or_else(|| not_found("agent", id.as_str()))
     }
 
     /// # Errors

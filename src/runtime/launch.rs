@@ -1,7 +1,9 @@
 //! A launch: from a planned attempt to a running keeper with its first connection.
 
 use super::{
-    confine, environment, failpoint, fill, limits, only,
+    confine, environment, failpoint, fill,
+    host::Share,
+    limits, only,
     resume::{self, TakenUp},
     worktree,
     world::Shared,
@@ -127,7 +129,7 @@ pub fn token_of(instance: &Instance, attempt: &AttemptId) -> Option<String> {
 ///
 /// # Errors
 /// When anything before the keeper's own start fails; the message is for people.
-pub async fn launch(world: &Shared, plan: &mut Plan) -> anyhow::Result<UnixStream> {
+pub async fn launch(world: &Shared, plan: &mut Plan, share: Share) -> anyhow::Result<UnixStream> {
     if plan.spec.worktree && plan.worktree.is_none() {
         let made = worktree::make(world, plan).await?;
         failpoint::reached("after-worktree-before-journal");
@@ -149,16 +151,21 @@ pub async fn launch(world: &Shared, plan: &mut Plan) -> anyhow::Result<UnixStrea
         worktree::make_below(&tree.path, &tree.dir)?;
     }
     let taken = match &plan.left {
-        Some(left) => resume::take_up(world, plan, left).await,
+        Some(left) => resume::take_up(world, plan, left, &share).await,
         None => TakenUp::default(),
     };
     let _turn = world.launches.acquire().await?;
     let world = world.clone();
     let plan = plan.clone();
-    tokio::task::spawn_blocking(move || start_keeper(&world, &plan, &taken)).await?
+    tokio::task::spawn_blocking(move || start_keeper(&world, &plan, &share, &taken)).await?
 }
 
-fn start_keeper(world: &Shared, plan: &Plan, taken: &TakenUp) -> anyhow::Result<UnixStream> {
+fn start_keeper(
+    world: &Shared,
+    plan: &Plan,
+    share: &Share,
+    taken: &TakenUp,
+) -> anyhow::Result<UnixStream> {
     let id = &plan.attempt.id;
     let dir = world.instance.attempt_dir(id);
     make_private(&dir)?;
@@ -166,7 +173,7 @@ fn start_keeper(world: &Shared, plan: &Plan, taken: &TakenUp) -> anyhow::Result<
     // up yet, gives it to the agent.
     let token = token_of(&world.instance, id).map_or_else(new_token, Ok)?;
     let private = dir.join("private");
-    let spec = keeper_spec(world, plan, &private, &token, taken)?;
+    let spec = keeper_spec(world, plan, share, &private, &token, taken)?;
     if let Some(confine) = &spec.confine {
         make_private(&confine.tmp)?;
     } else if mentions(&spec, &private) {
@@ -184,6 +191,7 @@ fn start_keeper(world: &Shared, plan: &Plan, taken: &TakenUp) -> anyhow::Result<
 fn keeper_spec(
     world: &Shared,
     plan: &Plan,
+    share: &Share,
     private: &Path,
     token: &str,
     taken: &TakenUp,
@@ -207,6 +215,9 @@ fn keeper_spec(
     let program = adapter.program(search);
     let shimmed = !adapter.asks_itself();
     let mut confine = confine::confine(world, plan, private, program.as_deref(), search, shimmed)?;
+    if let Some(confine) = &mut confine {
+        share.open(confine);
+    }
     let launch = adapter.launch(&LaunchRequest {
         attempt: id,
         agent: &plan.attempt.agent,
@@ -226,6 +237,7 @@ fn keeper_spec(
         interactive: plan.interactive,
         session: taken.session.as_deref(),
         net: plan.scope.is_strict().then_some(&plan.scope.net),
+        part: share.part(),
     })?;
     if let Some(confine) = &mut confine {
         if let Some(names) = &plan.scope.only {
@@ -280,7 +292,7 @@ fn author_in(list: &[u8]) -> (String, String) {
     (last("user.name "), last("user.email "))
 }
 
-fn make_private(dir: &Path) -> anyhow::Result<()> {
+pub fn make_private(dir: &Path) -> anyhow::Result<()> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.with_context(|| format!("making {}", dir.display()))
 }
@@ -293,7 +305,7 @@ fn mentions(spec: &KeeperSpec, private: &Path) -> bool {
 }
 
 /// It holds the attempt's token. Whole or not at all: a keeper may be reading.
-fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let part = path.with_extension("part");
     let open = fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(&part);
     let write = open.and_then(|mut file| file.write_all(content));

@@ -24,6 +24,7 @@ mod gauges;
 mod handle;
 mod held;
 mod history;
+mod host;
 mod in_force;
 mod journal;
 mod launch;
@@ -164,6 +165,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         ground: OnceLock::new(),
         found: Mutex::default(),
         author: OnceLock::new(),
+        hosts: host::Hosts::default(),
     });
     let ledger = Arc::new(ledger::CoreLedger::new(inbox.clone()));
     let works = state.swarms.values().any(|swarm| !swarm.state.is_final());
@@ -181,8 +183,9 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         anyhow::bail!("the gateway was set twice");
     }
 
-    let known: BTreeSet<AttemptId> = state.attempts.keys().cloned().collect();
     let live: Vec<AttemptId> = state.live_attempts().map(|attempt| attempt.id.clone()).collect();
+    let hosts = live.iter().filter_map(|attempt| host::of(&world.instance, attempt));
+    let known: BTreeSet<AttemptId> = state.attempts.keys().cloned().chain(hosts).collect();
     let again = recover(&state);
     adopt::stop_strangers(&world.instance, &known);
     if state.seq == 0 {

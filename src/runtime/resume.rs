@@ -6,7 +6,7 @@
 //! own directory, where the agent could have put the same. The earlier attempt keeps its own:
 //! what it was stays to be seen, and a second retry may start from the same place.
 
-use super::{launch::Plan, world::Shared};
+use super::{host::Share, launch::Plan, world::Shared};
 use crate::{
     agents::Adapter,
     core::{Input, Left},
@@ -51,15 +51,19 @@ impl TakenUp {
 }
 
 /// Takes up what there is, and has that journaled.
-pub async fn take_up(world: &Shared, plan: &Plan, left: &Left) -> TakenUp {
+pub async fn take_up(world: &Shared, plan: &Plan, left: &Left, share: &Share) -> TakenUp {
     let catalog = world.catalog();
     // What runs in a shell is a command line: it is told nothing.
     let adapter = catalog.get(&plan.adapter).filter(|adapter| !adapter.runs_task_in_shell());
     let Some(adapter) = adapter.cloned() else { return TakenUp::default() };
     let (instance, new, of) = (world.instance.clone(), plan.attempt.id.clone(), left.clone());
+    let alone = matches!(share, Share::Alone);
     let carried = tokio::task::spawn_blocking(move || {
         let private = |attempt| instance.attempt_dir(attempt).join("private");
         let (old, session) = of.session.as_ref().context("it named no session")?;
+        if !alone {
+            bail!("it shares a process, where no session is taken up");
+        }
         carry(&adapter, session, &private(old), &private(&new)).map(|()| session.clone())
     });
     let (session, why) = match carried.await {

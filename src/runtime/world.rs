@@ -3,6 +3,7 @@
 use super::{
     actor::{Commit, Message},
     gauges::Gauges,
+    host::Hosts,
     nursery::Nursery,
     policy::Policies,
 };
@@ -141,6 +142,8 @@ pub struct World {
     pub found: Mutex<HashMap<Looked, Arc<Found>>>,
     /// The user's name and address for commits; asked of git once.
     pub author: OnceLock<(String, String)>,
+    /// Processes that runs share.
+    pub hosts: Hosts,
 }
 
 impl World {

@@ -1,6 +1,6 @@
 //! The real agent CLIs through the real binary: `claude`, `codex` and `pi`, and one test each
 //! of the heavier ones, as `package.json` beside this file pins them, with a `node` for those
-//! that need one (`npm ci --prefix tests/agents`); and `mini`; against the `simulated`
+//! that need one (see `agents` in `.ci/run`); and `mini`; against the `simulated`
 //! provider. Core, keepers and gateway are the ones a user has.
 //!
 //! What is asserted was measured with those versions; a number that only another version
@@ -32,6 +32,7 @@ mod interactive;
 mod recordings;
 mod restart;
 mod resume;
+mod shared;
 mod smoke;
 mod usage;
 mod worktrees;

@@ -3,7 +3,7 @@
 //! that goes on with another model.
 
 use crate::{
-    stage::{Cut, events, goes_on, results, stage_with, stops_in_a_tool, turn},
+    stage::{Cut, create_and_wait, events, goes_on, results, stage_with, stops_in_a_tool, turn},
     world::World,
 };
 use serde_json::json;
@@ -12,11 +12,15 @@ use std::fs;
 fn works(adapter: &str, model: &str, other: &str) {
     let _turn = turn();
     let Some(world) = stage_with(&[adapter]) else { return };
-    does_a_task(&world, adapter, model);
-    is_refused(&world, adapter);
-    stops_in_a_tool(&world, adapter);
-    goes_on(&world, adapter, Cut::Failed, [model, other]);
+    works_headless(&world, adapter, [model, other]);
     works_on_its_screen(&world, adapter);
+}
+
+fn works_headless(world: &World, adapter: &str, models: [&str; 2]) {
+    does_a_task(world, adapter, models[0]);
+    is_refused(world, adapter);
+    stops_in_a_tool(world, adapter);
+    goes_on(world, adapter, Cut::Failed, models);
 }
 
 /// A permission that is granted, on its own screen.
@@ -39,8 +43,8 @@ fn works_on_its_screen(world: &World, adapter: &str) {
 fn does_a_task(world: &World, adapter: &str, model: &str) {
     // To its last byte, whatever it looks like.
     let task = "write -1.txt: \"two\"  words";
-    let (id, code) = world
-        .create_and_wait(&["--agent", adapter, "--agents", "1", "--model", model, "--task", task]);
+    let ask = ["--agent", adapter, "--agents", "1", "--model", model, "--task", task];
+    let (id, code) = create_and_wait(world, &ask);
     let row = results(world, &id).remove(0);
     assert_eq!((code, &row["outcome"]), (0, &json!("done")), "{row:#}");
     assert_eq!(row["text"], "Done: -1.txt is written.", "{row:#}");
@@ -57,8 +61,8 @@ fn does_a_task(world: &World, adapter: &str, model: &str) {
 }
 
 fn is_refused(world: &World, adapter: &str) {
-    let (id, code) =
-        world.create_and_wait(&["--agent", adapter, "--agents", "1", "--task", "refuse me"]);
+    let ask = ["--agent", adapter, "--agents", "1", "--task", "refuse me"];
+    let (id, code) = create_and_wait(world, &ask);
     let row = results(world, &id).remove(0);
     assert_eq!((code, &row["stop_reason"]), (4, &json!("budget")), "{row:#}");
     assert!(row["error"].as_str().unwrap().contains("no credit left"), "{row:#}");
@@ -69,6 +73,13 @@ fn is_refused(world: &World, adapter: &str) {
 #[test]
 fn heavy_opencode() {
     works("opencode", "claude-opus-4-5", "gpt-5.1");
+}
+
+#[test]
+fn heavy_openclaw() {
+    let _turn = turn();
+    let Some(world) = stage_with(&["openclaw"]) else { return };
+    works_headless(&world, "openclaw", ["claude-opus-4-5", "gpt-5.1"]);
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! A world with the pinned CLIs first on PATH, and the scenario of these tests.
 
-use crate::{tools, wait::eventually, world::World};
+use crate::{
+    tools,
+    wait::{eventually, within},
+    world::World,
+};
 use serde_json::Value;
 use std::{
     env,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// Every call has a usage of its own, so that a sum tells which calls were counted.
@@ -61,6 +66,14 @@ when = { task = "take your time", turn = "2+" }
 reply = { say = "Done: it took its time.", delay_ms = 1500, chunk_ms = 150, usage = { input = 600, output = 6 } }
 
 [[rule]]
+when = { task = "hold: {command}", turn = 1, tools = true }
+reply = { say = "I will run it.", shell = "{=command}" }
+
+[[rule]]
+when = { task = "hold: {command}" }
+reply = { say = "It is held no more.", delay_ms = 600000 }
+
+[[rule]]
 when = { task = "run: {command}", turn = 1, tools = true }
 reply = { say = "I will run it.", shell = "{=command}" }
 
@@ -81,8 +94,12 @@ pub fn turn() -> MutexGuard<'static, ()> {
 /// The kinds that every test here is about.
 pub const KINDS: [&str; 4] = ["claude", "codex", "mini", "pi"];
 
-fn bin() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/node_modules/.bin")
+/// Where the programs lie: OpenClaw's are apart, and `node` where its link in `.bin` leads,
+/// since of another tree a sandbox shows only what is on PATH.
+fn bins() -> [PathBuf; 3] {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents");
+    ["node_modules/.bin", "node_modules/node/bin", "openclaw/node_modules/.bin"]
+        .map(|dir| here.join(dir))
 }
 
 /// A world for these tests; none, said aloud, where the CLIs are not installed.
@@ -93,14 +110,15 @@ pub fn stage() -> Option<World> {
 /// A world with these programs in it, and the `node` that they need.
 pub fn stage_with(programs: &[&str]) -> Option<World> {
     for name in programs.iter().chain(&["node"]) {
-        if !bin().join(name).exists() {
-            let why = format!("{name} is not there: npm ci --prefix tests/agents");
+        if !bins().iter().any(|bin| bin.join(name).exists()) {
+            let why = format!("{name} is not there: see `agents` in .ci/run");
             tools::missing(&why);
             return None;
         }
     }
     let world = World::new();
-    let path = format!("{}:{}", bin().display(), env::var("PATH").unwrap_or_default());
+    let bins = bins().map(|bin| bin.display().to_string()).join(":");
+    let path = format!("{bins}:{}", env::var("PATH").unwrap_or_default());
     let scenario = world.path().join("scenario.toml");
     std::fs::write(&scenario, SCENARIO).unwrap();
     let scenario = scenario.display().to_string();
@@ -117,6 +135,16 @@ pub fn events(world: &World, agent: &str, kind: &str) -> Vec<Value> {
     let all = world.ok(&["events", "--since", "0", "--filter", "level=debug", "--json"]).text();
     let events = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     events.filter(|event| event["agent"] == agent && event["kind"] == kind).collect()
+}
+
+/// How long the heavy ones may take, on a machine where others are at work.
+pub const SLOW: Duration = Duration::from_secs(400);
+
+/// A swarm that has ended, and the exit code of the wait.
+pub fn create_and_wait(world: &World, args: &[&str]) -> (String, i32) {
+    let id = world.create(args);
+    let code = world.run(world.command(&["swarm", "wait", &id]), b"", SLOW).code;
+    (id, code)
 }
 
 /// How the first attempt of an agent comes to its end before its task is done.
@@ -166,11 +194,12 @@ pub fn stops_in_a_tool(world: &World, adapter: &str) {
     let task = "run: touch started; setsid -f sleep 611; sleep 612";
     let id = world.create(&["--agent", adapter, "--agents", "1", "--task", task]);
     let agent = world.only_agent(&id);
-    eventually("both sleeps", || {
+    let both = within(SLOW, || {
         let all = world.processes();
         let sleeps = all.iter().filter(|proc| proc.command.starts_with("sleep 61"));
         (sleeps.count() == 2).then_some(())
     });
+    assert!(both.is_some(), "{adapter} does not run its tool: {:#?}", world.processes());
     world.ok(&["agent", "stop", &agent]);
     let row = world.until_state(&agent, &["stopped"]);
     assert_eq!(row["pid"], Value::Null, "{row:#}");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::agents::Catalog;
+use crate::agents::{Catalog, Meeting};
 
 const TASK: &str = "--say \"hi\"\nü";
 
@@ -17,7 +17,7 @@ struct Given {
 impl Given {
     fn new() -> Self {
         let bin = tempfile::tempdir().unwrap();
-        for name in ["claude", "codex", "gemini", "opencode", "pi", "qwen"] {
+        for name in ["claude", "codex", "gemini", "openclaw", "opencode", "pi", "qwen"] {
             let file = bin.path().join(name);
             std::fs::write(&file, "").unwrap();
             std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755))
@@ -36,6 +36,10 @@ impl Given {
     }
 
     fn launch(&self, adapter: &str) -> Result<Launch, LaunchError> {
+        self.launch_as(adapter, Part::Alone)
+    }
+
+    fn launch_as(&self, adapter: &str, part: Part<'_>) -> Result<Launch, LaunchError> {
         Catalog::load(None).get(adapter).unwrap().launch(&LaunchRequest {
             attempt: &AttemptId::new("ag-01-1"),
             agent: &AgentId::new("ag-01"),
@@ -55,6 +59,7 @@ impl Given {
             interactive: self.interactive,
             session: self.session,
             net: None,
+            part,
         })
     }
 
@@ -274,4 +279,38 @@ fn on_its_own_screen_an_agent_needs_no_task() {
     // Without the wish all is as it was.
     given.interactive = false;
     assert!(matches!(given.launch("claude"), Err(LaunchError::NoTask { .. })));
+}
+
+#[test]
+fn runs_of_openclaw_find_the_gateway_that_they_share() {
+    let given = Given { model: Some("m-1"), ..Given::new() };
+    let meeting = Meeting { dir: "/run/m".into(), key: "k".to_owned() };
+    let seats = ["seat-01", "seat-02"].map(|name| Seat { name: name.into(), token: name.into() });
+    let file = |launch: &Launch, name: &str| -> serde_json::Value {
+        let path = Path::new("/p/openclaw").join(name);
+        let file = launch.files.iter().find(|file| file.path == path).unwrap();
+        serde_json::from_str(&file.content).unwrap()
+    };
+
+    let host = given.launch_as("openclaw", Part::Host(&meeting, &seats)).unwrap();
+    assert_eq!(host.argv[1..], ["gateway", "run", "--port", "41415"]);
+    assert_eq!(value(&host, "OPENCLAW_MEET"), Some("/run/m/s"));
+    let settings = file(&host, "openclaw.json");
+    assert_eq!(settings["gateway"]["auth"]["token"], "k");
+    let providers = settings["models"]["providers"].as_object().unwrap();
+    assert_eq!(providers.len(), 6);
+    assert_eq!(providers["seat-02-openai"]["apiKey"], "seat-02");
+    assert_eq!(providers["seat-02-openai"]["baseUrl"], "@DASH_GATEWAY@/v1");
+    let agents = settings["agents"]["entries"].as_object().unwrap();
+    assert_eq!(agents["seat-01"]["tools"]["exec"]["pathPrepend"][0], "/run/m/seat-01");
+    assert!(!host.files.iter().any(|file| file.content.contains(TASK)));
+
+    let guest = given.launch_as("openclaw", Part::Guest(&meeting, &seats[1])).unwrap();
+    let line = guest.argv.join(" ");
+    assert!(line.contains("--agent seat-02 --session-key agent:seat-02:ag-01-1"), "{line}");
+    assert!(line.contains("--model seat-02-anthropic/m-1"), "{line}");
+    assert_eq!(file(&guest, "openclaw.json")["gateway"]["remote"]["token"], "k");
+    assert!(!guest.files.iter().any(|file| file.content.contains("seat-01")));
+    let task = guest.stdin_file.as_ref().unwrap();
+    assert_eq!(guest.files.iter().find(|file| file.path == *task).unwrap().content, TASK);
 }

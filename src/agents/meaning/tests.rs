@@ -25,7 +25,7 @@ fn object(keys: Keys) -> Value {
             Text | Needed => json!({"type": "string"}),
             Texts | NeededTexts => texts(),
             Flag => json!({"type": "boolean"}),
-            Number => json!({"type": "integer", "minimum": 0}),
+            Number | NeededNumber => json!({"type": "integer", "minimum": 0}),
             OneOf(words) | NeededOneOf(words) => json!({"enum": words}),
             Named => json!({"type": "object", "additionalProperties": {"type": "string"}}),
             Pattern => json!({"type": "object"}),
@@ -34,7 +34,10 @@ fn object(keys: Keys) -> Value {
         };
         property["description"] = json!(means);
         properties.insert((*key).to_owned(), property);
-        if matches!(kind, Needed | NeededTexts | NeededOneOf(_) | NeededPart(_) | Pattern) {
+        if matches!(
+            kind,
+            Needed | NeededTexts | NeededNumber | NeededOneOf(_) | NeededPart(_) | Pattern
+        ) {
             required.push(*key);
         }
     }
@@ -64,9 +67,9 @@ fn example(keys: Keys) -> String {
             Needed => plain.push_str(&format!("{key} = '{{home}}/x'\n")),
             NeededTexts => plain.push_str(&format!("{key} = ['y']\n")),
             NeededOneOf(words) => plain.push_str(&format!("{key} = '{}'\n", words[0])),
-            Pattern => plain.push_str(&format!("{key} = {{}}\n")),
-            Text | Texts | Flag | Number | OneOf(_) | Named | Part(_) | NeededPart(_)
-            | Parts(_) => {}
+            NeededNumber => plain.push_str(&format!("{key} = 1\n")),
+            Pattern | NeededPart(_) => plain.push_str(&format!("{key} = {{}}\n")),
+            Text | Texts | Flag | Number | OneOf(_) | Named | Part(_) | Parts(_) => {}
         }
     }
     plain
@@ -125,7 +128,8 @@ fn check(keys: Keys, header: &str, above: &str) {
                 check(below, &format!("[{place}]"), &format!("{place}."));
             }
             Parts(below) => check(below, &format!("[[{place}]]"), &format!("{place}.")),
-            Text | Needed | Texts | NeededTexts | Flag | Number | Named | Pattern => {}
+            Text | Needed | Texts | NeededTexts | Flag | Number | NeededNumber | Named
+            | Pattern => {}
         }
     }
     if !header.is_empty() {

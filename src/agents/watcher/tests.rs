@@ -335,3 +335,29 @@ fn a_title_may_need_a_row_that_says_what_is_asked() {
     let asked = ["Screen waiting [permission] screen: rm x"];
     assert_eq!(told(&watcher.gauge(&gauge("= x", false, &["$ rm x", "Allow"]))), asked);
 }
+
+#[test]
+fn a_last_word_does_not_take_the_place_of_the_reason() {
+    let rules = "[watch]\noutput = 'json-lines'\njudge = 'output'\n\
+                 status_pattern = 'API (\\d{3})'\nbudget_pattern = 'billing error'\n\
+                 [[output]]\nwhen = { type = 'why' }\nerror = ['/error']\n\
+                 [[output]]\nwhen = { type = 'end' }\nerror = ['/error']\nerror_fills = true\n";
+    let why = r#"{"type":"why","error":"API 429: slow down"}"#;
+    let end = r#"{"type":"end","error":"a billing error"}"#;
+    for (lines, reason, error) in [
+        (vec![why, end], "overloaded", "API 429: slow down"),
+        (vec![end], "budget", "a billing error"),
+        (
+            vec![r#"{"type":"end","error":"API 500: billing error"}"#],
+            "error",
+            "API 500: billing error",
+        ),
+    ] {
+        let mut watcher = with_rules(rules);
+        for line in lines {
+            watcher.output(format!("{line}\r\n").as_bytes());
+        }
+        let result = watcher.finish(FAILED, &[]);
+        assert_eq!((result.stop_reason.as_str(), result.error.as_str()), (reason, error));
+    }
+}

@@ -42,6 +42,9 @@ impl Explain {
         for wish in &explanation.narrowed {
             context.line(format!("not had    {}", one_line(wish)))?;
         }
+        if !explanation.shared.is_empty() {
+            context.line(format!("shares     {}", one_line(&explanation.shared)))?;
+        }
         if explanation.signals.is_empty() {
             context.line("no signal has come yet")?;
             return Ok(Code::Ok);

@@ -179,8 +179,9 @@ fn prompt(content: &Value) -> Option<String> {
             || text.starts_with("<user_instructions>")
             || text.starts_with("<permissions")
             || text.starts_with("<session_context>")
-            || text.starts_with("# AGENTS.md");
-        (!note).then(|| text.to_owned())
+            || text.starts_with("# AGENTS.md")
+            || text.starts_with("<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>");
+        (!note).then(|| unstamped(text).to_owned())
     };
     if let Some(text) = content.as_str() {
         return said(text);
@@ -194,6 +195,20 @@ fn prompt(content: &Value) -> Option<String> {
     let texts: Vec<String> =
         blocks.iter().filter_map(|block| block["text"].as_str()).filter_map(said).collect();
     (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
+/// Without the time that OpenClaw puts before a prompt: `[Sun 2026-11-29 12:38 UTC] `.
+fn unstamped(text: &str) -> &str {
+    let stamped = |text: &str| {
+        let (stamp, rest) = text.strip_prefix('[')?.split_once("] ")?;
+        let words: Vec<&str> = stamp.split(' ').collect();
+        let digits = |text: &str| text.bytes().map(|b| b.is_ascii_digit()).collect::<Vec<_>>();
+        let like = |word: &str, form: &str| digits(word) == digits(form);
+        let [day, date, time, _zone] = words[..] else { return None };
+        let fits = day.len() == 3 && like(date, "2026-11-29") && like(time, "12:38");
+        fits.then_some(rest.len())
+    };
+    stamped(text).map_or(text, |rest| &text[text.len() - rest..])
 }
 
 /// The tools of a list, and those of the namespaces in it.
@@ -312,6 +327,22 @@ mod tests {
         assert_eq!(ask.tools.len(), 2);
         let list = read(Wire::StreamGenerate, &body).on("/v1beta/models/m-1:streamGenerateContent");
         assert!(!list.stream);
+    }
+
+    #[test]
+    fn reads_a_prompt_with_the_time_before_it() {
+        let context = "<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>\nnone";
+        for (said, expected) in [
+            ("[Sun 2026-11-29 12:38 UTC] do [it]", "do [it]"),
+            ("[Sun 2026-11-29 12:38 UTC]", "[Sun 2026-11-29 12:38 UTC]"),
+            ("[a list] do it", "[a list] do it"),
+        ] {
+            let messages = json!({"messages": [
+                {"role": "user", "content": [{"type": "text", "text": said}]},
+                {"role": "user", "content": [{"type": "text", "text": context}]},
+            ]});
+            assert_eq!(read(Wire::Messages, &messages).task, expected);
+        }
     }
 
     #[test]

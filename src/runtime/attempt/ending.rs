@@ -88,6 +88,7 @@ impl Keeping {
             self.observe(seen).await;
         }
         let exit = record.exit;
+        self.leave_place(exit.success()).await;
         let shown = self.shown(&record).await;
         let mut result = match self.launch_error.take() {
             Some(error) => outcome::failed_launch(error),
@@ -121,7 +122,16 @@ impl Keeping {
         }
     }
 
+    /// What the shared process still does for this attempt ends with it. `well`: it ended by
+    /// itself, so that nothing of it is under way there.
+    async fn leave_place(&mut self, well: bool) {
+        if let Some(place) = self.place.take() {
+            place.leave(well).await;
+        }
+    }
+
     pub(super) async fn lost(&mut self) {
+        self.leave_place(false).await;
         adopt::kill_leftovers(&self.world, &self.id);
         // A keeper that leaves takes its sockets along; this one could not.
         let instance = &self.world.instance;

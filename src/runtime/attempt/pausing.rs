@@ -19,8 +19,16 @@ impl Keeping {
         // A core that is leaving leaves everything as it is.
         let Ok(paused) = paused.await else { return };
         self.paused = paused;
+        self.hold_calls();
+    }
+
+    /// Also those that the process makes for it which it shares.
+    pub(super) fn hold_calls(&self) {
         if let Some(served) = &self.served {
-            served.hold(paused);
+            served.hold(self.paused);
+        }
+        if let Some(place) = &self.place {
+            place.hold(self.paused);
         }
     }
 

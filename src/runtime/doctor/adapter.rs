@@ -4,7 +4,7 @@
 
 use super::{ok, version, warn};
 use crate::{
-    agents::{Adapter, LaunchError, LaunchRequest, meaning},
+    agents::{Adapter, LaunchError, LaunchRequest, Part, meaning},
     model::{AgentId, AttemptId, SwarmId},
     protocol::rest::{
         AdapterCheck, AdapterFile, AdapterKey, CheckStatus, DoctorCheck, DryFile, DryLaunch,
@@ -134,6 +134,7 @@ fn dry(
             interactive: false,
             session,
             net: None,
+            part: Part::Alone,
         })
     };
     let first = launch(None)?;
