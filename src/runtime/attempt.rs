@@ -7,6 +7,7 @@
 
 mod ending;
 mod hooks;
+mod joining;
 mod pausing;
 mod typing;
 
@@ -32,9 +33,6 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
-
-/// A keeper that has not ended its agent so long after the grace hangs.
-const STUCK: Duration = Duration::from_secs(5);
 
 /// Takes care of `id` until it has ended: launches it, or adopts its keeper.
 pub fn spawn(world: &Shared, id: AttemptId) {
@@ -203,42 +201,6 @@ enum Over {
 }
 
 impl Keeping {
-    /// First of all a place at the process that it shares, which may have to be started. None:
-    /// nothing comes of it.
-    async fn launch(
-        &mut self,
-        plan: &mut Plan,
-    ) -> anyhow::Result<Option<std::os::unix::net::UnixStream>> {
-        let world = self.world.clone();
-        self.place = {
-            let joined = host::join(&world, plan);
-            tokio::pin!(joined);
-            loop {
-                tokio::select! {
-                    place = &mut joined => break place?,
-                    order = self.orders.recv() => match order {
-                        None | Some(Order::Stop) => anyhow::bail!("stopped before it was started"),
-                        Some(Order::Goodbye(done)) => {
-                            let _ = done.send(());
-                            // The next core launches it: it has no keeper yet.
-                            std::future::pending::<()>().await;
-                        }
-                        Some(Order::Hold) => self.regard_pause().await,
-                        // There is nobody to carry it out yet.
-                        Some(_) => {}
-                    },
-                }
-            }
-        };
-        self.hold_calls();
-        // It may have been paused while it waited for that place.
-        if !self.may_launch().await {
-            return Ok(None);
-        }
-        let share = self.place.as_ref().map_or(host::Share::Alone, host::Place::share);
-        launch::launch(&world, plan, share).await.map(Some)
-    }
-
     async fn keep(&mut self, first: Option<UnixStream>) {
         let mut next = first;
         loop {
@@ -294,18 +256,6 @@ impl Keeping {
                 () = until(self.kill_at) => self.kill_keeper(),
             }
         }
-    }
-
-    fn expect_end(&mut self) {
-        let grace = Duration::from_millis(self.world.config.core.stop_grace_ms);
-        self.kill_at.get_or_insert_with(|| Instant::now() + grace + STUCK);
-    }
-
-    /// The init of its namespace dies with it, and all of the attempt with that.
-    fn kill_keeper(&mut self) {
-        self.kill_at = None;
-        tracing::warn!(attempt = %self.id, "its keeper does not stop it: killed");
-        adopt::kill_keeper(&self.world, &self.id);
     }
 
     async fn talk(&mut self, stream: UnixStream) -> Over {

@@ -14,12 +14,28 @@ use crate::{
         recording::{Recording, last_lines},
     },
 };
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
+use tokio::time::Instant;
+
+/// A keeper that has not ended its agent so long after the grace hangs.
+const STUCK: Duration = Duration::from_secs(5);
 
 /// Columns of a last line.
 const LAST_LINE: usize = 200;
 
 impl Keeping {
+    pub(super) fn expect_end(&mut self) {
+        let grace = Duration::from_millis(self.world.config.core.stop_grace_ms);
+        self.kill_at.get_or_insert_with(|| Instant::now() + grace + STUCK);
+    }
+
+    /// The init of its namespace dies with it, and all of the attempt with that.
+    pub(super) fn kill_keeper(&mut self) {
+        self.kill_at = None;
+        tracing::warn!(attempt = %self.id, "its keeper does not stop it: killed");
+        adopt::kill_keeper(&self.world, &self.id);
+    }
+
     pub(super) async fn observe(&mut self, seen: Vec<Observation>) {
         for observation in seen {
             let attempt = self.id.clone();
