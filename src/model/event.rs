@@ -4,8 +4,8 @@
 mod summary;
 
 use super::{
-    AccountId, Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Breaker,
-    Exit, Grant, Item, Micros, Remember, Resolution, Signal, Stamp, SwarmId, SwarmSpec, SwarmState,
+    AccountId, Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Exit,
+    Grant, Item, Micros, Remember, Resolution, Signal, Stamp, SwarmId, SwarmSpec, SwarmState,
     Tokens,
 };
 use serde::{Deserialize, Serialize};
