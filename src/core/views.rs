@@ -243,7 +243,9 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
     let agent = state.agents.get(id)?;
     let attempt = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
     let mut signals: Vec<ExplainedSignal> = Vec::new();
-    let process = attempt.filter(|_| agent.state.is_final()).and_then(|attempt| {
+    // What waits for money has come to an end, too.
+    let over = agent.state.is_final() || agent.unpaid.is_some();
+    let process = attempt.filter(|_| over).and_then(|attempt| {
         let at = attempt.ended_at?;
         let exit = attempt.exit.map_or("no exit status".to_owned(), |exit| exit.to_string());
         let result = attempt.result.as_ref()?;
@@ -281,12 +283,12 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
         let (mut signal, age_ms) = (signal.clone(), now.ms_since(*at));
         // What was seen from outside holds no longer: no call is in flight, nothing is shown.
         let outside = !matches!(signal.source, Source::Process | Source::Output | Source::Hook);
-        if agent.state.is_final() && outside && !signal.detail.is_empty() {
+        if over && outside && !signal.detail.is_empty() {
             signal.detail = format!("until its end: {}", signal.detail);
         }
         signals.push(ExplainedSignal { signal, at: *at, age_ms, decided: false });
     }
-    let by_signal = agent.state.is_final() || agent.current.is_some();
+    let by_signal = over || agent.current.is_some();
     let held = attempt.is_some_and(|attempt| attempt.held_for().is_some());
     let ended = signals.first().is_some_and(|first| first.signal.source == Source::Process);
     let at = if ended || holding.is_some() {

@@ -25,9 +25,7 @@ use crate::{
     model::{ApprovalId, AttemptId, Resolution, Signal},
     protocol::keeper::{Fact, FactKind, FromKeeper, ToKeeper, VERSION},
 };
-use std::{
-    collections::HashMap, net::TcpListener, os::unix::net::UnixListener, sync::Arc, time::Duration,
-};
+use std::{collections::HashMap, net::TcpListener, os::unix::net::UnixListener, sync::Arc};
 use tokio::{
     net::UnixStream,
     sync::{mpsc, oneshot},

@@ -7,7 +7,7 @@ use super::super::{
     failure::{Code, Done},
     format::{duration, harmless, scope_style, swarm_style, tokens},
 };
-use crate::model::{AgentInfo, SwarmInfo};
+use crate::model::{AgentInfo, Micros, SwarmInfo};
 use clap::Args;
 use serde::Serialize;
 
@@ -50,6 +50,10 @@ impl Show {
             swarm.items.done, swarm.items.failed, swarm.items.total
         ))?;
         context.line(format!("usage   {}, {}", tokens(&swarm.tokens), swarm.cost_micros))?;
+        if let Some(limit) = swarm.budget_micros {
+            let left = Micros(limit.0 - swarm.cost_micros.0);
+            context.line(format!("budget  {limit}, {left} not spent"))?;
+        }
         if let (Some(start), Some(end)) = (swarm.started_at, swarm.ended_at) {
             context.line(format!("took    {}", duration(end.ms_since(start))))?;
         }

@@ -1,0 +1,167 @@
+//! An event in a line, for people.
+
+use super::Event;
+use crate::model::{Breaker, Resolution};
+
+impl Event {
+    /// One line for people, without the names that stand beside it.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::SwarmCreated { name, spec } => {
+                format!("swarm {name} created: {}", first_line(&spec.task))
+            }
+            Self::ItemAdded { item } => {
+                format!("item {} added: {}", item.index, first_line(&item.text))
+            }
+            Self::AgentAdded { parent: Some(parent), adapter, .. } => {
+                format!("spawned by {parent} ({adapter})")
+            }
+            Self::AgentAdded { adapter, model, .. } if model.is_empty() => {
+                format!("added ({adapter})")
+            }
+            Self::AgentAdded { adapter, model, .. } => format!("added ({adapter}, {model})"),
+            Self::AttemptPlanned { number, index, model, follows } => {
+                let on = model.as_ref().map(|model| format!(" on {model}")).unwrap_or_default();
+                let after = follows.map(|follows| format!(", after attempt {}", follows.attempt));
+                format!("attempt {number} planned (item {index}){on}{}", after.unwrap_or_default())
+            }
+            Self::TookUp { from, session, .. } if !session.is_empty() => {
+                format!("goes on with attempt {from}'s session {session}")
+            }
+            Self::TookUp { from, why, .. } if why.is_empty() => {
+                format!("begins anew, told what attempt {from} did")
+            }
+            Self::TookUp { from, why, .. } => {
+                format!("begins anew, told what attempt {from} did: {why}")
+            }
+            Self::WorktreeMade { branch, .. } => format!("works on branch {branch}"),
+            Self::AttemptStarted { pid } => format!("started, pid {pid}"),
+            Self::SessionNamed { session } => format!("session {session}"),
+            Self::StateChanged { state, reason } if reason.is_empty() => state.to_string(),
+            Self::StateChanged { state, reason } => format!("{state}: {reason}"),
+            Self::Signalled { signal } => {
+                format!("{:?} says {}: {}", signal.source, signal.state, signal.detail)
+            }
+            Self::ModelCalled { model, cost_micros, estimated: true, .. } => {
+                format!("no usage of a call to {model} came: charged as reserved, {cost_micros}")
+            }
+            Self::CallReserved { model, amount_micros, .. } => {
+                format!("{amount_micros} set aside for a call to {model}")
+            }
+            Self::CallRefused { why, .. } => format!("a model call was refused: {why}"),
+            Self::BudgetSet { account, limit_micros: Some(limit), by } => {
+                format!("budget of {account} set to {limit} by {by}")
+            }
+            Self::BudgetSet { account, limit_micros: None, by } => {
+                format!("budget of {account} lifted by {by}")
+            }
+            Self::BudgetWarned { account, percent: 100 } => {
+                format!("the budget of {account} is spent")
+            }
+            Self::BudgetWarned { account, percent } => {
+                format!("{percent} % of the budget of {account} are spent")
+            }
+            Self::BudgetPaused { index } => format!("item {index} waits for money"),
+            Self::ModelCalled { model, status, tokens, cost_micros, .. } => {
+                format!("{model} answered {status}, {} tokens, {cost_micros}", tokens.total())
+            }
+            Self::NetConnected { host, port, allowed, reason, sent, received, count, .. } => {
+                let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
+                let place = if *port == 0 { host.clone() } else { format!("{host}:{port}") };
+                let bytes = format!("{sent} B out, {received} B in");
+                match (allowed, reason.as_deref()) {
+                    (false, why) => {
+                        let why = why.unwrap_or("not allowed");
+                        format!("connection to {place} refused{times}: {why}")
+                    }
+                    (true, Some(why)) => {
+                        format!("connection to {place} cut off{times}: {why} ({bytes})")
+                    }
+                    (true, None) => format!("connected to {place}{times}, {bytes}"),
+                }
+            }
+            Self::FactTaken { n, offset } => format!("fact {n} taken at byte {offset}"),
+            Self::InputSent { bytes } => format!("{bytes} bytes typed"),
+            Self::StopAsked { why } => format!("asked to stop: {why}"),
+            Self::AttemptEnded { result, exit } => {
+                let words = if result.error.is_empty() { &result.text } else { &result.error };
+                let (outcome, reason) = (result.outcome.word(), result.stop_reason.as_str());
+                let mut line = outcome.to_owned();
+                let code = exit.as_ref().and_then(|exit| exit.code).filter(|code| *code != 0);
+                match (reason, code) {
+                    ("exit", Some(code)) => line.push_str(&format!(" (exit {code})")),
+                    // Says nothing that the outcome does not say.
+                    ("" | "finished", _) => {}
+                    (same, _) if same == outcome => {}
+                    (reason, _) => line.push_str(&format!(" ({reason})")),
+                }
+                match first_line(words) {
+                    "" => line,
+                    // Many begin their report so.
+                    words if words.to_lowercase().starts_with(&format!("{outcome}:")) => {
+                        words.to_owned()
+                    }
+                    words => format!("{line}: {words}"),
+                }
+            }
+            Self::RetryPlanned { number, .. } => format!("attempt {number} follows"),
+            Self::ItemEnded { index, done: true } => format!("item {index} done"),
+            Self::ItemEnded { index, done: false } => format!("item {index} not done"),
+            Self::DiskFull => "disk full: held until there is room".to_owned(),
+            Self::LimitReached { message, .. } => format!("limit reached: {message}"),
+            Self::DiskBack => "disk has room again".to_owned(),
+            Self::AttemptPaused { why } => format!("its processes are held: {why}"),
+            Self::AttemptResumed => "its processes go on".to_owned(),
+            Self::Held { paths, place } => {
+                let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+                let place = place.display();
+                format!("moved to {place}, since others would obey it: {}", paths.join(", "))
+            }
+            Self::RecordingCut { from, to } => format!("recording cut: bytes {from} to {to}"),
+            Self::SwarmEnded { state, done, failed } => {
+                format!("swarm {state}: {failed} failed, {done} done")
+            }
+            Self::BranchHeld { failures, within_ms } => {
+                let breaker = Breaker { failures: *failures, within_ms: *within_ms };
+                format!("{}: its branch is held", breaker.tripped())
+            }
+            Self::BranchResumed => "its branch goes on".to_owned(),
+            Self::SwarmRemoved => "swarm removed".to_owned(),
+            Self::ApprovalAsked { approval } => {
+                format!("{} asks: {}", approval.id, first_line(&approval.question.text()))
+            }
+            Self::ApprovalJoined { approval, .. } => format!("{approval} is asked again"),
+            Self::ApprovalAnswered { approval, by, verdict, note, .. } => {
+                let word = match verdict {
+                    Resolution::Approve => "approved",
+                    Resolution::Deny => "denied",
+                };
+                match first_line(note) {
+                    "" => format!("{approval} {word} by {by}"),
+                    note => format!("{approval} {word} by {by}: {note}"),
+                }
+            }
+            Self::ApprovalRecalled { approval, earlier, verdict } => {
+                let word = match verdict {
+                    Resolution::Approve => "approved",
+                    Resolution::Deny => "denied",
+                };
+                format!("{approval} {word} as {earlier} was")
+            }
+            Self::ApprovalExpired { approval } => {
+                format!("{approval} expired: nobody answered, so it is denied")
+            }
+            Self::ApprovalWithdrawn { approval, why } => format!("{approval} withdrawn: {why}"),
+            Self::AnswerForgotten { number, by } => {
+                format!("remembered answer {number} forgotten by {by}")
+            }
+            Self::CoreStarted { pid, version, .. } => {
+                format!("core {version} took over, pid {pid}")
+            }
+        }
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("").trim()
+}
