@@ -2,7 +2,7 @@
 //! refused as a whole, with the place and the nearest right thing, so that no setting is
 //! ever ignored in silence.
 
-use super::{BreakerConfig, Config, Dirs, Provider, duration::duration};
+use super::{BreakerConfig, Config, Dirs, Provider, duration::duration, small::read_small};
 use crate::model::Cores;
 use serde::de::DeserializeOwned;
 use std::{
@@ -141,7 +141,14 @@ impl Provider {
 
 /// A file's text; none where there is no file.
 pub(super) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
-    match std::fs::read_to_string(path) {
+    read_as(path, true)
+}
+
+/// The same; `links`: see [`read_small`].
+pub(super) fn read_as(path: &Path, links: bool) -> Result<Option<String>, ConfigError> {
+    let text = read_small(path, links)
+        .and_then(|text| String::from_utf8(text).map_err(std::io::Error::other));
+    match text {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ConfigError {

@@ -8,6 +8,7 @@ mod load;
 pub mod paths;
 mod pinned;
 mod policy;
+mod small;
 
 pub use delegation::{BreakerConfig, Delegation, Span};
 pub use duration::{LONGEST_MS, duration};
@@ -19,3 +20,4 @@ pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};
 pub use pinned::{executable, names_of, not_held};
 pub use policy::{PolicyFiles, built_in, check_policy, shadowed_by};
+pub use small::read_small;

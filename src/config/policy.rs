@@ -8,7 +8,7 @@
 
 use super::{
     ConfigError, Dirs, from_toml,
-    load::{line_column, read},
+    load::{line_column, read, read_as},
 };
 use crate::{
     core::policy::{Where, is_shadowed, speaks_of},
@@ -124,7 +124,7 @@ impl PolicyFiles {
             policy.rules.extend(rules);
         }
         if let Some(path) = &self.project
-            && let Some(text) = read(path)?
+            && let Some(text) = read_as(path, false)?
         {
             let (default, rules) = parse(path, &text, Whose::Project)?;
             policy.default = policy.default.max(default.unwrap_or_default());

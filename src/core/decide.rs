@@ -237,9 +237,11 @@ fn ended(
         result.stop_reason = "limit".to_owned();
         result.error.clone_from(limit);
     }
-    // Whatever the agent made of it: its last call was refused for want of money.
-    let unpaid = attempt.unpaid && attempt.stop.is_none() && result.outcome == Outcome::Failed;
+    // Whatever the agent made of it, also where it calls that done: its last call was refused
+    // for want of money.
+    let unpaid = attempt.unpaid && attempt.stop.is_none();
     if unpaid {
+        result.outcome = Outcome::Failed;
         result.stop_reason = ledger::BUDGET.to_owned();
     }
     match attempt.stop.as_deref() {

@@ -235,6 +235,7 @@ fn grant(
         own.narrowed
             .push(format!("budget: {left} of its parent's are left, {wish} were asked for"));
     }
+    let budget = budget.map(|wish| ledger::left(state, agent).map_or(wish, |left| wish.min(left)));
     let granted = Grant {
         budget,
         scope: Some(scope),

@@ -109,9 +109,12 @@ pub(super) fn reserve(state: &State, id: &AttemptId, wish: &Wish, last: bool) ->
 
 fn refused(state: &State, attempt: &Attempt, tight: &AccountId, message: String) -> Decision {
     let mut decision = Decision::default();
-    let why = message.clone();
-    let event = Event::CallRefused { account: tight.clone(), why };
-    decision.events.push(Draft::attempt(attempt, event));
+    // Whoever asks again and again is told, and on record once.
+    if !attempt.unpaid {
+        let why = message.clone();
+        let event = Event::CallRefused { account: tight.clone(), why };
+        decision.events.push(Draft::attempt(attempt, event));
+    }
     let signal = Signal {
         source: Source::Gateway,
         state: AgentState::Paused,

@@ -19,6 +19,7 @@
 mod answer;
 mod call;
 mod clamp;
+mod dear;
 mod egress;
 mod guests;
 mod known;

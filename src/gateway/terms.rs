@@ -1,5 +1,6 @@
 //! What a call may cost at most, and how long its answer may be for what was set aside.
 
+use super::dear::dear;
 use super::prices::{Price, Writes};
 use super::wire::{Asked, Wire};
 use crate::config::Dialect;
@@ -44,10 +45,9 @@ impl Terms {
                  with input and output (dollars per million tokens) to config.toml"
             ));
         };
-        if let Some(state) = asked.kept_elsewhere() {
+        if let Some(dear) = dear(wire, body) {
             return Err(format!(
-                "`{state}` makes the provider read what this request does not show, so nobody \
-                 can say what it costs"
+                "nobody can say what `{dear}` of this request costs beside the tokens that it shows"
             ));
         }
         let has = |text: &[u8]| memchr::memmem::find(body, text).is_some();

@@ -3,7 +3,7 @@
 
 use crate::config::Dialect;
 use hyper::{HeaderMap, StatusCode};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 /// What a request asks for.
@@ -119,10 +119,6 @@ pub struct Asked<'a> {
     thinking: Option<&'a RawValue>,
     /// Answers that a chat completion asks for at once.
     n: Option<u64>,
-    /// Named state that the provider keeps.
-    previous_response_id: Option<IgnoredAny>,
-    conversation: Option<IgnoredAny>,
-    container: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -182,16 +178,6 @@ impl Asked<'_> {
         let raw = self.thinking.map(RawValue::get);
         let thinking = raw.and_then(|raw| serde_json::from_str::<Thinking>(raw).ok());
         thinking.and_then(|thinking| thinking.budget_tokens).or_else(of_gemini)
-    }
-
-    /// The field that names what the provider keeps of earlier calls.
-    pub fn kept_elsewhere(&self) -> Option<&'static str> {
-        let fields = [
-            ("previous_response_id", self.previous_response_id.is_some()),
-            ("conversation", self.conversation.is_some()),
-            ("container", self.container.is_some()),
-        ];
-        fields.into_iter().find_map(|(name, set)| set.then_some(name))
     }
 
     /// The body with `include_usage` set, for a chat stream that would bring no usage; none

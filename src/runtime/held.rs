@@ -11,7 +11,7 @@
 mod settings;
 
 use super::{launch::Plan, scope::protected_of, world::Shared};
-use crate::{core::Input, sandbox::Found};
+use crate::{config::read_small, core::Input, sandbox::Found};
 use std::{
     fs, io,
     os::unix::fs::PermissionsExt,
@@ -47,7 +47,8 @@ fn hold(world: &Shared, plan: &Plan) -> io::Result<(Vec<PathBuf>, PathBuf)> {
         return Ok((Vec::new(), place));
     };
     let private = world.instance.attempt_dir(&plan.attempt.id).join("private");
-    let now = Found::look(&[roots, vec![private.clone()]].concat())?;
+    let now_in = [roots, vec![private.clone()]].concat();
+    let now = Found::look(&now_in)?;
     let watched = protected_of(&now, &plan.meant());
     let mut held = Vec::new();
     // What no plan can name was protected by nothing while the attempt ran.
@@ -55,7 +56,7 @@ fn hold(world: &Shared, plan: &Plan) -> io::Result<(Vec<PathBuf>, PathBuf)> {
     for path in before.newer(&now).into_iter().filter(counts) {
         // In a tree of its own it is work like any other, and its home is nobody else's.
         let all = plan.worktree.is_none() && !path.starts_with(&private);
-        for file in dangerous(&path, all) {
+        for file in dangerous(&path, all).into_iter().filter(|file| lies_in(file, &now_in)) {
             let away =
                 place.join(held.len().to_string()).join(file.file_name().unwrap_or_default());
             if let Err(error) = move_away(&file, &away).and_then(|()| keep_harmless(&file, &away)) {
@@ -69,6 +70,12 @@ fn hold(world: &Shared, plan: &Plan) -> io::Result<(Vec<PathBuf>, PathBuf)> {
     Ok((held, place))
 }
 
+/// Wherever links lead on the way to it: what lies outside is not the agent's.
+fn lies_in(file: &Path, roots: &[PathBuf]) -> bool {
+    let real = file.parent().and_then(|dir| fs::canonicalize(dir).ok());
+    real.is_some_and(|dir| roots.iter().any(|root| dir.starts_with(root)))
+}
+
 /// In the place of git's settings that were moved away, those that are harmless.
 fn keep_harmless(file: &Path, away: &Path) -> io::Result<()> {
     let is_settings =
@@ -77,7 +84,8 @@ fn keep_harmless(file: &Path, away: &Path) -> io::Result<()> {
     if !is_settings || !plain {
         return Ok(());
     }
-    let text = fs::read(away)?;
+    // One that is too large to be looked at has nothing that is kept.
+    let Ok(text) = read_small(away, false) else { return Ok(()) };
     match settings::harmless(&String::from_utf8_lossy(&text)) {
         Some(kept) => fs::OpenOptions::new()
             .write(true)
@@ -97,14 +105,16 @@ fn dangerous(path: &Path, all: bool) -> Vec<PathBuf> {
         // Settings and hooks would be those of another directory.
         "commondir" if is_linked(path) => Vec::new(),
         "commondir" => vec![path.to_owned()],
-        "config" | "config.worktree" if meta.is_symlink() => vec![path.to_owned()],
-        "config" | "config.worktree" => {
-            let text = fs::read(path).unwrap_or_default();
-            match settings::harmless(&String::from_utf8_lossy(&text)) {
+        // What cannot be read as settings may be anything to others.
+        "config" | "config.worktree" => match read_small(path, false) {
+            Ok(text) => match settings::harmless(&String::from_utf8_lossy(&text)) {
                 Some(_) => vec![path.to_owned()],
                 None => Vec::new(),
-            }
-        }
+            },
+            Err(_) => vec![path.to_owned()],
+        },
+        // No agent that comes later could be kept from it.
+        ".git" if !meta.is_file() => vec![path.to_owned()],
         // Where it leads to is looked at by itself, if an agent can write there.
         ".git" => Vec::new(),
         _ if meta.is_symlink() => vec![path.to_owned()],

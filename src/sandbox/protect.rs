@@ -5,6 +5,7 @@
 //! Only what is there can be held by a mount; what comes into being later is looked for
 //! when an attempt has ended ([`Found::newer`]).
 
+use crate::config::read_small;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -103,30 +104,34 @@ impl Found {
     pub fn look(roots: &[PathBuf]) -> io::Result<Self> {
         let mut found = Self::default();
         let mut seen = 0;
-        let mut todo: Vec<PathBuf> = Vec::new();
+        // Whether it lies in the objects of a repository: there only directories are of interest.
+        let mut todo: Vec<(PathBuf, bool)> = Vec::new();
         for root in roots {
             found.take(root);
-            todo.push(root.clone());
+            todo.push((root.clone(), false));
         }
-        while let Some(dir) = todo.pop() {
+        while let Some((dir, objects)) = todo.pop() {
             if found.protected.contains_key(&dir) {
                 continue;
             }
             let Ok(entries) = fs::read_dir(&dir) else { continue };
             let mut names = Vec::new();
             for entry in entries.flatten() {
-                seen += 1;
+                let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                // Objects are many, and no file among them is obeyed.
+                seen += usize::from(is_dir || !objects);
                 if seen > MOST {
                     let why = format!("more than {MOST} files lie below {}", dir.display());
                     return Err(io::Error::other(why));
                 }
-                let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
                 names.push((entry.file_name(), is_dir));
             }
             let is = |name: &str, dir: bool| names.iter().any(|(n, d)| n == name && *d == dir);
-            let git = is("HEAD", false) && (is("objects", true) || is("commondir", false));
+            // Git follows links in their place.
+            let has = |name: &str| is(name, true) || is(name, false);
+            let git = is("HEAD", false) && (has("objects") || is("commondir", false));
             if git {
-                found.take_git(&dir);
+                found.take_git(&dir, roots);
             }
             for (name, is_dir) in names {
                 let path = dir.join(&name);
@@ -137,9 +142,9 @@ impl Found {
                 if name == ".git" && !is_dir {
                     found.mark(&path);
                 }
-                // A repository's objects are many, and nothing in them is obeyed.
-                if is_dir && !(git && name == "objects") {
-                    todo.push(path);
+                if is_dir {
+                    let objects = objects || (git && name == "objects");
+                    todo.push((path, objects));
                 }
             }
         }
@@ -154,15 +159,17 @@ impl Found {
         self.mark(path);
     }
 
-    fn take_git(&mut self, dir: &Path) {
+    fn take_git(&mut self, dir: &Path, roots: &[PathBuf]) {
         if dir.to_str().is_some() {
             self.pinned.push(dir.to_owned());
         }
         for name in GIT {
             self.mark(&dir.join(name));
         }
-        // Hooks may be said to lie elsewhere.
-        if let Some(hooks) = hooks_path(dir) {
+        // Hooks may be said to lie elsewhere: what lies outside is not the agent's to write, nor
+        // ours to hold.
+        let within = |path: &PathBuf| roots.iter().any(|root| path.starts_with(root));
+        if let Some(hooks) = hooks_path(dir).filter(within) {
             self.mark(&hooks);
         }
     }
@@ -192,7 +199,8 @@ impl Found {
 
 /// `core.hooksPath` of a git directory's own settings, read as text: nothing is run for it.
 fn hooks_path(dir: &Path) -> Option<PathBuf> {
-    let text = fs::read_to_string(dir.join("config")).ok()?;
+    let text = read_small(&dir.join("config"), false).ok()?;
+    let text = String::from_utf8_lossy(&text);
     let value = text.lines().find_map(|line| {
         let (key, value) = line.split_once('=')?;
         key.trim()
@@ -247,6 +255,28 @@ mod tests {
         ];
         assert_eq!(names, expected);
         assert_eq!(found.pinned.len(), 3);
+        // What settings name outside of the roots is not held, nor moved away later.
+        let outside = tempfile::tempdir().unwrap();
+        let hooks = format!("[core]\n\thooksPath = {}\n", outside.path().display());
+        fs::write(root.join(".git/config"), &hooks).unwrap();
+        let again = Found::look(std::slice::from_ref(&root)).unwrap();
+        assert!(again.protected.keys().all(|path| path.starts_with(&root)), "{again:?}");
+        // Repositories hide in objects, and behind links.
+        for hidden in [".git/objects/ev", ".git/objects/pack/z"] {
+            write(&root, &format!("{hidden}/HEAD"));
+            write(&root, &format!("{hidden}/objects/x"));
+            write(&root, &format!("{hidden}/config"));
+        }
+        write(&root, "linked/HEAD");
+        write(&root, "linked/config");
+        std::os::unix::fs::symlink(root.join(".git/objects"), root.join("linked/objects")).unwrap();
+        let hidden = Found::look(std::slice::from_ref(&root)).unwrap();
+        let newer = again.newer(&hidden);
+        let expected = [".git/objects/ev/config", ".git/objects/pack/z/config", "linked/config"];
+        assert_eq!(newer, expected.map(|path| root.join(path)));
+        for path in ["linked", ".git/objects/ev", ".git/objects/pack/z"] {
+            fs::remove_dir_all(root.join(path)).unwrap();
+        }
         // Later: a repository that was not there, and one that was moved and made anew.
         write(&root, "new/.git/HEAD");
         write(&root, "new/.git/objects/x");
@@ -254,6 +284,6 @@ mod tests {
         fs::rename(root.join("a/.bashrc"), root.join("a/old")).unwrap();
         write(&root, "a/.bashrc");
         let now = Found::look(std::slice::from_ref(&root)).unwrap();
-        assert_eq!(found.newer(&now), [root.join("a/.bashrc"), root.join("new/.git/hooks")]);
+        assert_eq!(again.newer(&now), [root.join("a/.bashrc"), root.join("new/.git/hooks")]);
     }
 }

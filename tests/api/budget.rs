@@ -130,7 +130,7 @@ fn an_agent_sees_what_is_left_to_it_and_changes_nothing() {
     assert!(said.contains("\"limit_micros\": 2000000"), "{said}");
     assert!(said.contains("code 6"), "{said}");
     assert!(said.contains("$2.00 of its parent's are left"), "{said}");
-    assert_eq!(account(&world, &agents[1])["limit_micros"], 9_000_000);
+    assert_eq!(account(&world, &agents[1])["limit_micros"], 2_000_000);
 }
 
 /// Whatever moment a core dies in: what it had set aside is charged, and no more is spent than
