@@ -57,10 +57,13 @@ pub async fn take_up(world: &Shared, plan: &Plan, left: &Left, share: &Share) ->
     let adapter = catalog.get(&plan.adapter).filter(|adapter| !adapter.runs_task_in_shell());
     let Some(adapter) = adapter.cloned() else { return TakenUp::default() };
     let (instance, new, of) = (world.instance.clone(), plan.attempt.id.clone(), left.clone());
-    let alone = matches!(share, Share::Alone);
+    let (alone, screen) = (matches!(share, Share::Alone), plan.interactive);
     let carried = tokio::task::spawn_blocking(move || {
         let private = |attempt| instance.attempt_dir(attempt).join("private");
         let (old, session) = of.session.as_ref().context("it named no session")?;
+        if screen {
+            bail!("on its own screen it takes up no session");
+        }
         if !alone {
             bail!("it shares a process, where no session is taken up");
         }
