@@ -21,8 +21,10 @@ use std::time::{Duration, Instant};
 const ROUNDS: usize = 8;
 /// Until the next look for who does not stand still.
 const AGAIN: Duration = Duration::from_millis(20);
-/// One that still runs after so long sits in the kernel, and stops when it comes out.
+/// One that still runs after so long sits in the kernel, or the machine is very busy.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// From then on it is looked for less often, and never given up: it may have children.
+const SELDOM: Duration = Duration::from_secs(1);
 
 /// An attempt that is held.
 pub struct Pause {
@@ -86,8 +88,8 @@ impl Keeper {
             }
         }
         if let Some(pause) = &mut self.pause {
-            let wait = !rest && at < pause.since + PATIENCE;
-            pause.next = wait.then(|| at + AGAIN);
+            let wait = if at < pause.since + PATIENCE { AGAIN } else { SELDOM };
+            pause.next = (!rest).then(|| at + wait);
         }
     }
 
