@@ -39,7 +39,8 @@ fn a_memory_hog_is_ended_and_nobody_else() {
 
 #[test]
 fn a_fork_bomb_ends_with_its_attempt() {
-    let mut world = World::sh("bomb() { bomb | bomb & }; bomb; sleep 600");
+    // A moment between two generations: else the other tests here find no process numbers.
+    let mut world = World::sh("bomb() { sleep 0.1; bomb | bomb & }; bomb; sleep 600");
     world.spec.limits = Limits { processes: Some(64), ..Limits::default() };
     let (mut keeper, mut core) = world.start();
     core.started();
