@@ -1,7 +1,4 @@
 //! An attempt that is held: nothing of it moves until it may go on, and a stop finds it.
-//!
-//! To be run alone: beside the fork bomb of the limits' tests what is held does not come to rest
-//! in time (`api breaker` looks at the same from outside).
 
 use crate::cases::both;
 use crate::harness::{Peer, World, family, lines, until};
@@ -48,7 +45,6 @@ fn start(world: &World) -> (crate::harness::Keeper, Peer) {
 }
 
 #[test]
-#[ignore = "alone: cargo test --test keeper pause -- --ignored"]
 fn a_held_attempt_stands_still_and_goes_on_where_it_was() {
     both(SCRIPT, |world| {
         let (mut keeper, mut core) = start(world);
@@ -89,7 +85,6 @@ fn a_held_attempt_stands_still_and_goes_on_where_it_was() {
 }
 
 #[test]
-#[ignore = "alone: cargo test --test keeper pause -- --ignored"]
 fn a_stop_finds_a_held_attempt() {
     let script = "trap 'echo heard; exit 3' TERM; echo ready; while :; do sleep 0.02; done";
     both(script, |world| {
@@ -108,7 +103,6 @@ fn a_stop_finds_a_held_attempt() {
 }
 
 #[test]
-#[ignore = "alone: cargo test --test keeper pause -- --ignored"]
 fn a_held_attempt_ends_with_its_keeper() {
     let world = World::sh("while :; do sleep 0.02; done");
     let (mut keeper, mut core) = world.start();
