@@ -18,9 +18,10 @@ const LONGEST: usize = 8 << 10;
 const CUT: u32 = 0x3ff << 22;
 /// Tokens that may come of a piece's having a new neighbour.
 const SEAM: u64 = 4;
-/// Tokens of an image, whatever its bytes: no provider counts more.
+/// Assumed tokens of an image, whatever its bytes: more than those that were looked at count,
+/// which nothing promises.
 const IMAGE: u64 = 5_000;
-/// The same of a document, whose text may be packed.
+/// The same of a document, whose text may be packed: a long one can have more.
 const DOCUMENT: u64 = 100_000;
 
 /// A request's body, cut.
