@@ -4,25 +4,26 @@
 //! that approves its parent's wish would be the parent approving itself), and over strangers
 //! it has no rights. Nobody's silence approves: what is not answered in time is denied.
 
+mod prompt;
 mod record;
 
 use super::{
     breaker,
     decide::live,
-    explain::{self, state_by_signals},
+    explain::state_by_signals,
     state::{Attempt, State},
     step::{Decision, Draft, Effect, Reply, Timer},
 };
 use crate::model::{
     Actor, AgentId, AgentState, Approval, ApprovalAnswer, ApprovalId, ApprovalState, AttemptId,
-    Event, Question, Reach, Refusal, RefusalCode, Remember, Remembered, Resolution, Signal, Stamp,
+    Event, Question, Reach, Refusal, RefusalCode, Remember, Remembered, Resolution, Stamp,
 };
+pub(super) use prompt::{Raise, prompt_gone, prompted};
+pub use prompt::{Standing, is_prompt, shows_prompt, standing_prompt};
 pub(super) use record::{apply, forget_swarm};
 
 /// Why an agent waits that an open question holds.
 pub(super) const REASON: &str = "approval";
-/// What an agent's signals call a permission prompt of its own.
-const PERMISSION: &str = "permission";
 /// Questions of one attempt that may wait at once.
 const MOST_OPEN: usize = 32;
 /// Names under which one question may be asked.
@@ -48,13 +49,6 @@ pub(super) struct Wish {
     pub verdict: Resolution,
     pub remember: Remember,
     pub note: String,
-}
-
-/// A permission prompt that an agent shows.
-pub(super) struct Raise {
-    pub signal: Signal,
-    pub answerable: bool,
-    pub needs: u32,
 }
 
 /// True if a question other than `but` holds the attempt.
@@ -354,76 +348,6 @@ pub(super) fn branch_resumed(state: &State, top: &AgentId, decision: &mut Decisi
     for open in state.open_approvals().filter(branch).filter(|open| open.agent == *top) {
         withdraw(open, "its branch was resumed", decision);
     }
-}
-
-/// True for the signal of an agent that shows a permission prompt.
-pub fn is_prompt(signal: &Signal) -> bool {
-    signal.state == AgentState::Waiting && signal.reason == PERMISSION
-}
-
-/// The prompt that an attempt shows.
-fn shown(attempt: &Attempt) -> Option<&Signal> {
-    explain::shown(attempt).filter(|signal| is_prompt(signal))
-}
-
-fn open_prompts<'a>(
-    state: &'a State,
-    attempt: &'a AttemptId,
-) -> impl Iterator<Item = &'a Approval> {
-    let prompt = |open: &&Approval| matches!(open.question, Question::Prompt { .. });
-    state.open_approvals().filter(move |open| open.attempt == *attempt).filter(prompt)
-}
-
-/// Withdraws the prompt that `after`, an attempt with its newest signal, shows no longer.
-pub(super) fn prompt_gone(state: &State, after: &Attempt, decision: &mut Decision) {
-    if shown(after).is_none() {
-        for open in open_prompts(state, &after.id) {
-            withdraw(open, "its prompt is gone", decision);
-        }
-    }
-}
-
-/// Raises the prompt that an agent shows as an approval.
-pub(super) fn prompted(
-    state: &State,
-    now: Stamp,
-    attempt: &Attempt,
-    raised: &Raise,
-    decision: &mut Decision,
-) {
-    let Raise { signal, answerable, needs } = raised;
-    let mut after = attempt.clone();
-    explain::renew(&mut after, signal);
-    if shown(&after) != Some(signal) {
-        return;
-    }
-    let text = signal.detail.split_once(": ").map_or("", |(_, text)| text);
-    let text = if text.is_empty() { "it asks for permission" } else { text }.to_owned();
-    let question = Question::Prompt { text, answerable: *answerable };
-    for open in open_prompts(state, &attempt.id) {
-        if open.question == question {
-            decision.reply = Some(Reply::Approval(open.id.clone()));
-            return;
-        }
-        withdraw(open, "another prompt is shown", decision);
-    }
-    let key = format!("prompt {}", state.approvals_made + 1);
-    let why = "the agent's own prompt".to_owned();
-    let ask = Ask { key, question, why, needs: *needs, timeout_ms: None };
-    let id = raise(state, now, attempt, ask, decision);
-    decision.reply = Some(Reply::Approval(id));
-}
-
-/// The prompt that an attempt shows and that waits for an answer.
-pub fn open_prompt(state: &State, attempt: &AttemptId) -> Option<(ApprovalId, Signal)> {
-    let signal = shown(live(state, attempt)?)?.clone();
-    let open = open_prompts(state, attempt).next()?;
-    Some((open.id.clone(), signal))
-}
-
-/// True while an attempt shows a permission prompt.
-pub fn shows_prompt(state: &State, attempt: &AttemptId) -> bool {
-    live(state, attempt).and_then(shown).is_some()
 }
 
 #[cfg(test)]

@@ -89,7 +89,8 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
     let first = match keeping.find().await {
         None => return,
         Some(adopt::Found::Alive(stream)) => {
-            keeping.take_over().await;
+            let standing = keeping.take_over().await;
+            keeping.mind_prompt(standing).await;
             keeping.rereads = true;
             keeping.place = host::join_again(world, &plan);
             keeping.hold_calls();

@@ -7,20 +7,27 @@ use crate::{
     gateway::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traffic},
     model::{AgentState, AttemptId, Refusal, Reservation, Signal, Source},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::{
         Notify,
         mpsc::{self, error::TrySendError},
         oneshot,
     },
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 /// A call that does not fit waits so long for others to settle.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A limit may be raised meanwhile, which nobody tells.
 const LOOK: Duration = Duration::from_secs(1);
+/// An agent without a call for so long is told to have none: between two of them it shows by
+/// then, where it shows it at all, that it works.
+const QUIET: Duration = Duration::from_millis(1_500);
 /// What is written down of a call that its agent gave up before it left, as proxies do.
 const GIVEN_UP: u16 = 499;
 
@@ -29,7 +36,11 @@ pub struct CoreLedger {
     inbox: mpsc::Sender<Message>,
     /// Something was settled.
     settled: Arc<Notify>,
+    busy: Busy,
 }
+
+/// By attempt, how often it has begun to call: of those that call, or did just now.
+type Busy = Arc<Mutex<HashMap<AttemptId, u64>>>;
 
 /// Money that was set aside, and goes back if nobody takes it.
 struct Given {
@@ -65,7 +76,7 @@ impl Drop for Given {
 
 impl CoreLedger {
     pub fn new(inbox: mpsc::Sender<Message>) -> Self {
-        Self { inbox, settled: Arc::default() }
+        Self { inbox, settled: Arc::default(), busy: Arc::default() }
     }
 
     /// In the order of calls. Where there is no room in the actor's queue it is waited for
@@ -86,6 +97,42 @@ impl CoreLedger {
             }
             let _ = wait.await;
             settled.notify_waiters();
+        });
+    }
+
+    fn busy(&self) -> MutexGuard<'_, HashMap<AttemptId, u64>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, attempt: &AttemptId, state: AgentState, reason: &str, detail: &str) {
+        let signal = Signal {
+            source: Source::Gateway,
+            state,
+            reason: reason.to_owned(),
+            detail: detail.to_owned(),
+            progress: None,
+        };
+        self.send(Input::Signal { attempt: attempt.clone(), signal });
+    }
+
+    /// Between calls the agent runs a tool, thinks for itself, or has done its turn: whoever
+    /// sees more of it says so.
+    fn falls_quiet(&self, attempt: &AttemptId) {
+        let Some(last) = self.busy().get(attempt).copied() else { return };
+        let (ledger, attempt) = (self.clone(), attempt.clone());
+        tokio::spawn(async move {
+            sleep(QUIET).await;
+            let quiet = {
+                let mut busy = ledger.busy();
+                let quiet = busy.get(&attempt) == Some(&last);
+                if quiet {
+                    busy.remove(&attempt);
+                }
+                quiet
+            };
+            if quiet {
+                ledger.say(&attempt, AgentState::Idle, "", "no model call is in flight");
+            }
         });
     }
 
@@ -171,17 +218,9 @@ impl Ledger for CoreLedger {
             Traffic::Asked => (AgentState::Working, "", "a model call is in flight"),
             Traffic::Held => (AgentState::Waiting, "key missing", "a model call is held"),
             Traffic::Answering => return,
-            // Between calls the agent runs a tool, thinks for itself, or has done its turn:
-            // whoever sees more of it says so.
-            Traffic::Quiet => (AgentState::Idle, "", "no model call is in flight"),
+            Traffic::Quiet => return self.falls_quiet(&caller.attempt),
         };
-        let signal = Signal {
-            source: Source::Gateway,
-            state,
-            reason: reason.to_owned(),
-            detail: detail.to_owned(),
-            progress: None,
-        };
-        self.send(Input::Signal { attempt: caller.attempt.clone(), signal });
+        *self.busy().entry(caller.attempt.clone()).or_default() += 1;
+        self.say(&caller.attempt, state, reason, detail);
     }
 }

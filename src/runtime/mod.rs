@@ -166,6 +166,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         found: Mutex::default(),
         author: OnceLock::new(),
         hosts: host::Hosts::default(),
+        answering: Mutex::default(),
     });
     let ledger = Arc::new(ledger::CoreLedger::new(inbox.clone()));
     let works = state.swarms.values().any(|swarm| !swarm.state.is_final());

@@ -5,7 +5,10 @@
 //! said nothing new and nobody has typed since. An agent may draw its prompt a while after it
 //! says that it waits (Codex does, for a second after the last key): then it is waited for.
 
-use super::world::{Order, Shared, Typed};
+use super::{
+    failpoint,
+    world::{Order, Shared, Typed},
+};
 use crate::{
     core::{self, Input},
     model::{Actor, ApprovalId, AttemptId, Resolution},
@@ -28,11 +31,31 @@ const TRIES: u32 = 3;
 /// Types the answer. Where that cannot be done and the prompt is still there, it is asked
 /// about anew.
 pub async fn answer(world: &Shared, attempt: AttemptId, approval: ApprovalId, verdict: Resolution) {
+    // Whoever adopts its keeper finds the answer, and comes here again.
     let Some(keeper) = world.keeper(&attempt) else { return };
-    let answered = Answering { world, attempt: &attempt, approval: &approval, keeper: &keeper };
-    if answered.run(verdict).await.is_none() {
+    let Some(turn) = Turn::take(world, &approval) else { return };
+    failpoint::reached("after-answer-before-keys");
+    let answering = Answering { world, attempt: &attempt, approval: &approval, keeper: &keeper };
+    let answered = answering.run(verdict).await;
+    drop(turn);
+    if answered.is_none() {
         // Its attempt ended meanwhile when this fails.
         let _ = keeper.send(Order::AskAgain { approval }).await;
+    }
+}
+
+/// Two that type the same answer would answer the next prompt too.
+struct Turn<'a>(&'a Shared, &'a ApprovalId);
+
+impl<'a> Turn<'a> {
+    fn take(world: &'a Shared, approval: &'a ApprovalId) -> Option<Self> {
+        world.answering().insert(approval.clone()).then_some(Self(world, approval))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.answering().remove(self.1);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     sandbox::{Abilities, Found},
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     os::unix::net::UnixListener,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -144,12 +144,18 @@ pub struct World {
     pub author: OnceLock<(String, String)>,
     /// Processes that runs share.
     pub hosts: Hosts,
+    /// Answers to prompts that are being typed.
+    pub answering: Mutex<HashSet<ApprovalId>>,
 }
 
 impl World {
     pub fn keepers(&self) -> MutexGuard<'_, HashMap<AttemptId, mpsc::Sender<Order>>> {
         // The table is whole between any two operations on it.
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn answering(&self) -> MutexGuard<'_, HashSet<ApprovalId>> {
+        self.answering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All adapters, as last read.

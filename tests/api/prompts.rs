@@ -119,6 +119,28 @@ got=$(key); say working; printf 'got <%s>\r\n' "$got"; sleep 606"#,
 }
 
 #[test]
+fn an_answer_outlives_the_core_that_took_it() {
+    let world = World::new();
+    let socket = world.socket.display().to_string();
+    let mut command = world.command(&["--socket", &socket]);
+    command.env("DASH_FAILPOINT", "after-answer-before-keys");
+    let mut core = world.headless_as(command);
+    let agent = start(
+        &world,
+        r#"say blocked:kind=permission
+printf 'press y or esc\r\n'
+got=$(key); say working; printf 'got <%s>\r\n' "$got"; sleep 606"#,
+    );
+    world.ok(&["inbox", "--wait"]);
+    // It may die before it says that it took it.
+    world.dash(&["approve", &agent]);
+    assert_eq!(core.wait().unwrap().code(), None, "{}", world.headless_log());
+    world.until_shown(&agent, "got < 79>");
+    world.until_state(&agent, &["working"]);
+    assert_eq!(inbox(&world, "approved").len(), 1);
+}
+
+#[test]
 fn hooks_tell_state_question_session_and_last_words() {
     if !crate::tools::have("curl") {
         return;

@@ -2,11 +2,14 @@
 //! permission prompts.
 
 use super::{
-    super::world::{Seen, Typed},
+    super::{
+        prompt,
+        world::{Seen, Typed},
+    },
     Keeping, LinkWriter,
 };
 use crate::{
-    core::{self, Input, Reply},
+    core::{self, Input, Reply, Standing},
     model::{ApprovalId, Signal, Source},
     protocol::keeper::{FactKind, ToKeeper},
 };
@@ -23,10 +26,11 @@ pub(super) struct Answer {
 
 impl Keeping {
     /// What an earlier core knew and this one goes on with.
-    pub(super) async fn take_over(&mut self) {
+    pub(super) async fn take_over(&mut self) -> Option<Standing> {
         let of = self.id.clone();
-        let open = self.world.read(move |state| core::open_prompt(state, &of)).await;
-        self.prompt = open.ok().flatten();
+        let standing = self.world.read(move |state| core::standing_prompt(state, &of)).await;
+        let standing = standing.ok().flatten();
+        self.prompt = standing.clone().and_then(|shown| Some((shown.approval?, shown.signal)));
         self.remember_hooks().await;
         let asked = self.prompt.as_ref().and_then(|(_, signal)| signal.detail.split_once(": "));
         if let Some((_, asked)) = asked {
@@ -34,6 +38,21 @@ impl Keeping {
             self.watcher.expect_prompt(asked);
         }
         self.told_again = Some(None);
+        standing
+    }
+
+    /// Nobody was asked about the prompt that an earlier core saw, or its answer was not typed:
+    /// that core died in between, or nobody could type until now.
+    pub(super) async fn mind_prompt(&mut self, standing: Option<Standing>) {
+        let Some(Standing { signal, approval, verdict }) = standing else { return };
+        match (approval, verdict) {
+            (None, _) => self.prompted(signal).await,
+            (Some(_), None) => {}
+            (Some(approval), Some(verdict)) => {
+                let (world, id) = (self.world.clone(), self.id.clone());
+                tokio::spawn(async move { prompt::answer(&world, id, approval, verdict).await });
+            }
+        }
     }
 
     /// OSC 7501. Of what was said to an earlier core only the last word counts: the others
