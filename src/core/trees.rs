@@ -368,9 +368,18 @@ fn nobody_is_left(state: &State) {
 
 #[test]
 fn a_child_is_within_its_parent_in_a_hundred_thousand_trees() {
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let mut made = 0u32;
-    for tree in 0..100_000 {
+    let seeds = [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb, 0x2545_f491];
+    let made: u32 = std::thread::scope(|scope| {
+        let forests = seeds.map(|seed| scope.spawn(move || forest(Dice(seed), 25_000)));
+        forests.into_iter().map(|forest| forest.join().unwrap()).sum()
+    });
+    assert!(made > 150_000, "only {made} children were made: the trees test nothing");
+}
+
+/// Grows `trees` of them; how many children were made.
+fn forest(mut dice: Dice, trees: u32) -> u32 {
+    let mut made = 0;
+    for tree in 0..trees {
         let mut bench = Bench::default();
         let configured = Caps {
             depth: dice.below(20).min(4) as u32,
@@ -426,5 +435,5 @@ fn a_child_is_within_its_parent_in_a_hundred_thousand_trees() {
         }
         assert_eq!(replayed, bench.state);
     }
-    assert!(made > 150_000, "only {made} children were made: the trees test nothing");
+    made
 }

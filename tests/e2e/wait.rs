@@ -12,6 +12,10 @@ use std::{
 /// slow, and a test that passes never waits this long.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
+/// Between two looks, at first and at last.
+const SOON: Duration = Duration::from_millis(10);
+const SELDOM: Duration = Duration::from_millis(250);
+
 /// Calls `probe` until it returns something. For states that nothing announces to a process
 /// outside (a row of `/proc`, an answer of the command line): the one place that polls.
 pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
@@ -20,15 +24,18 @@ pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
 
 /// As [`eventually`], for what may also not come.
 pub fn within<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + limit;
+    let begun = Instant::now();
     loop {
         if let Some(found) = probe() {
             return Some(found);
         }
-        if Instant::now() > deadline {
+        let waited = begun.elapsed();
+        if waited > limit {
             return None;
         }
-        thread::park_timeout(Duration::from_millis(10));
+        // Often a program is started to look, on cores that what is waited for needs: the
+        // longer it takes, the more seldom.
+        thread::park_timeout((waited / 8).clamp(SOON, SELDOM));
     }
 }
 
