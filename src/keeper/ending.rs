@@ -187,6 +187,9 @@ impl Keeper {
             }
         }
         self.send_gauge(at + Duration::from_secs(1));
+        if let Some(cut) = self.output.tape.untold_cut() {
+            self.fact(cut);
+        }
         let fact = self.fact(FactKind::Exited { exit });
         for conn in &mut self.conns {
             if matches!(conn.role, Role::Viewer(_)) && !conn.dead {

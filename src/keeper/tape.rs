@@ -4,7 +4,7 @@
 
 use crate::model::Stamp;
 use crate::protocol::keeper::{FactKind, ScreenDump};
-use crate::term::recording::Recorder;
+use crate::term::recording::{Cut, Recorder};
 use crate::term::{CaughtUp, Follower, Scanner, Screen, Seen, cursor_report};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -39,6 +39,11 @@ pub struct Tape {
     owed: bool,
     /// The last byte recorded may be the middle of a question for the cursor.
     half_asked: bool,
+    /// What is missing from the recording.
+    cut: Option<Cut>,
+    /// How many bytes of it were told. Who prints without end is told of whenever it has
+    /// doubled: a row for every cut would fill the journal in its place.
+    cut_told: u64,
 }
 
 /// What came of recording some bytes.
@@ -82,14 +87,28 @@ impl Tape {
             fresh: false,
             owed: false,
             half_asked: false,
+            cut: None,
+            cut_told: 0,
         })
+    }
+
+    /// All that is missing, if more of it is than was told.
+    pub fn untold_cut(&mut self) -> Option<FactKind> {
+        let cut = self.cut.filter(|cut| cut.to - cut.from > self.cut_told)?;
+        self.cut_told = cut.to - cut.from;
+        Some(FactKind::Cut { from: cut.from, to: cut.to })
     }
 
     pub fn write(&mut self, bytes: &[u8], at: Stamp) -> Written {
         let start = self.recorder.len();
         let mut written = Written { done: bytes.len(), ..Written::default() };
         match self.recorder.write(bytes, at) {
-            Ok(Some(cut)) => written.facts.push(FactKind::Cut { from: cut.from, to: cut.to }),
+            Ok(Some(cut)) => {
+                self.cut = Some(cut);
+                if cut.to - cut.from >= self.cut_told * 2 {
+                    written.facts.extend(self.untold_cut());
+                }
+            }
             Ok(None) => {}
             Err(error) => {
                 written.done = error.written;

@@ -223,7 +223,7 @@ pub enum Event {
         limit: String,
         message: String,
     },
-    /// The oldest middle of a recording was cut to stay under its cap.
+    /// The oldest middle of a recording was cut to stay under its cap: what is missing by now.
     RecordingCut {
         from: u64,
         to: u64,

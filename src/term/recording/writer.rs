@@ -92,8 +92,8 @@ impl Recorder {
         &self.raw
     }
 
-    /// Records `bytes`, all or as many as the error says. Where the cap made it necessary,
-    /// the older part cut away is returned.
+    /// Records `bytes`, all or as many as the error says. Where the cap made it necessary
+    /// to cut more away, all that is missing by now is returned.
     pub fn write(&mut self, bytes: &[u8], at: Stamp) -> Result<Option<Cut>, WriteError> {
         if bytes.is_empty() {
             return Ok(None);
@@ -193,7 +193,7 @@ impl Recorder {
         let _ = self.flush_index();
         punch(&self.raw, from, to - from)?;
         self.hole = Some(Cut { from: self.hole.map_or(from, |hole| hole.from), to });
-        Ok(Some(Cut { from, to }))
+        Ok(self.hole)
     }
 }
 
