@@ -230,7 +230,7 @@ mod tests {
         ));
         assert!(watched.ends_with("4096 processes, any amount of memory"), "{watched}");
         let numbered = describe(&Means { numbers: true, ..NONE }, false, &config);
-        assert!(numbered.contains("processes by watching, and by the kernel 364 above that;"));
+        assert!(numbered.contains("processes by watching, and by the kernel 1324 above that;"));
         let means = Means { memory: true, cpu: true, processes: true, ..NONE };
         let grouped = describe(&means, true, &config);
         assert!(grouped.starts_with(

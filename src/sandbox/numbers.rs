@@ -24,9 +24,10 @@ const NAME: &str = "pid_max";
 const SINCE: (u32, u32) = (6, 14);
 /// Numbers that are dealt out once only (RESERVED_PIDS of the kernel).
 const RESERVED: u64 = 300;
-/// Further ones: what is left of those that end in a burst keeps its number for a moment, and
-/// whoever goes beyond the limit is to be seen beyond it.
-const SPARE: u64 = 64;
+/// Further ones: where forks fail a bomb may come to nothing in a moment, and who went beyond the
+/// limit is to be seen there by the next look. Also, the fewer there are, the sooner a number
+/// stands for another process.
+const SPARE: u64 = 1024;
 /// Above what was asked for, in all.
 pub const ABOVE: u64 = RESERVED + SPARE;
 

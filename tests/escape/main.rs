@@ -259,6 +259,14 @@ fn who_listens_in_the_scope_is_spoken_to_only_where_he_is_named() {
     assert_eq!(said(&["--no-sandbox"]), [true, true]);
     assert_eq!(said(&["--read", &read]), [false, false]);
     assert_eq!(said(&["--read", &read, "--scope", ".", "--scope", "own"]), [false, true]);
+    // Nor does a child open what is closed to its parent.
+    let script = "dash agent spawn --scope own -- true; echo spawned $?";
+    let args = ["--agents", "1", "--", "sh", "-c", script];
+    let (swarm, _) = world.create_and_wait(&args);
+    let log = world.raw_log(&world.only_agent(&swarm));
+    let log = String::from_utf8(log).unwrap();
+    assert!(log.contains("spawned") && !log.contains("spawned 0"), "{log}");
+    assert!(log.contains("may not touch"), "{log}");
 }
 
 #[test]
