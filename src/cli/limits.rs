@@ -43,15 +43,19 @@ impl LimitArgs {
     }
 }
 
-/// What a dry run prints beside the scope: the limits that were asked for and what needs no
+/// What a dry run prints beside the scope: what may be spent and used and what needs no
 /// asking, each if there is any.
 pub fn further(
+    budgets: &[String],
     limits: Option<Limits>,
     timeout_ms: Option<u64>,
     granted: Option<&Scope>,
 ) -> Vec<String> {
     let parts = words(limits.unwrap_or_default(), timeout_ms);
     let mut lines = Vec::new();
+    if !budgets.is_empty() {
+        lines.push(format!("budget    {}", budgets.join(", ")));
+    }
     if !parts.is_empty() {
         lines.push(format!("limits    {}", parts.join(", ")));
     }

@@ -115,6 +115,14 @@ fn warnings(scope: &Scope, home: Option<&Path>) -> Vec<String> {
             home.display()
         ));
     }
+    let others = scope.write.iter().filter(|root| is_others(root));
+    found.extend(others.map(|root| {
+        format!(
+            "warning: the scope is {}, where the system or other programs keep their own: \
+             others than you obey what is written there. --scope DIR names less",
+            root.display()
+        )
+    }));
     let metadata = [IpAddr::from([169, 254, 169, 254]), IpAddr::from([168, 63, 129, 16])];
     let named = |address: &&IpAddr| scope.net.names_at_all(**address);
     if let Some(address) = metadata.iter().find(named) {
@@ -124,6 +132,19 @@ fn warnings(scope: &Scope, home: Option<&Path>) -> Vec<String> {
         ));
     }
     found
+}
+
+/// Where programs and settings lie that all of a machine runs and obeys.
+const SYSTEMS: &[&str] = &["/etc", "/boot", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/usr"];
+/// Among them what is there to be worked on.
+const SOURCES: &[&str] = &["/usr/src", "/usr/local/src"];
+/// Where many programs and people keep theirs; what lies below may be one's own.
+const SHARED: &[&str] =
+    &["/home", "/media", "/mnt", "/opt", "/root", "/run", "/tmp", "/var", "/Users"];
+
+fn is_others(root: &Path) -> bool {
+    let below = |dirs: &[&str]| dirs.iter().any(|dir| root.starts_with(dir));
+    below(SYSTEMS) && !below(SOURCES) || SHARED.iter().any(|dir| root == Path::new(dir))
 }
 
 /// A scope as a dry run prints it; the tree of a worktree has no name yet.
@@ -157,6 +178,21 @@ mod tests {
             [("/home/u", true), ("/home", true), ("/home/u/work", false), ("/srv", false)]
         {
             assert_eq!(!warnings(&of(write), home).is_empty(), warned, "{write}");
+        }
+        for (write, warned) in [
+            ("/etc", true),
+            ("/etc/nginx", true),
+            ("/usr/bin", true),
+            ("/usr", true),
+            ("/var", true),
+            ("/tmp", true),
+            ("/usr/local/src/x", false),
+            ("/var/www/site", false),
+            ("/opt/site", false),
+            ("/etcetera", false),
+        ] {
+            let said = warnings(&of(write), home);
+            assert_eq!(said.iter().any(|words| words.contains("the system")), warned, "{write}");
         }
         let hosts = [Host::parse("169.254.169.254:80").unwrap()].into();
         let net = Scope { net: Net::Hosts(hosts), ..of("/srv") };

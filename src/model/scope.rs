@@ -11,15 +11,17 @@ use std::{
 
 /// What stays as it is inside every sandboxed scope, and what works instead: programs say
 /// only that a file is busy or cannot be written.
-pub const HELD_BACK: &str = "read-only in it: .git/config, hooks, start-up files and agents' \
-     settings (git says \"Device or resource busy\"); git config --global and git -c work";
+pub const HELD_BACK: &str = "read-only in it: .git/config, hooks, start-up files and settings of \
+     agents, editors and package managers (git says \"Device or resource busy\"); git config \
+     --global and git -c work";
 
 /// Everything not named here is out of reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scope {
     pub sandbox: Sandbox,
-    /// Directories and files that may be written, and read. Sorted; none lies in another.
+    /// Directories and files that may be written, and read. Sorted; none lies in another, unless
+    /// it would stay held back there without being named.
     pub write: Vec<PathBuf>,
     /// What may be read beside them and beside the system's own files.
     pub read: Vec<PathBuf>,

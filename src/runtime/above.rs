@@ -33,6 +33,7 @@ impl Above {
         for scope in scopes.iter().filter(|scope| scope.is_strict()) {
             let roots: Vec<PathBuf> = scope.write.iter().chain(&scope.read).cloned().collect();
             above.hidden.extend(hidden(world, &roots));
+            above.hidden.extend(world.listening(swarm, scope, &roots)?);
             let found = world.found(swarm, &scope.write)?;
             above.protected.extend(protected_of(&found, scope));
             above.pinned.extend(found.pinned.iter().cloned());

@@ -13,21 +13,17 @@ use super::{
         git::{search_path, stores},
         make_below,
     },
-    world::{Looked, World},
+    world::World,
 };
 use crate::{
-    model::{Confine, Holder, Net, Scope, SwarmId},
+    model::{Confine, Holder, Net, Scope},
     protocol::keeper::LaunchFile,
-    sandbox::{self, Found},
+    sandbox,
 };
 use anyhow::{Context, bail};
-use sha2::{Digest, Sha256};
 use std::{
     ffi::OsStr,
-    io,
-    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError},
 };
 
 /// Directories on everybody's machine, visible in every sandbox.
@@ -74,6 +70,8 @@ pub fn confine(
     readable.extend(named(plan));
     readable.retain(|path| path.exists());
     let roots: Vec<PathBuf> = writable.iter().chain(&readable).cloned().collect();
+    let seen: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).chain(roots.clone()).collect();
+    let listening = world.listening(&plan.attempt.swarm, &plan.meant(), &seen)?;
     let socket = world.instance.agent_socket(&plan.attempt.id);
     let above = Above::of(world, &plan.attempt.swarm, &plan.above);
     let above = above.context("looking through the scope of its parent")?;
@@ -92,7 +90,7 @@ pub fn confine(
     };
     Ok(Some(Confine {
         holder,
-        hidden: all(hidden(world, &roots), above.hidden),
+        hidden: all([hidden(world, &roots), listening].concat(), above.hidden),
         protected: all(
             [protected_of(&found, &plan.meant()), of_home(world, scope)].concat(),
             above.protected,
@@ -294,49 +292,4 @@ fn is_system(path: &Path) -> bool {
 
 fn variable<'a>(world: &'a World, name: &str) -> Option<&'a str> {
     world.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-}
-
-impl World {
-    /// What is protected below `roots`: looked for once a swarm, since twenty agents on one
-    /// tree would look at the same, and written down, since a later core must be able to tell
-    /// what the agents made.
-    pub(super) fn found(&self, swarm: &SwarmId, roots: &[PathBuf]) -> io::Result<Arc<Found>> {
-        if let Some(found) = self.looked(swarm, roots) {
-            return Ok(found);
-        }
-        let found = Arc::new(Found::look(roots)?);
-        let file = self.found_file(swarm, roots);
-        if let Some(dir) = file.parent() {
-            std::fs::create_dir_all(dir)?;
-        }
-        std::fs::write(file, serde_json::to_vec(&*found)?)?;
-        self.remember((swarm.clone(), roots.to_vec()), found.clone());
-        Ok(found)
-    }
-
-    /// What was found below `roots` before the first launch, also by an earlier core.
-    pub fn looked(&self, swarm: &SwarmId, roots: &[PathBuf]) -> Option<Arc<Found>> {
-        let key = (swarm.clone(), roots.to_vec());
-        let known = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        known.or_else(|| {
-            let text = std::fs::read(self.found_file(swarm, roots)).ok()?;
-            let found: Arc<Found> = Arc::new(serde_json::from_slice(&text).ok()?);
-            self.remember(key, found.clone());
-            Some(found)
-        })
-    }
-
-    fn remember(&self, key: Looked, found: Arc<Found>) {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found);
-    }
-
-    fn found_file(&self, swarm: &SwarmId, roots: &[PathBuf]) -> PathBuf {
-        let mut digest = Sha256::new();
-        for root in roots {
-            digest.update(root.as_os_str().as_bytes());
-            digest.update([0]);
-        }
-        let digest = format!("{:x}", digest.finalize());
-        self.instance.swarm_dir(swarm).join(format!("found-{}.json", &digest[..16]))
-    }
 }

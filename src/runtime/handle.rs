@@ -6,6 +6,7 @@ use super::{
     check,
     in_force::Asked,
     journal::Journal,
+    limits,
     lookup::{all_agents, all_swarms, find_agent, find_swarm},
     worktree,
     world::{Shared, leaving},
@@ -14,8 +15,8 @@ use crate::{
     config::Instance,
     core::{self, Draft, Input, Reply, State},
     model::{
-        Actor, AgentId, AgentInfo, Command, Explanation, Item, Refusal, RefusalCode, SwarmId,
-        SwarmInfo, SwarmResults, SwarmSpec,
+        Actor, AgentId, AgentInfo, Command, Explanation, Item, Limits, Refusal, RefusalCode, Scope,
+        SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::rest::{DoctorReport, Removed},
     sandbox,
@@ -228,7 +229,14 @@ impl Handle {
     pub async fn rehearse_swarm(&self, mut spec: SwarmSpec) -> Result<SwarmSpec, Refusal> {
         let crew = check::swarm(&self.world, &mut spec).await?;
         self.rehearse(Command::CreateSwarm { spec: Box::new(spec.clone()) }, crew).await?;
+        let strict = spec.granted.as_ref().is_some_and(Scope::is_strict);
+        spec.limits = Some(self.limits_for(spec.limits, strict));
         Ok(spec)
+    }
+
+    /// What an agent that asks for so much is held to.
+    pub(super) fn limits_for(&self, asked: Option<Limits>, strict: bool) -> Limits {
+        limits::with_defaults(asked.unwrap_or_default(), strict, &self.world.config.limits)
     }
 
     /// The events that a request would have, none of which comes to pass.

@@ -11,7 +11,11 @@
 mod settings;
 
 use super::{launch::Plan, scope::protected_of, world::Shared};
-use crate::{config::read_small, core::Input, sandbox::Found};
+use crate::{
+    config::read_small,
+    core::Input,
+    sandbox::{Found, is_obeyed},
+};
 use std::{
     fs, io,
     os::unix::fs::PermissionsExt,
@@ -79,7 +83,8 @@ fn lies_in(file: &Path, roots: &[PathBuf]) -> bool {
 /// In the place of git's settings that were moved away, those that are harmless.
 fn keep_harmless(file: &Path, away: &Path) -> io::Result<()> {
     let is_settings =
-        file.file_name().is_some_and(|name| name == "config" || name == "config.worktree");
+        file.file_name().is_some_and(|name| name == "config" || name == "config.worktree")
+            && !is_obeyed(file);
     let plain = fs::symlink_metadata(away).is_ok_and(|meta| meta.is_file());
     if !is_settings || !plain {
         return Ok(());
@@ -101,6 +106,9 @@ fn keep_harmless(file: &Path, away: &Path) -> io::Result<()> {
 fn dangerous(path: &Path, all: bool) -> Vec<PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let Ok(meta) = fs::symlink_metadata(path) else { return Vec::new() };
+    if is_obeyed(path) {
+        return if all || meta.is_symlink() { vec![path.to_owned()] } else { Vec::new() };
+    }
     match name {
         // Settings and hooks would be those of another directory.
         "commondir" if is_linked(path) => Vec::new(),
@@ -190,6 +198,11 @@ mod tests {
             fs::set_permissions(hooks.join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
         assert_eq!(dangerous(&hooks, true), [hooks.join("pre-commit")]);
+        // Settings that are not git's, though they are called so.
+        fs::create_dir(dir.path().join(".cargo")).unwrap();
+        fs::write(dir.path().join(".cargo/config"), "[core]\nbare = false\n").unwrap();
+        assert!(dangerous(&dir.path().join(".cargo/config"), false).is_empty());
+        assert_eq!(dangerous(&dir.path().join(".cargo/config"), true).len(), 1);
         fs::write(dir.path().join(".bashrc"), "").unwrap();
         assert!(dangerous(&dir.path().join(".bashrc"), false).is_empty());
         assert_eq!(dangerous(&dir.path().join(".bashrc"), true).len(), 1);

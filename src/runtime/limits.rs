@@ -3,16 +3,17 @@
 //! Memory, CPU and processes are held by a control group each attempt has for itself, where
 //! such can be made and have the controller. Elsewhere the number of processes is held by the
 //! kernel where the attempt has a user namespace of its own and its user is not root, whom
-//! the kernel never counts; whole cores by pinning; the rest, as what is written to disks
-//! everywhere, is watched by the keeper, which ends an attempt that is beyond its limit. What
-//! cannot be held is refused.
+//! the kernel never counts so; of root's it is watched, under a ceiling of the kernel's where
+//! each pid namespace has its own process numbers. Whole cores are held by pinning. The rest,
+//! as what is written to disks everywhere, is watched by the keeper, which ends an attempt that
+//! is beyond its limit. What cannot be held is refused.
 
 use super::{launch::Plan, world::World};
 use crate::{
     config::{CoreConfig, LimitsConfig},
     model::{Cores, Ground, Limits, Refusal, RefusalCode},
     protocol::rest::{CheckStatus, DoctorCheck},
-    sandbox::{cgroup, cores},
+    sandbox::{cgroup, cores, numbers},
 };
 use std::path::Path;
 
@@ -60,6 +61,8 @@ struct Means {
     processes: bool,
     /// Of the machine that are ours to use.
     cores: usize,
+    /// Of process numbers there is an end for each attempt, root's too.
+    numbers: bool,
     seccomp: bool,
     /// The kernel tells what a process wrote.
     io: bool,
@@ -73,6 +76,7 @@ impl Means {
             cpu: ground.is_some_and(|ground| ground.cpu),
             processes: ground.is_some_and(|ground| ground.processes),
             cores: cores::own().len(),
+            numbers: numbers::are_held(),
             seccomp: world.abilities().seccomp,
             io: Path::new("/proc/self/io").exists(),
         }
@@ -142,6 +146,9 @@ fn describe(means: &Means, counted: bool, config: &LimitsConfig) -> String {
     let processes = match (means.processes, counted) {
         (true, _) => group,
         (false, true) => "by the kernel (a count for each user namespace)",
+        (false, false) if means.numbers => {
+            &format!("by watching, and by the kernel {} above that", numbers::ABOVE)
+        }
         (false, false) => "by watching",
     };
     let disk =
@@ -166,8 +173,15 @@ fn describe(means: &Means, counted: bool, config: &LimitsConfig) -> String {
 mod tests {
     use super::*;
 
-    const NONE: Means =
-        Means { memory: false, cpu: false, processes: false, cores: 4, seccomp: true, io: true };
+    const NONE: Means = Means {
+        memory: false,
+        cpu: false,
+        processes: false,
+        cores: 4,
+        numbers: false,
+        seccomp: true,
+        io: true,
+    };
 
     fn cpu(cores: &str) -> Limits {
         Limits { cpu: cores.parse().ok(), ..Limits::default() }
@@ -215,6 +229,8 @@ mod tests {
              processes by watching; disk by watching"
         ));
         assert!(watched.ends_with("4096 processes, any amount of memory"), "{watched}");
+        let numbered = describe(&Means { numbers: true, ..NONE }, false, &config);
+        assert!(numbered.contains("processes by watching, and by the kernel 1324 above that;"));
         let means = Means { memory: true, cpu: true, processes: true, ..NONE };
         let grouped = describe(&means, true, &config);
         assert!(grouped.starts_with(

@@ -32,6 +32,7 @@ mod ledger;
 mod limits;
 mod link;
 mod log;
+mod looked;
 mod lookup;
 mod machine;
 mod nursery;
@@ -164,6 +165,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         abilities: OnceLock::new(),
         ground: OnceLock::new(),
         found: Mutex::default(),
+        listening: Mutex::default(),
         author: OnceLock::new(),
         hosts: host::Hosts::default(),
         answering: Mutex::default(),

@@ -6,11 +6,12 @@ use super::world::World;
 use crate::{
     config::HolderChoice,
     model::{Holder, Host, Net, Refusal, RefusalCode, Scope, SwarmSpec, outermost},
-    sandbox::{Abilities, Found, cgroup},
+    sandbox::{Abilities, Found, cgroup, is_obeyed},
 };
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
@@ -106,7 +107,7 @@ pub fn resolve(world: &World, wishes: &Wishes<'_>) -> Result<Scope, Refusal> {
         // Whoever works in a directory can look at it.
         read.push(real(world, "cwd", wishes.cwd, wishes.cwd)?);
     }
-    let write = outermost(write);
+    let write = with_named(write);
     let mut read = outermost(read);
     read.retain(|path| !write.iter().any(|root| path.starts_with(root)));
     let scope = Scope {
@@ -126,6 +127,23 @@ pub fn resolve(world: &World, wishes: &Wishes<'_>) -> Result<Scope, Refusal> {
         .hinted("leave out --worktree, or install bubblewrap"));
     }
     Ok(scope)
+}
+
+/// Without those that lie in another, but for what stays held back in it unless it is named.
+fn with_named(write: Vec<PathBuf>) -> Vec<PathBuf> {
+    let named = |path: &&PathBuf| {
+        is_obeyed(path) || path.iter().any(|part| part == ".git") || is_socket(path)
+    };
+    let named: Vec<PathBuf> = write.iter().filter(named).cloned().collect();
+    let mut kept = outermost(write);
+    kept.extend(named);
+    kept.sort();
+    kept.dedup();
+    kept
+}
+
+fn is_socket(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket())
 }
 
 /// The programs that are named, and those of the commands that need no asking.
@@ -210,8 +228,11 @@ pub fn hidden(world: &World, roots: &[PathBuf]) -> Vec<PathBuf> {
         .collect()
 }
 
+/// No files that lie somewhere: settings of the kernel, devices.
+const KERNELS: &[&str] = &["/proc", "/sys", "/dev"];
+
 /// Dash's own: state and sockets of all instances, configuration.
-fn own(world: &World) -> Vec<PathBuf> {
+pub(super) fn own(world: &World) -> Vec<PathBuf> {
     let instance = &world.instance;
     let states = instance.state.parent().unwrap_or(&instance.state).to_owned();
     let mut own = vec![states, instance.run.clone()];
@@ -296,6 +317,10 @@ fn real(world: &World, field: &str, cwd: &Path, path: &Path) -> Result<PathBuf, 
     if real.parent().is_none() {
         return Err(invalid(format!("{field} {shown}: the whole file system is no scope"))
             .hinted("name directories, or say --no-sandbox"));
+    }
+    if field == "scope" && KERNELS.iter().any(|dir| real.starts_with(dir)) {
+        let why = format!("{field} {shown}: there is the machine itself, and no work");
+        return Err(invalid(why).hinted("name the directory that is worked on"));
     }
     // What lies below is another matter: a worktree, for one, is named by the core.
     if own(world).iter().any(|own| real.starts_with(own)) {

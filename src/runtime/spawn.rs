@@ -56,6 +56,8 @@ impl Handle {
                 spec.granted = grant.scope.or(spec.granted);
             }
         }
+        let strict = spec.granted.as_ref().is_some_and(Scope::is_strict);
+        spec.limits = Some(self.limits_for(spec.limits, strict));
         Ok(spec)
     }
 

@@ -140,6 +140,8 @@ pub struct World {
     pub ground: OnceLock<Option<Ground>>,
     /// What is protected in a scope, by the swarm and the scope's directories.
     pub found: Mutex<HashMap<Looked, Arc<Found>>>,
+    /// Sockets that others had when a swarm's first agent in these directories started.
+    pub listening: Mutex<HashMap<Looked, Arc<Vec<PathBuf>>>>,
     /// The user's name and address for commits; asked of git once.
     pub author: OnceLock<(String, String)>,
     /// Processes that runs share.

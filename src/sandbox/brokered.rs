@@ -3,8 +3,9 @@
 //! agent's network, and with the streams that came with the request.
 //!
 //! The program is the file that was opened before the agent began: it is mounted by its
-//! descriptor. `dash __exec brokered PLAN` is the last step.
+//! descriptor. `dash __exec brokered PLAN [SETTINGS OUTSIDE]` is the last step.
 
+use super::numbers::Numbers;
 use super::plan::Plan;
 use super::{bubblewrap, cgroup, init, inside, launch, steps};
 use crate::model::{Brokered, Confine, Holder};
@@ -109,6 +110,7 @@ impl Call<'_> {
         }
         let (env, cwd, group) = (plan.env.clone(), plan.cwd.clone(), plan.group.clone());
         let dash = confine.dash.clone();
+        let numbers = Numbers::for_limit(plan.processes);
         plan.confine = Some(confine);
         let last = Last { plan, program: program.file.clone() };
         let last = inside::in_memory("dash-plan", &serde_json::to_vec(&last)?)?;
@@ -131,7 +133,9 @@ impl Call<'_> {
         argv.push(line.as_raw_fd().to_string().into());
         argv.extend([OsString::from("--"), dash.into()]);
         argv.extend(["__exec", "brokered"].map(OsString::from));
-        argv.push(last.as_raw_fd().to_string().into());
+        let mut handed = vec![last.as_raw_fd()];
+        handed.extend(numbers.iter().flat_map(Numbers::raw));
+        argv.extend(handed.iter().map(|fd| OsString::from(fd.to_string())));
         if let Some(monitor) = init::raw_clone(libc::SIGCHLD)? {
             return Ok(monitor);
         }
@@ -139,7 +143,7 @@ impl Call<'_> {
             say(&format!("the control group: {error}"));
             std::process::exit(126)
         }
-        let keep = hold.iter().chain([&line, &last]).map(AsRawFd::as_raw_fd);
+        let keep = hold.iter().chain([&line]).map(AsRawFd::as_raw_fd).chain(handed);
         become_bubblewrap(keep.collect(), &streams, network.as_ref(), &argv, &env)
     }
 }
@@ -170,10 +174,11 @@ fn say(what: &str) {
 
 /// The last step: the walls, then the program.
 pub fn main(args: &[OsString]) -> ExitCode {
-    let [plan] = args else { return ExitCode::from(2) };
-    let error = match plan.to_str().and_then(|fd| fd.parse().ok()).filter(|fd| *fd > 2) {
-        Some(fd) => last(fd),
-        None => return ExitCode::from(2),
+    let fds: Option<Vec<RawFd>> =
+        args.iter().map(|word| word.to_str()?.parse().ok().filter(|fd| *fd > 2)).collect();
+    let error = match fds.as_deref() {
+        Some(&[plan, ref more @ ..]) => last(plan, more),
+        Some([]) | None => return ExitCode::from(2),
     };
     say(&error.to_string());
     ExitCode::from(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 })
@@ -181,9 +186,10 @@ pub fn main(args: &[OsString]) -> ExitCode {
 
 /// Returns only when it failed.
 #[allow(unsafe_code)]
-fn last(plan: RawFd) -> io::Error {
+fn last(plan: RawFd, more: &[RawFd]) -> io::Error {
     // SAFETY: bubblewrap passed it on, and nobody else here uses it.
     let plan = unsafe { OwnedFd::from_raw_fd(plan) };
+    let numbers = inside::handed_numbers(more);
     let ready = || -> io::Result<Last> {
         let mut text = Vec::new();
         File::from(plan).read_to_end(&mut text)?;
@@ -195,6 +201,9 @@ fn last(plan: RawFd) -> io::Error {
             let why = format!("{} is a link, or leads through one", last.plan.cwd.display());
             return Err(io::Error::other(why));
         }
+        // Where it cannot be held so it is watched, as it is in any case.
+        let held = numbers.zip(last.plan.processes);
+        let _ = held.map(|(numbers, most)| numbers.hold(most));
         steps::limit(&last.plan)?;
         let confine = last.plan.confine.as_deref();
         steps::wall(confine.ok_or_else(|| io::Error::other("no scope"))?, None)?;

@@ -17,6 +17,7 @@
 
 use super::inside::{self, Entered};
 use super::launch::{self, Channel};
+use super::numbers::Numbers;
 use super::plan::Plan;
 use super::{brokered, cgroup, init, steps, title, within};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -80,12 +81,18 @@ fn contain(
 ) -> io::Result<Option<Pid>> {
     let ids = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let mut user = false;
+    let mut numbers = Numbers::for_limit(plan.processes);
     loop {
         let (ready, tell) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         match init::clone_init(user) {
             Ok(None) => {
-                become_shim(attempt, &mut [channel.as_raw_fd(), tty.as_raw_fd(), tell.as_raw_fd()]);
+                let mut keep = vec![channel.as_raw_fd(), tty.as_raw_fd(), tell.as_raw_fd()];
+                keep.extend(numbers.iter().flat_map(Numbers::raw));
+                become_shim(attempt, &mut keep);
                 join_group(plan, channel);
+                // Where it cannot be held so it is watched, as it is in any case.
+                let held = numbers.take().zip(plan.processes);
+                let _ = held.map(|(numbers, most)| numbers.hold(most));
                 init::run(plan, channel, tty, tell, user.then_some(ids))
             }
             Ok(Some(pid)) => {

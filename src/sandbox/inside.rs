@@ -4,9 +4,10 @@
 //! init of an attempt does (see [`init`]).
 //!
 //! Four descriptors cross: the plan (a file in memory), the status channel, the terminal and
-//! the ready socket.
+//! the ready socket; two more where process numbers are limited (see [`super::numbers`]).
 
 use super::launch::Channel;
+use super::numbers::Numbers;
 use super::plan::Plan;
 use super::{bubblewrap, cgroup, init};
 use crate::model::{Confine, GATEWAY_PORT, Holder};
@@ -64,7 +65,10 @@ pub fn enter(
         by_fd.then(|| open_path(path, &mut opened)).transpose()
     })?;
     let text = in_memory("dash-plan", &serde_json::to_vec(plan)?)?;
-    let handed = [text.as_raw_fd(), channel.as_raw_fd(), tty.as_raw_fd(), theirs.as_raw_fd()];
+    let numbers = Numbers::for_limit(plan.processes);
+    let mut handed =
+        vec![text.as_raw_fd(), channel.as_raw_fd(), tty.as_raw_fd(), theirs.as_raw_fd()];
+    handed.extend(numbers.iter().flat_map(Numbers::raw));
     let mut line = Vec::new();
     for argument in arguments.iter().chain([&OsString::from("--as-pid-1")]) {
         line.extend_from_slice(argument.as_bytes());
@@ -75,7 +79,7 @@ pub fn enter(
     argv.push(line.as_raw_fd().to_string().into());
     argv.extend([OsString::from("--"), confine.dash.clone().into()]);
     argv.extend(["__exec", "inside"].map(OsString::from));
-    argv.extend(handed.map(|fd| OsString::from(fd.to_string())));
+    argv.extend(handed.iter().map(|fd| OsString::from(fd.to_string())));
     let Some(monitor) = init::raw_clone(libc::SIGCHLD)? else {
         let keep = opened.iter().map(AsRawFd::as_raw_fd).chain(handed).chain([line.as_raw_fd()]);
         if let Some(Err(error)) = plan.group.as_deref().map(cgroup::enter) {
@@ -84,7 +88,7 @@ pub fn enter(
         }
         become_bubblewrap(keep, tty, complain.as_fd(), &argv, &plan.env)
     };
-    drop((theirs, complain, opened));
+    drop((theirs, complain, opened, numbers));
     match receive(&ours, confine.isolated) {
         Ok((init, gateway)) => Ok(Entered { monitor, init, gateway }),
         Err(error) => {
@@ -215,18 +219,21 @@ fn receive(ours: &OwnedFd, isolated: bool) -> io::Result<(Pid, Option<TcpListene
     }
 }
 
-/// `dash __exec inside PLAN CHANNEL TTY READY`, as process 1.
+/// `dash __exec inside PLAN CHANNEL TTY READY [SETTINGS OUTSIDE]`, as process 1.
 #[allow(unsafe_code)]
 pub fn main(args: &[OsString]) -> ExitCode {
     let numbers: Option<Vec<RawFd>> =
         args.iter().map(|word| word.to_str()?.parse().ok().filter(|fd| *fd > 2)).collect();
-    let Some(&[plan, channel, tty, ready]) = numbers.as_deref() else { return ExitCode::from(2) };
+    let Some(&[plan, channel, tty, ready, ref more @ ..]) = numbers.as_deref() else {
+        return ExitCode::from(2);
+    };
     if std::process::id() != 1 {
         return ExitCode::from(2);
     }
-    // SAFETY: bubblewrap passed these four on, and nobody else here uses them.
+    // SAFETY: bubblewrap passed these on, and nobody else here uses them.
     let [plan, channel, tty, ready] =
         [plan, channel, tty, ready].map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    let numbers = handed_numbers(more);
     let read = || -> io::Result<(Plan, Option<TcpListener>)> {
         for fd in [&plan, &channel, &tty, &ready] {
             rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC)?;
@@ -234,6 +241,9 @@ pub fn main(args: &[OsString]) -> ExitCode {
         let mut text = Vec::new();
         File::from(plan.try_clone()?).read_to_end(&mut text)?;
         let plan: Plan = serde_json::from_slice(&text)?;
+        // Where it cannot be held so it is watched, as it is in any case.
+        let held = numbers.zip(plan.processes);
+        let _ = held.map(|(numbers, most)| numbers.hold(most));
         let isolated = plan.confine.as_ref().is_some_and(|confine| confine.isolated);
         Ok((plan, if isolated { Some(gateway()?) } else { None }))
     };
@@ -254,6 +264,14 @@ pub fn main(args: &[OsString]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The last of the descriptors that bubblewrap passed on, if they are there.
+#[allow(unsafe_code)]
+pub(super) fn handed_numbers(more: &[RawFd]) -> Option<Numbers> {
+    let &[dir, outside] = more else { return None };
+    // SAFETY: bubblewrap passed them on, and nobody else here uses them.
+    Some(Numbers::of([dir, outside].map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })))
 }
 
 fn gateway() -> io::Result<TcpListener> {

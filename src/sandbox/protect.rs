@@ -1,74 +1,36 @@
 //! What must not be written though it lies in a scope: files that others than the agent will
-//! run or obey later. Git's settings and hooks (of nested repositories and submodules, too),
-//! start-up files of shells and editors, agents' own settings, Dash's.
+//! run or obey later. Git's settings and hooks (of nested repositories and submodules, too), and
+//! what has one of the [`names`] of other programs' settings. On the way sockets are noted that
+//! somebody listens on ([`sockets`](super::sockets)).
 //!
 //! Only what is there can be held by a mount; what comes into being later is looked for
-//! when an attempt has ended ([`Found::newer`]).
+//! when an attempt has ended ([`Found::newer`]). A mount needs something to stand on, and what
+//! would be made for it in a repository stays there when it ends: so a place is held open for
+//! hooks alone ([`Found::make_hooks`]), since git makes that directory itself. Until its end an
+//! attempt can make what the user's git would obey at once: a `commondir` (an empty one, or one
+//! that says what is so anyway, git does not take well), a `config.worktree` where worktrees have
+//! settings of their own, and with a new repository in any directory, which `git status` enters
+//! if the index calls it a submodule, settings that name programs. Whoever needs git meanwhile
+//! gives the agent a clone.
+//!
+//! Not held at all, for what they name is data and not run: `objects/info/alternates` (moved
+//! away, it would take objects from a clone that the agent made), `info/attributes`, `index`.
 
+mod names;
+
+use super::sockets;
 use crate::config::read_small;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat2};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// Names that are protected wherever they stand.
-const NAMES: &[&str] = &[
-    ".gitmodules",
-    ".gitconfig",
-    ".dash",
-    // Shells.
-    ".bashrc",
-    ".bash_profile",
-    ".bash_login",
-    ".bash_logout",
-    ".bash_aliases",
-    ".profile",
-    ".zshrc",
-    ".zshenv",
-    ".zprofile",
-    ".zlogin",
-    ".zlogout",
-    ".login",
-    ".logout",
-    ".cshrc",
-    ".tcshrc",
-    ".kshrc",
-    ".mkshrc",
-    ".inputrc",
-    ".envrc",
-    ".direnvrc",
-    // Editors.
-    ".vimrc",
-    ".gvimrc",
-    ".exrc",
-    ".nvimrc",
-    ".nvim.lua",
-    ".emacs",
-    ".emacs.d",
-    ".dir-locals.el",
-    ".vscode",
-    ".idea",
-    ".tmux.conf",
-    ".screenrc",
-    // Agents.
-    ".claude",
-    ".claude.json",
-    ".mcp.json",
-    ".codex",
-    ".gemini",
-    ".qwen",
-    ".opencode",
-    "opencode.json",
-    "opencode.jsonc",
-    ".openclaw",
-    ".pi",
-    ".cursor",
-    ".aider.conf.yml",
-];
+pub use names::{all as obeyed_names, is_obeyed};
 
 /// In a git directory. `commondir` says that settings and hooks are those of another one.
 const GIT: &[&str] = &["config", "config.worktree", "hooks", "commondir"];
@@ -82,6 +44,9 @@ pub struct Found {
     pub protected: BTreeMap<PathBuf, Mark>,
     /// Git directories, which must stay where they are.
     pub pinned: Vec<PathBuf>,
+    /// Sockets, whoever listens on them.
+    #[serde(default)]
+    pub sockets: Vec<PathBuf>,
     /// What would be protected if its path were UTF-8.
     #[serde(default)]
     unnamed: Vec<(Vec<u8>, Mark)>,
@@ -109,15 +74,25 @@ impl Found {
         for root in roots {
             found.take(root);
             todo.push((root.clone(), false));
+            if fs::symlink_metadata(root).is_ok_and(|meta| meta.file_type().is_socket()) {
+                found.sockets.push(root.clone());
+            }
         }
+        // What others obey is passed by, but for what listens in it.
+        let mut passed = Vec::new();
         while let Some((dir, objects)) = todo.pop() {
             if found.protected.contains_key(&dir) {
+                passed.push(dir);
                 continue;
             }
             let Ok(entries) = fs::read_dir(&dir) else { continue };
             let mut names = Vec::new();
             for entry in entries.flatten() {
-                let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                let kind = entry.file_type();
+                let is_dir = kind.as_ref().is_ok_and(fs::FileType::is_dir);
+                if kind.is_ok_and(|kind| kind.is_socket()) {
+                    found.sockets.push(entry.path());
+                }
                 // Objects are many, and no file among them is obeyed.
                 seen += usize::from(is_dir || !objects);
                 if seen > MOST {
@@ -135,9 +110,7 @@ impl Found {
             }
             for (name, is_dir) in names {
                 let path = dir.join(&name);
-                if name.to_str().is_some_and(|name| NAMES.contains(&name)) {
-                    found.take(&path);
-                }
+                found.take(&path);
                 // One that says where the repository is.
                 if name == ".git" && !is_dir {
                     found.mark(&path);
@@ -148,15 +121,37 @@ impl Found {
                 }
             }
         }
+        found.sockets.extend(sockets::below(&passed));
+        // A plan is text.
+        found.sockets.retain(|path| path.to_str().is_some());
         Ok(found)
     }
 
     fn take(&mut self, path: &Path) {
-        let protected = path.file_name().and_then(|name| name.to_str());
-        if !protected.is_some_and(|name| NAMES.contains(&name)) {
-            return;
+        if is_obeyed(path) {
+            self.mark(path);
         }
-        self.mark(path);
+    }
+
+    /// Makes the directory of hooks in each repository that has none, so that there is
+    /// something to hold. It stays: to remove it would lay it open to the agents of others.
+    pub fn make_hooks(&mut self) {
+        let own = |dir: &Path| {
+            dir.ends_with(".git") || dir.ancestors().any(|above| above.ends_with(".git/modules"))
+        };
+        let whole = |dir: &&PathBuf| {
+            // Those of a linked worktree are its repository's, and a fixture of tests is work.
+            let is_new = |name: &str| fs::symlink_metadata(dir.join(name)).is_err();
+            own(dir) && is_new("commondir") && is_new("hooks")
+        };
+        let without: Vec<PathBuf> = self.pinned.iter().filter(whole).cloned().collect();
+        for dir in without {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let real = openat2(CWD, &dir, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+            if real.is_ok_and(|real| mkdirat(real, "hooks", Mode::from_raw_mode(0o777)).is_ok()) {
+                self.mark(&dir.join("hooks"));
+            }
+        }
     }
 
     fn take_git(&mut self, dir: &Path, roots: &[PathBuf]) {
@@ -214,6 +209,8 @@ fn hooks_path(dir: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+    use std::os::unix::net::UnixListener;
 
     fn write(root: &Path, path: &str) {
         let path = root.join(path);
@@ -277,6 +274,15 @@ mod tests {
         for path in ["linked", ".git/objects/ev", ".git/objects/pack/z"] {
             fs::remove_dir_all(root.join(path)).unwrap();
         }
+        // Sockets, also in what is passed by.
+        let sockets = ["s", "deep/s", ".vscode/s"].map(|name| root.join(name));
+        let _open = sockets.each_ref().map(|path| UnixListener::bind(path).unwrap());
+        let with = Found::look(std::slice::from_ref(&root)).unwrap();
+        assert_eq!(with.sockets.iter().collect::<BTreeSet<_>>(), sockets.iter().collect());
+        assert_eq!(
+            with.protected.keys().collect::<Vec<_>>(),
+            again.protected.keys().collect::<Vec<_>>()
+        );
         // Later: a repository that was not there, and one that was moved and made anew.
         write(&root, "new/.git/HEAD");
         write(&root, "new/.git/objects/x");
@@ -285,5 +291,26 @@ mod tests {
         write(&root, "a/.bashrc");
         let now = Found::look(std::slice::from_ref(&root)).unwrap();
         assert_eq!(again.newer(&now), [root.join("a/.bashrc"), root.join("new/.git/hooks")]);
+    }
+
+    #[test]
+    fn a_repository_without_hooks_gets_a_place_for_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        for repository in [".git", ".git/modules/sub", "tests/fixture"] {
+            write(&root, &format!("{repository}/HEAD"));
+            write(&root, &format!("{repository}/objects/x"));
+        }
+        write(&root, ".git/worktrees/w/HEAD");
+        write(&root, ".git/worktrees/w/commondir");
+        let mut found = Found::look(std::slice::from_ref(&root)).unwrap();
+        found.make_hooks();
+        let held = |path: &str| found.protected.contains_key(&root.join(path));
+        assert!(held(".git/hooks") && held(".git/modules/sub/hooks"));
+        for none in ["tests/fixture/hooks", ".git/worktrees/w/hooks"] {
+            assert!(!held(none) && !root.join(none).exists(), "{none}");
+        }
+        // As it would be found the next time.
+        assert_eq!(Found::look(std::slice::from_ref(&root)).unwrap(), found);
     }
 }

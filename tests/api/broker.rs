@@ -106,6 +106,18 @@ fn what_is_denied_does_not_run_and_says_why() {
     world.ok(&["audit", "--verify"]);
 }
 
+/// Where the kernel has an end for root's processes, it has one for these, too.
+#[test]
+fn what_it_may_start_comes_to_an_end() {
+    if !dash::sandbox::numbers::are_held() {
+        return;
+    }
+    let file = "/proc/sys/kernel/pid_max";
+    let out = agent(&world(), &format!("cat {file}; strongbox show {file}"));
+    let most = (4096 + dash::sandbox::numbers::ABOVE).to_string();
+    assert_eq!(out, format!("{most}\nran show {file}\n{most}\n"));
+}
+
 #[test]
 fn a_question_holds_the_command_until_it_is_answered() {
     let world = world();

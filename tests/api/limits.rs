@@ -45,6 +45,41 @@ fn who_writes_too_much_fails_for_it_and_is_told_which_limit() {
 }
 
 #[test]
+fn a_fork_bomb_leaves_process_numbers_to_everybody_else() {
+    let root = rustix::process::getuid().is_root();
+    if root && !dash::sandbox::numbers::are_held() {
+        return;
+    }
+    let world = World::new();
+    let machines = || std::fs::read_to_string("/proc/sys/kernel/pid_max").unwrap();
+    let most = machines();
+    // It cannot be raised from inside, whoever it is.
+    let raise = "cat /proc/sys/kernel/pid_max; { echo 9999 > /proc/sys/kernel/pid_max; } \
+                 2>/dev/null || echo held";
+    let args = ["--agents", "1", "--processes", "200", "--", "sh", "-c", raise];
+    let (swarm, code) = world.create_and_wait(&args);
+    let said = String::from_utf8(world.raw_log(&world.only_agent(&swarm))).unwrap();
+    assert_eq!((code, said.contains("held")), (0, true), "{said}");
+    assert!(!root || said.starts_with("1524\r\n"), "{said}");
+    assert_eq!(machines(), most, "the machine's own has changed");
+    // Where no more can be started the shells give up; what they have started stays.
+    let bomb = "bomb() { sleep 600 & bomb | bomb & }; bomb; exec sleep 600";
+    let swarm = world.create(&["--agents", "1", "--processes", "200", "--", "sh", "-c", bomb]);
+    let agent = world.only_agent(&swarm);
+    let ended = || {
+        // Others find a number all the while.
+        assert!(std::process::Command::new("true").status().unwrap().success());
+        let log = String::from_utf8_lossy(&world.raw_log(&agent)).to_lowercase();
+        let row = world.agent(&agent);
+        // Not root's is not ended: the kernel starts no more.
+        (row["state"] == "failed" || (!root && log.contains("fork"))).then_some(row)
+    };
+    let row = eventually("the end of the bomb", ended);
+    assert!(!root || row["reason"] == "limit", "{row}");
+    world.ok(&["swarm", "stop", &swarm]);
+}
+
+#[test]
 fn a_swarm_file_may_set_every_limit() {
     let world = World::new();
     let file = world.path().join("swarm.toml");

@@ -76,6 +76,7 @@ fn a_dry_run_is_refused_as_the_real_thing_is() {
     for wish in [
         &["--scope", "nowhere"][..],
         &["--scope", "/"],
+        &["--scope", "/sys/kernel"],
         &["--read", "nowhere"],
         &["--net", "any:80"],
         &["--net", "*.com"],
@@ -176,11 +177,19 @@ fn a_check_decides_whether_it_is_done() {
 fn a_dry_run_starts_nothing() {
     let world = World::new();
     let head = ["swarm", "create", "--dry-run", "--agents", "3"];
-    let wishes = ["--memory", "64M", "--timeout", "90s", "--allow", "git push"];
-    let shown = world.ok(&[&head[..], &wishes, &["--", "touch", "made"]].concat()).text();
-    for line in ["limits    memory 64 MB, timeout 1m30s", "allowed   git push"] {
+    std::fs::create_dir(world.work.join("sub")).unwrap();
+    let wishes = ["--memory", "64M", "--timeout", "90s", "--allow", "git push", "--scope", "sub"];
+    let money = ["--budget", "$5", "--agent-budget", "2"];
+    let shown = world.ok(&[&head[..], &wishes, &money, &["--", "touch", "made"]].concat()).text();
+    let work = world.work.canonicalize().unwrap();
+    let scope = format!("strict: write {0}/sub; read {0}; net none", work.display());
+    let limits = "limits    memory 64 MB, processes 4096, timeout 1m30s";
+    for line in [&scope, limits, "budget    $5 for all, 2 for each agent", "allowed   git push"] {
         assert!(shown.contains(line), "{shown}");
     }
+    // What a machine obeys is no place for agents without a word.
+    let wide = world.ok(&[&head[..], &["--scope", "/etc", "--", "true"]].concat());
+    assert!(wide.stderr.contains("the scope is /etc, where the system"), "{wide:?}");
     assert!(!world.work.join("made").exists());
     assert_eq!(world.json(&["swarm", "list"]), serde_json::json!([]));
 }

@@ -47,6 +47,8 @@ impl Outside {
         let key = file(world.path().join("home/.ssh/id"));
         let shm = file(Path::new("/dev/shm").join(world.path().file_name().unwrap()));
         protected(&world.work);
+        fs::create_dir(world.work.join("servers")).unwrap();
+        serve_unix(UnixListener::bind(world.work.join("servers/in.sock")).unwrap());
         let mut bystander = Command::new("sleep");
         bystander.arg("611").env("SECRET_OF_OTHERS", "secret").stdin(Stdio::piped());
         let bystander = bystander.spawn().unwrap();
@@ -120,7 +122,7 @@ impl Outside {
         for name in ["victim", "removable"] {
             fs::write(self.dir.join(name), "as it was").unwrap();
         }
-        for name in ["here", "linked", "link-out", "new-config"] {
+        for name in ["here", "linked", "link-out", "new-config", "linked-sock"] {
             let _ = fs::remove_file(self.work.join(name));
         }
         let _ = fs::remove_dir_all(self.work.join("later"));
@@ -141,10 +143,12 @@ impl Outside {
 
     /// Takes what is protected out of the scope.
     pub fn clear_protected(&self) {
-        for name in [".git", "nested", ".vscode", ".claude", ".dash"] {
+        for name in [".git", "nested", "hookless", ".vscode", ".claude", ".dash", ".husky"] {
             fs::remove_dir_all(self.work.join(name)).unwrap();
         }
-        fs::remove_file(self.work.join(".bashrc")).unwrap();
+        for name in [".bashrc", ".npmrc"] {
+            fs::remove_file(self.work.join(name)).unwrap();
+        }
     }
 
     /// False for what this machine does not have.
@@ -172,13 +176,23 @@ fn protected(work: &Path) {
         fs::write(dir.join("HEAD"), "ref: refs/heads/main\n").unwrap();
         fs::write(dir.join("config"), "[core]\n\trepositoryformatversion = 0\n").unwrap();
     }
-    for (dir, file) in
-        [(".vscode", "tasks.json"), (".claude", "settings.json"), (".dash", "policy.toml")]
-    {
+    // And one that has no place for hooks yet.
+    let hookless = work.join("hookless/.git");
+    let _ = fs::remove_dir_all(hookless.join("hooks"));
+    fs::create_dir_all(hookless.join("objects")).unwrap();
+    fs::write(hookless.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    fs::write(hookless.join("config"), "").unwrap();
+    for (dir, file) in [
+        (".vscode", "tasks.json"),
+        (".claude", "settings.json"),
+        (".dash", "policy.toml"),
+        (".husky", "pre-commit"),
+    ] {
         fs::create_dir_all(work.join(dir)).unwrap();
         fs::write(work.join(dir).join(file), "").unwrap();
     }
     fs::write(work.join(".bashrc"), "").unwrap();
+    fs::write(work.join(".npmrc"), "").unwrap();
 }
 
 fn serve_unix(listener: UnixListener) {

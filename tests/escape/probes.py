@@ -217,6 +217,23 @@ def writes_a_shells_start():
 
 
 @attempt
+def makes_a_place_for_hooks():
+    if not os.path.exists("hookless/.git/hooks"):
+        os.mkdir("hookless/.git/hooks")
+    write("hookless/.git/hooks/pre-commit")
+
+
+@attempt
+def writes_hooks_of_another_kind():
+    write(".husky/pre-commit")
+
+
+@attempt
+def writes_a_package_managers_settings():
+    write(".npmrc")
+
+
+@attempt
 def writes_an_editors_tasks():
     write(".vscode/tasks.json")
 
@@ -313,6 +330,35 @@ def unix(path):
 @attempt
 def connects_to_a_socket_of_others():
     expect(unix(world["unix"]).recv(6) == b"secret")
+
+
+@attempt
+def connects_to_a_socket_of_others_in_its_scope():
+    expect(unix("servers/in.sock").recv(6) == b"secret")
+
+
+@attempt
+def links_a_socket_of_others_in_its_scope():
+    os.link("servers/in.sock", "linked-sock")
+    expect(unix("linked-sock").recv(6) == b"secret")
+
+
+@attempt
+def moves_a_socket_of_others_in_its_scope():
+    os.rename("servers/in.sock", "servers/moved.sock")
+    try:
+        expect(unix("servers/moved.sock").recv(6) == b"secret")
+    finally:
+        os.rename("servers/moved.sock", "servers/in.sock")
+
+
+@attempt
+def moves_what_a_socket_of_others_lies_in():
+    os.rename("servers", "servers-old")
+    try:
+        expect(unix("servers-old/in.sock").recv(6) == b"secret")
+    finally:
+        os.rename("servers-old", "servers")
 
 
 @attempt
@@ -482,6 +528,14 @@ def changes_the_kernels_settings():
     with open("/proc/sys/kernel/threads-max") as file:
         value = file.read()
     write("/proc/sys/kernel/threads-max", value)
+
+
+@attempt
+def raises_the_last_process_number():
+    # A namespace's own where there is one: it holds a fork bomb of root's.
+    with open("/proc/sys/kernel/pid_max") as file:
+        value = file.read()
+    write("/proc/sys/kernel/pid_max", value)
 
 
 @attempt

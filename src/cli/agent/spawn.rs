@@ -55,7 +55,7 @@ pub struct Spawn {
     /// Agents that may ever be spawned below it
     #[arg(long, value_name = "N")]
     total: Option<u32>,
-    /// Check it all and print what scope it would have; spawn nothing
+    /// Check it all and print what scope, budget and limits it would have; spawn nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -169,7 +169,8 @@ fn show(spec: &AgentSpec, json: bool, context: &mut Context<'_>) -> Done {
         context.line(format!("command   {}", one_line(&spec.command.join(" "))))?;
     }
     context.line(format!("scope     {}", shown(spec.granted.as_ref(), spec.worktree)))?;
-    for line in further(spec.limits, spec.timeout_ms, spec.granted.as_ref()) {
+    for line in further(spec.budget.as_slice(), spec.limits, spec.timeout_ms, spec.granted.as_ref())
+    {
         context.line(line)?;
     }
     tell_narrowed(&spec.narrowed, context);

@@ -58,7 +58,8 @@ pub struct Create {
     /// A short name; made from the task without it
     #[arg(long)]
     pub name: Option<String>,
-    /// Check it all, print what would be created and in which scope, and create nothing
+    /// Check it all, print what would be created and in which scope, with which budget and
+    /// limits, and create nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Stay until the swarm is over, then print the results
@@ -149,7 +150,10 @@ impl Create {
             context.line("worktree  a clone and a branch for each agent")?;
         }
         context.line(format!("scope     {}", shown(spec.granted.as_ref(), spec.worktree)))?;
-        for line in further(spec.limits, spec.timeout_ms, spec.granted.as_ref()) {
+        let budgets = [(&spec.budget, "for all"), (&spec.agent_budget, "for each agent")];
+        let budgets = budgets.map(|(sum, whose)| Some(format!("{} {whose}", sum.as_ref()?)));
+        let budgets: Vec<String> = budgets.into_iter().flatten().collect();
+        for line in further(&budgets, spec.limits, spec.timeout_ms, spec.granted.as_ref()) {
             context.line(line)?;
         }
         if let Some(items) = &spec.items {
