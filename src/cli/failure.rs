@@ -120,7 +120,7 @@ impl From<ClientError> for Failure {
                     "inside an agent no core is started; the one outside comes back by itself",
                 )
             }
-            ClientError::NoCore { .. } => {
+            ClientError::NoCore { .. } | ClientError::TurnedAway => {
                 Self::new(Code::NoCore, message).hinted("`dash` starts one")
             }
             ClientError::NotStarted { .. } | ClientError::Connect { .. } => {

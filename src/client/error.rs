@@ -22,6 +22,9 @@ pub enum ClientError {
     /// change was carried out is not known.
     #[error("the core at {socket} does not answer")]
     Silent { socket: PathBuf },
+    /// The core leaves and did nothing about it; the next one can be asked.
+    #[error("the core is leaving: nothing was done")]
+    TurnedAway,
     /// The connection broke. Whether a change was carried out is not known.
     #[error("the connection to the core broke: {0}")]
     Lost(String),
@@ -39,7 +42,7 @@ impl ClientError {
     /// True where another try may succeed: the core went away, or is not there yet.
     pub fn is_gone(&self) -> bool {
         match self {
-            Self::NoCore { .. } | Self::Lost(_) => true,
+            Self::NoCore { .. } | Self::Lost(_) | Self::TurnedAway => true,
             Self::Connect { source, .. } => is_absent(source),
             Self::NotStarted { .. }
             | Self::Refused(_)

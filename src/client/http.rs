@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     model::{Refusal, RefusalCode},
-    protocol::rest::{Health, Problem},
+    protocol::rest::{Health, LEAVING, Problem},
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -203,8 +203,16 @@ impl Client {
         body: Option<Bytes>,
         key: Option<&str>,
     ) -> Result<Response<Incoming>> {
-        let stream = self.stream_to_core().await?;
-        self.in_time(self.ask(stream, method, path, body, key)).await
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let stream = self.stream_to_core().await?;
+            match self.in_time(self.ask(stream, method, path, body.clone(), key)).await {
+                Err(ClientError::TurnedAway) if pause <= LAST_PAUSE => {}
+                answer => return answer,
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
     }
 
     async fn ask(
@@ -245,6 +253,9 @@ impl Client {
             return Ok(answer);
         }
         let status = answer.status();
+        if status == StatusCode::SERVICE_UNAVAILABLE && answer.headers().contains_key(LEAVING) {
+            return Err(ClientError::TurnedAway);
+        }
         let body = answer.into_body().collect().await.map_err(lost)?.to_bytes();
         Err(refusal(status, &body).into())
     }

@@ -43,6 +43,9 @@ use crate::model::{
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// Header of an answer by a core that leaves: nothing was done, and the next one can be asked.
+pub const LEAVING: &str = "dash-core";
+
 /// RFC 9457. `code` is stable, `title` for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {

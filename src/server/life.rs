@@ -2,12 +2,13 @@
 //!
 //! One core for each instance: its locks are held (close-on-exec) from the first step to the
 //! last, and only under them is a stale socket unlinked. A core that was started on demand
-//! leaves when nothing runs and nobody is connected; one in the foreground stays until told. SIGTERM or Ctrl-C leaves the agents running, a second
-//! Ctrl-C stops them too.
+//! leaves when nothing runs and nobody is connected; one in the foreground stays until told.
+//! SIGTERM or Ctrl-C leaves the agents running, a second Ctrl-C stops them too.
 
 use super::{
     audit::{Refusals, count_skipped},
-    identity::{Caller, Clients, Leave, Peer, Served, TokenHash},
+    bound::{Bound, remove_stale},
+    identity::{Caller, Clients, Leave, Peer, Present, Served, TokenHash},
     routes::router,
 };
 use crate::{
@@ -15,24 +16,23 @@ use crate::{
     model::{Actor, Command},
     runtime::{self, AgentListener, Handle},
 };
-use anyhow::{Context, bail};
+use anyhow::Context;
 use axum::Router;
 use hyper::service::{Service, service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use rustix::fs::{FlockOperation, flock};
 use std::{
     ffi::OsString,
-    fs::{self, File},
-    io::{ErrorKind, Read, Seek, Write},
+    fs::File,
+    io::{Read, Seek, Write},
     os::fd::AsFd,
-    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
-    net::UnixListener,
+    net::{UnixListener, UnixStream},
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
@@ -40,11 +40,9 @@ use tokio::{
 /// A client that asked to stop the agents waits no longer than this for them.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
 /// Longer than this only another core holds the instance's lock.
-const LOCK_WITHIN: Duration = Duration::from_millis(300);
+pub(super) const LOCK_WITHIN: Duration = Duration::from_millis(300);
 /// Time for a second Ctrl-C.
 const AGAIN_WITHIN: Duration = Duration::from_secs(2);
-/// Connections that wait to be accepted.
-const BACKLOG: i32 = 1024;
 
 #[derive(Debug)]
 pub struct Options {
@@ -177,66 +175,6 @@ fn environment(users_limit: Option<u64>) -> Vec<(String, String)> {
     variables
 }
 
-/// Removes a socket that nobody listens on any more. Ours by the lock, so it is the last
-/// core's; but another program may have bound the path, and its socket is not ours to take.
-fn remove_stale(instance: &Instance) -> anyhow::Result<()> {
-    let path = &instance.socket;
-    // A core that was killed may let go of its lock before its socket.
-    let until = Instant::now() + LOCK_WITHIN;
-    let error = loop {
-        match std::os::unix::net::UnixStream::connect(path) {
-            Ok(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
-            Ok(_) => bail!("another program listens on {}: choose another path", path.display()),
-            Err(error) => break error,
-        }
-    };
-    match error.kind() {
-        ErrorKind::NotFound => Ok(()),
-        ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).with_context(|| format!("removing the stale {}", path.display()))
-        }
-        _ => Err(error).with_context(|| format!("{} is somebody else's", path.display())),
-    }
-}
-
-/// The socket and what tells it from another at the same path.
-struct Bound {
-    listener: UnixListener,
-    path: PathBuf,
-    inode: (u64, u64),
-}
-
-fn inode(path: &Path) -> std::io::Result<(u64, u64)> {
-    fs::symlink_metadata(path).map(|meta| (meta.dev(), meta.ino()))
-}
-
-impl Bound {
-    fn bind(instance: &Instance) -> anyhow::Result<Self> {
-        remove_stale(instance)?;
-        let path = instance.socket.clone();
-        let old = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
-        let bound = std::os::unix::net::UnixListener::bind(&path);
-        rustix::process::umask(old);
-        let listener = bound.with_context(|| format!("binding {}", path.display()))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        rustix::net::listen(&listener, BACKLOG)?;
-        listener.set_nonblocking(true)?;
-        Ok(Self { listener: UnixListener::from_std(listener)?, inode: inode(&path)?, path })
-    }
-
-    /// Still under the lock; but somebody may have put another file in its place.
-    fn remove(self) {
-        let removed = match inode(&self.path) {
-            Ok(now) if now == self.inode => fs::remove_file(&self.path),
-            Ok(_) => return tracing::warn!("the socket is not ours any more: it stays"),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = removed {
-            tracing::warn!(%error, "the socket stays behind");
-        }
-    }
-}
-
 async fn live(
     instance: Instance,
     options: Options,
@@ -274,14 +212,15 @@ async fn live(
     // Job control is not for a core: a closed terminal leaves the agents running too.
     let mut hangup = signal(SignalKind::hangup())?;
 
+    let accepted = |stream: UnixStream| {
+        let router = if handle.is_agent(stream.as_fd()) { &stranger } else { &admin };
+        serve(stream, router.clone(), clients.enter());
+    };
     // Whoever asked over the API is on record already.
     let (leave, why) = loop {
         tokio::select! {
-            accepted = bound.listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let router = if handle.is_agent(stream.as_fd()) { &stranger } else { &admin };
-                    serve(stream, router.clone(), clients.clone());
-                }
+            stream = bound.listener.accept() => match stream {
+                Ok((stream, _)) => accepted(stream),
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     // Out of descriptors: give those that are open time to close.
@@ -299,9 +238,11 @@ async fn live(
                 break (once_more(&handle, &mut interrupt, foreground).await, "SIGINT");
             }
             _ = hangup.recv() => break (Leave::Alone, "SIGHUP"),
-            () = idle(&handle, &clients, idle_exit), if !foreground => {
-                break (Leave::Alone, "idle");
-            }
+            // Whoever has come meanwhile goes first.
+            () = idle(&handle, &clients, idle_exit), if !foreground => match bound.next() {
+                Some(stream) => accepted(stream),
+                None => break (Leave::Alone, "idle"),
+            },
         }
     };
     if leave == Leave::WithAgents {
@@ -315,7 +256,7 @@ async fn live(
         handle.note(row.with("running", handle.running())).await;
     }
     running.leave().await;
-    bound.remove();
+    bound.leave().await;
     tracing::info!("the core has left");
     Ok(ExitCode::SUCCESS)
 }
@@ -373,9 +314,10 @@ async fn stop_agents(handle: &Handle, interrupt: &mut tokio::signal::unix::Signa
     }
 }
 
-fn serve(stream: tokio::net::UnixStream, router: Router, clients: Arc<Clients>) {
+/// `present`: counted from before the first look whether anybody is there.
+pub(super) fn serve(stream: UnixStream, router: Router, present: Present) {
     tokio::spawn(async move {
-        let _present = clients.enter();
+        let _present = present;
         let peer = Peer(stream.peer_cred().ok().map(|peer| peer.uid()));
         let router = TowerToHyperService::new(router);
         let named = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
@@ -406,7 +348,7 @@ fn serve_agent(own: AgentListener, served: &Served) {
         };
         let accept = async {
             while let Ok((stream, _)) = listener.accept().await {
-                serve(stream, router.clone(), served.clients.clone());
+                serve(stream, router.clone(), served.clients.enter());
             }
         };
         tokio::select! {

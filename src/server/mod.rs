@@ -4,6 +4,7 @@
 mod agents;
 mod approvals;
 mod audit;
+mod bound;
 mod branch;
 mod budgets;
 mod events;

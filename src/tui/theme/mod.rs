@@ -16,9 +16,18 @@ use crate::model::AgentState;
 use ratatui::style::{Modifier, Style};
 use std::path::{Path, PathBuf};
 
-pub const BUILT_IN: [(&str, &str); 2] = [
+/// Dash's own first: what `auto` stands for.
+pub const BUILT_IN: [(&str, &str); 10] = [
     ("dash-dark", include_str!("../../../themes/dash-dark.toml")),
     ("dash-light", include_str!("../../../themes/dash-light.toml")),
+    ("catppuccin-latte", include_str!("../../../themes/catppuccin-latte.toml")),
+    ("catppuccin-mocha", include_str!("../../../themes/catppuccin-mocha.toml")),
+    ("gruvbox-dark", include_str!("../../../themes/gruvbox-dark.toml")),
+    ("gruvbox-light", include_str!("../../../themes/gruvbox-light.toml")),
+    ("nord", include_str!("../../../themes/nord.toml")),
+    ("solarized-dark", include_str!("../../../themes/solarized-dark.toml")),
+    ("solarized-light", include_str!("../../../themes/solarized-light.toml")),
+    ("tokyo-night", include_str!("../../../themes/tokyo-night.toml")),
 ];
 
 macro_rules! roles {
@@ -78,13 +87,17 @@ impl Theme {
         }
     }
 
-    /// The built-in theme of an appearance, for true colour. The tests parse both, so an
-    /// error here cannot come up.
+    /// Dash's own theme of an appearance, for true colour.
     pub fn built_in(appearance: Appearance) -> Self {
         let (name, text) = match appearance {
             Appearance::Dark => BUILT_IN[0],
             Appearance::Light => BUILT_IN[1],
         };
+        Self::embedded(name, text)
+    }
+
+    /// The tests parse all that are built in, so an error here cannot come up.
+    fn embedded(name: &str, text: &str) -> Self {
         let mut theme = Self { name: name.to_owned(), ..Self::default() };
         parse::apply(&mut theme, Path::new(name), text, &mut Vec::new());
         theme
@@ -145,9 +158,8 @@ impl Themes {
                 Err(error) => errors.push(ThemeError::unreadable(&path, &error)),
             }
         }
-        match BUILT_IN.iter().position(|(known, _)| *known == name) {
-            Some(0) => Theme::built_in(Appearance::Dark),
-            Some(_) => Theme::built_in(Appearance::Light),
+        match BUILT_IN.iter().find(|(known, _)| *known == name) {
+            Some((name, text)) => Theme::embedded(name, text),
             None => {
                 errors.push(ThemeError::unknown(name, &self.names()));
                 Theme::built_in(self.appearance)

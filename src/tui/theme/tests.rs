@@ -19,6 +19,17 @@ fn built_in_themes_are_whole() {
     }
 }
 
+#[test]
+fn each_is_found_by_its_name() {
+    for (name, _) in BUILT_IN {
+        let (theme, errors) = themes(None).load(name);
+        assert_eq!((theme.name.as_str(), errors), (name, Vec::new()));
+    }
+    let ground = |name: &str| themes(None).load(name).0.surface.bg;
+    assert_eq!(ground("nord"), Some(Color::Rgb(0x2e, 0x34, 0x40)));
+    assert_ne!(ground("gruvbox-dark"), ground("gruvbox-light"));
+}
+
 /// Relative luminance as WCAG 2 defines it.
 fn luminance(color: Option<Color>) -> f64 {
     let Some(Color::Rgb(r, g, b)) = color else { panic!("{color:?}") };
