@@ -46,7 +46,7 @@ const PROMPTS: &[&str] = &["PS0", "PS1", "PS2", "PS4"];
 /// Programs that others are usually told to run, and words for none at all.
 #[rustfmt::skip]
 const USUAL: &[&str] = &[
-    "", "0", "1", "true", "false", ":", "no", "yes", "on", "off",
+    "", "0", "1", "true", "false", ":", "no", "none", "yes", "on", "off",
     "cat", "less", "more", "most", "head", "tail", "bat", "delta", "diff-so-fancy", "lesspipe",
     "lesspipe.sh", "col", "man", "diff", "colordiff", "difft", "icdiff", "meld", "echo", "printf",
     "vi", "vim", "nvim", "nano", "pico", "ed", "ex", "emacs", "emacsclient", "micro", "hx",
