@@ -56,8 +56,11 @@ pub fn tmux<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
             found.push(inner);
             continue;
         };
-        if words.iter().any(|word| word.contains("#(")) {
-            found.push(Inner::unread("a format of tmux's runs a line"));
+        let runs = |word: &String| {
+            word.contains("#(") || matches!(word.as_str(), "default-command" | "default-shell")
+        };
+        if words.iter().any(runs) {
+            found.push(Inner::unread("a format or an option of tmux's runs a line"));
         }
         let mut verb: Vec<String> = Vec::new();
         for word in words.iter() {

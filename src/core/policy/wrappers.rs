@@ -129,12 +129,8 @@ pub const WRAPPERS: &[Wrapper] = &[
         ],
         ..PLAIN
     },
-    Wrapper {
-        names: &["strace", "ltrace"],
-        flags: "fFcCdhiknqrtTvVxyz",
-        valued: "abeEIoOpPsSuUX",
-        ..PLAIN
-    },
+    Wrapper { names: &["strace"], flags: "fFcCdhiknqrtTvVxyz", valued: "abeEIoOpPsSuUX", ..PLAIN },
+    Wrapper { names: &["ltrace"], flags: "bcCfhiLrStTV", valued: "aADeFlnopsuwxX", ..PLAIN },
     Wrapper { names: &["taskset"], flags: "ac", before: 1, ..PLAIN },
     Wrapper { names: &["chrt"], flags: "abdfiorRmv", valued: "TPD", before: 1, ..PLAIN },
     Wrapper { names: &["chroot"], long_valued: &["userspec", "groups"], before: 1, ..PLAIN },
@@ -250,7 +246,7 @@ pub fn wrapped<'a>(wrapper: &Wrapper, name: &str, args: &'a [String]) -> Vec<Inn
                 found.push(Inner::unread("env -S splits a word into a command"));
             }
             ("env", "C" | "chdir") | ("sudo", "D" | "chdir") => dir = value.map(str::to_owned),
-            ("tmux", "c") => found.push(Inner::line(value.unwrap_or_default())),
+            ("tmux", "c") | ("screen", "s") => found.push(Inner::line(value.unwrap_or_default())),
             ("xargs", "I" | "i" | "replace") => replaces = Some(value.unwrap_or("{}")),
             _ => {}
         }
