@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use dash::config::Config;
-use dash::gateway::{Call, CallReport, Caller, Gateway, Ledger, ReserveFuture, Serving, Traffic};
+use dash::gateway::{
+    Call, CallReport, Caller, Gateway, Ledger, LimitedFuture, ReserveFuture, Serving, Traffic,
+};
 use dash::model::Reservation;
 use std::net::TcpListener;
 use std::path::Path;
@@ -17,6 +19,9 @@ const TOKEN: &str = "token-of-ag-01-1";
 struct Books(Mutex<Vec<CallReport>>);
 
 impl Ledger for Books {
+    fn is_limited<'a>(&'a self, _: &'a Caller) -> LimitedFuture<'a> {
+        Box::pin(std::future::ready(false))
+    }
     fn reserve<'a>(&'a self, _: &'a Call) -> ReserveFuture<'a> {
         Box::pin(async { Ok(None) })
     }

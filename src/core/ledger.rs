@@ -51,6 +51,12 @@ pub(super) fn left(state: &State, agent: &Agent) -> Option<Micros> {
     tightest(state, agent).map(|(_, left)| left)
 }
 
+/// True where an attempt's calls need leave: a limit is above them, or it is over.
+pub fn is_limited(state: &State, id: &AttemptId) -> bool {
+    let agent = state.attempts.get(id).and_then(|attempt| state.agents.get(&attempt.agent));
+    agent.is_none_or(|agent| tightest(state, agent).is_some())
+}
+
 /// True while an agent may begin something that costs money.
 pub(super) fn is_open(state: &State, agent: &Agent) -> bool {
     tightest(state, agent).is_none_or(|(_, left)| left > Micros::ZERO)
@@ -100,9 +106,10 @@ pub(super) fn reserve(state: &State, id: &AttemptId, wish: &Wish, last: bool) ->
         return decision;
     }
     let limit = account(state, &tight).and_then(|account| account.limit).unwrap_or_default();
+    let is = if left > Micros::ZERO { "too small for this call" } else { "spent" };
+    let [left, limit, cost] = Micros::told_apart([left, limit, bound.least]);
     let message = format!(
-        "the budget of {tight} is exhausted: {left} of {limit} are left, and this call may cost {}",
-        bound.least
+        "the budget of {tight} is {is}: {left} of {limit} is left, and this call could cost {cost}"
     );
     refused(state, attempt, &tight, message)
 }

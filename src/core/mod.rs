@@ -34,7 +34,7 @@ pub use approval::{Ask, Standing, is_prompt, shows_prompt, standing_prompt};
 pub use costs::costs;
 pub use decide::decide;
 pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of, timeout_of};
-pub use ledger::accounts;
+pub use ledger::{accounts, is_limited};
 pub use resume::{Left, left_by};
 pub use schedule::{recover, settle};
 pub use state::{Agent, Attempt, Pause, Phase, State, Swarm, Worktree};

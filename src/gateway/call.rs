@@ -59,9 +59,33 @@ pub struct Bill {
     pub unsent: bool,
     /// Its answer came to an end.
     pub ended: bool,
-    /// The prompt, to learn its length from.
-    pub prompt: Pieces,
+    /// The prompt, to learn its length from; none where nobody asks for that.
+    pub prompt: Option<Pieces>,
     pub attempt: Weak<Attempt>,
+}
+
+impl Bill {
+    pub fn new(
+        attempt: &Arc<Attempt>,
+        call: Call,
+        reservation: Option<Reservation>,
+        prompt: Option<Pieces>,
+    ) -> Self {
+        Self {
+            gateway: attempt.gateway.clone(),
+            caller: call.caller.clone(),
+            reservation,
+            call,
+            status: StatusCode::BAD_GATEWAY,
+            meter: None,
+            started: Instant::now(),
+            answered: false,
+            unsent: false,
+            ended: false,
+            prompt,
+            attempt: Arc::downgrade(attempt),
+        }
+    }
 }
 
 impl Drop for Bill {
@@ -81,9 +105,10 @@ impl Drop for Bill {
         let failed = self.answered && self.status.as_u16() >= 400;
         let uncertain = !(whole || failed || self.unsent);
         let set_aside = self.reservation.filter(|_| uncertain).map(|given| given.amount);
-        if let Some(attempt) = self.attempt.upgrade().filter(|_| whole) {
-            let prompt = tokens.input + tokens.cache_read + tokens.cache_write;
-            attempt.learn(&self.call.model, &self.prompt, prompt);
+        let attempt = self.attempt.upgrade().filter(|_| whole);
+        if let (Some(attempt), Some(prompt)) = (attempt, &self.prompt) {
+            let tokens = tokens.input + tokens.cache_read + tokens.cache_write;
+            attempt.learn(&self.call.model, prompt, tokens);
         }
         let report = CallReport {
             provider: self.call.provider.clone(),
@@ -213,18 +238,5 @@ pub async fn reserve(attempt: &Arc<Attempt>, call: Call, prompt: Pieces) -> Resu
     let gateway = &attempt.gateway;
     let ledger: Arc<dyn Ledger> = gateway.ledger();
     let reservation = ledger.reserve(&call).await?;
-    Ok(Bill {
-        gateway: gateway.clone(),
-        caller: call.caller.clone(),
-        reservation,
-        call,
-        status: StatusCode::BAD_GATEWAY,
-        meter: None,
-        started: Instant::now(),
-        answered: false,
-        unsent: false,
-        ended: false,
-        prompt,
-        attempt: Arc::downgrade(attempt),
-    })
+    Ok(Bill::new(attempt, call, reservation, Some(prompt)))
 }

@@ -32,7 +32,7 @@ use super::Caller;
 use crate::model::Scope;
 use std::{future::Future, io, net::IpAddr, pin::Pin};
 
-pub use proxy::{Outlet, is_for_others, respond};
+pub use proxy::{Outlet, all_told, is_for_others, respond};
 
 pub type EgressFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

@@ -64,8 +64,12 @@ pub enum Traffic {
 pub type ReserveFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Option<Reservation>, NoLeave>> + Send + 'a>>;
 
+pub type LimitedFuture<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
 /// Where the gateway asks before a call and reports after it.
 pub trait Ledger: Send + Sync + 'static {
+    /// False where no limit is above the caller: then nothing is reserved. Writes nothing down.
+    fn is_limited<'a>(&'a self, caller: &'a Caller) -> LimitedFuture<'a>;
     /// Resolves once the reservation is durable; until then nothing goes upstream. None where
     /// no limit is above the caller.
     fn reserve<'a>(&'a self, call: &'a Call) -> ReserveFuture<'a>;

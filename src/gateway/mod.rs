@@ -22,6 +22,7 @@ mod clamp;
 mod dear;
 mod egress;
 mod guests;
+mod handling;
 mod known;
 mod ledger;
 pub mod prices;
@@ -39,7 +40,9 @@ mod tests;
 
 pub use egress::{Connection, Egress, EgressFuture};
 pub use guests::{Guest, Guests};
-pub use ledger::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traffic};
+pub use ledger::{
+    Call, CallReport, Caller, Ledger, LimitedFuture, NoLeave, ReserveFuture, Traffic,
+};
 pub use server::Serving;
 pub use upstream::{BadProvider, Remembered};
 

@@ -3,31 +3,26 @@
 //! A listener costs one task and its connections; stopping it ends them all. The number of
 //! connections per listener is bounded: further ones wait in the backlog.
 
-use super::answer::{Answer, Cut, Outgoing};
+use super::answer::{Answer, Cut};
 use super::call::{self, Begun};
 use super::egress::{self, Outlet};
 use super::guests::Guests;
+use super::handling::{Refused, handle};
 use super::known::{Known, Pieces};
-use super::terms::Terms;
-use super::usage::Meter;
-use super::wire::{Asked, Wire, dialect_of, generated};
-use super::{Call, CallReport, Caller, Gateway, NoLeave, Target, Traffic, clamp};
-use crate::config::Dialect;
+use super::{CallReport, Caller, Gateway, Traffic};
 use crate::model::{Micros, Tokens};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
-use hyper::{Method, Request, Response, StatusCode, header};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{convert::Infallible, time::Duration};
 use tokio::sync::{Semaphore, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
-/// Largest request body, in bytes.
-const MAX_BODY: usize = 64 << 20;
 /// Largest request head, in bytes; also the connection's read buffer at most.
 pub const MAX_HEAD: usize = 128 << 10;
 const HEAD_LIMIT: Duration = Duration::from_secs(60);
@@ -42,6 +37,7 @@ pub struct Serving {
     stop: watch::Sender<bool>,
     close: watch::Sender<bool>,
     hold: watch::Sender<bool>,
+    attempt: Arc<Attempt>,
 }
 
 impl Serving {
@@ -54,6 +50,12 @@ impl Serving {
     pub fn stop(&self) {
         self.refuse();
         self.close.send_replace(true);
+    }
+
+    /// Stops, and returns once all of its connections to other hosts are told.
+    pub async fn over(self) {
+        self.stop();
+        egress::all_told(&self.attempt).await;
     }
 
     /// Ends the calls in flight; whatever is asked from now on is answered with 402, which
@@ -75,7 +77,7 @@ pub struct Attempt {
     /// Others whose calls come by this listener.
     guests: Guests,
     /// Model calls so far, for scenarios that count them.
-    calls: AtomicU32,
+    pub calls: AtomicU32,
     known: Mutex<Known>,
     /// Calls are to end.
     pub stop: watch::Receiver<bool>,
@@ -109,7 +111,7 @@ impl Attempt {
     }
 
     /// Waits as long as calls are held; false if they are to end.
-    async fn may_go_on(&self) -> bool {
+    pub async fn may_go_on(&self) -> bool {
         let (mut hold, mut stop) = (self.hold.clone(), self.stop.clone());
         tokio::select! {
             go_on = hold.wait_for(|held| !*held) => go_on.is_ok(),
@@ -118,7 +120,7 @@ impl Attempt {
     }
 
     /// Whose key this is.
-    fn called_by(self: &Arc<Self>, token: &str) -> Option<Arc<Self>> {
+    pub fn called_by(self: &Arc<Self>, token: &str) -> Option<Arc<Self>> {
         match same(token.as_bytes(), self.caller.token.as_bytes()) {
             true => Some(self.clone()),
             false => self.guests.find(token),
@@ -126,7 +128,7 @@ impl Attempt {
     }
 
     /// A call after the stop is no call, but it is said.
-    fn came_too_late(&self, provider: &str) {
+    pub fn came_too_late(&self, provider: &str) {
         let report = CallReport {
             provider: provider.to_owned(),
             model: String::new(),
@@ -147,7 +149,7 @@ impl Attempt {
     }
 
     /// A prompt in pieces, and the most tokens that it has.
-    fn measure(&self, model: &str, body: &[u8]) -> (Pieces, u64) {
+    pub fn measure(&self, model: &str, body: &[u8]) -> (Pieces, u64) {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let pieces = known.cut(body);
         let tokens = known.tokens(model, &pieces);
@@ -159,7 +161,7 @@ impl Attempt {
 pub struct Flight(Arc<Attempt>);
 
 impl Flight {
-    fn new(attempt: &Arc<Attempt>) -> Self {
+    pub fn new(attempt: &Arc<Attempt>) -> Self {
         // Told under the lock, so that the order told is the order of events.
         let mut count = attempt.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         *count += 1;
@@ -198,6 +200,7 @@ pub(super) fn serve(
     let attempt = Attempt::new(gateway, caller, port, guests, [stopping, closing, held]);
     let listener =
         listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
+    let serving = Serving { stop, close, hold, attempt: attempt.clone() };
     match listener {
         Ok(listener) => {
             let own = port.map(|port| gateway.own_port(port));
@@ -214,7 +217,7 @@ pub(super) fn serve(
             tracing::error!(attempt = %attempt.caller.attempt, %error, "serving the listener");
         }
     }
-    Serving { stop, close, hold }
+    serving
 }
 
 async fn accept(listener: &tokio::net::TcpListener, attempt: Arc<Attempt>) {
@@ -277,174 +280,6 @@ async fn respond(attempt: Arc<Attempt>, request: Request<Incoming>) -> Response<
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-/// A request that goes no further.
-struct Refused {
-    dialect: Dialect,
-    status: StatusCode,
-    message: String,
-}
-
-async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Begun, Refused> {
-    let gateway = &attempt.gateway;
-    let (head, body) = request.into_parts();
-    let dialect = Wire::route(head.uri.path(), &head.headers)
-        .map_or_else(|| dialect_of(&head.headers), |(wire, _)| wire.dialect());
-    let refused = |status, message: String| Refused { dialect, status, message };
-
-    if head.headers.contains_key(header::UPGRADE) {
-        let message = "no WebSocket here: use plain HTTP".to_owned();
-        return Err(refused(StatusCode::UPGRADE_REQUIRED, message));
-    }
-    let Some(token) = presented(&head.headers) else {
-        let message = "no key: send the attempt's token as the API key".to_owned();
-        return Err(refused(StatusCode::UNAUTHORIZED, message));
-    };
-    let Some(attempt) = &attempt.called_by(token) else {
-        let message = "this key does not belong to this attempt".to_owned();
-        return Err(refused(StatusCode::FORBIDDEN, message));
-    };
-    let Some((wire, path)) = Wire::route(head.uri.path(), &head.headers) else {
-        let message = format!("the gateway does not serve {}", head.uri.path());
-        return Err(refused(StatusCode::NOT_FOUND, message));
-    };
-    if wire.metered() && head.method != Method::POST {
-        return Err(refused(StatusCode::METHOD_NOT_ALLOWED, format!("{path} wants a POST")));
-    }
-
-    if *attempt.stop.borrow() {
-        attempt.came_too_late(gateway.target(dialect).name());
-        let message = "this attempt is being stopped: no further call is made".to_owned();
-        return Err(refused(StatusCode::PAYMENT_REQUIRED, message));
-    }
-    let flight = Flight::new(attempt);
-    let body = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(e) if e.is::<LengthLimitError>() => {
-            let message = format!("the request is larger than {} MB", MAX_BODY >> 20);
-            return Err(refused(StatusCode::PAYLOAD_TOO_LARGE, message));
-        }
-        Err(_) => return Err(refused(StatusCode::BAD_REQUEST, "the request broke off".to_owned())),
-    };
-    let mut asked: Asked<'_> = if wire.metered() {
-        serde_json::from_slice(&body).map_err(|e| {
-            refused(StatusCode::BAD_REQUEST, format!("the request is no JSON of this dialect: {e}"))
-        })?
-    } else {
-        Asked::default()
-    };
-    if let Some((model, _)) = generated(path).filter(|_| dialect == Dialect::Gemini) {
-        asked.model = model.to_owned();
-    }
-
-    let target = gateway.target(dialect);
-    if let Target::Real(upstream) = &target
-        && upstream.local_port().is_some_and(|port| gateway.is_own_port(port))
-    {
-        let message = format!(
-            "provider {} at {} is this gateway itself: its base_url must name the real service",
-            upstream.name,
-            upstream.place()
-        );
-        return Err(refused(StatusCode::LOOP_DETECTED, message));
-    }
-    if let Target::Real(upstream) = &target
-        && upstream.is_held()
-    {
-        flight.note(Traffic::Held);
-        if let Some(problem) = upstream.problem() {
-            tracing::warn!(attempt = %attempt.caller.attempt, "a model call is held: {problem}");
-        }
-        // Until the agent hangs up or this core leaves; then it asks the next one.
-        let (stop, open) = (attempt.stop.clone(), std::future::pending());
-        let held = call::begin(flight, None, stop, |_| None, open).await;
-        let message = "no key for this provider, and the core is leaving".to_owned();
-        return held.ok_or_else(|| refused(StatusCode::SERVICE_UNAVAILABLE, message));
-    }
-    // Before it costs anything.
-    if !attempt.may_go_on().await {
-        let message = "the attempt is being stopped".to_owned();
-        return Err(refused(StatusCode::SERVICE_UNAVAILABLE, message));
-    }
-    let mut out = (wire == Wire::Chat && asked.stream)
-        .then(|| asked.with_usage(&body))
-        .flatten()
-        .map_or_else(|| body.clone(), Bytes::from);
-    let bill = if wire.metered() {
-        let (pieces, tokens) = attempt.measure(&asked.model, &body);
-        let price = gateway.price(target.name(), &asked.model);
-        let terms = Terms::of(price, &asked.model, target.name(), (wire, &asked, &body), tokens);
-        let call = Call {
-            caller: attempt.caller.clone(),
-            provider: target.name().to_owned(),
-            model: asked.model.clone(),
-            bound: terms.as_ref().map(Terms::bound).map_err(Clone::clone),
-        };
-        let mut bill = call::reserve(attempt, call, pieces).await.map_err(|no| match no {
-            NoLeave::OverBudget(message) => refused(StatusCode::PAYMENT_REQUIRED, message),
-            NoLeave::Unavailable(message) => refused(StatusCode::SERVICE_UNAVAILABLE, message),
-        })?;
-        let limit = bill.reservation.zip(terms.ok());
-        if let Some(limit) = limit.and_then(|(given, terms)| terms.clamped(given.amount)) {
-            let text = std::str::from_utf8(&out).ok();
-            let Some(text) = text.and_then(|text| clamp::clamped(wire, text, limit)) else {
-                bill.unsent = true;
-                let message = "the budget pays for a shorter answer only, and this request has no \
-                               place for a limit";
-                return Err(refused(StatusCode::PAYMENT_REQUIRED, message.to_owned()));
-            };
-            out = text.into();
-        }
-        Some(bill)
-    } else {
-        None
-    };
-    let meter = move |answer: &Answer| wire.metered().then(|| Meter::new(wire, answer.streaming()));
-    let stop = attempt.stop.clone();
-    let begun = match target {
-        Target::Simulated => {
-            let number = match wire.metered() {
-                true => attempt.calls.fetch_add(1, Ordering::Relaxed) + 1,
-                false => attempt.calls.load(Ordering::Relaxed),
-            };
-            let simulated = gateway.simulated();
-            let caller = attempt.caller.clone();
-            let path = match head.uri.query() {
-                Some(query) => format!("{path}?{query}"),
-                None => path.to_owned(),
-            };
-            let open = async move {
-                simulated.answer(wire, &path, &caller.attempt, &caller.agent, number, &out).await
-            };
-            call::begin(flight, bill, stop, meter, open).await
-        }
-        Target::Real(upstream) => {
-            let out = Outgoing {
-                method: head.method,
-                path: path.to_owned(),
-                query: head.uri.query().map(str::to_owned),
-                headers: head.headers,
-                body: out,
-            };
-            let gateway = gateway.clone();
-            let open = async move { gateway.client().send(&upstream, out).await };
-            call::begin(flight, bill, stop, meter, open).await
-        }
-    };
-    begun.ok_or_else(|| {
-        refused(StatusCode::SERVICE_UNAVAILABLE, "the attempt is being stopped".to_owned())
-    })
-}
-
-/// The key that a request brings, in whichever header its dialect uses.
-fn presented(headers: &hyper::HeaderMap) -> Option<&str> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    text("x-api-key").or_else(|| text("x-goog-api-key")).or_else(|| {
-        let value = text("authorization")?;
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    })
 }
 
 /// Compares in a time that depends on the lengths only.

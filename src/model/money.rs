@@ -11,6 +11,19 @@ pub struct Micros(pub i64);
 impl Micros {
     pub const ZERO: Self = Self(0);
 
+    /// Sums that are said together: with so many digits that those which differ look different.
+    pub fn told_apart<const N: usize>(sums: [Self; N]) -> [String; N] {
+        let mut texts = sums.map(|sum| sum.to_string());
+        for digits in 3..=6 {
+            let twins = |i: usize| (0..N).any(|j| sums[i] != sums[j] && texts[i] == texts[j]);
+            let alike: Vec<usize> = (0..N).filter(|&i| twins(i)).collect();
+            for i in alike {
+                texts[i] = format!("${:.digits$}", sums[i].dollars());
+            }
+        }
+        texts
+    }
+
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1e6
     }
@@ -66,6 +79,20 @@ impl FromStr for Micros {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_that_differ_look_different() {
+        for (sums, texts) in [
+            ([5_000_000, 5_000_000], ["$5.00", "$5.00"]),
+            ([5_000_000, 5_001_000], ["$5.000", "$5.001"]),
+            ([4_999_999, 5_000_000], ["$4.999999", "$5.000000"]),
+            ([1_000, 1_001], ["$0.001000", "$0.001001"]),
+            ([1_000, 12_300], ["$0.0010", "$0.0123"]),
+            ([0, 5_000_000], ["$0", "$5.00"]),
+        ] {
+            assert_eq!(Micros::told_apart(sums.map(Micros)), texts);
+        }
+    }
 
     #[test]
     fn reads_and_prints() {

@@ -39,6 +39,7 @@ impl Handle {
     ) -> Result<AccountInfo, Refusal> {
         let account = self.account_id(name).await?;
         self.change(Command::SetBudget { account, change }).await?;
+        self.world.money.notify_waiters();
         self.account(name).await
     }
 

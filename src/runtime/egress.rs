@@ -1,13 +1,14 @@
 //! The egress proxy's way to the core: scopes from the state, names from the system's
 //! resolver, connections into the journal.
 
-use super::world::World;
+use super::{actor::Message, world::World};
 use crate::{
     core::{Input, scope_of},
     gateway::{Caller, Connection, Egress, EgressFuture},
     model::{Event, Scope},
 };
 use std::{io, net::IpAddr, sync::Weak};
+use tokio::sync::mpsc::error::TrySendError;
 
 pub struct WayOut {
     /// The world holds the gateway, which holds this.
@@ -48,9 +49,12 @@ impl Egress for WayOut {
         let what =
             Event::NetConnected { host, port, allowed, reason, sent, received, duration_ms, count };
         let input = Input::Connected { attempt: caller.attempt.clone(), what };
+        // At once where there is room, so that it stands before what comes after it.
+        let message = Message::Input { input, done: None };
+        let Err(TrySendError::Full(message)) = world.inbox.try_send(message) else { return };
         // Nobody is told where the core is going down.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { world.tell(input).await });
+            runtime.spawn(async move { world.inbox.send(message).await });
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use super::{actor::Message, world::leaving};
 use crate::{
-    core::{Input, Leave, Reply, Wish},
-    gateway::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traffic},
+    core::{self, Input, Leave, Reply, Wish},
+    gateway::{Call, CallReport, Caller, Ledger, LimitedFuture, NoLeave, ReserveFuture, Traffic},
     model::{AgentState, AttemptId, Refusal, Reservation, Signal, Source},
 };
 use std::{
@@ -23,19 +23,19 @@ use tokio::{
 
 /// A call that does not fit waits so long for others to settle.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A limit may be raised meanwhile, which nobody tells.
-const LOOK: Duration = Duration::from_secs(1);
 /// An agent without a call for so long is told to have none: between two of them it shows by
 /// then, where it shows it at all, that it works.
 const QUIET: Duration = Duration::from_millis(1_500);
+/// It looks so often all the same, lest one that was not told waits in vain.
+const LOOK: Duration = Duration::from_secs(10);
 /// What is written down of a call that its agent gave up before it left, as proxies do.
 const GIVEN_UP: u16 = 499;
 
 #[derive(Clone)]
 pub struct CoreLedger {
     inbox: mpsc::Sender<Message>,
-    /// Something was settled.
-    settled: Arc<Notify>,
+    /// Something was settled, or a limit changed.
+    money: Arc<Notify>,
     busy: Busy,
 }
 
@@ -75,8 +75,8 @@ impl Drop for Given {
 }
 
 impl CoreLedger {
-    pub fn new(inbox: mpsc::Sender<Message>) -> Self {
-        Self { inbox, settled: Arc::default(), busy: Arc::default() }
+    pub fn new(inbox: mpsc::Sender<Message>, money: Arc<Notify>) -> Self {
+        Self { inbox, money, busy: Arc::default() }
     }
 
     /// In the order of calls. Where there is no room in the actor's queue it is waited for
@@ -90,13 +90,13 @@ impl CoreLedger {
             Err(TrySendError::Full(message)) => Some(message),
             Ok(()) | Err(TrySendError::Closed(_)) => None,
         };
-        let (inbox, settled) = (self.inbox.clone(), self.settled.clone());
+        let (inbox, money) = (self.inbox.clone(), self.money.clone());
         tokio::spawn(async move {
             if let Some(message) = full {
                 let _ = inbox.send(message).await;
             }
             let _ = wait.await;
-            settled.notify_waiters();
+            money.notify_waiters();
         });
     }
 
@@ -153,9 +153,9 @@ impl CoreLedger {
     ) -> Result<Option<Reservation>, NoLeave> {
         let until = Instant::now() + PATIENCE;
         loop {
-            let settled = self.settled.notified();
-            tokio::pin!(settled);
-            settled.as_mut().enable();
+            let told = self.money.notified();
+            tokio::pin!(told);
+            told.as_mut().enable();
             let now = Instant::now();
             let (attempt, wish) = (attempt.clone(), Box::new(wish.clone()));
             let asked = self.ask(Input::Reserve { attempt, wish, last: now >= until }).await;
@@ -167,7 +167,7 @@ impl CoreLedger {
                 Some(Reply::Leave(Leave::Later)) => {
                     tokio::select! {
                         // Late or not: the state is asked again.
-                        _ = timeout_at(until.min(now + LOOK), settled) => {}
+                        _ = timeout_at(until.min(now + LOOK), told) => {}
                         () = gone.closed() => return Ok(None),
                     }
                 }
@@ -178,6 +178,20 @@ impl CoreLedger {
 }
 
 impl Ledger for CoreLedger {
+    fn is_limited<'a>(&'a self, caller: &'a Caller) -> LimitedFuture<'a> {
+        let (done, answer) = oneshot::channel();
+        let attempt = caller.attempt.clone();
+        let ask = Message::Read(Box::new(move |state| {
+            // Whoever asked may have gone.
+            let _ = done.send(core::is_limited(state, &attempt));
+        }));
+        Box::pin(async move {
+            // Of a core that is leaving, the one who reserves hears.
+            let sent = self.inbox.send(ask).await;
+            sent.is_err() || answer.await.unwrap_or(true)
+        })
+    }
+
     fn reserve<'a>(&'a self, call: &'a Call) -> ReserveFuture<'a> {
         let wish = Box::new(Wish {
             provider: call.provider.clone(),
@@ -222,5 +236,38 @@ impl Ledger for CoreLedger {
         };
         *self.busy().entry(caller.attempt.clone()).or_default() += 1;
         self.say(&caller.attempt, state, reason, detail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Bound, Micros};
+
+    #[tokio::test]
+    async fn who_waits_asks_again_when_there_is_more() {
+        let (inbox, mut messages) = mpsc::channel(4);
+        let money = Arc::new(Notify::new());
+        let ledger = CoreLedger::new(inbox, money.clone());
+        let caller = Caller {
+            swarm: "sw-1".into(),
+            agent: "ag-01".into(),
+            attempt: "ag-01-1".into(),
+            token: String::new(),
+        };
+        let bound = Bound { least: Micros(1), usual: Micros(1), most: Micros(1) };
+        let call = Call { caller, provider: "p".into(), model: "m".into(), bound: Ok(bound) };
+        let asked = tokio::spawn(async move { ledger.reserve(&call).await });
+        let given = Reservation { number: 1, amount: Micros(1) };
+        let started = Instant::now();
+        for leave in [Leave::Later, Leave::Reserved(given)] {
+            let Some(Message::Input { done: Some(done), .. }) = messages.recv().await else {
+                panic!("nobody asks")
+            };
+            done.send(Ok(Some(Reply::Leave(leave)))).unwrap();
+            money.notify_waiters();
+        }
+        assert_eq!(asked.await.unwrap(), Ok(Some(given)));
+        assert!(started.elapsed() < LOOK, "it was not told");
     }
 }

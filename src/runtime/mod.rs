@@ -169,8 +169,9 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         author: OnceLock::new(),
         hosts: host::Hosts::default(),
         answering: Mutex::default(),
+        money: Arc::default(),
     });
-    let ledger = Arc::new(ledger::CoreLedger::new(inbox.clone()));
+    let ledger = Arc::new(ledger::CoreLedger::new(inbox.clone(), world.money.clone()));
     let works = state.swarms.values().any(|swarm| !swarm.state.is_final());
     let before = if works { providers::read(&world.instance) } else { Vec::new() };
     let gateway = Gateway::after(&world.config, &world.environment, &before, ledger)?

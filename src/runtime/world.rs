@@ -22,7 +22,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, oneshot, watch};
 
 /// An order to a keeper, by way of the task that holds its connection.
 pub enum Order {
@@ -72,6 +72,40 @@ pub enum Order {
     Look,
     /// The core leaves on purpose.
     Goodbye(oneshot::Sender<()>),
+}
+
+/// What an order says to whoever has no agent's terminal at hand: before a launch, after the
+/// end, in a process that is nobody's.
+pub enum Heard {
+    Stop,
+    Hold,
+    Verdict {
+        id: u64,
+        allow: bool,
+        why: String,
+    },
+    Goodbye(oneshot::Sender<()>),
+    /// It is about a terminal. Who waits for an answer hears by its end that there is none.
+    Nothing,
+}
+
+impl Order {
+    pub fn heard(self) -> Heard {
+        match self {
+            Self::Stop => Heard::Stop,
+            Self::Hold => Heard::Hold,
+            Self::Verdict { id, allow, why } => Heard::Verdict { id, allow, why },
+            Self::Goodbye(done) => Heard::Goodbye(done),
+            Self::Type { .. }
+            | Self::Answer { .. }
+            | Self::AskAgain { .. }
+            | Self::Hook { .. }
+            | Self::Resize { .. }
+            | Self::Ticket { .. }
+            | Self::Screen(_)
+            | Self::Look => Heard::Nothing,
+        }
+    }
 }
 
 /// A screen, and how much was typed when it was so.
@@ -148,6 +182,8 @@ pub struct World {
     pub hosts: Hosts,
     /// Answers to prompts that are being typed.
     pub answering: Mutex<HashSet<ApprovalId>>,
+    /// Told whenever calls that wait for money may fit.
+    pub money: Arc<Notify>,
 }
 
 impl World {

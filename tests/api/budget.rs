@@ -1,8 +1,12 @@
 //! Budgets end to end: the embedded agent against the simulated provider, which has real
 //! prices.
 
-use crate::world::World;
+use crate::{
+    wait::{eventually, within},
+    world::World,
+};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// More than one call of the embedded agent costs, and less than two may.
 const ONE_CALL: &str = "$0.35";
@@ -37,7 +41,10 @@ fn a_budget_that_is_too_small_stops_before_the_first_call() {
     }
     let results = world.ok(&["swarm", "results", &swarm]).text();
     assert!(results.contains("2 open") && results.contains("budget of sw-1"), "{results}");
-    assert!(results.contains("$0.000001 of $0.000001 are left"), "{results}");
+    assert!(
+        results.contains("$0.000001 of $0.000001 is left, and this call could cost $"),
+        "{results}"
+    );
     // The work is kept, and goes on with more money.
     let topped = world.ok(&["budget", "top-up", &swarm, "$50"]).text();
     assert!(topped.contains("of $50.00 left"), "{topped}");
@@ -82,6 +89,27 @@ fn nothing_is_ever_spent_beyond_it() {
     }
     assert_eq!((spent, open), (micros(&after["spent_micros"]), 0));
     assert!(!reserved.is_empty(), "{events}");
+}
+
+/// One that waits for others to settle hears of more money as well.
+#[test]
+fn a_call_that_waits_leaves_as_soon_as_there_is_more() {
+    let world = World::new();
+    let task = ["--agent", "mini", "--agents", "2", "--task", "simulate-hang"];
+    // One call takes it all, and its answer never ends.
+    let swarm = world.create(&[&task[..], &["--budget", "$0.06"]].concat());
+    let reserved = || micros(&account(&world, &swarm)["reserved_micros"]);
+    for agent in eventually("two agents", || {
+        let agents = world.agents_of(&swarm);
+        (agents.len() == 2).then_some(agents)
+    }) {
+        world.until_state(&agent, &["working"]);
+    }
+    eventually("the first call", || (reserved() == 60_000).then_some(()));
+    world.ok(&["budget", "top-up", &swarm, "$50"]);
+    let soon = within(Duration::from_secs(5), || (reserved() > 60_000).then_some(()));
+    assert!(soon.is_some(), "{}", world.core_log());
+    world.ok(&["swarm", "stop", &swarm]);
 }
 
 #[test]

@@ -128,6 +128,20 @@ const LINE: &[&str] = &[
     "npm publish ",
     "cat ",
     "~/.ssh ",
+    "${x:-",
+    "${IFS}",
+    "x=",
+    "git,",
+    ",",
+    "}",
+    "alias x=",
+    "tmux new ",
+    "screen -X stuff ",
+    "sed ",
+    "e ",
+    "GIT_PAGER=",
+    "3",
+    "valgrind ",
 ];
 
 fn scope() -> Scope {

@@ -1,5 +1,6 @@
 //! The files: what is read, merged and refused.
 
+mod evaded;
 mod judged;
 
 use super::*;

@@ -34,6 +34,12 @@ pub struct Output<'a> {
 }
 
 impl Output<'_> {
+    /// True where what it reads comes from a pipe: its own, or that of the line it stands in.
+    pub fn has_piped_input(&self) -> bool {
+        self.script.is_piped_into(self.index)
+            || self.outer.is_some_and(|outer| outer.has_piped_input())
+    }
+
     fn goes_to(&self, names: &[String]) -> Likely {
         let (readers, all) = self.script.readers(self.index);
         if readers.iter().any(|simple| runs_one_of(&simple.words, names)) {
@@ -170,6 +176,14 @@ fn argument(pattern: &str, arg: &str, strict: bool) -> Likely {
     }
     if strict {
         return Likely::No;
+    }
+    // Keys of settings, methods, marks: none is another word by the size of its letters.
+    let large = |text: &str| text.bytes().any(|b| b.is_ascii_uppercase());
+    if !pattern.starts_with('-')
+        && (large(pattern) || large(arg))
+        && like(&pattern.to_ascii_lowercase(), &arg.to_ascii_lowercase())
+    {
+        return Likely::Yes;
     }
     if has_glob(arg) && expands_to(arg, pattern) {
         return Likely::Maybe;

@@ -3,6 +3,7 @@
 
 pub use super::git_own::is_own;
 use super::{
+    told,
     unwrap::{Inner, What},
     word::is_open,
 };
@@ -21,6 +22,8 @@ const VALUED: &[&str] = &[
     "--attr-source",
     "--list-cmds",
 ];
+
+const HIDDEN: &str = "git's settings come from where they cannot be seen";
 
 /// Git's command line from the subcommand on, and where it runs.
 pub struct Call<'a> {
@@ -88,28 +91,18 @@ pub fn inner<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
     let call = call(args);
     let mut found = Vec::new();
     if call.hidden {
-        found.push(Inner::unread("git's settings come from where they cannot be seen"));
+        found.push(Inner::unread(HIDDEN));
     }
     let subcommand = call.rest.first().map_or("", String::as_str);
     for setting in &call.settings {
         let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
-        let key = key.to_ascii_lowercase();
-        if is_open(&key) || (is_open(value) && runs_program(&key)) {
-            found.push(Inner::unread("a setting of git's is not known before it runs"));
-        }
-        if let Some(alias) = key.strip_prefix("alias.") {
-            if alias == subcommand.to_ascii_lowercase() {
+        let alias = key.to_ascii_lowercase();
+        match alias.strip_prefix("alias.") {
+            Some(alias) if alias == subcommand.to_ascii_lowercase() => {
                 found.push(alias_of(value, &call));
             }
-        } else if key.starts_with("include")
-            || matches!(&*key, "core.hookspath" | "protocol.ext.allow")
-        {
-            found.push(Inner::unread("git's settings come from where they cannot be seen"));
-        } else if key.starts_with("remote.") && (key.ends_with(".push") || key.ends_with(".mirror"))
-        {
-            found.push(Inner::unread("a setting of git's says what is pushed"));
-        } else if runs_program(&key) {
-            found.push(Inner::line(value.strip_prefix('!').unwrap_or(value)));
+            Some(alias) if !is_open(alias) => {}
+            _ => found.extend(set(key, value)),
         }
     }
     found.extend(of_subcommand(subcommand, call.rest.get(1..).unwrap_or_default()));
@@ -117,6 +110,23 @@ pub fn inner<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
         if inner.dir.is_none() {
             inner.dir.clone_from(&call.dir);
         }
+    }
+    found
+}
+
+/// What a setting makes git run.
+fn set<'a>(key: &str, value: &str) -> Vec<Inner<'a>> {
+    let key = key.to_ascii_lowercase();
+    let mut found = Vec::new();
+    if is_open(&key) || (is_open(value) && runs_program(&key)) {
+        found.push(Inner::unread("a setting of git's is not known before it runs"));
+    }
+    if key.starts_with("include") || matches!(&*key, "core.hookspath" | "protocol.ext.allow") {
+        found.push(Inner::unread(HIDDEN));
+    } else if key.starts_with("remote.") && (key.ends_with(".push") || key.ends_with(".mirror")) {
+        found.push(Inner::unread("a setting of git's says what is pushed"));
+    } else if runs_program(&key) {
+        found.extend(told::line(value.strip_prefix('!').unwrap_or(value)));
     }
     found
 }
@@ -133,6 +143,8 @@ fn runs_program(key: &str) -> bool {
         "sequence.editor",
         "diff.external",
         "credential.helper",
+        "interactive.difffilter",
+        "init.templatedir",
         "gpg.program",
         "uploadpack.packobjectshook",
     ];
@@ -180,38 +192,70 @@ fn of_subcommand<'a>(subcommand: &str, args: &'a [String]) -> Vec<Inner<'a>> {
         },
         "rebase" | "filter-branch" | "difftool" | "mergetool" | "grep" | "fetch" | "pull"
         | "push" | "clone" | "ls-remote" | "archive" | "fetch-pack" | "send-pack" | "remote" => {
-            const OPTIONS: &[&str] = &[
-                "-x",
-                "--exec",
-                "--extcmd",
-                "--tree-filter",
-                "--index-filter",
-                "--msg-filter",
-                "--env-filter",
-                "--commit-filter",
-                "--parent-filter",
-                "--tag-name-filter",
-                "-O",
-                "--open-files-in-pager",
-                "--upload-pack",
-                "--receive-pack",
-            ];
-            let mut lines = Vec::new();
-            for (i, arg) in args.iter().enumerate() {
-                let (name, attached) = match arg.split_once('=') {
-                    Some((name, value)) => (name, Some(value)),
-                    None => (arg.as_str(), None),
-                };
-                let attached_line = arg.strip_prefix("-x").filter(|line| !line.is_empty());
-                if let Some(line) = attached_line.filter(|_| subcommand == "rebase") {
-                    lines.push(Inner::line(line));
-                } else if OPTIONS.contains(&name) {
-                    let value = attached.or_else(|| args.get(i + 1).map(String::as_str));
-                    lines.extend(value.map(Inner::line));
-                }
-            }
-            lines
+            found_in(subcommand, args)
         }
+        // Its hooks run from now on.
+        "init" if args.iter().any(|arg| is_template(arg)) => vec![Inner::unread(HIDDEN)],
         _ => Vec::new(),
     }
+}
+
+fn is_template(arg: &str) -> bool {
+    arg.strip_prefix("--template").is_some_and(|value| value != "=")
+}
+
+/// In the options of a subcommand that has some.
+fn found_in<'a>(subcommand: &str, args: &[String]) -> Vec<Inner<'a>> {
+    const OPTIONS: &[&str] = &[
+        "--exec",
+        "--extcmd",
+        "--tree-filter",
+        "--index-filter",
+        "--msg-filter",
+        "--env-filter",
+        "--commit-filter",
+        "--parent-filter",
+        "--tag-name-filter",
+        "--open-files-in-pager",
+        "--upload-pack",
+        "--receive-pack",
+    ];
+    // Of these the value may be attached.
+    let short = match subcommand {
+        "rebase" | "difftool" => Some("-x"),
+        "grep" => Some("-O"),
+        "clone" => Some("-u"),
+        _ => None,
+    };
+    // The agent's own commands, which git runs for it, or the other end of a connection.
+    let own = matches!(subcommand, "rebase" | "filter-branch" | "difftool" | "mergetool");
+    let run = |line: &str| if own { vec![Inner::line(line)] } else { told::line(line) };
+    let mut found = Vec::new();
+    for (i, arg) in args.iter().enumerate() {
+        let next = args.get(i + 1).map(String::as_str);
+        let (name, attached) = match arg.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (arg.as_str(), None),
+        };
+        // Git understands what a long option begins with.
+        let begins = name.len() > 3 && name.starts_with("--");
+        let is_known = |full: &&str| *full == name || (begins && full.starts_with(name));
+        if let Some(line) = short.and_then(|short| arg.strip_prefix(short)) {
+            // `grep -O` without one takes the usual pager.
+            let none = (line.is_empty() && subcommand == "grep").then_some("");
+            let line = if line.is_empty() { none.or(next) } else { Some(line) };
+            found.extend(line.into_iter().flat_map(run));
+        } else if OPTIONS.iter().any(is_known) {
+            found.extend(attached.or(next).into_iter().flat_map(run));
+        } else if subcommand == "clone" && matches!(name, "-c" | "--config") {
+            let setting = if name == "-c" { next } else { attached.or(next) };
+            let (key, value) = setting.and_then(|s| s.split_once('=')).unwrap_or_default();
+            found.extend(set(key, value));
+        } else if subcommand == "clone" && is_template(arg) {
+            found.push(Inner::unread(HIDDEN));
+        } else if let Some(line) = arg.strip_prefix("ext::") {
+            found.push(Inner::line(line));
+        }
+    }
+    found
 }

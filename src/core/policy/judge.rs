@@ -1,16 +1,17 @@
 //! The judge: walks through a command and all that it runs, and gathers what the rules say.
 
 mod held;
+mod perhaps;
 
 use super::{
     fit::{Given, Output, fits},
     git,
     place::Dirs,
     script::{Item, Script, Simple},
-    shell,
+    shell, told,
     unseen::{is_unseen, starts_others},
     unwrap::{self, Inner, What},
-    word::{Likely, clean, is_mark, like, shown},
+    word::{Likely, clean, is_mark, is_open, like, shown},
 };
 use crate::model::{Enforcement, Finding, Hidden, Judgement, Policy, Scope, Verdict};
 use std::{
@@ -118,6 +119,8 @@ struct Walk<'a> {
     /// Of the first command only: what others run is looked up by themselves.
     first: Option<&'a Path>,
     cwd: &'a Path,
+    /// What the line gave another name, with what that stands for.
+    aliases: HashMap<String, String>,
     /// What words stand for, as far as it was looked up.
     files: HashMap<String, Option<PathBuf>>,
     findings: Vec<Finding>,
@@ -140,6 +143,7 @@ impl<'a> Walk<'a> {
             roots,
             first: None,
             cwd: at.cwd,
+            aliases: HashMap::new(),
             files: HashMap::new(),
             findings: Vec::new(),
             unseen: Vec::new(),
@@ -239,11 +243,17 @@ impl<'a> Walk<'a> {
 
     fn simple(&mut self, simple: &Simple, output: &Output<'_>, dirs: &mut Dirs, depth: usize) {
         for (name, value) in &simple.assigned {
-            if let Some(inner) = unwrap::assigned(name, value) {
+            for inner in told::assigned(name, value) {
                 self.inner(inner, simple, output, dirs, depth);
             }
         }
         self.command(&simple.words, simple, output, dirs, depth);
+        self.alias(simple, output, dirs, depth);
+        if let Some(words) = &simple.guess {
+            let likely = Simple { words: words.clone(), guess: None, ..simple.clone() };
+            self.command(words, &likely, output, dirs, depth);
+            self.alias(&likely, output, dirs, depth);
+        }
         let plain = |word: &&String| matches!(word.as_str(), "builtin" | "command");
         let words = &simple.words[simple.words.iter().take_while(plain).count()..];
         match words.first().map(String::as_str) {
@@ -255,6 +265,31 @@ impl<'a> Walk<'a> {
             Some("popd") => dirs.change("-"),
             _ => {}
         }
+    }
+
+    /// A shell puts what an alias stands for in the place of its name; from the next line on,
+    /// which need not be told apart.
+    fn alias(&mut self, simple: &Simple, output: &Output<'_>, dirs: &Dirs, depth: usize) {
+        let Some((name, args)) = simple.words.split_first() else { return };
+        if name == "alias" {
+            let given = args.iter().filter_map(|arg| arg.split_once('='));
+            self.aliases.extend(given.map(|(name, text)| (name.to_owned(), text.to_owned())));
+            return;
+        }
+        // Not within itself: `alias ls='ls -l'`.
+        let Some((name, text)) = self.aliases.remove_entry(name) else { return };
+        if depth <= DEEPEST && self.spend(text.len() + args.len()) {
+            let mut script = shell::parse(&text);
+            let last = script.items.iter_mut().rev().find_map(|item| match item {
+                Item::Command(last) => Some(last),
+                Item::Enter | Item::Leave => None,
+            });
+            if let Some(last) = last {
+                last.words.extend_from_slice(args);
+            }
+            self.script(&script, Some(output), dirs, depth + 1);
+        }
+        self.aliases.insert(name, text);
     }
 
     /// One command, and what it runs.
@@ -273,6 +308,11 @@ impl<'a> Walk<'a> {
         let Some(name) = unwrap::program(words.first().map_or("", String::as_str)) else {
             return self.doubt("which program it runs is known only when it runs", words);
         };
+        // Where the disk does not tell large letters from small ones they are the same program.
+        let small = name.to_ascii_lowercase();
+        let rules = &self.judge.by_name;
+        let same = rules.contains_key(name) || !rules.contains_key(&small);
+        let name = if same { name } else { small.as_str() };
         let inner = unwrap::inner(name, words);
         let given = Given {
             name,
@@ -297,6 +337,9 @@ impl<'a> Walk<'a> {
             self.unseen.push(name.to_owned());
         }
         self.only(&given);
+        if !inner.iter().any(|inner| matches!(inner.what, What::Command(_))) {
+            self.perhaps(&given);
+        }
         for inner in inner {
             self.inner(inner, simple, output, dirs, depth);
         }
@@ -340,12 +383,18 @@ impl<'a> Walk<'a> {
     /// A shell that reads its lines.
     fn input(&mut self, simple: &Simple, output: &Output<'_>, dirs: &Dirs, depth: usize) {
         let document = simple.document.and_then(|n| output.script.documents.get(n));
-        if let Some(text) = simple.input.as_ref().or(document) {
-            return self.inner_line(text, simple, output, dirs, depth);
+        // Of several the last counts.
+        for text in simple.input.iter().chain(document) {
+            self.inner_line(text, simple, output, dirs, depth);
         }
+        let told = simple.input.is_some() || document.is_some();
         let links = output.script.links.len();
-        if simple.files.is_empty() && self.spend(links) && output.script.is_piped_into(output.index)
-        {
+        let printed = match &simple.stdin {
+            // A process, or what another descriptor leads to.
+            Some(file) => is_open(file) || file.bytes().all(|b| b.is_ascii_digit()),
+            None => !told && self.spend(links) && output.has_piped_input(),
+        };
+        if printed {
             self.doubt("a shell runs what another program prints", &simple.words);
         }
     }

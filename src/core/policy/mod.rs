@@ -3,7 +3,8 @@
 //! strictest rule of all of them decides.
 //!
 //! What it cannot read for sure is asked about, never allowed: an `eval`, a program or an
-//! option that a variable names, a quote that is not closed. It is bounded: a command line
+//! option that a variable names, a quote that is not closed. Where the line itself tells what
+//! an expansion becomes, that is judged as well, and the stricter verdict counts. It is bounded: a command line
 //! of at most [`LONGEST`] bytes, a limited number of commands within each other, and time in
 //! proportion to the length.
 //!
@@ -14,16 +15,20 @@
 mod fit;
 mod git;
 mod git_own;
+mod guess;
 mod judge;
 mod options;
 mod place;
+mod redirect;
 mod ruled;
 mod saved;
 mod script;
 mod shadow;
 mod shell;
+mod terminals;
 #[cfg(test)]
 mod tests;
+mod told;
 mod unseen;
 mod unwrap;
 mod word;

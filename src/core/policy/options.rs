@@ -1,6 +1,9 @@
 //! Programs that run another which one of their options names.
 
-use super::{unwrap::Inner, word::is_open};
+use super::{
+    unwrap::Inner,
+    word::{is_mark, is_open},
+};
 
 /// A program, and its options whose value is a shell line or the beginning of a command.
 struct Named {
@@ -42,8 +45,63 @@ const NAMED: &[Named] = &[
     Named {
         programs: &["vi", "vim", "nvim", "view", "ex", "gvim", "vimdiff"],
         options: &["-c", "--cmd", "+"],
-        lead: &[":!", "!", ":silent !", "silent !", ":sil !"],
+        lead: &[
+            ":!",
+            "!",
+            ":silent !",
+            "silent !",
+            ":sil !",
+            "sil !",
+            ":silent! !",
+            "silent! !",
+            ":sil! !",
+            "sil! !",
+            ":r!",
+            "r!",
+            ":r !",
+            "r !",
+            ":read !",
+            "read !",
+            ":w !",
+            "w !",
+            ":%!",
+            "%!",
+            ":.!",
+            ".!",
+            ":term ",
+            "term ",
+            ":terminal ",
+            "terminal ",
+        ],
     },
+    Named {
+        programs: &["gdb"],
+        options: &["-ex", "--ex", "-iex", "--iex", "-eval-command", "--eval-command"],
+        lead: &["!", "shell ", "sh "],
+    },
+    Named {
+        programs: &["lldb"],
+        options: &["-o", "--one-line", "-O", "--one-line-before-file"],
+        lead: &["platform shell ", "plat sh ", "shell ", "!"],
+    },
+    Named { programs: &["cpio"], options: &["--rsh-command"], lead: &[] },
+    Named { programs: &["zip"], options: &["-TT", "--unzip-command"], lead: &[] },
+    Named {
+        programs: &["go"],
+        options: &["-exec", "--exec", "-toolexec", "--toolexec", "-vettool", "--vettool"],
+        lead: &[],
+    },
+    Named {
+        programs: &["npm", "pnpm", "yarn"],
+        options: &["--script-shell", "--scriptShell"],
+        lead: &[],
+    },
+    Named {
+        programs: &["nc", "ncat", "netcat"],
+        options: &["-e", "-c", "--exec", "--sh-exec"],
+        lead: &[],
+    },
+    Named { programs: &["nix-shell"], options: &["--run", "--command"], lead: &[] },
     Named { programs: &["mapfile", "readarray"], options: &["-C"], lead: &[] },
     Named { programs: &["complete", "compgen"], options: &["-C"], lead: &[] },
     Named { programs: &["split"], options: &["--filter"], lead: &[] },
@@ -83,4 +141,32 @@ fn value<'a>(known: &Named, arg: &'a str, next: Option<&'a String>) -> Option<&'
         }
     }
     None
+}
+
+/// Commands of sed's own language that run a line: `1e LINE`, and `s/a/b/e`, which runs what
+/// it makes.
+pub fn sed<'a>(args: &[String]) -> Vec<Inner<'a>> {
+    let mut found = Vec::new();
+    for statement in args.iter().flat_map(|arg| arg.split([';', '\n', '}'])) {
+        let address = |c: char| c.is_ascii_digit() || is_mark(c) || "$,!~+{ \t".contains(c);
+        let command = statement.trim_start_matches(address);
+        let command = match command.strip_prefix('/').and_then(|rest| rest.split_once('/')) {
+            Some((_, rest)) => rest.trim_start_matches(address),
+            None => command,
+        };
+        if let Some(line) = command.strip_prefix("e ") {
+            found.push(Inner::line(line));
+        }
+        let mut letters = command.chars();
+        let substitutes = letters.next() == Some('s');
+        let Some(mark) = letters.next().filter(|c| substitutes && c.is_ascii_punctuation()) else {
+            continue;
+        };
+        let flags = command.rsplit(mark).next().unwrap_or_default();
+        let all = flags.chars().all(|c| c.is_ascii_digit() || "gpiIemM".contains(c));
+        if flags.contains('e') && all && command.matches(mark).count() >= 3 {
+            found.push(Inner::unread("sed runs what it makes of its input"));
+        }
+    }
+    found
 }

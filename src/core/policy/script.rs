@@ -16,6 +16,10 @@ pub struct Simple {
     pub document: Option<usize>,
     /// Its here-string.
     pub input: Option<String>,
+    /// The file that its standard input is; a number is another descriptor of the shell's.
+    pub stdin: Option<String>,
+    /// The words as they most likely are, where an expansion of them may be guessed.
+    pub guess: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,16 +7,20 @@
 //! once, those in backquotes once for each level.
 
 use super::{
+    guess::{Guess, TOO_MANY, Words},
+    redirect::Waiting,
     script::{Item, Link, Script, Simple},
     words::Word,
 };
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 /// Parentheses and substitutions in each other.
 const DEEPEST: usize = 48;
 
 pub const UNCLOSED: &str = "a quote, a parenthesis or a compound command is not closed";
 pub const DEEP: &str = "it is nested too deeply";
+/// `a[$(…)]` in quotes runs its substitution where a builtin takes it for a name.
+pub const SUBSCRIPT: &str = "a name that a builtin reads may run a command";
 
 pub fn parse(line: &str) -> Script {
     parse_at(line, 0)
@@ -29,12 +33,8 @@ pub(super) fn parse_at(line: &str, depth: usize) -> Script {
     parser.script
 }
 
-/// A here-document whose text has yet to come.
-struct Waiting {
-    number: usize,
-    end: String,
-    strip: bool,
-    quoted: bool,
+pub fn runs_by_subscript(text: &str) -> bool {
+    text.contains('[') && (text.contains("$(") || text.contains('`'))
 }
 
 pub(super) struct Parser {
@@ -46,7 +46,11 @@ pub(super) struct Parser {
     pub put_in: Vec<Range<usize>>,
     /// What reads what it prints: `>(…)`.
     pub put_out: Vec<Range<usize>>,
-    waiting: Vec<Waiting>,
+    /// What the marks in the word that is read may stand for.
+    pub guesses: Vec<Guess>,
+    /// Variables that were set to a text, with the latest.
+    pub values: HashMap<String, String>,
+    pub waiting: Vec<Waiting>,
 }
 
 /// A compound command that is open.
@@ -75,6 +79,8 @@ impl Parser {
             script: Script::default(),
             put_in: Vec::new(),
             put_out: Vec::new(),
+            guesses: Vec::new(),
+            values: HashMap::new(),
             waiting: Vec::new(),
         }
     }
@@ -123,7 +129,7 @@ impl Parser {
     }
 
     /// Blanks, continued lines and comments.
-    fn skip_blanks(&mut self) {
+    pub fn skip_blanks(&mut self) {
         loop {
             match self.peek() {
                 Some(' ' | '\t' | '\r') => self.at += 1,
@@ -274,15 +280,18 @@ impl Parser {
             self.arithmetic();
             return;
         }
+        let mut words = Words::default();
         loop {
             self.skip_blanks();
             match self.peek() {
-                None | Some(';' | '\n' | '&' | '|' | ')') => return,
+                None | Some(';' | '\n' | '&' | '|' | ')') => break,
                 Some('(' | '<' | '>') => return self.doubt(UNCLOSED),
-                Some(_) => {
-                    self.word();
-                }
+                Some(_) => words.push(self.word()),
             }
+        }
+        // `NAME in WORD…`: the first that it becomes.
+        if let [name, _, first, ..] = words.likely() {
+            self.values.insert(name.clone(), first.clone());
         }
     }
 
@@ -327,6 +336,9 @@ impl Parser {
                     if word.plain && word.text == "]]" {
                         return;
                     }
+                    if runs_by_subscript(&word.text) {
+                        self.doubt(SUBSCRIPT);
+                    }
                 }
             }
         }
@@ -334,6 +346,9 @@ impl Parser {
 
     fn simple(&mut self, first: Option<Word>) {
         let mut simple = Simple::default();
+        let mut words = Words::default();
+        // The descriptor before a redirection.
+        let mut number = None;
         let mut next = first;
         loop {
             let word = match next.take() {
@@ -344,7 +359,7 @@ impl Parser {
                         None | Some('\n' | ';' | '|' | ')') => break,
                         Some('&') if self.peek_at(1) != Some('>') => break,
                         Some('(') => {
-                            if simple.words.len() == 1 && self.is_definition() {
+                            if words.read.len() == 1 && self.is_definition() {
                                 // Its body follows, and is judged where it stands.
                                 return;
                             }
@@ -353,27 +368,35 @@ impl Parser {
                         }
                         Some('<' | '>') if self.peek_at(1) == Some('(') => self.word(),
                         Some('<' | '>' | '&') => {
-                            self.redirect(&mut simple);
+                            let number = number.take();
+                            self.redirect(&mut simple, number.as_deref());
                             continue;
                         }
                         Some(_) => self.word(),
                     }
                 }
             };
-            let number = word.plain && word.text.bytes().all(|b| b.is_ascii_digit());
-            if number && matches!(self.peek(), Some('<' | '>')) {
+            let digits = word.plain && word.text.bytes().all(|b| b.is_ascii_digit());
+            if digits && matches!(self.peek(), Some('<' | '>')) {
+                number = Some(word.text);
                 continue;
             }
-            match word.assignment().filter(|_| simple.words.is_empty()) {
+            match word.assignment().filter(|_| words.read.is_empty()) {
                 Some((name, value)) => {
                     if value.is_empty() && self.take('(') {
                         self.array();
                     }
+                    self.set(&word);
                     simple.assigned.push((name, value));
                 }
-                None => simple.words.push(word.text),
+                None => words.push(word),
             }
         }
+        if words.cut {
+            self.doubt(TOO_MANY);
+        }
+        self.set_by(&words);
+        (simple.words, simple.guess) = (words.read, words.guessed);
         let index = self.script.items.len();
         for from in std::mem::take(&mut self.put_in) {
             self.script.links.push(Link { from, to: index..index + 1, pipe: false });
@@ -409,69 +432,6 @@ impl Parser {
                 Some(_) => {
                     self.word();
                 }
-            }
-        }
-    }
-
-    fn redirect(&mut self, simple: &mut Simple) {
-        self.take('&');
-        let reads = self.take('<');
-        if reads && self.take('<') {
-            if self.take('<') {
-                self.skip_blanks();
-                simple.input = Some(self.word().text);
-                return;
-            }
-            let strip = self.take('-');
-            self.skip_blanks();
-            let end = self.word();
-            let number = self.script.documents.len();
-            self.script.documents.push(String::new());
-            simple.document = Some(number);
-            self.waiting.push(Waiting { number, strip, quoted: !end.plain, end: end.text });
-            return;
-        }
-        while matches!(self.peek(), Some('>' | '|' | '&')) {
-            self.at += 1;
-        }
-        self.skip_blanks();
-        if matches!(self.peek(), None | Some('\n' | ';' | '|' | '&' | '(' | ')')) {
-            return self.doubt("a redirection leads nowhere");
-        }
-        let target = self.word().text;
-        if target != "-" && !target.bytes().all(|b| b.is_ascii_digit()) {
-            simple.files.push(target);
-        }
-    }
-
-    /// Here-documents begin after the line that asks for them.
-    fn documents_now(&mut self) {
-        for waiting in std::mem::take(&mut self.waiting) {
-            let mut body = String::new();
-            let mut closed = false;
-            while self.at < self.text.len() {
-                let rest = &self.text[self.at..];
-                let length = rest.iter().position(|&c| c == '\n').unwrap_or(rest.len());
-                let line: String = rest[..length].iter().collect();
-                self.at += (length + 1).min(rest.len());
-                let line = if waiting.strip { line.trim_start_matches('\t') } else { &line };
-                if line == waiting.end {
-                    closed = true;
-                    break;
-                }
-                body.push_str(line);
-                body.push('\n');
-            }
-            if !closed {
-                self.doubt(UNCLOSED);
-            }
-            if !waiting.quoted {
-                let mut inner = Self::new(&body, self.depth + 1);
-                body = inner.expanded();
-                self.script.append(inner.script);
-            }
-            if let Some(place) = self.script.documents.get_mut(waiting.number) {
-                *place = body;
             }
         }
     }

@@ -290,6 +290,15 @@ fn it_is_bounded() {
         format!("cat {}", ".s*".repeat(n / 4)),
         format!("find . {}", "-exec ls ; ".repeat(n / 8)),
         format!("cat {}", "a/".repeat(n / 2)),
+        "{a,b}".repeat(n / 5),
+        "{a,".repeat(n / 3),
+        "${x:-".repeat(n / 5),
+        format!("g=git; {}", "$g ".repeat(n / 3)),
+        format!("g={}; {}", "x ".repeat(500), "\"$g\"".repeat(n / 8)),
+        format!("alias a='a b' b='b a'; {}", "a;b;".repeat(n / 8)),
+        format!("tmux {}", "new git \\; ".repeat(n / 16)),
+        format!("valgrind {}", "git ".repeat(n / 4)),
+        format!("sed {}", "e;".repeat(n / 2)),
     ];
     let started = std::time::Instant::now();
     for line in &lines {

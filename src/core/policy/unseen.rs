@@ -1,6 +1,6 @@
 //! Programs that run code which no rule reads.
 
-use super::word::like;
+use super::{unwrap::SHELLS, word::like};
 
 /// They run what they are given, or what stands in a file.
 const INTERPRETERS: &[&str] = &[
@@ -40,14 +40,13 @@ const INTERPRETERS: &[&str] = &[
     "source",
     ".",
 ];
-/// Of these only what comes from a file is not read.
-const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "ash", "fish"];
-
 /// True if the rules see no more of a command than that it is run. `leaf`: it runs nothing
 /// else that they do see.
 pub fn is_unseen(name: &str, words: &[String], leaf: bool) -> bool {
     let args = words.get(1..).unwrap_or_default();
     let asks = |arg: &String| matches!(arg.as_str(), "--version" | "-V" | "--help" | "-h");
+    // What runs beside their own code is another matter.
+    let leaf = leaf || matches!(name, "gdb" | "make" | "gmake");
     if !leaf || (!args.is_empty() && args.iter().all(asks)) {
         return false;
     }

@@ -3,8 +3,10 @@
 
 use super::{
     git, options,
+    shell::{SUBSCRIPT, runs_by_subscript},
+    terminals, told,
     word::{MANY, ONE, is_mark, is_open, like},
-    wrappers::{LOADER, SSH, WATCH, WRAPPERS, wrapped},
+    wrappers::{FLOCK, LOADER, SSH, WATCH, WRAPPERS, wrapped},
 };
 use std::borrow::Cow;
 
@@ -44,51 +46,18 @@ impl<'a> Inner<'a> {
 pub const OPTION: &str = "an option of a program that runs others is not known";
 pub const LATE: &str = "what it runs is put together only when it runs";
 
-const SHELLS: &[&str] =
-    &["sh", "bash", "dash", "zsh", "ksh", "ksh93", "mksh", "ash", "hush", "rbash", "fish", "yash"];
-
-/// Variables whose value a program runs as a command line.
-const COMMAND_VARIABLES: &[&str] = &[
-    "EDITOR",
-    "VISUAL",
-    "PAGER",
-    "MANPAGER",
-    "GIT_EDITOR",
-    "GIT_SEQUENCE_EDITOR",
-    "GIT_PAGER",
-    "GIT_SSH_COMMAND",
-    "GIT_SSH",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_ASKPASS",
-    "SSH_ASKPASS",
-    "GIT_PROXY_COMMAND",
-    "PROMPT_COMMAND",
-    "LESSOPEN",
-    "LESSCLOSE",
-    "BROWSER",
+#[rustfmt::skip]
+pub const SHELLS: &[&str] = &[
+    "sh", "bash", "dash", "zsh", "ksh", "ksh93", "mksh", "ash", "hush", "rbash", "fish", "yash",
+    // Others whose simple commands are written alike.
+    "csh", "tcsh", "lksh", "oksh", "posh", "sash", "rc", "es", "nu", "elvish", "xonsh",
 ];
-/// Variables by which other code comes into a program.
-const CODE_VARIABLES: &[&str] = &["BASH_ENV", "ENV", "LD_PRELOAD", "LD_AUDIT", "PYTHONSTARTUP"];
-
-/// What an assignment makes the command after it run.
-pub fn assigned<'a>(name: &str, value: &str) -> Option<Inner<'a>> {
-    if COMMAND_VARIABLES.contains(&name) {
-        return Some(Inner::line(value));
-    }
-    let loads = ["-r", "--require", "--import", "--loader", "--experimental-loader"];
-    let by_node = name == "NODE_OPTIONS"
-        && (is_open(value)
-            || value.split(' ').any(|word| loads.iter().any(|l| word.starts_with(l))));
-    let by_git = name.starts_with("GIT_CONFIG");
-    (CODE_VARIABLES.contains(&name) || by_node || by_git)
-        .then(|| Inner::unread("a variable brings other code or settings into a program"))
-}
 
 /// What `words` runs beside itself; `name` is its program.
 pub fn inner<'a>(name: &str, words: &'a [String]) -> Vec<Inner<'a>> {
     let args = words.get(1..).unwrap_or_default();
     if SHELLS.contains(&name) {
-        return shell(args).into_iter().collect();
+        return shell(name, args).into_iter().collect();
     }
     if let Some(subcommand) = name.strip_prefix("git-").filter(|name| git::is_own(name)) {
         let mut words = vec!["git".to_owned(), subcommand.to_owned()];
@@ -118,13 +87,40 @@ pub fn inner<'a>(name: &str, words: &'a [String]) -> Vec<Inner<'a>> {
             let values = args.iter().filter_map(|arg| Some(Inner::line(arg.split_once('=')?.1)));
             return values.collect();
         }
-        "su" | "runuser" | "script" | "flock" => return by_option(args),
+        "export" | "declare" | "typeset" | "local" | "readonly" => return declared(args),
+        "test" | "[" | "let" | "unset" | "read" => return subscripts(args),
+        "printf" if args.first().is_some_and(|arg| arg.starts_with("-v")) => {
+            return subscripts(args);
+        }
+        "su" | "runuser" | "script" => return by_option(args),
+        "flock" => return flock(args),
+        "tmux" => return terminals::tmux(args),
+        "screen" => return terminals::screen(args),
+        "gdb" | "lldb" => return debugger(name, args),
+        "sed" | "gsed" => return options::sed(args),
+        "at" | "batch" => return vec![Inner { what: What::Input, dir: None }],
+        "make" | "gmake" => {
+            let shells = args.iter().filter_map(|arg| arg.strip_prefix("SHELL="));
+            return shells.map(Inner::line).collect();
+        }
+        "gh" if args.first().is_some_and(|arg| arg == "alias") => {
+            let lines = args.iter().filter_map(|arg| arg.strip_prefix('!'));
+            return lines.map(Inner::line).collect();
+        }
+        "fc" if !args.iter().any(|arg| arg.starts_with("-l")) => {
+            return vec![Inner::unread("fc runs an earlier line")];
+        }
+        "bind" if args.iter().any(|arg| arg.starts_with("-x")) => {
+            return vec![Inner::unread("a key is made to run a line")];
+        }
         "fd" | "fdfind" => return after(args, &["-x", "-X", "--exec", "--exec-batch"]),
         "ssh" => return ssh(args),
         "npx" | "bunx" | "pnpx" => return launched(args),
         "npm" | "pnpm" | "yarn" | "bun" => {
             let at = args.iter().position(|a| matches!(a.as_str(), "exec" | "x" | "dlx"));
-            return at.map_or_else(Vec::new, |at| launched(&args[at + 1..]));
+            let mut found = options::named(name, args);
+            found.extend(at.map_or_else(Vec::new, |at| launched(&args[at + 1..])));
+            return found;
         }
         "enable" if args.iter().any(|arg| arg.starts_with("-f")) => {
             return vec![Inner::unread("a shell loads commands from a file")];
@@ -182,7 +178,7 @@ fn launched<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
 }
 
 /// `sh -c LINE`, `sh FILE`, `sh`.
-fn shell<'a>(args: &[String]) -> Option<Inner<'a>> {
+fn shell<'a>(name: &str, args: &[String]) -> Option<Inner<'a>> {
     let mut line = false;
     let mut input = false;
     let mut at = 0;
@@ -196,15 +192,25 @@ fn shell<'a>(args: &[String]) -> Option<Inner<'a>> {
             return Some(Inner::unread(LATE));
         }
         if let Some(long) = letters.strip_prefix('-') {
+            let next = args.get(at);
             match long {
+                "rcfile" | "init-file" if next.is_some_and(|file| is_open(file)) => {
+                    return Some(Inner::unread(LATE));
+                }
                 "rcfile" | "init-file" => at += 1,
                 "command" => line = true,
+                "init-command" => return next.map(Inner::line),
                 _ => {}
             }
-            if let Some(text) = long.strip_prefix("command=") {
+            let text = ["command=", "init-command="].iter().find_map(|at| long.strip_prefix(at));
+            if let Some(text) = text {
                 return Some(Inner::line(text));
             }
             continue;
+        }
+        if name == "fish" && letters.starts_with('C') {
+            let next = args.get(at).map_or("", String::as_str);
+            return Some(Inner::line(if letters == "C" { next } else { &letters[1..] }));
         }
         line |= letters.contains('c') && arg.starts_with('-');
         input |= letters.contains('s') && arg.starts_with('-');
@@ -236,6 +242,41 @@ fn sourced<'a>(args: &[String]) -> Option<Inner<'a>> {
     (is_open(file) && file.chars().all(is_mark)).then(|| Inner::unread(LATE))
 }
 
+/// `export A=b`.
+fn declared<'a>(args: &[String]) -> Vec<Inner<'a>> {
+    let mut found = subscripts(args);
+    for (name, value) in args.iter().filter_map(|arg| arg.split_once('=')) {
+        found.extend(told::assigned(name, value));
+    }
+    found
+}
+
+/// Builtins that take a word for a variable's name.
+fn subscripts<'a>(args: &[String]) -> Vec<Inner<'a>> {
+    let some = args.iter().any(|arg| runs_by_subscript(arg));
+    if some { vec![Inner::unread(SUBSCRIPT)] } else { Vec::new() }
+}
+
+/// `flock [OPTION…] FILE CMD…`, `flock FILE -c LINE`.
+fn flock<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
+    let lines = by_option(args);
+    if lines.iter().any(|inner| matches!(inner.what, What::Line(_))) {
+        return lines;
+    }
+    wrapped(&FLOCK, "flock", args)
+}
+
+/// `gdb --args CMD…`, `lldb -- CMD…`, and commands of theirs that run a line.
+fn debugger<'a>(name: &str, args: &'a [String]) -> Vec<Inner<'a>> {
+    let mut found = options::named(name, args);
+    let before = args.iter().position(|arg| matches!(arg.as_str(), "--args" | "-args" | "--"));
+    let rest = before.map_or(&[][..], |at| &args[at + 1..]);
+    if !rest.is_empty() {
+        found.push(Inner::command(rest));
+    }
+    found
+}
+
 /// Its words are a shell line.
 fn watch<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
     let found = wrapped(&WATCH, "watch", args);
@@ -261,7 +302,7 @@ fn runner<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
     words.take(STARTS).map(|(at, _)| Inner::command(&rest[at..])).collect()
 }
 
-/// `su -c LINE`, `flock FILE -c LINE`, `flock FILE CMD…`.
+/// `su -c LINE`, `script -c LINE`, `flock FILE -c LINE`.
 fn by_option<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
     let mut found = Vec::new();
     for (i, arg) in args.iter().enumerate() {
@@ -363,6 +404,7 @@ pub fn program(word: &str) -> Option<&str> {
         return None;
     }
     let name = word.rsplit('/').next().unwrap_or(word);
+    let name = name.strip_suffix(".exe").unwrap_or(name);
     (!name.contains(is_mark)).then_some(name)
 }
 

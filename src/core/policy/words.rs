@@ -1,6 +1,7 @@
 //! The words of a shell line: quotes, escapes, expansions.
 
 use super::{
+    guess,
     shell::{DEEP, Parser, UNCLOSED, parse_at},
     word::{MANY, ONE, QUERY, STAR, TILDE},
 };
@@ -15,6 +16,8 @@ pub struct Word {
     pub text: String,
     /// Without quotes, escapes and expansions: only so a word is a reserved one.
     pub plain: bool,
+    /// The words that it most likely becomes, where there are marks that may be guessed.
+    pub guess: Option<Vec<String>>,
 }
 
 impl Word {
@@ -39,7 +42,8 @@ impl Parser {
     /// The word that begins here; at least one letter is taken.
     pub fn word(&mut self) -> Word {
         let start = self.at;
-        let mut word = Word { text: String::new(), plain: true };
+        let known = self.guesses.len();
+        let mut word = Word { plain: true, ..Word::default() };
         while let Some(c) = self.peek() {
             match c {
                 '<' | '>' if self.peek_at(1) == Some('(') => {
@@ -79,8 +83,9 @@ impl Parser {
                 }
                 '`' => {
                     word.plain = false;
-                    self.backquote();
+                    let likely = self.backquote();
                     word.text.push(MANY);
+                    self.guess(&word.text, likely, false);
                 }
                 '*' => word.text.push(STAR),
                 '?' => word.text.push(QUERY),
@@ -95,7 +100,9 @@ impl Parser {
                 // It may be as many words as it has commas.
                 '{' => {
                     word.plain = false;
-                    word.text.push(MANY);
+                    if !self.braces_of(&mut word.text) {
+                        word.text.push(MANY);
+                    }
                 }
                 c => word.text.push(c),
             }
@@ -103,6 +110,11 @@ impl Parser {
         if self.at == start {
             // Never reached by a letter that begins a word; it must not stand still.
             self.at += 1;
+        }
+        let guesses = self.guesses.split_off(known);
+        word.guess = guess::filled(&word.text, &guesses);
+        if word.guess.is_none() && guesses.iter().any(|guess| guess.skip > 0) {
+            self.doubt(guess::TOO_MANY);
         }
         word
     }
@@ -161,8 +173,9 @@ impl Parser {
             },
             '$' => self.dollar(out, true),
             '`' => {
-                self.backquote();
+                let likely = self.backquote();
                 out.push(ONE);
+                self.guess(out, likely, true);
             }
             c => out.push(c),
         }
@@ -193,13 +206,16 @@ impl Parser {
             Some('(') => {
                 self.at += 1;
                 let range = self.nested();
+                let likely = guess::printed(self.script.items.get(range.clone()));
                 self.put_in.push(range);
                 out.push(mark);
+                self.guess(out, likely, quoted);
             }
             Some('{') => {
                 self.at += 1;
-                self.braces();
+                let likely = self.braces();
                 out.push(mark);
+                self.guess(out, likely, quoted);
             }
             Some('\'') if !quoted => {
                 self.at += 1;
@@ -210,10 +226,10 @@ impl Parser {
                 self.double(out);
             }
             Some(c) if c == '_' || c.is_ascii_alphabetic() => {
-                while self.peek().is_some_and(|c| c == '_' || c.is_ascii_alphanumeric()) {
-                    self.at += 1;
-                }
+                let name = self.name();
                 out.push(mark);
+                let likely = self.value(&name);
+                self.guess(out, likely, quoted);
             }
             Some(c) if c.is_ascii_digit() || "@*#?$!-[".contains(c) => {
                 self.at += 1;
@@ -223,31 +239,59 @@ impl Parser {
         }
     }
 
-    /// `${…}`, after its brace.
-    fn braces(&mut self) {
+    pub fn name(&mut self) -> String {
+        let start = self.at;
+        while self.peek().is_some_and(|c| c == '_' || c.is_ascii_alphanumeric()) {
+            self.at += 1;
+        }
+        self.text[start..self.at].iter().collect()
+    }
+
+    /// `${…}`, after its brace; and what it most likely is.
+    fn braces(&mut self) -> Option<String> {
         if self.depth >= DEEPEST {
-            return self.stop(DEEP);
+            self.stop(DEEP);
+            return None;
         }
         self.depth += 1;
-        let mut nothing = String::new();
+        let known = self.guesses.len();
+        let name = self.name();
+        // `${x:-y}` and its like; anything else is not guessed.
+        let colon = self.take(':');
+        let other = self.peek().filter(|c| "-=+".contains(*c));
+        self.at += usize::from(other.is_some());
+        let whole = !colon && self.peek() == Some('}');
+        let mut text = String::new();
         loop {
             let Some(c) = self.peek() else {
                 self.doubt(UNCLOSED);
                 break;
             };
             self.at += 1;
-            nothing.clear();
             match c {
                 '}' => break,
+                '@' if self.peek() == Some('P') && self.peek_at(1) == Some('}') => {
+                    self.doubt("a variable is expanded as a prompt, which may run commands");
+                }
                 '\\' => self.at = (self.at + 1).min(self.text.len()),
-                '\'' => self.single(&mut nothing),
-                '"' => self.double(&mut nothing),
-                '$' => self.dollar(&mut nothing, true),
-                '`' => self.backquote(),
-                _ => {}
+                '\'' => self.single(&mut text),
+                '"' => self.double(&mut text),
+                '$' => self.dollar(&mut text, true),
+                '`' => {
+                    self.backquote();
+                    text.push(ONE);
+                }
+                c => text.push(c),
             }
         }
+        self.guesses.truncate(known);
         self.depth -= 1;
+        match other {
+            Some('+') => Some(text),
+            Some(_) => self.value(&name).or(Some(text)),
+            None if whole => self.value(&name),
+            None => None,
+        }
     }
 
     /// After `((`, to `))`: it runs nothing but what is put into it.
@@ -256,6 +300,7 @@ impl Parser {
             return self.stop(DEEP);
         }
         self.depth += 1;
+        let known = self.guesses.len();
         let mut open = 2;
         let mut nothing = String::new();
         while open > 0 {
@@ -277,18 +322,25 @@ impl Parser {
                 '\'' => self.single(&mut nothing),
                 '"' => self.double(&mut nothing),
                 '$' => self.dollar(&mut nothing, true),
-                '`' => self.backquote(),
+                '`' => {
+                    self.backquote();
+                }
                 _ => {}
             }
         }
+        self.guesses.truncate(known);
         self.depth -= 1;
     }
 
-    /// After its first backquote; what is in it is a line of its own.
-    fn backquote(&mut self) {
+    /// After its first backquote; what is in it is a line of its own. What it prints, where
+    /// that may be guessed.
+    fn backquote(&mut self) -> Option<String> {
         let mut inner = String::new();
         loop {
-            let Some(c) = self.peek() else { return self.doubt(UNCLOSED) };
+            let Some(c) = self.peek() else {
+                self.doubt(UNCLOSED);
+                return None;
+            };
             self.at += 1;
             match (c, self.peek()) {
                 ('`', _) => break,
@@ -300,12 +352,15 @@ impl Parser {
             }
         }
         if self.depth >= DEEPEST {
-            return self.stop(DEEP);
+            self.stop(DEEP);
+            return None;
         }
         let start = self.script.items.len();
         let part = parse_at(&inner, self.depth + 1);
+        let likely = guess::printed(Some(&part.items));
         self.script.append(part);
         self.put_in.push(start..self.script.items.len());
+        likely
     }
 
     /// `$'…'`, after its quote.

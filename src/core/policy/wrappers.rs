@@ -3,7 +3,8 @@
 //! taken for the command.
 
 use super::{
-    unwrap::{Inner, LATE, OPTION, What, assigned},
+    told::assigned,
+    unwrap::{Inner, LATE, OPTION, What},
     word::{MANY, ONE, is_open},
 };
 use std::borrow::Cow;
@@ -83,6 +84,7 @@ pub const WRAPPERS: &[Wrapper] = &[
         long_valued: &["input", "output", "error"],
         ..PLAIN
     },
+    Wrapper { names: &["ssh-agent"], flags: "cDdks", valued: "aEPt", ..PLAIN },
     Wrapper { names: &["command"], flags: "p", ..PLAIN },
     Wrapper { names: &["exec"], flags: "cl", valued: "a", ..PLAIN },
     Wrapper {
@@ -127,12 +129,8 @@ pub const WRAPPERS: &[Wrapper] = &[
         ],
         ..PLAIN
     },
-    Wrapper {
-        names: &["strace", "ltrace"],
-        flags: "fFcCdhiknqrtTvVxyz",
-        valued: "abeEIoOpPsSuUX",
-        ..PLAIN
-    },
+    Wrapper { names: &["strace"], flags: "fFcCdhiknqrtTvVxyz", valued: "abeEIoOpPsSuUX", ..PLAIN },
+    Wrapper { names: &["ltrace"], flags: "bcCfhiLrStTV", valued: "aADeFlnopsuwxX", ..PLAIN },
     Wrapper { names: &["taskset"], flags: "ac", before: 1, ..PLAIN },
     Wrapper { names: &["chrt"], flags: "abdfiorRmv", valued: "TPD", before: 1, ..PLAIN },
     Wrapper { names: &["chroot"], long_valued: &["userspec", "groups"], before: 1, ..PLAIN },
@@ -168,6 +166,19 @@ pub const WATCH: Wrapper = Wrapper {
     long_valued: &["interval", "equexit"],
     ..PLAIN
 };
+
+pub const FLOCK: Wrapper = Wrapper {
+    flags: "sxenuoF",
+    valued: "wEc",
+    long: &["shared", "exclusive", "unlock", "nonblock", "nb", "close", "no-fork", "verbose"],
+    long_valued: &["wait", "timeout", "conflict-exit-code", "command"],
+    before: 1,
+    ..PLAIN
+};
+
+pub const SCREEN: Wrapper = Wrapper { flags: "aAdDfilLmOqRrUvwxX", valued: "cehpsStT", ..PLAIN };
+
+pub const TMUX: Wrapper = Wrapper { flags: "2CDhlNquUvV", valued: "cfLST", ..PLAIN };
 
 /// The dynamic loader, by its own name.
 pub const LOADER: Wrapper = Wrapper {
@@ -235,6 +246,7 @@ pub fn wrapped<'a>(wrapper: &Wrapper, name: &str, args: &'a [String]) -> Vec<Inn
                 found.push(Inner::unread("env -S splits a word into a command"));
             }
             ("env", "C" | "chdir") | ("sudo", "D" | "chdir") => dir = value.map(str::to_owned),
+            ("tmux", "c") | ("screen", "s") => found.push(Inner::line(value.unwrap_or_default())),
             ("xargs", "I" | "i" | "replace") => replaces = Some(value.unwrap_or("{}")),
             _ => {}
         }

@@ -145,7 +145,7 @@ fn what_does_not_fit_is_refused_and_its_agent_waits_for_money() {
         panic!("nobody is waited for where nothing is set aside")
     };
     assert!(
-        message.contains("the budget of sw-1 is exhausted: $1.00 of $1.00 are left"),
+        message.contains("the budget of sw-1 is too small for this call: $1.00 of $1.00 is left"),
         "{message}"
     );
     assert_eq!(bench.agent("ag-01").state, AgentState::Paused);

@@ -31,6 +31,8 @@ const RESOLVE_LIMIT: Duration = Duration::from_secs(15);
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// A connection through which nothing passes, either way, is closed.
 const IDLE_LIMIT: Duration = Duration::from_secs(900);
+/// For connections to end that are told to.
+const TELL_LIMIT: Duration = Duration::from_secs(2);
 /// Bytes held for each direction of a tunnel.
 const BUFFER: usize = 64 << 10;
 
@@ -383,6 +385,18 @@ fn tell(attempt: &Arc<Attempt>, connection: Connection) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(tell_later(attempt.clone(), egress));
     }
+}
+
+/// Returns once every connection of an attempt that is stopped is over and told.
+pub async fn all_told(attempt: &Attempt) {
+    // A record gives its place back when it has told.
+    let all = attempt.out.free.acquire_many(MAX_OUT as u32);
+    if tokio::time::timeout(TELL_LIMIT, all).await.is_err() {
+        tracing::warn!(attempt = %attempt.caller.attempt, "a connection of it does not end");
+    }
+    let Some(egress) = attempt.gateway.egress() else { return };
+    let rest = attempt.out.tally.lock().unwrap_or_else(PoisonError::into_inner).rest();
+    rest.into_iter().for_each(|connection| egress.connected(&attempt.caller, connection));
 }
 
 async fn tell_later(attempt: Arc<Attempt>, egress: Arc<dyn Egress>) {

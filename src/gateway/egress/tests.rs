@@ -6,7 +6,9 @@ mod refused;
 
 use super::*;
 use crate::config::Config;
-use crate::gateway::{Call, CallReport, Gateway, Ledger, ReserveFuture, Serving, Traffic};
+use crate::gateway::{
+    Call, CallReport, Gateway, Ledger, LimitedFuture, ReserveFuture, Serving, Traffic,
+};
 use crate::model::{Host, Net, Reservation};
 use base64::Engine as _;
 use std::collections::HashMap;
@@ -22,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct NoLedger;
 
 impl Ledger for NoLedger {
+    fn is_limited<'a>(&'a self, _: &'a Caller) -> LimitedFuture<'a> {
+        Box::pin(std::future::ready(false))
+    }
     fn reserve<'a>(&'a self, _: &'a Call) -> ReserveFuture<'a> {
         Box::pin(std::future::ready(Ok(None)))
     }

@@ -1,7 +1,10 @@
 //! How an attempt comes to its end: its last output, the verdict, files and check.
 
 use super::{
-    super::{adopt, held, outcome, world::Order},
+    super::{
+        adopt, held, outcome,
+        world::{Heard, Order},
+    },
     Keeping,
 };
 use crate::{
@@ -176,26 +179,15 @@ impl Keeping {
     async fn inspect(&mut self, result: &mut AttemptResult) -> bool {
         let stop = async {
             loop {
-                match self.orders.recv().await {
-                    Some(Order::Stop) => return true,
-                    Some(Order::Goodbye(done)) => {
+                match self.orders.recv().await.map(Order::heard) {
+                    Some(Heard::Stop) => return true,
+                    Some(Heard::Goodbye(done)) => {
                         let _ = done.send(());
                         return false;
                     }
                     None => return false,
                     // There is no terminal any more.
-                    Some(
-                        Order::Resize { .. }
-                        | Order::Ticket { .. }
-                        | Order::Screen(_)
-                        | Order::Type { .. }
-                        | Order::Answer { .. }
-                        | Order::AskAgain { .. }
-                        | Order::Hook { .. }
-                        | Order::Verdict { .. }
-                        | Order::Hold
-                        | Order::Look,
-                    ) => {}
+                    Some(Heard::Hold | Heard::Verdict { .. } | Heard::Nothing) => {}
                 }
             }
         };
@@ -214,7 +206,9 @@ impl Keeping {
     }
 
     async fn journal_end(&mut self, n: u64, bytes: u64, exit: Option<Exit>, result: AttemptResult) {
-        self.served = None;
+        if let Some(served) = self.served.take() {
+            served.over().await;
+        }
         let attempt = self.id.clone();
         let ended = Input::Ended { attempt, n, bytes, exit, result: Box::new(result) };
         if let Err(refusal) = self.world.feed(ended).await

@@ -4,7 +4,7 @@ use super::{
     super::{
         host,
         launch::{self, Plan},
-        world::Order,
+        world::{Heard, Order},
     },
     Keeping,
 };
@@ -21,16 +21,16 @@ impl Keeping {
             loop {
                 tokio::select! {
                     place = &mut joined => break place?,
-                    order = self.orders.recv() => match order {
-                        None | Some(Order::Stop) => anyhow::bail!("stopped before it was started"),
-                        Some(Order::Goodbye(done)) => {
+                    order = self.orders.recv() => match order.map(Order::heard) {
+                        None | Some(Heard::Stop) => anyhow::bail!("stopped before it was started"),
+                        Some(Heard::Goodbye(done)) => {
                             let _ = done.send(());
                             // The next core launches it: it has no keeper yet.
                             std::future::pending::<()>().await;
                         }
-                        Some(Order::Hold) => self.regard_pause().await,
+                        Some(Heard::Hold) => self.regard_pause().await,
                         // There is nobody to carry it out yet.
-                        Some(_) => {}
+                        Some(Heard::Verdict { .. } | Heard::Nothing) => {}
                     },
                 }
             }

@@ -3,7 +3,10 @@
 //! late.
 
 use super::{
-    super::{link::LinkWriter, world::Order},
+    super::{
+        link::LinkWriter,
+        world::{Heard, Order},
+    },
     Keeping, give_up,
 };
 use crate::protocol::keeper::ToKeeper;
@@ -47,30 +50,20 @@ impl Keeping {
     /// Waits with a launch while the attempt is paused; false if nothing comes of it.
     pub(super) async fn may_launch(&mut self) -> bool {
         while self.paused {
-            match self.orders.recv().await {
-                Some(Order::Hold) => self.regard_pause().await,
-                Some(Order::Stop) => {
+            match self.orders.recv().await.map(Order::heard) {
+                Some(Heard::Hold) => self.regard_pause().await,
+                Some(Heard::Stop) => {
                     let why = "stopped before it was launched".to_owned();
                     give_up(&self.world, &self.id, why).await;
                     return false;
                 }
-                Some(Order::Goodbye(done)) => {
+                Some(Heard::Goodbye(done)) => {
                     let _ = done.send(());
                     return false;
                 }
                 None => return false,
                 // There is nobody to hear it.
-                Some(
-                    Order::Type { .. }
-                    | Order::Answer { .. }
-                    | Order::AskAgain { .. }
-                    | Order::Hook { .. }
-                    | Order::Resize { .. }
-                    | Order::Ticket { .. }
-                    | Order::Screen(_)
-                    | Order::Verdict { .. }
-                    | Order::Look,
-                ) => {}
+                Some(Heard::Verdict { .. } | Heard::Nothing) => {}
             }
         }
         true

@@ -10,7 +10,7 @@ use crate::{
         adopt, broker,
         launch::{self, Plan},
         link::{self, LinkWriter},
-        world::{ORDERS, Order, Shared},
+        world::{Heard, ORDERS, Order, Shared},
     },
     term::recording::Recording,
 };
@@ -132,9 +132,9 @@ impl Keep<'_> {
                     Ok(Some(message)) => alive = self.heard(message, &mut writer).await,
                     Ok(None) | Err(_) => alive = false,
                 },
-                order = self.orders.recv() => match order {
+                order = self.orders.recv() => match order.map(Order::heard) {
                     None => return None,
-                    Some(Order::Goodbye(done)) => {
+                    Some(Heard::Goodbye(done)) => {
                         let empty = self.host.close_if_empty();
                         let grace_ms = self.world.config.core.stop_grace_ms;
                         let word =
@@ -147,23 +147,13 @@ impl Keep<'_> {
                         let _ = done.send(());
                         return None;
                     }
-                    Some(Order::Stop) => alive = self.stop("stopped", &mut writer).await,
-                    Some(Order::Verdict { id, allow, why }) => {
+                    Some(Heard::Stop) => alive = self.stop("stopped", &mut writer).await,
+                    Some(Heard::Verdict { id, allow, why }) => {
                         let verdict = ToKeeper::Verdict { id, allow, why };
                         alive = writer.control(&verdict).await.is_ok();
                     }
                     // It is nobody's to look at.
-                    Some(
-                        Order::Type { .. }
-                        | Order::Answer { .. }
-                        | Order::AskAgain { .. }
-                        | Order::Hook { .. }
-                        | Order::Resize { .. }
-                        | Order::Ticket { .. }
-                        | Order::Screen(_)
-                        | Order::Hold
-                        | Order::Look,
-                    ) => {}
+                    Some(Heard::Hold | Heard::Nothing) => {}
                 },
                 changed = taken.changed() => {
                     // The sender is the host's, which lives.

@@ -103,3 +103,29 @@ fn silence_ends_a_connection() {
         assert!(flow.age_ms() >= said + 190, "{} after {said}", flow.age_ms());
     });
 }
+
+/// What an attempt had open at its end stands on record before that end.
+#[test]
+fn all_is_told_when_a_listener_is_over() {
+    let (place, _seen) = host(|mut stream| {
+        let mut byte = [0];
+        stream.write_all(b"x").unwrap();
+        let _ = stream.read(&mut byte);
+    });
+    let mut stage = Stage::new(&[&place]);
+    // More than are told at once: the rest is summed up.
+    let refused: Vec<_> = (0..9).map(|_| stage.tunnel("elsewhere.example:1")).collect();
+    assert!(refused.iter().all(Result::is_err));
+    let mut tunnel = stage.tunnel(&place).unwrap();
+    tunnel.read_exact(&mut [0]).unwrap();
+    let serving = stage.serving.take().unwrap();
+    stage._runtime.block_on(serving.over());
+    let told: Vec<Connection> = std::iter::from_fn(|| stage.told.try_recv().ok()).collect();
+    let of = |host: &str| {
+        let some = told.iter().filter(|told| told.host == host);
+        some.map(|told| told.count).sum::<u64>()
+    };
+    assert_eq!((of("elsewhere.example"), of("127.0.0.1")), (9, 1), "{told:?}");
+    let open = told.iter().find(|told| told.host == "127.0.0.1").unwrap();
+    assert_eq!((open.reason.as_deref(), open.received), (Some("the attempt ended"), 1));
+}

@@ -1,0 +1,260 @@
+//! A model call, step by step: who asks, what for, whether it may leave, whether it is paid, and
+//! the beginning of its answer.
+
+use super::{
+    Call, Gateway, NoLeave, Target, Traffic,
+    answer::{Answer, Outgoing},
+    call::{self, Begun, Bill},
+    clamp,
+    known::Pieces,
+    server::{Attempt, Flight},
+    terms::Terms,
+    upstream::Upstream,
+    usage::Meter,
+    wire::{Asked, Wire, dialect_of, generated},
+};
+use crate::config::Dialect;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{Method, Request, StatusCode, body::Incoming, header, http::request::Parts};
+use std::sync::{Arc, atomic::Ordering};
+
+/// Largest request body, in bytes.
+const MAX_BODY: usize = 64 << 20;
+
+const STOPPED: &str = "the attempt is being stopped";
+
+/// A request that goes no further.
+pub struct Refused {
+    pub dialect: Dialect,
+    pub status: StatusCode,
+    pub message: String,
+}
+
+/// The same, before anybody asks for its dialect.
+struct No(StatusCode, String);
+
+fn no(status: StatusCode, message: impl Into<String>) -> No {
+    No(status, message.into())
+}
+
+/// What is asked of whom.
+struct Wanted<'a> {
+    attempt: Arc<Attempt>,
+    wire: Wire,
+    path: String,
+    target: Target,
+    asked: Asked<'a>,
+}
+
+/// Answers a request to the listener of `attempt`.
+pub async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Begun, Refused> {
+    let (head, body) = request.into_parts();
+    let dialect = Wire::route(head.uri.path(), &head.headers)
+        .map_or_else(|| dialect_of(&head.headers), |(wire, _)| wire.dialect());
+    let begun = begin(attempt, dialect, head, body).await;
+    begun.map_err(|No(status, message)| Refused { dialect, status, message })
+}
+
+async fn begin(
+    listener: &Arc<Attempt>,
+    dialect: Dialect,
+    head: Parts,
+    body: Incoming,
+) -> Result<Begun, No> {
+    let (attempt, wire, path) = admitted(listener, &head)?;
+    let target = attempt.gateway.target(dialect);
+    if *attempt.stop.borrow() {
+        attempt.came_too_late(target.name());
+        let message = "this attempt is being stopped: no further call is made";
+        return Err(no(StatusCode::PAYMENT_REQUIRED, message));
+    }
+    let flight = Flight::new(&attempt);
+    let body = read(body).await?;
+    let asked = asked(wire, &path, &body)?;
+    not_to_itself(&attempt.gateway, &target)?;
+    if let Target::Real(upstream) = &target
+        && upstream.is_held()
+    {
+        return held(&attempt, flight, upstream).await;
+    }
+    // Before it costs anything.
+    if !attempt.may_go_on().await {
+        return Err(no(StatusCode::SERVICE_UNAVAILABLE, STOPPED));
+    }
+    let mut out = (wire == Wire::Chat && asked.stream)
+        .then(|| asked.with_usage(&body))
+        .flatten()
+        .map_or_else(|| body.clone(), Bytes::from);
+    let wanted = Wanted { attempt, wire, path, target, asked };
+    let bill = match wire.metered() {
+        true => Some(paid(&wanted, &body, &mut out).await?),
+        false => None,
+    };
+    let begun = send(wanted, head, out, flight, bill).await;
+    begun.ok_or_else(|| no(StatusCode::SERVICE_UNAVAILABLE, STOPPED))
+}
+
+/// On whose behalf this is, and what it asks for.
+fn admitted(listener: &Arc<Attempt>, head: &Parts) -> Result<(Arc<Attempt>, Wire, String), No> {
+    if head.headers.contains_key(header::UPGRADE) {
+        return Err(no(StatusCode::UPGRADE_REQUIRED, "no WebSocket here: use plain HTTP"));
+    }
+    let Some(token) = presented(&head.headers) else {
+        let message = "no key: send the attempt's token as the API key";
+        return Err(no(StatusCode::UNAUTHORIZED, message));
+    };
+    let Some(attempt) = listener.called_by(token) else {
+        return Err(no(StatusCode::FORBIDDEN, "this key does not belong to this attempt"));
+    };
+    let Some((wire, path)) = Wire::route(head.uri.path(), &head.headers) else {
+        let message = format!("the gateway does not serve {}", head.uri.path());
+        return Err(no(StatusCode::NOT_FOUND, message));
+    };
+    if wire.metered() && head.method != Method::POST {
+        return Err(no(StatusCode::METHOD_NOT_ALLOWED, format!("{path} wants a POST")));
+    }
+    Ok((attempt, wire, path.to_owned()))
+}
+
+/// The key that a request brings, in whichever header its dialect uses.
+fn presented(headers: &hyper::HeaderMap) -> Option<&str> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    text("x-api-key").or_else(|| text("x-goog-api-key")).or_else(|| {
+        let value = text("authorization")?;
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    })
+}
+
+async fn read(body: Incoming) -> Result<Bytes, No> {
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(e) if e.is::<LengthLimitError>() => {
+            let message = format!("the request is larger than {} MB", MAX_BODY >> 20);
+            Err(no(StatusCode::PAYLOAD_TOO_LARGE, message))
+        }
+        Err(_) => Err(no(StatusCode::BAD_REQUEST, "the request broke off")),
+    }
+}
+
+fn asked<'a>(wire: Wire, path: &str, body: &'a [u8]) -> Result<Asked<'a>, No> {
+    let mut asked: Asked<'_> = if wire.metered() {
+        serde_json::from_slice(body).map_err(|e| {
+            no(StatusCode::BAD_REQUEST, format!("the request is no JSON of this dialect: {e}"))
+        })?
+    } else {
+        Asked::default()
+    };
+    if let Some((model, _)) = generated(path).filter(|_| wire.dialect() == Dialect::Gemini) {
+        asked.model = model.to_owned();
+    }
+    Ok(asked)
+}
+
+fn not_to_itself(gateway: &Gateway, target: &Target) -> Result<(), No> {
+    if let Target::Real(upstream) = target
+        && upstream.local_port().is_some_and(|port| gateway.is_own_port(port))
+    {
+        let message = format!(
+            "provider {} at {} is this gateway itself: its base_url must name the real service",
+            upstream.name,
+            upstream.place()
+        );
+        return Err(no(StatusCode::LOOP_DETECTED, message));
+    }
+    Ok(())
+}
+
+/// Waits until the agent hangs up or this core leaves; then it asks the next one.
+async fn held(attempt: &Attempt, flight: Flight, upstream: &Upstream) -> Result<Begun, No> {
+    flight.note(Traffic::Held);
+    if let Some(problem) = upstream.problem() {
+        tracing::warn!(attempt = %attempt.caller.attempt, "a model call is held: {problem}");
+    }
+    let (stop, open) = (attempt.stop.clone(), std::future::pending());
+    let held = call::begin(flight, None, stop, |_| None, open).await;
+    let message = "no key for this provider, and the core is leaving";
+    held.ok_or_else(|| no(StatusCode::SERVICE_UNAVAILABLE, message))
+}
+
+/// Has money set aside for the call, where a limit is above it, and `out` ask for no longer an
+/// answer than that pays for. What it may cost takes reading all of `body`, which nobody does
+/// where nothing limits it; a limit that is set in this moment counts from the next call on.
+async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill, No> {
+    let Wanted { attempt, wire, target, asked, .. } = wanted;
+    let call = |bound| Call {
+        caller: attempt.caller.clone(),
+        provider: target.name().to_owned(),
+        model: asked.model.clone(),
+        bound,
+    };
+    if !attempt.gateway.ledger().is_limited(&attempt.caller).await {
+        let bound = Err("nothing limited it".to_owned());
+        return Ok(Bill::new(attempt, call(bound), None, None));
+    }
+    let (prompt, tokens): (Pieces, u64) = attempt.measure(&asked.model, body);
+    let price = attempt.gateway.price(target.name(), &asked.model);
+    let terms = Terms::of(price, &asked.model, target.name(), (*wire, asked, body), tokens);
+    let bound = terms.as_ref().map(Terms::bound).map_err(Clone::clone);
+    let bill = call::reserve(attempt, call(bound), prompt).await;
+    let mut bill = bill.map_err(|left| match left {
+        NoLeave::OverBudget(message) => no(StatusCode::PAYMENT_REQUIRED, message),
+        NoLeave::Unavailable(message) => no(StatusCode::SERVICE_UNAVAILABLE, message),
+    })?;
+    let limit = bill.reservation.zip(terms.ok());
+    if let Some(limit) = limit.and_then(|(given, terms)| terms.clamped(given.amount)) {
+        let text = std::str::from_utf8(out).ok();
+        let Some(text) = text.and_then(|text| clamp::clamped(*wire, text, limit)) else {
+            bill.unsent = true;
+            let message = "the budget pays for a shorter answer only, and this request has no \
+                           place for a limit";
+            return Err(no(StatusCode::PAYMENT_REQUIRED, message));
+        };
+        *out = text.into();
+    }
+    Ok(bill)
+}
+
+/// None: the listener was stopped meanwhile.
+async fn send(
+    wanted: Wanted<'_>,
+    head: Parts,
+    out: Bytes,
+    flight: Flight,
+    bill: Option<Bill>,
+) -> Option<Begun> {
+    let Wanted { attempt, wire, path, target, .. } = wanted;
+    let gateway = attempt.gateway.clone();
+    let meter = move |answer: &Answer| wire.metered().then(|| Meter::new(wire, answer.streaming()));
+    let stop = attempt.stop.clone();
+    match target {
+        Target::Simulated => {
+            let number = match wire.metered() {
+                true => attempt.calls.fetch_add(1, Ordering::Relaxed) + 1,
+                false => attempt.calls.load(Ordering::Relaxed),
+            };
+            let simulated = gateway.simulated();
+            let caller = attempt.caller.clone();
+            let path = match head.uri.query() {
+                Some(query) => format!("{path}?{query}"),
+                None => path,
+            };
+            let open = async move {
+                simulated.answer(wire, &path, &caller.attempt, &caller.agent, number, &out).await
+            };
+            call::begin(flight, bill, stop, meter, open).await
+        }
+        Target::Real(upstream) => {
+            let out = Outgoing {
+                method: head.method,
+                path,
+                query: head.uri.query().map(str::to_owned),
+                headers: head.headers,
+                body: out,
+            };
+            let open = async move { gateway.client().send(&upstream, out).await };
+            call::begin(flight, bill, stop, meter, open).await
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What is set aside, charged, and cut short.
+
+use super::*;
+
+/// A stage in front of an upstream that answers with these bytes; what it was billed.
+fn billed(first: &'static str, amount: i64) -> (CallReport, String) {
+    let upstream = Upstream::new(first, "");
+    let stage = Stage::with(Dialect::Anthropic, &upstream.url, false, Some(Micros(amount)));
+    let body = "{\"model\":\"claude-opus-4-5\",\"max_tokens\":64000,\"stream\":true}";
+    stage.ask("/v1/messages", body);
+    (stage.bill(), upstream.seen.recv_timeout(PATIENCE).unwrap())
+}
+
+#[test]
+fn what_was_set_aside_is_charged_where_the_usage_is_not_known() {
+    const AMOUNT: i64 = 2_000_000;
+    let cost = |first| {
+        let (bill, _) = billed(first, AMOUNT);
+        (bill.cost, bill.estimated)
+    };
+    // Cut off behind the prompt's tokens: nobody knows how long the answer became.
+    let cut = concat!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n",
+        "event: message_start\ndata: {\"message\":{\"model\":\"claude-opus-4-5\",",
+        "\"usage\":{\"input_tokens\":100,\"output_tokens\":1}}}\n\n",
+    );
+    assert_eq!(cost(cut), (Micros(AMOUNT), true));
+    let none = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    assert_eq!(cost(none), (Micros(AMOUNT), true));
+    // It hung up without a word: it may have begun all the same.
+    assert_eq!(cost(""), (Micros(AMOUNT), true));
+    let refused = "HTTP/1.1 529 Overloaded\r\ncontent-length: 2\r\n\r\n{}";
+    assert_eq!(cost(refused), (Micros(0), false));
+    let whole = concat!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n",
+        "{\"usage\":{\"input_tokens\":1000,\"output_tokens\":10}}",
+    );
+    assert_eq!(cost(whole), (Micros(5_250), false));
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = Stage::new(Dialect::Anthropic, &format!("http://{free}"), false);
+    away.ask("/v1/messages", "{\"model\":\"claude-opus-4-5\",\"max_tokens\":9}");
+    let bill = away.bill();
+    assert_eq!((bill.cost, bill.estimated), (Micros(0), false), "it never left");
+}
+
+#[test]
+fn an_answer_is_no_longer_than_what_was_set_aside() {
+    let none = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    // $25 per million: 2,000 tokens and the prompt.
+    let (_, seen) = billed(none, 50_400);
+    let limit = seen.split("\"max_tokens\":").nth(1).unwrap();
+    let limit: u64 = limit.split(',').next().unwrap().parse().unwrap();
+    assert!((1_990..=2_016).contains(&limit), "{seen}");
+    let (_, seen) = billed(none, 5_000_000);
+    assert!(seen.contains("\"max_tokens\":64000"), "{seen}");
+}
+
+#[test]
+fn what_nothing_limits_is_counted_and_not_reserved() {
+    let whole = concat!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n",
+        "{\"usage\":{\"input_tokens\":1000,\"output_tokens\":10}}",
+    );
+    let upstream = Upstream::new(whole, "");
+    let stage = Stage::with(Dialect::Anthropic, &upstream.url, true, None);
+    // Under a limit this would be refused: nobody knows what it costs.
+    let body = r#"{"model":"claude-opus-4-5","max_tokens":64000,"mcp_servers":[{}]}"#;
+    assert!(stage.ask("/v1/messages", body).starts_with("HTTP/1.1 200 "));
+    let bill = stage.bill();
+    assert_eq!((bill.cost, bill.estimated), (Micros(5_250), false));
+    assert!(upstream.seen.recv_timeout(PATIENCE).unwrap().ends_with(body), "as it was sent");
+}
