@@ -76,7 +76,7 @@ impl Drop for Bill {
             true => answered.clone().unwrap_or_default(),
             false => self.call.model.clone(),
         };
-        let cost = price.map_or(Micros::ZERO, |price| price.cost(&tokens, cache_write_1h));
+        let cost = price.as_ref().map_or(Micros::ZERO, |price| price.cost(&tokens, cache_write_1h));
         // Refused by the provider, it costs nothing; cut off, it may have cost all.
         let failed = self.answered && self.status.as_u16() >= 400;
         let uncertain = !(whole || failed || self.unsent);

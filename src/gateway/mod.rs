@@ -19,6 +19,7 @@
 mod answer;
 mod call;
 mod clamp;
+mod current;
 mod dear;
 mod egress;
 mod guests;
@@ -43,9 +44,10 @@ pub use ledger::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traff
 pub use server::Serving;
 pub use upstream::{BadProvider, Remembered};
 
-use crate::config::{Config, Dialect};
+use crate::config::{Config, ConfigError, Dialect, PriceFiles};
 use answer::Client;
-use prices::{Price, Prices};
+use current::Current;
+use prices::Price;
 use simulated::{BadScenario, Simulated};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use upstream::Upstream;
@@ -60,8 +62,8 @@ pub enum GatewayError {
     Provider(#[from] BadProvider),
     #[error(transparent)]
     Scenario(#[from] BadScenario),
-    #[error("the built-in price table does not parse: {0}")]
-    Prices(#[from] serde_json::Error),
+    #[error(transparent)]
+    Prices(#[from] ConfigError),
 }
 
 /// The gateway of one core; a clone is a handle to the same.
@@ -70,7 +72,7 @@ pub struct Gateway(Arc<Inner>);
 
 struct Inner {
     ledger: Arc<dyn Ledger>,
-    prices: Prices,
+    prices: Current,
     upstreams: Vec<Arc<Upstream>>,
     always_simulated: bool,
     simulated: Arc<Simulated>,
@@ -116,16 +118,17 @@ impl Gateway {
         environment: &[(String, String)],
         ledger: Arc<dyn Ledger>,
     ) -> Result<Self, GatewayError> {
-        Self::after(config, environment, &[], ledger)
+        Self::after(config, environment, &[], PriceFiles::default(), ledger)
     }
 
-    /// As [`new`](Self::new), for a core whose agents were started by one that had the
+    /// As [`new`](Self::new), with the prices of `prices`, for a core whose agents were started by one that had the
     /// providers `before`: where a key of theirs is gone, calls are held, neither refused
     /// nor answered by anybody else.
     pub fn after(
         config: &Config,
         environment: &[(String, String)],
         before: &[Remembered],
+        prices: PriceFiles,
         ledger: Arc<dyn Ledger>,
     ) -> Result<Self, GatewayError> {
         let env = &|name: &str| {
@@ -133,7 +136,7 @@ impl Gateway {
         };
         Ok(Self(Arc::new(Inner {
             ledger,
-            prices: Prices::built_in()?,
+            prices: Current::new(prices)?,
             upstreams: upstream::all(config, env, before)?.into_iter().map(Arc::new).collect(),
             always_simulated: config.simulated.always,
             simulated: Arc::new(Simulated::load(&config.simulated, env)?),
@@ -197,9 +200,9 @@ impl Gateway {
         self.0.upstreams.iter().filter_map(|upstream| upstream.remembered()).collect()
     }
 
-    /// Date and source of the price table.
-    pub fn price_source(&self) -> (&str, &str) {
-        (&self.0.prices.date, &self.0.prices.source)
+    /// Why a price file that was changed is not in force, if it is not.
+    pub fn price_problem(&self) -> Option<String> {
+        self.0.prices.problem()
     }
 
     fn target(&self, dialect: Dialect) -> Target {
@@ -210,18 +213,21 @@ impl Gateway {
         }
     }
 
-    /// A provider's own price for a model, else that of the vendor of its name or dialect.
-    fn price(&self, provider: &str, model: &str) -> Option<&Price> {
+    /// A provider's own price for a model, else the user's own, else that of the vendor of its
+    /// name or dialect.
+    fn price(&self, provider: &str, model: &str) -> Option<Price> {
+        let prices = self.0.prices.get();
         let Some(upstream) = self.0.upstreams.iter().find(|u| u.name == provider) else {
-            return self.0.prices.find(None, model);
+            return prices.find(None, model).cloned();
         };
         let vendor = match upstream.dialect {
-            _ if self.0.prices.knows_vendor(provider) => provider,
+            _ if prices.knows_vendor(provider) => provider,
             Dialect::Anthropic => "anthropic",
             Dialect::Openai => "openai",
             Dialect::Gemini => "google",
         };
-        upstream.overrides.find(model).or_else(|| self.0.prices.find(Some(vendor), model))
+        let own = upstream.overrides.find(model);
+        own.or_else(|| prices.find(Some(vendor), model)).cloned()
     }
 
     fn ledger(&self) -> Arc<dyn Ledger> {

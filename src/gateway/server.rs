@@ -374,7 +374,8 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
     let bill = if wire.metered() {
         let (pieces, tokens) = attempt.measure(&asked.model, &body);
         let price = gateway.price(target.name(), &asked.model);
-        let terms = Terms::of(price, &asked.model, target.name(), (wire, &asked, &body), tokens);
+        let terms =
+            Terms::of(price.as_ref(), &asked.model, target.name(), (wire, &asked, &body), tokens);
         let call = Call {
             caller: attempt.caller.clone(),
             provider: target.name().to_owned(),

@@ -17,6 +17,7 @@ mod masked;
 mod money;
 mod net;
 mod policy;
+mod price;
 mod scope;
 mod signal;
 mod swarm;
@@ -47,6 +48,7 @@ pub use masked::{argv_digest, line_digest, masked, masked_line};
 pub use money::{Micros, NotMoney};
 pub use net::{Host, Net};
 pub use policy::{Enforcement, Finding, Hidden, Judgement, Lookup, Policy, Rule, Verdict};
+pub use price::{LongRow, PriceRow};
 pub use scope::{HELD_BACK, Sandbox, Scope, outermost};
 pub use signal::{ExplainedSignal, Explanation, Signal, Source};
 pub use swarm::{

@@ -6,7 +6,9 @@ use super::{
 };
 use crate::{
     core,
-    model::{AccountId, AccountInfo, BudgetChange, Command, CostRow, Refusal, RefusalCode},
+    model::{
+        AccountId, AccountInfo, BudgetChange, Command, CostRow, PriceRow, Refusal, RefusalCode,
+    },
 };
 
 impl Handle {
@@ -53,6 +55,20 @@ impl Handle {
             let why = format!("costs are kept by agent, swarm or model, not by {by:?}");
             Refusal::new(RefusalCode::Invalid, why)
         })
+    }
+
+    /// The prices in force, the overriding ones first.
+    ///
+    /// # Errors
+    /// When a price file is wrong.
+    pub async fn prices(&self) -> Result<Vec<PriceRow>, Refusal> {
+        let world = self.world.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            world.prices.load().map(|data| data.rows(&world.config))
+        });
+        let internal = |why: String| Refusal::new(RefusalCode::Internal, why);
+        let rows = read.await.map_err(|error| internal(error.to_string()))?;
+        rows.map_err(|error| internal(error.to_string()))
     }
 
     async fn account_id(&self, name: &str) -> Result<AccountId, Refusal> {

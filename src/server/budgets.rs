@@ -1,11 +1,11 @@
-//! `/v1/budgets` and `/v1/ledger`.
+//! `/v1/budgets`, `/v1/ledger` and `/v1/prices`.
 
 use super::{
     identity::Served,
     problem::{Answer, Body, Plain, Query},
 };
 use crate::{
-    model::{AccountInfo, BudgetChange, CostRow, Micros, Refusal, RefusalCode},
+    model::{AccountInfo, BudgetChange, CostRow, Micros, PriceRow, Refusal, RefusalCode},
     protocol::rest::BudgetBody,
 };
 use axum::{
@@ -60,4 +60,8 @@ pub async fn costs(
     Query(query): Query<By>,
 ) -> Answer<Json<Vec<CostRow>>> {
     Ok(Json(served.handle.costs(query.by.as_deref().unwrap_or("agent")).await?))
+}
+
+pub async fn prices(_: Plain, State(served): State<Served>) -> Answer<Json<Vec<PriceRow>>> {
+    Ok(Json(served.handle.prices().await?))
 }

@@ -30,6 +30,7 @@ mod limits;
 mod once;
 mod outputs;
 mod policy;
+mod prices;
 mod prompts;
 mod rest;
 mod silent;
