@@ -11,6 +11,7 @@ mod confine;
 mod delegation;
 mod event;
 mod footprint;
+mod forecast;
 mod ids;
 mod limits;
 mod masked;
@@ -42,6 +43,7 @@ pub use confine::{BROKER_LINK, Brokered, Confine, GATEWAY_PORT, Holder, SANDBOX_
 pub use delegation::{Breaker, Caps, Grant};
 pub use event::{Event, EventRecord, Follows, Level};
 pub use footprint::Footprint;
+pub use forecast::{Choice, Forecast};
 pub use ids::{AgentId, ApprovalId, AttemptId, SwarmId};
 pub use limits::{Cores, Ground, Limits};
 pub use masked::{argv_digest, line_digest, masked, masked_line};

@@ -20,7 +20,7 @@
 //! GET  /v1/items?swarm=ID    POST (NewItem) → 201 Item
 //! GET  /v1/budgets                                [AccountInfo]
 //! GET  /v1/budgets/{id}      PATCH (BudgetBody) → AccountInfo; also `core`
-//! GET  /v1/ledger?by=agent|swarm|model            [CostRow]
+//! GET  /v1/ledger?by=WORD                         [CostRow] by agent, attempt, item, swarm, model, parent, day
 //! GET  /v1/prices                                 [PriceRow], the overriding ones first
 //! GET  /v1/policy?cwd=DIR&path=PATH               PolicyRules: the rules in force there
 //! POST /v1/policy/check (PolicyQuestion)          Judgement; the one POST that is open to an agent

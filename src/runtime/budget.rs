@@ -1,6 +1,7 @@
 //! What clients read and change of the ledger.
 
 use super::{
+    clock,
     handle::Handle,
     lookup::{find_agent, find_swarm},
 };
@@ -17,7 +18,17 @@ impl Handle {
     /// # Errors
     /// When the core is leaving.
     pub async fn accounts(&self) -> Result<Vec<AccountInfo>, Refusal> {
-        self.world.read(core::accounts).await
+        let now = clock::now();
+        self.world
+            .read(move |state| {
+                let mut forecasts = core::forecasts(state, now);
+                let mut accounts = core::accounts(state);
+                for account in &mut accounts {
+                    account.forecast = forecasts.remove(&account.id);
+                }
+                accounts
+            })
+            .await
     }
 
     /// The account of `core`, or of a swarm or agent by id or name.
@@ -44,7 +55,7 @@ impl Handle {
         self.account(name).await
     }
 
-    /// What was spent, by `agent`, `swarm` or `model`.
+    /// What was spent, by one of [`core::BY`].
     ///
     /// # Errors
     /// For any other word.
@@ -52,7 +63,7 @@ impl Handle {
         let word = by.to_owned();
         let rows = self.world.read(move |state| core::costs(state, &word)).await?;
         rows.ok_or_else(|| {
-            let why = format!("costs are kept by agent, swarm or model, not by {by:?}");
+            let why = format!("costs are kept by {}, not by {by:?}", core::BY.join(", "));
             Refusal::new(RefusalCode::Invalid, why)
         })
     }

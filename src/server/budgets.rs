@@ -17,7 +17,7 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct By {
-    /// `agent` where nothing is said, `swarm`, `model`.
+    /// `agent` where nothing is said.
     by: Option<String>,
 }
 
