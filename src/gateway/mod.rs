@@ -4,7 +4,9 @@
 //! Each attempt has a listener of its own on loopback and a token that it presents as its
 //! API key. The path says the dialect, the dialect the provider; the real key is put in
 //! here and nowhere else. Bodies pass byte for byte in both directions, but for
-//! `stream_options.include_usage`, which a chat stream needs to bring its usage.
+//! `stream_options.include_usage`, which a chat stream needs to bring its usage, and the chunk
+//! that it brings where the agent did not want it. All agents together keep to what a provider
+//! says of its rate limits ([`limiter`]).
 //!
 //! What fails: a wrong token is 401 or 403; over budget 402; a provider that cannot be
 //! reached 502; a provider without its key 503; this gateway as its own provider 508; each
@@ -23,8 +25,10 @@ mod current;
 mod dear;
 mod egress;
 mod guests;
+mod hidden;
 mod known;
 mod ledger;
+mod limiter;
 pub mod prices;
 mod server;
 pub mod simulated;
@@ -47,6 +51,7 @@ pub use upstream::{BadProvider, Remembered};
 use crate::config::{Config, ConfigError, Dialect, PriceFiles};
 use answer::Client;
 use current::Current;
+use limiter::Limiter;
 use prices::Price;
 use simulated::{BadScenario, Simulated};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -77,6 +82,7 @@ struct Inner {
     always_simulated: bool,
     simulated: Arc<Simulated>,
     client: Client,
+    limiter: Limiter,
     /// Ports that this gateway listens on: never a provider.
     ports: Mutex<Vec<u16>>,
     /// None: agents get no further than the providers.
@@ -141,6 +147,7 @@ impl Gateway {
             always_simulated: config.simulated.always,
             simulated: Arc::new(Simulated::load(&config.simulated, env)?),
             client: Client::default(),
+            limiter: Limiter::default(),
             ports: Mutex::new(Vec::new()),
             egress: OnceLock::new(),
         })))
@@ -244,6 +251,10 @@ impl Gateway {
 
     fn client(&self) -> &Client {
         &self.0.client
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.0.limiter
     }
 
     fn own_port(&self, port: u16) -> OwnPort {

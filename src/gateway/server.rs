@@ -7,7 +7,9 @@ use super::answer::{Answer, Cut, Outgoing};
 use super::call::{self, Begun};
 use super::egress::{self, Outlet};
 use super::guests::Guests;
+use super::hidden::Hidden;
 use super::known::{Known, Pieces};
+use super::limiter::{Permit, TooLong};
 use super::terms::Terms;
 use super::usage::Meter;
 use super::wire::{Asked, Wire, dialect_of, generated};
@@ -267,8 +269,11 @@ async fn respond(attempt: Arc<Attempt>, request: Request<Incoming>) -> Response<
     }
     let (status, headers, frames) = match handle(&attempt, request).await {
         Ok(Begun { status, headers, body }) => (status, headers, ReceiverStream::new(body).boxed()),
-        Err(Refused { dialect, status, message }) => {
-            let answer = Answer::error(dialect, status, &message);
+        Err(Refused { dialect, status, message, retry_after }) => {
+            let mut answer = Answer::error(dialect, status, &message);
+            if let Some(seconds) = retry_after {
+                answer.headers.insert(header::RETRY_AFTER, seconds.into());
+            }
             (answer.status, answer.headers, answer.body)
         }
     };
@@ -284,6 +289,8 @@ struct Refused {
     dialect: Dialect,
     status: StatusCode,
     message: String,
+    /// Seconds, where asking again later helps.
+    retry_after: Option<u64>,
 }
 
 async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Begun, Refused> {
@@ -291,7 +298,7 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
     let (head, body) = request.into_parts();
     let dialect = Wire::route(head.uri.path(), &head.headers)
         .map_or_else(|| dialect_of(&head.headers), |(wire, _)| wire.dialect());
-    let refused = |status, message: String| Refused { dialect, status, message };
+    let refused = |status, message: String| Refused { dialect, status, message, retry_after: None };
 
     if head.headers.contains_key(header::UPGRADE) {
         let message = "no WebSocket here: use plain HTTP".to_owned();
@@ -367,10 +374,19 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
         let message = "the attempt is being stopped".to_owned();
         return Err(refused(StatusCode::SERVICE_UNAVAILABLE, message));
     }
-    let mut out = (wire == Wire::Chat && asked.stream)
-        .then(|| asked.with_usage(&body))
-        .flatten()
-        .map_or_else(|| body.clone(), Bytes::from);
+    let permit = match &target {
+        Target::Real(upstream) if wire.metered() => {
+            let passed = through_the_gate(attempt, &upstream.name, &asked.model, &flight).await;
+            Some(passed.map_err(|(message, seconds)| Refused {
+                retry_after: Some(seconds),
+                ..refused(StatusCode::TOO_MANY_REQUESTS, message)
+            })?)
+        }
+        Target::Real(_) | Target::Simulated => None,
+    };
+    let wished = (wire == Wire::Chat && asked.stream).then(|| asked.with_usage(&body)).flatten();
+    let hidden = wished.as_ref().map(|_| Hidden::default());
+    let mut out = wished.map_or_else(|| body.clone(), Bytes::from);
     let bill = if wire.metered() {
         let (pieces, tokens) = attempt.measure(&asked.model, &body);
         let price = gateway.price(target.name(), &asked.model);
@@ -386,6 +402,7 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
             NoLeave::OverBudget(message) => refused(StatusCode::PAYMENT_REQUIRED, message),
             NoLeave::Unavailable(message) => refused(StatusCode::SERVICE_UNAVAILABLE, message),
         })?;
+        bill.hidden = hidden;
         let limit = bill.reservation.zip(terms.ok());
         if let Some(limit) = limit.and_then(|(given, terms)| terms.clamped(given.amount)) {
             let text = std::str::from_utf8(&out).ok();
@@ -429,12 +446,43 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
                 body: out,
             };
             let gateway = gateway.clone();
-            let open = async move { gateway.client().send(&upstream, out).await };
+            let open = async move {
+                let answer = gateway.client().send(&upstream, out).await;
+                // What was made here says nothing of the provider's limits.
+                if let Some(permit) = permit.filter(|_| !(answer.unsent || answer.lost)) {
+                    permit.answered(answer.status, &answer.headers);
+                }
+                answer
+            };
             call::begin(flight, bill, stop, meter, open).await
         }
     };
     begun.ok_or_else(|| {
         refused(StatusCode::SERVICE_UNAVAILABLE, "the attempt is being stopped".to_owned())
+    })
+}
+
+/// Waits for the provider to take calls of this model; else why it may not, and for how many
+/// seconds.
+async fn through_the_gate(
+    attempt: &Arc<Attempt>,
+    provider: &str,
+    model: &str,
+    flight: &Flight,
+) -> Result<Permit, (String, u64)> {
+    let limiter = attempt.gateway.limiter();
+    let mut waited = false;
+    let waits = || {
+        waited = true;
+        flight.note(Traffic::Limited);
+    };
+    let passed = limiter.pass(provider, model, &attempt.caller.agent, waits).await;
+    if waited {
+        flight.note(Traffic::Asked);
+    }
+    passed.map_err(|TooLong { seconds }| {
+        let why = format!("{provider} takes no calls of {model} for {seconds} s: its rate limit");
+        (why, seconds)
     })
 }
 

@@ -170,6 +170,9 @@ impl Ledger for CoreLedger {
         let (state, reason, detail) = match traffic {
             Traffic::Asked => (AgentState::Working, "", "a model call is in flight"),
             Traffic::Held => (AgentState::Waiting, "key missing", "a model call is held"),
+            Traffic::Limited => {
+                (AgentState::Waiting, "rate limit", "the provider takes no calls for now")
+            }
             Traffic::Answering => return,
             // Between calls the agent runs a tool, thinks for itself, or has done its turn:
             // whoever sees more of it says so.
