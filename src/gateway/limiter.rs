@@ -6,6 +6,7 @@
 
 mod gate;
 mod headers;
+mod wait;
 
 use crate::model::AgentId;
 use gate::{Gate, Ticket, Turn};
@@ -18,8 +19,13 @@ use std::{
 };
 use tokio::{sync::Notify, time::timeout_at};
 
+pub use wait::through_the_gate;
+
 /// A call waits no longer: SDKs give up on a silent service after ten minutes, some earlier.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Doors that are kept; agents name models as they like.
+const DOORS: usize = 512;
 
 /// Provider and model.
 type Key = (String, String);
@@ -126,6 +132,11 @@ impl Limiter {
 
     fn door(&self, provider: &str, model: &str) -> Arc<Door> {
         let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if doors.len() >= DOORS {
+            // Those that nobody stands at, and that hold nobody up.
+            let now = Instant::now();
+            doors.retain(|_, door| Arc::strong_count(door) > 1 || !door.gate().is_open(now));
+        }
         doors.entry((provider.to_owned(), model.to_owned())).or_default().clone()
     }
 }

@@ -9,7 +9,7 @@ use super::egress::{self, Outlet};
 use super::guests::Guests;
 use super::hidden::Hidden;
 use super::known::{Known, Pieces};
-use super::limiter::{Permit, TooLong};
+use super::limiter::through_the_gate;
 use super::terms::Terms;
 use super::usage::Meter;
 use super::wire::{Asked, Wire, dialect_of, generated};
@@ -111,12 +111,16 @@ impl Attempt {
     }
 
     /// Waits as long as calls are held; false if they are to end.
-    async fn may_go_on(&self) -> bool {
+    pub async fn may_go_on(&self) -> bool {
         let (mut hold, mut stop) = (self.hold.clone(), self.stop.clone());
         tokio::select! {
             go_on = hold.wait_for(|held| !*held) => go_on.is_ok(),
             () = call::stopped(&mut stop) => false,
         }
+    }
+
+    pub fn is_held(&self) -> bool {
+        *self.hold.borrow()
     }
 
     /// Whose key this is.
@@ -377,9 +381,9 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
     let permit = match &target {
         Target::Real(upstream) if wire.metered() => {
             let passed = through_the_gate(attempt, &upstream.name, &asked.model, &flight).await;
-            Some(passed.map_err(|(message, seconds)| Refused {
-                retry_after: Some(seconds),
-                ..refused(StatusCode::TOO_MANY_REQUESTS, message)
+            Some(passed.map_err(|(status, message, retry_after)| Refused {
+                retry_after,
+                ..refused(status, message)
             })?)
         }
         Target::Real(_) | Target::Simulated => None,
@@ -459,30 +463,6 @@ async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Result<Be
     };
     begun.ok_or_else(|| {
         refused(StatusCode::SERVICE_UNAVAILABLE, "the attempt is being stopped".to_owned())
-    })
-}
-
-/// Waits for the provider to take calls of this model; else why it may not, and for how many
-/// seconds.
-async fn through_the_gate(
-    attempt: &Arc<Attempt>,
-    provider: &str,
-    model: &str,
-    flight: &Flight,
-) -> Result<Permit, (String, u64)> {
-    let limiter = attempt.gateway.limiter();
-    let mut waited = false;
-    let waits = || {
-        waited = true;
-        flight.note(Traffic::Limited);
-    };
-    let passed = limiter.pass(provider, model, &attempt.caller.agent, waits).await;
-    if waited {
-        flight.note(Traffic::Asked);
-    }
-    passed.map_err(|TooLong { seconds }| {
-        let why = format!("{provider} takes no calls of {model} for {seconds} s: its rate limit");
-        (why, seconds)
     })
 }
 

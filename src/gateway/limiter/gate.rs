@@ -104,6 +104,11 @@ impl Gate {
         [self.closed_until, self.next_start, spent].into_iter().flatten().max()
     }
 
+    /// It knows of no limit.
+    pub fn is_open(&mut self, now: Instant) -> bool {
+        self.not_before(now).is_none() && self.window.is_none()
+    }
+
     /// A call that started got no answer, or was never sent.
     pub fn gone(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);

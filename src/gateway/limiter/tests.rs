@@ -69,3 +69,20 @@ fn nobody_waits_for_what_is_too_late() {
         assert!(limiter.pass("p", "n", &agent, || {}).await.is_ok());
     });
 }
+
+#[test]
+fn models_that_do_not_matter_are_forgotten() {
+    runtime().block_on(async {
+        let limiter = Limiter::default();
+        let agent = AgentId::from("ag-01");
+        let limited = limiter.pass("p", "limited", &agent, || {}).await.ok().unwrap();
+        let (status, headers) = refused("600000");
+        limited.answered(status, &headers);
+        for n in 0..3 * DOORS {
+            let permit = limiter.pass("p", &n.to_string(), &agent, || {}).await.ok().unwrap();
+            permit.answered(StatusCode::OK, &HeaderMap::new());
+        }
+        assert!(limiter.0.lock().unwrap().len() <= DOORS);
+        assert!(limiter.pass("p", "limited", &agent, || {}).await.is_err());
+    });
+}
