@@ -33,22 +33,20 @@ pub fn forecasts(state: &State, now: Stamp) -> BTreeMap<AccountId, Forecast> {
     let open: Vec<(&Swarm, Open)> = live().map(|swarm| (swarm, Open::of(swarm, &spent))).collect();
     let mut all = BTreeMap::new();
     for (swarm, open) in &open {
-        let id = AccountId::Swarm(swarm.id.clone());
-        let left = open.left(|_| true, f64::from(open.work.queued));
-        all.extend(told(state, id, now, left));
-        let agents: Vec<&Agent> =
-            swarm.agents.iter().filter_map(|id| state.agents.get(id)).collect();
-        let takers = agents.iter().filter(|agent| !agent.state.is_final()).count().max(1);
-        for agent in agents.iter().filter(|agent| !agent.state.is_final()) {
-            let own = |id: &AgentId| *id == agent.id || id.is_below(&agent.id);
-            let share = f64::from(open.work.queued) / takers as f64;
-            let left = open.left(|whose| whose.is_some_and(own), share);
+        all.extend(told(state, AccountId::Swarm(swarm.id.clone()), now, open.whole()));
+        let agents = swarm.agents.iter().filter_map(|id| state.agents.get(id));
+        let agents: Vec<&Agent> = agents.filter(|agent| !agent.state.is_final()).collect();
+        let share = f64::from(open.work.queued) / agents.len().max(1) as f64;
+        let mut at_work = open.by_agent();
+        for agent in agents {
+            let own = at_work.remove(&agent.id).unwrap_or_default();
+            let left = open.left(own, share);
             all.extend(told(state, AccountId::Agent(agent.id.clone()), now, left));
         }
     }
     if !open.is_empty() {
-        let whole = open.iter().map(|(_, open)| open.left(|_| true, f64::from(open.work.queued)));
-        all.extend(told(state, AccountId::Core, now, Left::sum(whole.collect())));
+        let whole = open.iter().map(|(_, open)| open.whole()).collect();
+        all.extend(told(state, AccountId::Core, now, Left::sum(whole)));
     }
     all
 }
@@ -87,13 +85,28 @@ impl Open {
         Self { work, whose, rest, items, ended: over }
     }
 
-    /// Of those whose items these are, with so many of the queue.
-    fn left(&self, theirs: impl Fn(Option<&AgentId>) -> bool, queued: f64) -> Left {
+    fn whole(&self) -> Left {
+        let working = self.rest.as_ref().map(|rest| rest.working.clone());
+        self.left(working.unwrap_or_default(), f64::from(self.work.queued))
+    }
+
+    /// What items at work will still cost, by their agents and all above those.
+    fn by_agent(&self) -> BTreeMap<AgentId, Vec<f64>> {
+        let mut all: BTreeMap<AgentId, Vec<f64>> = BTreeMap::new();
+        let working = self.rest.iter().flat_map(|rest| &rest.working);
+        for (whose, still) in self.whose.iter().zip(working) {
+            let Some(agent) = whose else { continue };
+            for id in std::iter::once(agent.clone()).chain(agent.ancestors()) {
+                all.entry(id).or_default().push(*still);
+            }
+        }
+        all
+    }
+
+    /// Of items at work that will still cost so much, and so many of the queue.
+    fn left(&self, mut each: Vec<f64>, queued: f64) -> Left {
         let (items, ended) = (self.items, self.ended);
         let Some(rest) = &self.rest else { return Left { items, ended, ..Left::default() } };
-        let working = self.whose.iter().zip(&rest.working);
-        let mut each: Vec<f64> =
-            working.filter(|(whose, _)| theirs(whose.as_ref())).map(|(_, still)| *still).collect();
         let cost = each.iter().sum::<f64>() + queued * rest.queued;
         each.sort_by(f64::total_cmp);
         each.extend(std::iter::repeat_n(rest.queued, queued.round() as usize));
