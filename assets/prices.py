@@ -85,7 +85,8 @@ def main():
     day = datetime.date.fromisoformat(sys.argv[1])
     providers = {p.id: p for p in data.providers}
     out = ["{", f'"date": "{day}",',
-           f'"source": "PyPI genai-prices {version("genai-prices")} (MIT, see prices.NOTICE)",',
+           f'"source": "PyPI genai-prices {version("genai-prices")} (see prices.NOTICE)",',
+           '"licence": "MIT",',
            '"columns": ["input", "output", "cache_read", "cache_write", "cache_write_1h"],',
            '"unit": "pico-dollars per token",', '"providers": {']
     blocks = []

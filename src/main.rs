@@ -4,7 +4,7 @@
 use dash::{
     broker,
     cli::{self, CoreWish, Next},
-    config::{Config, Dirs, PolicyFiles},
+    config::{Config, Dirs, PolicyFiles, PriceFiles},
     keeper, mini, sandbox, server,
 };
 use std::{
@@ -62,6 +62,7 @@ fn run_core(wish: CoreWish) -> anyhow::Result<ExitCode> {
     }
     let adapters = Some(dirs.config.join("agents"));
     let policy = PolicyFiles::of(&dirs);
+    let prices = PriceFiles::of(&dirs);
     let foreground = wish.foreground;
-    server::run(wish.instance, server::Options { config, adapters, policy, foreground })
+    server::run(wish.instance, server::Options { config, adapters, policy, prices, foreground })
 }

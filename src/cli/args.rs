@@ -17,6 +17,7 @@ use super::{
     inbox::{Approve, Deny, Inbox},
     item::ItemCommand,
     policy::PolicyCommand,
+    prices::PricesCommand,
     swarm::SwarmCommand,
 };
 use clap::{Parser, Subcommand};
@@ -73,6 +74,9 @@ pub enum Command {
     Budget(BudgetCommand),
     /// What was spent, and on what
     Cost(Cost),
+    /// What models cost, from when that is, and who says so
+    #[command(subcommand)]
+    Prices(PricesCommand),
     /// What waits for an answer
     Inbox(Inbox),
     /// Let what was asked happen

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     client::in_agent,
-    model::{AccountId, AccountInfo, Micros},
+    model::{AccountId, AccountInfo, Choice, Forecast, Micros},
     protocol::rest::BudgetBody,
 };
 use anstyle::{AnsiColor, Style};
@@ -153,7 +153,18 @@ fn table(context: &mut Context<'_>, accounts: &[AccountInfo]) -> std::io::Result
         ]);
     }
     let text = table.render(context.term.color, context.term.width);
-    context.out.write_all(text.as_bytes())
+    context.out.write_all(text.as_bytes())?;
+    for account in accounts {
+        let forecast = account.forecast.as_ref();
+        let Some(line) = forecast.and_then(Forecast::line) else { continue };
+        writeln!(context.out, "{}  {line}", account.id)?;
+        let choices = forecast.into_iter().flat_map(|forecast| &forecast.choices);
+        let words: Vec<String> = choices.map(Choice::words).collect();
+        if !words.is_empty() {
+            writeln!(context.out, "      what would do: {}", words.join("; or "))?;
+        }
+    }
+    Ok(())
 }
 
 fn style(state: &str) -> Style {

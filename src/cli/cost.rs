@@ -4,7 +4,7 @@ use super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{Table, cell},
+    format::{Table, cell, short_line},
 };
 use clap::{Args, ValueEnum};
 
@@ -23,16 +23,28 @@ pub struct Cost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum By {
     Agent,
-    Model,
+    /// Each launch of an agent
+    Attempt,
+    /// All attempts at each
+    Item,
     Swarm,
+    Model,
+    /// What the agents that it spawned have cost; those of none are their swarm's
+    Parent,
+    /// In UTC; also of swarms that were removed
+    Day,
 }
 
 impl By {
     fn word(self) -> &'static str {
         match self {
             Self::Agent => "agent",
-            Self::Model => "model",
+            Self::Attempt => "attempt",
+            Self::Item => "item",
             Self::Swarm => "swarm",
+            Self::Model => "model",
+            Self::Parent => "parent",
+            Self::Day => "day",
         }
     }
 }
@@ -80,7 +92,7 @@ impl Cost {
         for row in &rows {
             table.row([
                 cell(&row.id),
-                cell(&row.name),
+                cell(short_line(&row.name)),
                 cell(row.calls),
                 cell(row.tokens.input),
                 cell(row.tokens.output),

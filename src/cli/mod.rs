@@ -30,6 +30,7 @@ mod limits;
 mod man;
 mod open;
 mod policy;
+mod prices;
 mod progress;
 mod scope;
 mod stopping;
@@ -169,6 +170,7 @@ async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
         Some(Command::Audit(command)) => command.run(context).await,
         Some(Command::Budget(command)) => command.run(context).await,
         Some(Command::Cost(command)) => command.run(context).await,
+        Some(Command::Prices(command)) => command.run(context),
         Some(Command::Inbox(command)) => command.run(context).await,
         Some(Command::Approve(command)) => command.run(context).await,
         Some(Command::Deny(command)) => command.run(context).await,

@@ -17,6 +17,7 @@ const BUILT: &str = "
     policy check|show
     budget show|set|top-up
     cost
+    prices list|set|update
     inbox forget
     approve
     deny
@@ -97,7 +98,10 @@ fn a_wrong_line_exits_2_and_says_what_is_wrong() {
         ("inbox --wait --all", "--all"),
         ("inbox forget one", "one"),
         ("budget top-up sw-1 lots", "not a sum of money"),
-        ("cost --by day", "day"),
+        ("cost --by weather", "weather"),
+        ("prices set m input", "input=3"),
+        ("prices set m", "KEY=DOLLARS"),
+        ("prices update", "--from"),
         ("mcp", "mcp"),
         ("--socket swarm list", "takes no command"),
         ("--socket ./d.sock swarm list", "takes no command"),

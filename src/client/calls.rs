@@ -58,7 +58,7 @@ impl Client {
         self.patch(&format!("/v1/budgets/{}", escape(name)), body).await
     }
 
-    /// By `agent`, `swarm` or `model`.
+    /// By `agent`, `attempt`, `item`, `swarm`, `model`, `parent` or `day`.
     pub async fn costs(&self, by: &str) -> Result<Vec<CostRow>> {
         self.get(&format!("/v1/ledger?by={}", escape(by))).await
     }

@@ -253,7 +253,7 @@ fn path_at(text: &str, span: &Range<usize>) -> Option<String> {
     search(table.get_ref(), span, &mut path).then(|| path.join("."))
 }
 
-fn key_span(text: &str, key: &[String]) -> Option<Range<usize>> {
+pub(super) fn key_span(text: &str, key: &[String]) -> Option<Range<usize>> {
     let table = DeTable::parse(text).ok()?;
     let mut table = table.get_ref();
     let mut span = None;

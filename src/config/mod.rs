@@ -8,6 +8,7 @@ mod load;
 pub mod paths;
 mod pinned;
 mod policy;
+pub mod prices;
 mod small;
 
 pub use delegation::{BreakerConfig, Delegation, Span};
@@ -20,4 +21,5 @@ pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};
 pub use pinned::{executable, names_of, not_held};
 pub use policy::{PolicyFiles, built_in, check_policy, shadowed_by};
+pub use prices::PriceFiles;
 pub use small::read_small;

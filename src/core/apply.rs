@@ -4,7 +4,7 @@
 use super::{
     approval,
     breaker::FAILURES,
-    ledger,
+    charges, costs, ledger,
     state::{Agent, Attempt, Pause, Phase, Retry, State, Swarm, Unpaid, Worktree},
 };
 use crate::model::{
@@ -118,6 +118,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.remove(id)) {
                 ledger::forget_swarm(state, &swarm.id);
                 state.agents.retain(|_, agent| agent.swarm != swarm.id);
+                charges::forget_swarm(state, &swarm.id);
                 state.attempts.retain(|_, attempt| attempt.swarm != swarm.id);
                 approval::forget_swarm(state, &swarm);
             }
@@ -136,6 +137,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             if let Some(attempt) = attempt_of(state, record) {
                 attempt.tokens += *tokens;
                 attempt.cost += *cost_micros;
+                attempt.calls += 1;
             }
             with_agent(state, record, |agent| {
                 agent.tokens += *tokens;
@@ -150,10 +152,10 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 swarm.tokens += *tokens;
                 swarm.cost += *cost_micros;
                 let spending = swarm.models.entry(format!("{provider}/{model}")).or_default();
-                spending.calls += 1;
-                spending.tokens += *tokens;
-                spending.cost += *cost_micros;
+                spending.add(1, *tokens, *cost_micros);
             }
+            costs::apply(state, at, format!("{provider}/{model}"), *tokens, *cost_micros);
+            charges::apply(state, record.attempt.as_ref(), at, *cost_micros);
             ledger::apply(state, record.attempt.as_ref(), &record.event);
         }
         Event::CallReserved { .. } => {
@@ -352,6 +354,7 @@ fn new_attempt(
         signals: Vec::new(),
         tokens: Default::default(),
         cost: Default::default(),
+        calls: 0,
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn above(state: &State, agent: &Agent) -> Vec<AccountId> {
     own.chain([AccountId::Swarm(agent.swarm.clone()), AccountId::Core]).collect()
 }
 
-fn account<'a>(state: &'a State, id: &AccountId) -> Option<&'a Account> {
+pub(super) fn account<'a>(state: &'a State, id: &AccountId) -> Option<&'a Account> {
     match id {
         AccountId::Core => Some(&state.account),
         AccountId::Swarm(id) => state.swarms.get(id).map(|swarm| &swarm.account),
@@ -317,5 +317,6 @@ fn info(id: AccountId, name: &str, parent: Option<AccountId>, account: &Account)
         left_micros: account.left(),
         percent: account.percent(),
         state: state.to_owned(),
+        forecast: None,
     }
 }

@@ -1,9 +1,9 @@
 //! All that the core knows. Changed by `apply` alone; serialised whole as a snapshot.
 
 use crate::model::{
-    Account, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Breaker, Exit,
-    Follows, Grant, Item, Micros, Remembered, Signal, Stamp, SwarmId, SwarmSpec, SwarmState,
-    Tokens, outermost,
+    Account, AccountId, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult,
+    Breaker, Exit, Follows, Grant, Item, Micros, Remembered, Signal, Stamp, SwarmId, SwarmSpec,
+    SwarmState, Tokens, outermost,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -39,6 +39,19 @@ pub struct State {
     /// Those that are open, by number.
     #[serde(default)]
     pub reservations: BTreeMap<u64, Reserved>,
+    /// The latest of each account, the newest last.
+    #[serde(default)]
+    pub charges: BTreeMap<AccountId, Vec<Charge>>,
+    /// By day (`2026-11-29`, in UTC), then by provider and model.
+    #[serde(default)]
+    pub days: BTreeMap<String, BTreeMap<String, Spending>>,
+}
+
+/// What a call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    pub at: Stamp,
+    pub cost: Micros,
 }
 
 /// Money that was set aside for a call that has not come back.
@@ -256,6 +269,8 @@ pub struct Attempt {
     pub signals: Vec<(Signal, Stamp)>,
     pub tokens: Tokens,
     pub cost: Micros,
+    #[serde(default)]
+    pub calls: u64,
 }
 
 impl Attempt {
@@ -263,6 +278,14 @@ impl Attempt {
     pub fn held_for(&self) -> Option<&str> {
         let full = self.disk_full.then_some("disk full");
         self.paused.as_ref().map(|pause| pause.why.as_str()).or(full)
+    }
+}
+
+impl Spending {
+    pub fn add(&mut self, calls: u64, tokens: Tokens, cost: Micros) {
+        self.calls += calls;
+        self.tokens += tokens;
+        self.cost += cost;
     }
 }
 

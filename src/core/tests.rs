@@ -1,6 +1,7 @@
 //! The rules as tables, and as properties of random histories: the bench they are tried on.
 
 mod attempts;
+mod forecast;
 mod histories;
 mod money;
 mod reach;

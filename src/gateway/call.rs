@@ -5,6 +5,7 @@
 //! Settling happens in `Drop`, so once and only once, however the task ends.
 
 use super::answer::{Answer, Chunks, Cut};
+use super::hidden::Hidden;
 use super::usage::{Meter, Usage};
 use super::{
     Call, CallReport, Caller, Gateway, Ledger, NoLeave, Traffic,
@@ -14,7 +15,7 @@ use super::{
 use crate::model::{Micros, Reservation, Tokens};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use hyper::{HeaderMap, StatusCode};
+use hyper::{HeaderMap, StatusCode, header};
 use std::{
     future::Future,
     sync::{Arc, Weak},
@@ -59,6 +60,8 @@ pub struct Bill {
     pub unsent: bool,
     /// Its answer came to an end.
     pub ended: bool,
+    /// What of a stream the agent did not ask for.
+    pub hidden: Option<Hidden>,
     /// The prompt, to learn its length from; none where nobody asks for that.
     pub prompt: Option<Pieces>,
     pub attempt: Weak<Attempt>,
@@ -82,6 +85,7 @@ impl Bill {
             answered: false,
             unsent: false,
             ended: false,
+            hidden: None,
             prompt,
             attempt: Arc::downgrade(attempt),
         }
@@ -100,7 +104,7 @@ impl Drop for Bill {
             true => answered.clone().unwrap_or_default(),
             false => self.call.model.clone(),
         };
-        let cost = price.map_or(Micros::ZERO, |price| price.cost(&tokens, cache_write_1h));
+        let cost = price.as_ref().map_or(Micros::ZERO, |price| price.cost(&tokens, cache_write_1h));
         // Refused by the provider, it costs nothing; cut off, it may have cost all.
         let failed = self.answered && self.status.as_u16() >= 400;
         let uncertain = !(whole || failed || self.unsent);
@@ -156,10 +160,15 @@ where
                 tokio::time::timeout(DRAIN_LIMIT, opened).await.unwrap_or(None)
             }
         };
-        let Some(answer) = answer else { return };
+        let Some(mut answer) = answer else { return };
         if let Some(bill) = &mut bill {
             bill.status = answer.status;
             bill.meter = meter(&answer);
+            // An error is no stream, and as it is.
+            bill.hidden = bill.hidden.take().filter(|_| answer.streaming());
+            if bill.hidden.is_some() {
+                answer.headers.remove(header::CONTENT_LENGTH);
+            }
             (bill.answered, bill.unsent) = (!answer.lost, answer.unsent);
         }
         let Answer { status, headers, body, .. } = answer;
@@ -205,6 +214,15 @@ async fn pump(
                 Err(_) => return,
             },
         };
+        let mut hidden = bill.as_mut().and_then(|bill| bill.hidden.as_mut());
+        let rest = match &next {
+            None | Some(Err(Cut)) => hidden.as_mut().map(|hidden| hidden.rest()),
+            Some(Ok(_)) => None,
+        };
+        if let Some(rest) = rest.filter(|rest| !rest.is_empty() && !gone) {
+            // Whoever is gone misses nothing.
+            let _ = to.send(Ok(rest)).await;
+        }
         let Some(chunk) = next else {
             bill.iter_mut().for_each(|bill| bill.ended = true);
             return;
@@ -215,6 +233,15 @@ async fn pump(
         }
         if let (Ok(bytes), Some(meter)) = (&chunk, bill.as_mut().and_then(|b| b.meter.as_mut())) {
             meter.feed(bytes);
+        }
+        let hidden = bill.as_mut().and_then(|bill| bill.hidden.as_mut());
+        let chunk = match (chunk, hidden) {
+            (Ok(bytes), Some(hidden)) => Ok(hidden.pass(bytes)),
+            (chunk, _) => chunk,
+        };
+        // All of it was held back.
+        if chunk.as_ref().is_ok_and(Bytes::is_empty) {
+            continue;
         }
         let cut = chunk.is_err();
         if cut && !gone {

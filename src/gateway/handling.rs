@@ -6,7 +6,9 @@ use super::{
     answer::{Answer, Outgoing},
     call::{self, Begun, Bill},
     clamp,
+    hidden::Hidden,
     known::Pieces,
+    limiter::{Permit, through_the_gate},
     server::{Attempt, Flight},
     terms::Terms,
     upstream::Upstream,
@@ -29,13 +31,19 @@ pub struct Refused {
     pub dialect: Dialect,
     pub status: StatusCode,
     pub message: String,
+    /// Seconds, where asking again later helps.
+    pub retry_after: Option<u64>,
 }
 
 /// The same, before anybody asks for its dialect.
-struct No(StatusCode, String);
+struct No {
+    status: StatusCode,
+    message: String,
+    retry_after: Option<u64>,
+}
 
 fn no(status: StatusCode, message: impl Into<String>) -> No {
-    No(status, message.into())
+    No { status, message: message.into(), retry_after: None }
 }
 
 /// What is asked of whom.
@@ -53,7 +61,12 @@ pub async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Resul
     let dialect = Wire::route(head.uri.path(), &head.headers)
         .map_or_else(|| dialect_of(&head.headers), |(wire, _)| wire.dialect());
     let begun = begin(attempt, dialect, head, body).await;
-    begun.map_err(|No(status, message)| Refused { dialect, status, message })
+    begun.map_err(|No { status, message, retry_after }| Refused {
+        dialect,
+        status,
+        message,
+        retry_after,
+    })
 }
 
 async fn begin(
@@ -82,16 +95,30 @@ async fn begin(
     if !attempt.may_go_on().await {
         return Err(no(StatusCode::SERVICE_UNAVAILABLE, STOPPED));
     }
-    let mut out = (wire == Wire::Chat && asked.stream)
-        .then(|| asked.with_usage(&body))
-        .flatten()
-        .map_or_else(|| body.clone(), Bytes::from);
+    let permit = match &target {
+        Target::Real(upstream) if wire.metered() => {
+            let passed = through_the_gate(&attempt, &upstream.name, &asked.model, &flight).await;
+            Some(passed.map_err(|(status, message, retry_after)| No {
+                status,
+                message,
+                retry_after,
+            })?)
+        }
+        Target::Real(_) | Target::Simulated => None,
+    };
+    let wished = (wire == Wire::Chat && asked.stream).then(|| asked.with_usage(&body)).flatten();
+    let hidden = wished.as_ref().map(|_| Hidden::default());
+    let mut out = wished.map_or_else(|| body.clone(), Bytes::from);
     let wanted = Wanted { attempt, wire, path, target, asked };
     let bill = match wire.metered() {
-        true => Some(paid(&wanted, &body, &mut out).await?),
+        true => {
+            let mut bill = paid(&wanted, &body, &mut out).await?;
+            bill.hidden = hidden;
+            Some(bill)
+        }
         false => None,
     };
-    let begun = send(wanted, head, out, flight, bill).await;
+    let begun = send(wanted, head, out, flight, (bill, permit)).await;
     begun.ok_or_else(|| no(StatusCode::SERVICE_UNAVAILABLE, STOPPED))
 }
 
@@ -195,7 +222,8 @@ async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill,
     }
     let (prompt, tokens): (Pieces, u64) = attempt.measure(&asked.model, body);
     let price = attempt.gateway.price(target.name(), &asked.model);
-    let terms = Terms::of(price, &asked.model, target.name(), (*wire, asked, body), tokens);
+    let terms =
+        Terms::of(price.as_ref(), &asked.model, target.name(), (*wire, asked, body), tokens);
     let bound = terms.as_ref().map(Terms::bound).map_err(Clone::clone);
     let bill = call::reserve(attempt, call(bound), prompt).await;
     let mut bill = bill.map_err(|left| match left {
@@ -222,7 +250,7 @@ async fn send(
     head: Parts,
     out: Bytes,
     flight: Flight,
-    bill: Option<Bill>,
+    (bill, permit): (Option<Bill>, Option<Permit>),
 ) -> Option<Begun> {
     let Wanted { attempt, wire, path, target, .. } = wanted;
     let gateway = attempt.gateway.clone();
@@ -253,7 +281,14 @@ async fn send(
                 headers: head.headers,
                 body: out,
             };
-            let open = async move { gateway.client().send(&upstream, out).await };
+            let open = async move {
+                let answer = gateway.client().send(&upstream, out).await;
+                // What was made here says nothing of the provider's limits.
+                if let Some(permit) = permit.filter(|_| !(answer.unsent || answer.lost)) {
+                    permit.answered(answer.status, &answer.headers);
+                }
+                answer
+            };
             call::begin(flight, bill, stop, meter, open).await
         }
     }

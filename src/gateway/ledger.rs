@@ -55,6 +55,8 @@ pub enum Traffic {
     Asked,
     /// A request waits for a key that this core does not have.
     Held,
+    /// A request waits for the provider to take calls again; what follows is as of `Asked`.
+    Limited,
     /// The first byte of the answer went out.
     Answering,
     /// No request is in flight any more.

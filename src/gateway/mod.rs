@@ -4,7 +4,9 @@
 //! Each attempt has a listener of its own on loopback and a token that it presents as its
 //! API key. The path says the dialect, the dialect the provider; the real key is put in
 //! here and nowhere else. Bodies pass byte for byte in both directions, but for
-//! `stream_options.include_usage`, which a chat stream needs to bring its usage.
+//! `stream_options.include_usage`, which a chat stream needs to bring its usage, and the chunk
+//! that it brings where the agent did not want it. All agents together keep to what a provider
+//! says of its rate limits ([`limiter`]).
 //!
 //! What fails: a wrong token is 401 or 403; over budget 402; a provider that cannot be
 //! reached 502; a provider without its key 503; this gateway as its own provider 508; each
@@ -19,12 +21,15 @@
 mod answer;
 mod call;
 mod clamp;
+mod current;
 mod dear;
 mod egress;
 mod guests;
 mod handling;
+mod hidden;
 mod known;
 mod ledger;
+mod limiter;
 pub mod prices;
 mod server;
 pub mod simulated;
@@ -46,9 +51,11 @@ pub use ledger::{
 pub use server::Serving;
 pub use upstream::{BadProvider, Remembered};
 
-use crate::config::{Config, Dialect};
+use crate::config::{Config, ConfigError, Dialect, PriceFiles};
 use answer::Client;
-use prices::{Price, Prices};
+use current::Current;
+use limiter::Limiter;
+use prices::Price;
 use simulated::{BadScenario, Simulated};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use upstream::Upstream;
@@ -63,8 +70,8 @@ pub enum GatewayError {
     Provider(#[from] BadProvider),
     #[error(transparent)]
     Scenario(#[from] BadScenario),
-    #[error("the built-in price table does not parse: {0}")]
-    Prices(#[from] serde_json::Error),
+    #[error(transparent)]
+    Prices(#[from] ConfigError),
 }
 
 /// The gateway of one core; a clone is a handle to the same.
@@ -73,11 +80,12 @@ pub struct Gateway(Arc<Inner>);
 
 struct Inner {
     ledger: Arc<dyn Ledger>,
-    prices: Prices,
+    prices: Current,
     upstreams: Vec<Arc<Upstream>>,
     always_simulated: bool,
     simulated: Arc<Simulated>,
     client: Client,
+    limiter: Limiter,
     /// Ports that this gateway listens on: never a provider.
     ports: Mutex<Vec<u16>>,
     /// None: agents get no further than the providers.
@@ -119,16 +127,17 @@ impl Gateway {
         environment: &[(String, String)],
         ledger: Arc<dyn Ledger>,
     ) -> Result<Self, GatewayError> {
-        Self::after(config, environment, &[], ledger)
+        Self::after(config, environment, &[], PriceFiles::default(), ledger)
     }
 
-    /// As [`new`](Self::new), for a core whose agents were started by one that had the
+    /// As [`new`](Self::new), with the prices of `prices`, for a core whose agents were started by one that had the
     /// providers `before`: where a key of theirs is gone, calls are held, neither refused
     /// nor answered by anybody else.
     pub fn after(
         config: &Config,
         environment: &[(String, String)],
         before: &[Remembered],
+        prices: PriceFiles,
         ledger: Arc<dyn Ledger>,
     ) -> Result<Self, GatewayError> {
         let env = &|name: &str| {
@@ -136,11 +145,12 @@ impl Gateway {
         };
         Ok(Self(Arc::new(Inner {
             ledger,
-            prices: Prices::built_in()?,
+            prices: Current::new(prices)?,
             upstreams: upstream::all(config, env, before)?.into_iter().map(Arc::new).collect(),
             always_simulated: config.simulated.always,
             simulated: Arc::new(Simulated::load(&config.simulated, env)?),
             client: Client::default(),
+            limiter: Limiter::default(),
             ports: Mutex::new(Vec::new()),
             egress: OnceLock::new(),
         })))
@@ -200,9 +210,9 @@ impl Gateway {
         self.0.upstreams.iter().filter_map(|upstream| upstream.remembered()).collect()
     }
 
-    /// Date and source of the price table.
-    pub fn price_source(&self) -> (&str, &str) {
-        (&self.0.prices.date, &self.0.prices.source)
+    /// Why a price file that was changed is not in force, if it is not.
+    pub fn price_problem(&self) -> Option<String> {
+        self.0.prices.problem()
     }
 
     fn target(&self, dialect: Dialect) -> Target {
@@ -213,18 +223,21 @@ impl Gateway {
         }
     }
 
-    /// A provider's own price for a model, else that of the vendor of its name or dialect.
-    fn price(&self, provider: &str, model: &str) -> Option<&Price> {
+    /// A provider's own price for a model, else the user's own, else that of the vendor of its
+    /// name or dialect.
+    fn price(&self, provider: &str, model: &str) -> Option<Price> {
+        let prices = self.0.prices.get();
         let Some(upstream) = self.0.upstreams.iter().find(|u| u.name == provider) else {
-            return self.0.prices.find(None, model);
+            return prices.find(None, model).cloned();
         };
         let vendor = match upstream.dialect {
-            _ if self.0.prices.knows_vendor(provider) => provider,
+            _ if prices.knows_vendor(provider) => provider,
             Dialect::Anthropic => "anthropic",
             Dialect::Openai => "openai",
             Dialect::Gemini => "google",
         };
-        upstream.overrides.find(model).or_else(|| self.0.prices.find(Some(vendor), model))
+        let own = upstream.overrides.find(model);
+        own.or_else(|| prices.find(Some(vendor), model)).cloned()
     }
 
     fn ledger(&self) -> Arc<dyn Ledger> {
@@ -241,6 +254,10 @@ impl Gateway {
 
     fn client(&self) -> &Client {
         &self.0.client
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.0.limiter
     }
 
     fn own_port(&self, port: u16) -> OwnPort {

@@ -1,69 +1,27 @@
-//! What a call costs. The table is `assets/prices.json` (its date and source stand in it),
-//! the overrides are `[providers.NAME.prices]` of the configuration.
+//! What a call costs, by the prices in force (`config::prices`).
 //!
 //! Rates are pico-dollars per token, sums are `u128`, and a call is rounded up to whole
 //! micro-dollars, once. A model that no rule matches has no price: it is never guessed.
 //!
-//! A rule is `=name`, `^prefix`, `$suffix` or `~part`. Of the rules that match, an exact one
-//! wins, then the longest prefix, then suffixes and parts in the order of the file. A name
-//! that nothing matches is looked up again without its date (`-20260131`, `-2026-01-31`).
+//! Of the rules that match, an exact one wins, then the longest prefix, then suffixes and parts
+//! in the order of the file. The user's own prices go by exact names and come before them. A
+//! name that nothing matches is looked up again without its date (`-20260131`, `-2026-01-31`).
 
-use crate::config::ModelPrice;
+use crate::config::{
+    ModelPrice,
+    prices::{OwnPrice, PriceData, PriceEntry, Rates, Tier},
+};
 use crate::model::{Micros, Tokens};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 
-const TABLE: &str = include_str!("../../assets/prices.json");
-/// Pico-dollars per token of one dollar per million tokens.
-const PICO_PER_DOLLAR_PER_MILLION: f64 = 1e6;
 const PICO_PER_MICRO: u128 = 1_000_000;
 
-/// Pico-dollars per token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rates {
-    pub input: u64,
-    pub output: u64,
-    pub cache_read: u64,
-    pub cache_write: u64,
-    /// Writes to a cache that lives for an hour, where that is dearer.
-    pub cache_write_1h: u64,
-}
-
-impl Rates {
-    /// Columns of the file; what is missing is billed like input.
-    fn from_row(row: &[Option<u64>]) -> Option<Self> {
-        let cell = |n: usize| row.get(n).copied().flatten();
-        let input = cell(0)?;
-        let cache_write = cell(3).unwrap_or(input);
-        Some(Self {
-            input,
-            output: cell(1)?,
-            cache_read: cell(2).unwrap_or(input),
-            cache_write,
-            cache_write_1h: cell(4).unwrap_or(cache_write),
-        })
-    }
-
-    fn from_config(price: &ModelPrice) -> Self {
-        let pico = |dollars: f64| (dollars * PICO_PER_DOLLAR_PER_MILLION).round().max(0.0) as u64;
-        let input = pico(price.input);
-        let cache_write = price.cache_write.map_or(input, pico);
-        Self {
-            input,
-            output: pico(price.output),
-            cache_read: price.cache_read.map_or(input, pico),
-            cache_write,
-            cache_write_1h: cache_write,
-        }
-    }
-
-    fn dearest_input(&self, writes: Writes) -> u64 {
-        let read = self.input.max(self.cache_read);
-        match writes {
-            Writes::None => read,
-            Writes::Short => read.max(self.cache_write),
-            Writes::Hour => read.max(self.cache_write).max(self.cache_write_1h),
-        }
+fn dearest_input(rates: &Rates, writes: Writes) -> u64 {
+    let read = rates.input.max(rates.cache_read);
+    match writes {
+        Writes::None => read,
+        Writes::Short => read.max(rates.cache_write),
+        Writes::Hour => read.max(rates.cache_write).max(rates.cache_write_1h),
     }
 }
 
@@ -79,11 +37,14 @@ pub enum Writes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
     base: Rates,
-    /// From so many prompt tokens on (cached ones count) the whole call is billed so.
-    tiers: Vec<(u64, Rates)>,
+    tiers: Vec<Tier>,
 }
 
 impl Price {
+    fn own(price: &OwnPrice) -> Self {
+        Self { base: price.rates(), tiers: price.tiers() }
+    }
+
     /// `cache_write_1h` is the part of `tokens.cache_write` with an hour to live.
     pub fn cost(&self, tokens: &Tokens, cache_write_1h: u64) -> Micros {
         let prompt = tokens.input + tokens.cache_read + tokens.cache_write;
@@ -122,7 +83,7 @@ impl Price {
     fn dearest(&self, input: u64, writes: Writes) -> (u64, u64) {
         let tiers = self.tiers.iter().filter(|(start, _)| input > *start);
         let all = || std::iter::once(&self.base).chain(tiers.clone().map(|(_, rates)| rates));
-        let prompt = all().map(|rates| rates.dearest_input(writes)).max().unwrap_or(0);
+        let prompt = all().map(|rates| dearest_input(rates, writes)).max().unwrap_or(0);
         (prompt, all().map(|rates| rates.output).max().unwrap_or(0))
     }
 }
@@ -132,78 +93,48 @@ fn round_up(parts: &[(u64, u64)]) -> Micros {
     Micros(i64::try_from(pico.div_ceil(PICO_PER_MICRO)).unwrap_or(i64::MAX))
 }
 
-#[derive(Deserialize)]
-struct File {
-    date: String,
-    source: String,
-    providers: BTreeMap<String, Vec<Entry>>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "match")]
-    rules: Vec<String>,
-    rates: Vec<Option<u64>>,
-    #[serde(default)]
-    tiers: Vec<(u64, Vec<Option<u64>>)>,
-}
-
-/// The table with its date and source.
+/// All prices, ready to be looked up.
 pub struct Prices {
-    pub date: String,
-    pub source: String,
-    vendors: BTreeMap<String, Vec<(Vec<String>, Price)>>,
+    /// By the model's name.
+    own: BTreeMap<String, Price>,
+    vendors: BTreeMap<String, Vec<(PriceEntry, Price)>>,
 }
 
 impl Prices {
-    /// The table that is built in.
-    pub fn built_in() -> Result<Self, serde_json::Error> {
-        let file: File = serde_json::from_str(TABLE)?;
-        let vendors = file.providers.into_iter().map(|(name, entries)| {
-            let prices = entries.into_iter().filter_map(|entry| {
-                let tiers = entry
-                    .tiers
-                    .iter()
-                    .filter_map(|(start, row)| Some((*start, Rates::from_row(row)?)))
-                    .collect();
-                Some((entry.rules, Price { base: Rates::from_row(&entry.rates)?, tiers }))
-            });
-            (name, prices.collect())
+    pub fn new(data: &PriceData) -> Self {
+        let own = data.own.iter().map(|(model, price)| (model.clone(), Price::own(price)));
+        let vendors = data.table.vendors.iter().map(|(vendor, entries)| {
+            let priced = |entry: &PriceEntry| {
+                (entry.clone(), Price { base: entry.rates, tiers: entry.tiers.clone() })
+            };
+            (vendor.clone(), entries.iter().map(priced).collect())
         });
-        Ok(Self { date: file.date, source: file.source, vendors: vendors.collect() })
+        Self { own: own.collect(), vendors: vendors.collect() }
     }
 
     pub fn knows_vendor(&self, vendor: &str) -> bool {
         self.vendors.contains_key(vendor)
     }
 
-    /// The price of `model` at `vendor`; with no vendor, at the first that sells it.
+    /// The user's own price, else that of `model` at `vendor`; with no vendor, at the first
+    /// that sells it.
     pub fn find(&self, vendor: Option<&str>, model: &str) -> Option<&Price> {
-        [Some(model), undated(model)].into_iter().flatten().find_map(|name| match vendor {
-            Some(vendor) => self.vendors.get(vendor).and_then(|table| best(table, name)),
-            None => self.vendors.values().find_map(|table| best(table, name)),
+        let names = || [Some(model), undated(model)].into_iter().flatten();
+        names().find_map(|name| self.own.get(name)).or_else(|| {
+            names().find_map(|name| match vendor {
+                Some(vendor) => self.vendors.get(vendor).and_then(|table| best(table, name)),
+                None => self.vendors.values().find_map(|table| best(table, name)),
+            })
         })
     }
 }
 
 /// The price with the best matching rule.
-fn best<'a>(table: &'a [(Vec<String>, Price)], model: &str) -> Option<&'a Price> {
-    let score = |rule: &str| -> Option<usize> {
-        let (kind, text) = rule.split_at_checked(1)?;
-        match kind {
-            "=" => (model == text).then_some(usize::MAX),
-            "^" => model.starts_with(text).then_some(1 + text.len()),
-            "$" => model.ends_with(text).then_some(1),
-            "~" => model.contains(text).then_some(1),
-            _ => None,
-        }
-    };
+fn best<'a>(table: &'a [(PriceEntry, Price)], model: &str) -> Option<&'a Price> {
     let mut found: Option<(usize, &Price)> = None;
-    for (rules, price) in table {
-        let here = rules.iter().filter_map(|rule| score(rule)).max();
-        if let Some(here) = here
-            && found.is_none_or(|(best, _)| here > best)
-        {
+    for (entry, price) in table {
+        let here = entry.score(model);
+        if here > found.map_or(0, |(best, _)| best) {
             found = Some((here, price));
         }
     }
@@ -232,7 +163,7 @@ pub struct Overrides(BTreeMap<String, Price>);
 
 impl Overrides {
     pub fn new(prices: &BTreeMap<String, ModelPrice>) -> Self {
-        let price = |p: &ModelPrice| Price { base: Rates::from_config(p), tiers: Vec::new() };
+        let price = |price: &ModelPrice| Price::own(&OwnPrice::of_provider(price));
         Self(prices.iter().map(|(model, p)| (model.clone(), price(p))).collect())
     }
 
@@ -244,6 +175,11 @@ impl Overrides {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PriceFiles;
+
+    fn built_in() -> Prices {
+        Prices::new(&PriceFiles::default().load().unwrap())
+    }
 
     fn tokens(input: u64, output: u64, cache_read: u64, cache_write: u64) -> Tokens {
         Tokens { input, output, cache_read, cache_write }
@@ -251,8 +187,7 @@ mod tests {
 
     #[test]
     fn knows_models_exactly_by_prefix_and_with_dates() {
-        let prices = Prices::built_in().unwrap();
-        assert!(prices.date.starts_with("20"), "{}", prices.date);
+        let prices = built_in();
         for (vendor, model) in [
             ("anthropic", "claude-opus-4-5"),
             ("anthropic", "claude-opus-4-5-20251101"),
@@ -271,7 +206,7 @@ mod tests {
 
     #[test]
     fn bills_each_kind_of_token_at_its_rate() {
-        let prices = Prices::built_in().unwrap();
+        let prices = built_in();
         let opus = prices.find(Some("anthropic"), "claude-opus-4-5").unwrap();
         // $5 in, $25 out, $0.5 read, $6.25 written, $10 written for an hour, per million.
         let million = 1_000_000;
@@ -291,7 +226,7 @@ mod tests {
 
     #[test]
     fn long_prompts_are_dearer_as_a_whole() {
-        let prices = Prices::built_in().unwrap();
+        let prices = built_in();
         let sonnet = prices.find(Some("anthropic"), "claude-sonnet-4-5").unwrap();
         assert_eq!(sonnet.cost(&tokens(200_000, 0, 0, 0), 0), Micros(600_000));
         assert_eq!(sonnet.cost(&tokens(1000, 0, 200_000, 0), 0), Micros(126_000));
@@ -307,5 +242,33 @@ mod tests {
         let price = own.find("local").unwrap();
         assert_eq!(price.cost(&tokens(10, 10, 10, 0), 0), Micros(5));
         assert!(own.find("other").is_none());
+    }
+
+    #[test]
+    fn own_prices_come_first_and_know_dates_too() {
+        let mut data = PriceFiles::default().load().unwrap();
+        let price = |input| OwnPrice {
+            date: String::new(),
+            input,
+            output: 2.0,
+            cache_read: None,
+            cache_write: None,
+            cache_write_1h: Some(3.0),
+            long: None,
+        };
+        data.own.insert("gpt-5".to_owned(), price(1.0));
+        data.own.insert("new".to_owned(), price(4.0));
+        let prices = Prices::new(&data);
+        let cost = |model: &str| {
+            prices.find(Some("openai"), model).unwrap().cost(&tokens(1_000_000, 0, 0, 0), 0)
+        };
+        assert_eq!(
+            (cost("gpt-5"), cost("gpt-5-2025-08-07")),
+            (Micros(1_000_000), Micros(1_000_000))
+        );
+        assert_eq!(cost("new"), Micros(4_000_000));
+        assert_eq!(cost("gpt-5-mini"), Micros(250_000), "of that name alone");
+        let new = prices.find(None, "new").unwrap();
+        assert_eq!(new.bound(1_000_000, 0, Writes::Hour), Micros(4_000_000));
     }
 }

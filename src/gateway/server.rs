@@ -119,6 +119,10 @@ impl Attempt {
         }
     }
 
+    pub fn is_held(&self) -> bool {
+        *self.hold.borrow()
+    }
+
     /// Whose key this is.
     pub fn called_by(self: &Arc<Self>, token: &str) -> Option<Arc<Self>> {
         match same(token.as_bytes(), self.caller.token.as_bytes()) {
@@ -270,8 +274,11 @@ async fn respond(attempt: Arc<Attempt>, request: Request<Incoming>) -> Response<
     }
     let (status, headers, frames) = match handle(&attempt, request).await {
         Ok(Begun { status, headers, body }) => (status, headers, ReceiverStream::new(body).boxed()),
-        Err(Refused { dialect, status, message }) => {
-            let answer = Answer::error(dialect, status, &message);
+        Err(Refused { dialect, status, message, retry_after }) => {
+            let mut answer = Answer::error(dialect, status, &message);
+            if let Some(seconds) = retry_after {
+                answer.headers.insert(hyper::header::RETRY_AFTER, seconds.into());
+            }
             (answer.status, answer.headers, answer.body)
         }
     };

@@ -41,8 +41,8 @@ impl Terms {
     ) -> Result<Self, String> {
         let Some(price) = price else {
             return Err(format!(
-                "no price of {model:?} is known: add [providers.{provider}.prices.\"{model}\"] \
-                 with input and output (dollars per million tokens) to config.toml"
+                "no price of {model:?} is known: `dash prices set {model} input=… output=…` (dollars \
+                 per million tokens), or [providers.{provider}.prices.\"{model}\"] in config.toml"
             ));
         };
         if let Some(dear) = dear(wire, body) {

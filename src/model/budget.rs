@@ -1,7 +1,7 @@
 //! Budgets: a tree of accounts, core → swarm → agent → child, in micro-dollars. What an agent
 //! spends is debited from every account above it too.
 
-use super::{AgentId, Micros, SwarmId};
+use super::{AgentId, Forecast, Micros, SwarmId};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -144,13 +144,17 @@ pub struct AccountInfo {
     pub percent: Option<u8>,
     /// `open`, `warning` (75 %), `critical` (90 %), `exhausted`.
     pub state: String,
+    /// Of what is not over and has cost something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
 }
 
-/// What one agent, swarm or model has cost.
+/// What one agent, attempt, item, swarm, model, parent or day has cost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CostRow {
-    /// `agent`, `swarm` or `model`.
+    /// One of these words.
     pub by: String,
+    /// Of an item `sw-1#3`; of a day `2026-11-29`, in UTC.
     pub id: String,
     pub name: String,
     /// Model calls.

@@ -19,6 +19,11 @@ impl Stamp {
         Self(self.0.saturating_sub(micros).max(0))
     }
 
+    /// `2026-11-29`, in UTC.
+    pub fn day(self) -> String {
+        self.to_string().chars().take_while(|c| *c != 'T').collect()
+    }
+
     /// Milliseconds from `earlier` to this, 0 if that is later.
     pub fn ms_since(self, earlier: Self) -> u64 {
         (self.0.saturating_sub(earlier.0) / 1000).max(0) as u64

@@ -18,6 +18,10 @@
 //! POST /v1/agents/{id}/ticket (TicketBody) → Ticket   (direct attach to the keeper)
 //! GET  /v1/agents/{id}/pty?cols=&rows=&read_only=  WebSocket of raw bytes
 //! GET  /v1/items?swarm=ID    POST (NewItem) → 201 Item
+//! GET  /v1/budgets                                [AccountInfo]
+//! GET  /v1/budgets/{id}      PATCH (BudgetBody) → AccountInfo; also `core`
+//! GET  /v1/ledger?by=WORD                         [CostRow] by agent, attempt, item, swarm, model, parent, day
+//! GET  /v1/prices                                 [PriceRow], the overriding ones first
 //! GET  /v1/policy?cwd=DIR&path=PATH               PolicyRules: the rules in force there
 //! POST /v1/policy/check (PolicyQuestion)          Judgement; the one POST that is open to an agent
 //! GET  /v1/approvals?state=open|all&swarm=&agent= [Approval]          &wait=SECONDS: until there is one

@@ -1,12 +1,15 @@
 //! What clients read and change of the ledger.
 
 use super::{
+    clock,
     handle::Handle,
     lookup::{find_agent, find_swarm},
 };
 use crate::{
     core,
-    model::{AccountId, AccountInfo, BudgetChange, Command, CostRow, Refusal, RefusalCode},
+    model::{
+        AccountId, AccountInfo, BudgetChange, Command, CostRow, PriceRow, Refusal, RefusalCode,
+    },
 };
 
 impl Handle {
@@ -15,7 +18,17 @@ impl Handle {
     /// # Errors
     /// When the core is leaving.
     pub async fn accounts(&self) -> Result<Vec<AccountInfo>, Refusal> {
-        self.world.read(core::accounts).await
+        let now = clock::now();
+        self.world
+            .read(move |state| {
+                let mut forecasts = core::forecasts(state, now);
+                let mut accounts = core::accounts(state);
+                for account in &mut accounts {
+                    account.forecast = forecasts.remove(&account.id);
+                }
+                accounts
+            })
+            .await
     }
 
     /// The account of `core`, or of a swarm or agent by id or name.
@@ -43,7 +56,7 @@ impl Handle {
         self.account(name).await
     }
 
-    /// What was spent, by `agent`, `swarm` or `model`.
+    /// What was spent, by one of [`core::BY`].
     ///
     /// # Errors
     /// For any other word.
@@ -51,9 +64,23 @@ impl Handle {
         let word = by.to_owned();
         let rows = self.world.read(move |state| core::costs(state, &word)).await?;
         rows.ok_or_else(|| {
-            let why = format!("costs are kept by agent, swarm or model, not by {by:?}");
+            let why = format!("costs are kept by {}, not by {by:?}", core::BY.join(", "));
             Refusal::new(RefusalCode::Invalid, why)
         })
+    }
+
+    /// The prices in force, the overriding ones first.
+    ///
+    /// # Errors
+    /// When a price file is wrong.
+    pub async fn prices(&self) -> Result<Vec<PriceRow>, Refusal> {
+        let world = self.world.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            world.prices.load().map(|data| data.rows(&world.config))
+        });
+        let internal = |why: String| Refusal::new(RefusalCode::Internal, why);
+        let rows = read.await.map_err(|error| internal(error.to_string()))?;
+        rows.map_err(|error| internal(error.to_string()))
     }
 
     async fn account_id(&self, name: &str) -> Result<AccountId, Refusal> {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     agents::Adapter,
-    config::{Dialect, not_held},
+    config::{Dialect, not_held, prices},
     model::{Holder, Verdict},
     protocol::rest::{AdapterReport, CheckStatus, DoctorCheck, DoctorReport},
     sandbox,
@@ -38,7 +38,8 @@ pub async fn report(world: &Shared) -> DoctorReport {
     let tried = world.clone();
     let own_path = path.clone();
     let look = move || {
-        [vec![limits::check(&tried)], scope(&tried), vec![rules(&tried, &own_path)]].concat()
+        let last = vec![rules(&tried, &own_path), price_table(&tried)];
+        [vec![limits::check(&tried)], scope(&tried), last].concat()
     };
     checks.extend(tokio::task::spawn_blocking(look).await.unwrap_or_default());
     checks.extend(providers(world));
@@ -213,6 +214,33 @@ fn rules(world: &World, path: &str) -> DoctorCheck {
         ok(name, format!("{}, of them {} of your own", policy.rules.len(), own.count()))
     } else {
         warn(name, unheld.join("; "), "`dash policy check` says who holds a rule, and why")
+    }
+}
+
+/// How old prices are, and whether a changed file of them is in force.
+fn price_table(world: &World) -> DoctorCheck {
+    let name = "prices";
+    let fail = |detail: String| DoctorCheck {
+        name: name.to_owned(),
+        status: CheckStatus::Fail,
+        detail: format!("{detail}; the prices are as they were before"),
+        remedy: "mend the file, or move it away".to_owned(),
+    };
+    if let Some(problem) = world.gateway.get().and_then(|gateway| gateway.price_problem()) {
+        return fail(problem);
+    }
+    match world.prices.load() {
+        Ok(data) => match data.warning(prices::today()) {
+            Some(old) => warn(name, old, "what calls cost may have changed since"),
+            None => {
+                let own = match data.own.len() {
+                    0 => String::new(),
+                    n => format!(", {n} of your own before them"),
+                };
+                ok(name, format!("of {} ({}){own}", data.table.date, data.table.source))
+            }
+        },
+        Err(error) => fail(error.to_string()),
     }
 }
 

@@ -231,6 +231,9 @@ impl Ledger for CoreLedger {
         let (state, reason, detail) = match traffic {
             Traffic::Asked => (AgentState::Working, "", "a model call is in flight"),
             Traffic::Held => (AgentState::Waiting, "key missing", "a model call is held"),
+            Traffic::Limited => {
+                (AgentState::Waiting, "rate limit", "the provider takes no calls for now")
+            }
             Traffic::Answering => return,
             Traffic::Quiet => return self.falls_quiet(&caller.attempt),
         };

@@ -60,7 +60,7 @@ pub use world::AgentListener;
 
 use crate::{
     agents::Catalog,
-    config::{Config, Instance, PolicyFiles},
+    config::{Config, Instance, PolicyFiles, PriceFiles},
     core::{Effect, Input, Limits, recover},
     gateway::Gateway,
     model::{self, AttemptId},
@@ -98,6 +98,8 @@ pub struct Options {
     pub adapters: Option<PathBuf>,
     /// Where the rules on commands come from.
     pub policy: PolicyFiles,
+    /// Where prices come from, beside those that are built in.
+    pub prices: PriceFiles,
     pub dash: PathBuf,
 }
 
@@ -116,7 +118,7 @@ pub struct Runtime {
 /// # Errors
 /// When the journal cannot be opened or written, or the configuration cannot be used.
 pub async fn start(options: Options) -> anyhow::Result<Runtime> {
-    let Options { instance, config, environment, adapters, policy, dash } = options;
+    let Options { instance, config, environment, adapters, policy, prices, dash } = options;
     let path = instance.journal();
     let kept = config.core.events_kept;
     let anchor = Arc::new(Anchor::beside(&instance.state));
@@ -147,6 +149,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         instance,
         adapters,
         policies,
+        prices: prices.clone(),
         catalog: Mutex::new(Arc::new(catalog)),
         dash,
         epoch,
@@ -174,7 +177,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     let ledger = Arc::new(ledger::CoreLedger::new(inbox.clone(), world.money.clone()));
     let works = state.swarms.values().any(|swarm| !swarm.state.is_final());
     let before = if works { providers::read(&world.instance) } else { Vec::new() };
-    let gateway = Gateway::after(&world.config, &world.environment, &before, ledger)?
+    let gateway = Gateway::after(&world.config, &world.environment, &before, prices, ledger)?
         .with_egress(Arc::new(egress::WayOut::new(Arc::downgrade(&world))));
     for problem in gateway.problems() {
         tracing::warn!("{problem}");

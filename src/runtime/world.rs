@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     agents::Catalog,
-    config::{Config, Instance},
+    config::{Config, Instance, PriceFiles},
     core::{Input, Reply, State},
     gateway::Gateway,
     model::{AgentId, ApprovalId, AttemptId, Ground, Refusal, RefusalCode, SwarmId},
@@ -148,6 +148,7 @@ pub struct World {
     /// The user's directory of adapters.
     pub adapters: Option<PathBuf>,
     pub policies: Policies,
+    pub prices: PriceFiles,
     /// As it was last read.
     pub catalog: Mutex<Arc<Catalog>>,
     /// The core's own environment.

@@ -1,11 +1,11 @@
-//! `/v1/budgets` and `/v1/ledger`.
+//! `/v1/budgets`, `/v1/ledger` and `/v1/prices`.
 
 use super::{
     identity::Served,
     problem::{Answer, Body, Plain, Query},
 };
 use crate::{
-    model::{AccountInfo, BudgetChange, CostRow, Micros, Refusal, RefusalCode},
+    model::{AccountInfo, BudgetChange, CostRow, Micros, PriceRow, Refusal, RefusalCode},
     protocol::rest::BudgetBody,
 };
 use axum::{
@@ -17,7 +17,7 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct By {
-    /// `agent` where nothing is said, `swarm`, `model`.
+    /// `agent` where nothing is said.
     by: Option<String>,
 }
 
@@ -60,4 +60,8 @@ pub async fn costs(
     Query(query): Query<By>,
 ) -> Answer<Json<Vec<CostRow>>> {
     Ok(Json(served.handle.costs(query.by.as_deref().unwrap_or("agent")).await?))
+}
+
+pub async fn prices(_: Plain, State(served): State<Served>) -> Answer<Json<Vec<PriceRow>>> {
+    Ok(Json(served.handle.prices().await?))
 }

@@ -12,7 +12,7 @@ use super::{
     routes::router,
 };
 use crate::{
-    config::{Config, Instance, PolicyFiles},
+    config::{Config, Instance, PolicyFiles, PriceFiles},
     model::{Actor, Command},
     runtime::{self, AgentListener, Handle},
 };
@@ -51,6 +51,8 @@ pub struct Options {
     pub adapters: Option<PathBuf>,
     /// Where the rules on commands come from.
     pub policy: PolicyFiles,
+    /// Where prices come from, beside those that are built in.
+    pub prices: PriceFiles,
     /// Stay until told to leave, and log to standard error.
     pub foreground: bool,
 }
@@ -180,12 +182,13 @@ async fn live(
     options: Options,
     environment: Vec<(String, String)>,
 ) -> anyhow::Result<ExitCode> {
-    let Options { config, adapters, policy, foreground } = options;
+    let Options { config, adapters, policy, prices, foreground } = options;
     let idle_exit = Duration::from_secs(config.core.idle_exit_seconds);
     let mut running = runtime::start(runtime::Options {
         config,
         adapters,
         policy,
+        prices,
         environment,
         dash: std::env::current_exe().context("finding this executable")?,
         instance: instance.clone(),

@@ -46,6 +46,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/budgets", get(budgets::list))
         .route("/v1/budgets/{id}", get(budgets::show).patch(budgets::change))
         .route("/v1/ledger", get(budgets::costs))
+        .route("/v1/prices", get(budgets::prices))
         .route("/v1/policy", get(policy::show))
         .route("/v1/policy/check", post(policy::check))
         .route("/v1/approvals", get(approvals::list).post(approvals::raise))

@@ -181,3 +181,44 @@ fn a_core_that_dies_costs_no_more_than_the_budget() {
     let agents: i64 = world.agents().iter().map(|row| micros(&row["cost_micros"])).sum();
     assert_eq!(agents, micros(&after["spent_micros"]));
 }
+
+#[test]
+fn costs_have_days_items_attempts_and_parents() {
+    let world = World::new();
+    let (swarm, code) =
+        world.create_and_wait(&["--agent", "mini", "--agents", "2", "--task", "say hello"]);
+    assert_eq!(code, 0);
+    let total = micros(&account(&world, "core")["spent_micros"]);
+    for (by, count) in [("day", 1), ("item", 2), ("attempt", 2), ("parent", 1)] {
+        let rows = world.json(&["cost", "--by", by]);
+        let rows = rows.as_array().unwrap();
+        let sum: i64 = rows.iter().map(|row| micros(&row["cost_micros"])).sum();
+        assert_eq!((sum, rows.len()), (total, count), "{by}: {rows:#?}");
+        assert!(rows.iter().all(|row| row["simulated"] == true && row["by"] == by), "{rows:#?}");
+    }
+    let csv = world.ok(&["cost", "--by", "day", "--csv"]).text();
+    assert!(csv.lines().nth(1).unwrap().starts_with("day,20"), "{csv}");
+    // A day stays when its swarms are gone.
+    world.ok(&["swarm", "rm", &swarm]);
+    assert_eq!(micros(&world.json(&["cost", "--by", "day"])[0]["cost_micros"]), total);
+}
+
+#[test]
+fn a_budget_shows_what_it_will_come_to() {
+    let world = World::new();
+    let items = world.write("items", "again\n".repeat(20));
+    let task = ["--agent", "mini", "--agents", "1", "--task", "say {item}", "--items"];
+    let args = [&task[..], &[items.to_str().unwrap(), "--budget", "$0.025"]].concat();
+    let (swarm, code) = world.create_and_wait(&args);
+    assert_eq!(code, 4, "{}", world.core_log());
+    let forecast = &account(&world, &swarm)["forecast"];
+    assert_eq!((&forecast["estimated"], &forecast["items"]), (&json!(true), &json!(20)));
+    assert!(forecast["items_unfinished"].as_i64().unwrap() > 0, "{forecast:#}");
+    assert_eq!(forecast["choices"][0]["choice"], "top_up", "{forecast:#}");
+    let shown = world.ok(&["budget", "show", &swarm]).text();
+    assert!(
+        shown.contains("estimated: ") && shown.contains("of 20 items will not finish"),
+        "{shown}"
+    );
+    assert!(shown.contains(&format!("dash budget top-up {swarm} $")), "{shown}");
+}

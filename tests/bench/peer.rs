@@ -1,7 +1,7 @@
 //! Dash beside tmux, measured in one run: `cargo bench --bench peer [-- OPTIONS] [NAME…]`.
 //!
 //! ```text
-//! NAME         size list spawn sandbox broker latency output idle start     (all, without a name)
+//! NAME         size list spawn sandbox broker latency output idle start forecast (all, without a name)
 //! --reps N     repetitions, Dash and tmux in turn             (5)
 //! --mb N       megabytes that one agent prints                (200; --full: 1000)
 //! --agents N   of the idle swarm                              (500)
@@ -14,6 +14,7 @@
 
 mod broker;
 mod child;
+mod forecast;
 mod idle;
 mod latency;
 mod output;
@@ -88,6 +89,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("output", output::measure),
     ("idle", idle::measure),
     ("start", start::measure),
+    ("forecast", forecast::measure),
 ];
 
 fn main() {

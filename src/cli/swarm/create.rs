@@ -8,6 +8,7 @@ use super::{
         failure::{Code, Done},
         format::one_line,
         limits::{LimitArgs, further, warn_cores},
+        prices,
         scope::{ScopeArgs, shown, warn, warn_of},
     },
     wait::{Report, wait_for},
@@ -103,6 +104,9 @@ impl Create {
         let swarm = client.create_swarm(&spec).await?;
         warn_of(&spec, context);
         warn_cores(spec.limits, context);
+        if spec.budget.is_some() || spec.agent_budget.is_some() {
+            prices::warn_if_old(context);
+        }
         if self.wait {
             if !self.json.json {
                 context.note(format!("{} created: {}", swarm.id, agents(swarm.agents.total)));

@@ -52,7 +52,7 @@ fn the_simulated_provider_is_asked_for_usage_too() {
         "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}";
     let headers = format!("authorization: Bearer {TOKEN}\r\n");
     let answer = read_all(stage.send("/v1/chat/completions", &headers, body));
-    assert!(answer.contains("\"usage\":{"), "{answer}");
+    assert!(answer.contains("[DONE]") && !answer.contains("\"usage\":{"), "{answer}");
     let tokens = stage.bill().tokens;
     assert!(tokens.input > 0 && tokens.output > 0, "{tokens:?}");
 }

@@ -1,0 +1,152 @@
+//! `prices.toml`: what the user says that models cost, in dollars per million tokens.
+
+use super::{
+    super::{
+        ConfigError, ModelPrice,
+        load::{key_span, line_column},
+    },
+    Rates, Tier, from_toml,
+    table::pico,
+};
+use serde::Deserialize;
+use std::{collections::BTreeMap, path::Path};
+
+/// Keys of a price, as `dash prices set` takes them.
+pub const KEYS: [&str; 11] = [
+    "input",
+    "output",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "long.from",
+    "long.input",
+    "long.output",
+    "long.cache_read",
+    "long.cache_write",
+    "long.cache_write_1h",
+];
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OwnFile {
+    pub models: BTreeMap<String, OwnPrice>,
+}
+
+/// Dollars per million tokens.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnPrice {
+    /// When it was set; empty where nobody says.
+    #[serde(default)]
+    pub date: String,
+    pub input: f64,
+    pub output: f64,
+    /// What is missing is billed like input.
+    #[serde(default)]
+    pub cache_read: Option<f64>,
+    #[serde(default)]
+    pub cache_write: Option<f64>,
+    #[serde(default)]
+    pub cache_write_1h: Option<f64>,
+    #[serde(default)]
+    pub long: Option<LongPrice>,
+}
+
+/// Of prompts beyond `from` tokens; what is missing is as for shorter ones.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LongPrice {
+    pub from: u64,
+    pub input: f64,
+    pub output: f64,
+    #[serde(default)]
+    pub cache_read: Option<f64>,
+    #[serde(default)]
+    pub cache_write: Option<f64>,
+    #[serde(default)]
+    pub cache_write_1h: Option<f64>,
+}
+
+impl OwnFile {
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let file: Self = from_toml(path, text)?;
+        for (model, price) in &file.models {
+            let sums = figures(price);
+            let wrong = sums.iter().find(|(_, value)| !(value.is_finite() && **value >= 0.0));
+            if let Some((key, value)) = wrong {
+                let parts = ["models", model.as_str()].into_iter().chain(key.split('.'));
+                let parts: Vec<String> = parts.map(str::to_owned).collect();
+                return Err(ConfigError {
+                    file: path.to_owned(),
+                    at: key_span(text, &parts).map(|span| line_column(text, span.start)),
+                    key: format!("models.{model:?}.{key}"),
+                    message: format!("{value} is no price"),
+                    nearest: None,
+                });
+            }
+        }
+        Ok(file)
+    }
+}
+
+/// All its figures by their keys.
+pub fn figures(price: &OwnPrice) -> BTreeMap<String, f64> {
+    let long = price.long.as_ref();
+    let values = [
+        Some(price.input),
+        Some(price.output),
+        price.cache_read,
+        price.cache_write,
+        price.cache_write_1h,
+        long.map(|long| long.from as f64),
+        long.map(|long| long.input),
+        long.map(|long| long.output),
+        long.and_then(|long| long.cache_read),
+        long.and_then(|long| long.cache_write),
+        long.and_then(|long| long.cache_write_1h),
+    ];
+    let named = KEYS.iter().zip(values);
+    named.filter_map(|(key, value)| Some(((*key).to_owned(), value?))).collect()
+}
+
+fn rates(input: f64, output: f64, [read, write, hour]: [Option<f64>; 3]) -> Rates {
+    let write = write.unwrap_or(input);
+    Rates {
+        input: pico(input),
+        output: pico(output),
+        cache_read: pico(read.unwrap_or(input)),
+        cache_write: pico(write),
+        cache_write_1h: pico(hour.unwrap_or(write)),
+    }
+}
+
+impl OwnPrice {
+    pub fn of_provider(price: &ModelPrice) -> Self {
+        Self {
+            date: String::new(),
+            input: price.input,
+            output: price.output,
+            cache_read: price.cache_read,
+            cache_write: price.cache_write,
+            cache_write_1h: None,
+            long: None,
+        }
+    }
+
+    pub fn rates(&self) -> Rates {
+        let cache = [self.cache_read, self.cache_write, self.cache_write_1h];
+        rates(self.input, self.output, cache)
+    }
+
+    pub fn tiers(&self) -> Vec<Tier> {
+        let tier = self.long.as_ref().map(|long| {
+            let cache = [
+                long.cache_read.or(self.cache_read),
+                long.cache_write.or(self.cache_write),
+                long.cache_write_1h.or(self.cache_write_1h),
+            ];
+            (long.from, rates(long.input, long.output, cache))
+        });
+        tier.into_iter().collect()
+    }
+}

@@ -1,0 +1,140 @@
+//! What accounts will come to, and what was spent by day and by item.
+
+use super::*;
+
+const DOLLAR: i64 = 1_000_000;
+const HOUR: i64 = 3_600_000_000;
+
+/// A queue of ten at two agents: each item costs a dollar in five calls, a second apart.
+fn half_way(budget: &str, items: usize, over: usize) -> Bench {
+    let mut bench = Bench::default();
+    bench.create(SwarmSpec { budget: Some(budget.to_owned()), ..queue(items) }, 2);
+    for n in 0..over {
+        let launched = bench.launches();
+        let attempt = launched.first().cloned().unwrap_or_else(|| panic!("none at {n}"));
+        bench.effects.extend(
+            launched.iter().skip(1).map(|it| Effect::Launch { attempt: it.as_str().into() }),
+        );
+        bench.started(&attempt, 1);
+        for _ in 0..5 {
+            pay(&mut bench, &attempt, DOLLAR / 5);
+        }
+        bench.ended(&attempt, Outcome::Done);
+    }
+    bench
+}
+
+fn pay(bench: &mut Bench, attempt: &str, cost: i64) {
+    bench
+        .feed(Input::ModelCall {
+            attempt: attempt.into(),
+            provider: "p".to_owned(),
+            model: "m".to_owned(),
+            status: 200,
+            tokens: Tokens { input: 10, output: 10, ..Tokens::default() },
+            cost: Micros(cost),
+            priced: true,
+            duration_ms: 1,
+            reservation: None,
+            estimated: false,
+        })
+        .unwrap();
+}
+
+fn told(bench: &Bench, id: &str) -> Option<Forecast> {
+    forecasts(&bench.state, Stamp(bench.now)).remove(&id.parse::<AccountId>().unwrap())
+}
+
+#[test]
+fn the_end_and_the_shortage_are_told_with_ways_out() {
+    let bench = half_way("$6", 10, 4);
+    let forecast = told(&bench, "sw-1").unwrap();
+    assert!(forecast.estimated);
+    let end = forecast.end_micros.unwrap().0;
+    assert!((9 * DOLLAR..14 * DOLLAR).contains(&end), "{forecast:#?}");
+    assert!(forecast.low_micros < forecast.end_micros, "{forecast:#?}");
+    assert!(forecast.end_micros < forecast.high_micros, "{forecast:#?}");
+    assert_eq!((forecast.items, forecast.items_ended), (10, 4));
+    // $2 are left, at $0.20 in a little more than a second.
+    assert!((4..=5).contains(&forecast.items_unfinished), "{forecast:#?}");
+    let gone = forecast.exhausted_in_ms.unwrap();
+    assert!((10_000..30_000).contains(&gone), "{forecast:#?}");
+    assert!(forecast.ends_in_ms.unwrap() > gone, "{forecast:#?}");
+    let [Choice::TopUp { micros, command }, Choice::CheaperModel { .. }, Choice::Shrink { items }] =
+        forecast.choices.as_slice()
+    else {
+        panic!("{forecast:#?}")
+    };
+    assert!(micros.0 >= forecast.high_micros.unwrap().0 - 6 * DOLLAR, "{forecast:#?}");
+    assert_eq!(
+        (command.as_str(), *items),
+        (format!("dash budget top-up sw-1 {micros}").as_str(), forecast.items_unfinished)
+    );
+    let core = told(&bench, "core").unwrap();
+    assert_eq!(core.end_micros, forecast.end_micros);
+    assert_eq!(core.exhausted_in_ms, None, "it has no limit");
+}
+
+#[test]
+fn enough_is_enough_and_nothing_is_made_up() {
+    let bench = half_way("$100", 10, 4);
+    let forecast = told(&bench, "sw-1").unwrap();
+    assert_eq!((forecast.exhausted_in_ms, forecast.items_unfinished), (None, 0));
+    assert_eq!(forecast.choices, []);
+    assert!(told(&half_way("$6", 10, 0), "sw-1").is_none(), "nothing was spent");
+    // A rate alone, until the first item is through.
+    let mut bench = half_way("$2", 10, 0);
+    let attempt = bench.launches().remove(0);
+    bench.started(&attempt, 1);
+    (0..6).for_each(|_| pay(&mut bench, &attempt, DOLLAR / 5));
+    let forecast = told(&bench, "sw-1").unwrap();
+    assert_eq!((forecast.end_micros, forecast.items_unfinished), (None, 0));
+    assert!(forecast.exhausted_in_ms.is_some(), "{forecast:#?}");
+    assert!(told(&bench, "ag-01").unwrap().rate_micros_per_minute.is_some());
+    // Long after, the rate has gone with its window.
+    bench.now += HOUR;
+    assert_eq!(told(&bench, "sw-1").unwrap().rate_micros_per_minute, None);
+    bench.ask(Command::StopSwarm { swarm: "sw-1".into() }).unwrap();
+    let over = half_way("$100", 4, 4);
+    assert!(told(&over, "sw-1").is_none(), "it is over");
+}
+
+#[test]
+fn agents_have_their_part_of_what_is_left() {
+    let mut bench = half_way("$100", 10, 4);
+    let attempt = bench.launches().remove(0);
+    bench.started(&attempt, 1);
+    pay(&mut bench, &attempt, DOLLAR / 2);
+    let swarm = told(&bench, "sw-1").unwrap();
+    let rest = |id: &str| {
+        let spent = bench.state.agents[id].account.spent.0;
+        told(&bench, id).map_or(0, |forecast| forecast.end_micros.unwrap().0 - spent)
+    };
+    let all = swarm.end_micros.unwrap().0 - bench.state.swarms["sw-1"].account.spent.0;
+    let parts = rest("ag-01") + rest("ag-02");
+    assert!((parts - all).abs() < all / 2, "{parts} of {all}");
+}
+
+#[test]
+fn costs_are_kept_by_day_attempt_item_and_parent() {
+    let mut bench = half_way("$100", 4, 1);
+    let rows = |bench: &Bench, by: &str| costs(&bench.state, by).unwrap();
+    let of = |row: &CostRow| (row.id.clone(), row.calls, row.cost_micros.0);
+    assert_eq!(of(&rows(&bench, "attempt")[0]), ("ag-01-1".to_owned(), 5, DOLLAR));
+    let item = &rows(&bench, "item")[0];
+    assert_eq!((of(item), item.name.as_str()), (("sw-1#1".to_owned(), 5, DOLLAR), "item 0"));
+    assert_eq!(of(&rows(&bench, "parent")[0]), ("sw-1".to_owned(), 5, DOLLAR));
+    assert_eq!(of(&rows(&bench, "day")[0]), ("1970-01-01".to_owned(), 5, DOLLAR));
+    bench.now += 24 * HOUR;
+    let attempt = bench.launches().remove(0);
+    bench.started(&attempt, 1);
+    pay(&mut bench, &attempt, 7);
+    let days: Vec<_> = rows(&bench, "day").iter().map(of).collect();
+    assert_eq!(days[1], ("1970-01-02".to_owned(), 1, 7));
+    for by in BY {
+        let sum: i64 = rows(&bench, by).iter().map(|row| row.cost_micros.0).sum();
+        assert_eq!(sum, DOLLAR + 7, "{by}");
+    }
+    let text = serde_json::to_string(&bench.state).unwrap();
+    assert_eq!(serde_json::from_str::<State>(&text).unwrap(), bench.state, "as a snapshot");
+}

@@ -1,0 +1,82 @@
+//! Prices: what is in force, changed under a core that runs, and never half.
+
+use crate::world::World;
+use serde_json::{Value, json};
+use std::fs;
+
+fn spent(world: &World) -> i64 {
+    world.json(&["budget", "show", "core"])["spent_micros"].as_i64().unwrap()
+}
+
+#[test]
+fn a_price_that_is_set_counts_from_the_next_call_on() {
+    let world = World::new();
+    let say = ["--agent", "mini", "--task", "say hello"];
+    let (_, code) = world.create_and_wait(&say);
+    assert_eq!(code, 0);
+    let (first, pid) = (spent(&world), world.core().pid);
+    assert!(first > 0);
+    let model = world.json(&["cost", "--by", "model"])[0]["name"].as_str().unwrap().to_owned();
+    let was = world.json(&["prices", "list", &model]);
+    assert!(was[0]["date"].as_str().unwrap().starts_with("20") && was[0]["licence"] == "MIT");
+    world.ok(&["prices", "set", &model, "input=0", "output=0"]);
+    world.create_and_wait(&say);
+    assert_eq!((spent(&world), world.core().pid), (first, pid), "free, and without a restart");
+    let rows = world.json(&["prices", "list", &model]);
+    assert_eq!(
+        (&rows[0]["output"], &rows[0]["models"]),
+        (&json!(0.0), &json!([format!("={model}")]))
+    );
+    assert!(rows[0]["source"].as_str().unwrap().ends_with("dash/prices.toml"), "{rows:#}");
+    assert_eq!(rows[1]["overridden"], json!([model]));
+    // What is wrong changes nothing, and is told.
+    let path = world.path().join("config/dash/prices.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("output = 0", "output = -1")).unwrap();
+    world.create_and_wait(&say);
+    assert_eq!(spent(&world), first);
+    let refused = world.exits(&["prices", "list"], 1);
+    assert!(
+        refused.stderr.contains("prices.toml") && refused.stderr.contains("output"),
+        "{refused:?}"
+    );
+    let doctor = world.exits(&["doctor", "--json"], 1).json();
+    let check = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "prices");
+    assert_eq!(check.unwrap()["status"], "fail", "{doctor:#}");
+}
+
+#[test]
+fn a_newer_table_is_taken_whole_or_not_at_all() {
+    let world = World::new();
+    let now = include_str!("../../assets/prices.json");
+    let date = &serde_json::from_str::<Value>(now).unwrap()["date"].as_str().unwrap().to_owned();
+    let file = |name: &str, text: &str| world.write(name, text).to_str().unwrap().to_owned();
+    let one = now.replace("[15000000,75000000,1500000,18750000,30000000]", "[15000000]");
+    let wrong = file("wrong.json", &one);
+    for (from, says) in [
+        (wrong.as_str(), "wrong.json:"),
+        (&file("cut.json", &now[..now.len() / 2]), "cut.json:"),
+        (&file("old.json", &now.replace(date.as_str(), "2020-01-01")), "older"),
+        (&file("new.json", &now.replace(date.as_str(), "2999-01-01")), "yet to come"),
+        ("/nonexistent", "no such file"),
+    ] {
+        let refused = world.exits(&["prices", "update", "--from", from], 1);
+        assert!(refused.stderr.contains(says), "{refused:?}");
+    }
+    let place = world.exits(&["prices", "update", "--from", &wrong], 1).stderr;
+    assert!(
+        place.contains("providers.anthropic[") && place.contains("output is missing"),
+        "{place}"
+    );
+    let newer = now.replace("[5000000,25000000,500000,6250000,10000000]", "[6000000,25000000]");
+    let newer = world.write("newer.json", newer);
+    let update = ["prices", "update", "--from", newer.to_str().unwrap()];
+    let table = world.path().join("config/dash/prices.json");
+    let dry = world.ok(&[&update[..], &["--dry-run"]].concat()).text();
+    assert!(dry.contains("input 5 → 6") && !table.exists(), "{dry}");
+    let done = world.json(&update);
+    assert_eq!(done[0]["what"], "changed", "{done:#}");
+    let opus = world.json(&["prices", "list", "claude-opus-4-5"]);
+    assert_eq!(opus[0]["input"], 6.0, "{opus:#}");
+    assert!(opus[0]["source"].as_str().unwrap().contains("dash/prices.json"), "{opus:#}");
+}
