@@ -100,8 +100,9 @@ pub(super) fn reserve(state: &State, id: &AttemptId, wish: &Wish, last: bool) ->
         return decision;
     }
     let limit = account(state, &tight).and_then(|account| account.limit).unwrap_or_default();
+    // opencode (1.18.33) asks again after whatever has `exhausted` in its message, for 35 s.
     let message = format!(
-        "the budget of {tight} is exhausted: {left} of {limit} are left, and this call may cost {}",
+        "the budget of {tight} is spent: {left} of {limit} are left, and this call may cost {}",
         bound.least
     );
     refused(state, attempt, &tight, message)

@@ -34,6 +34,7 @@ pub use approval::{Ask, is_prompt, open_prompt, shows_prompt};
 pub use costs::costs;
 pub use decide::decide;
 pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of, timeout_of};
+pub use explain::{API_RETRY, STALLED};
 pub use ledger::accounts;
 pub use resume::{Left, left_by};
 pub use schedule::{recover, settle};

@@ -3,11 +3,15 @@
 
 use super::{actor::Message, world::leaving};
 use crate::{
-    core::{Input, Leave, Reply, Wish},
+    core::{self, Input, Leave, Reply, Wish},
     gateway::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traffic},
     model::{AgentState, AttemptId, Refusal, Reservation, Signal, Source},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::{
         Notify,
@@ -29,6 +33,30 @@ pub struct CoreLedger {
     inbox: mpsc::Sender<Message>,
     /// Something was settled.
     settled: Arc<Notify>,
+    calls: Calls,
+}
+
+/// Whose model calls are in flight now. The state does not know it of every attempt.
+#[derive(Clone, Default)]
+pub struct Calls(Arc<Mutex<HashSet<AttemptId>>>);
+
+impl Calls {
+    pub fn in_flight(&self, attempt: &AttemptId) -> bool {
+        self.all().contains(attempt)
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashSet<AttemptId>> {
+        // The set is whole between any two operations on it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, attempt: &AttemptId, traffic: Traffic) {
+        match traffic {
+            Traffic::Asked => self.all().insert(attempt.clone()),
+            Traffic::Quiet | Traffic::Troubled { .. } => self.all().remove(attempt),
+            Traffic::Held | Traffic::Answering => return,
+        };
+    }
 }
 
 /// Money that was set aside, and goes back if nobody takes it.
@@ -64,8 +92,8 @@ impl Drop for Given {
 }
 
 impl CoreLedger {
-    pub fn new(inbox: mpsc::Sender<Message>) -> Self {
-        Self { inbox, settled: Arc::default() }
+    pub fn new(inbox: mpsc::Sender<Message>, calls: Calls) -> Self {
+        Self { inbox, settled: Arc::default(), calls }
     }
 
     /// In the order of calls. Where there is no room in the actor's queue it is waited for
@@ -167,19 +195,29 @@ impl Ledger for CoreLedger {
     }
 
     fn traffic(&self, caller: &Caller, traffic: Traffic) {
+        self.calls.note(&caller.attempt, traffic);
+        let words = |words: &str| words.to_owned();
         let (state, reason, detail) = match traffic {
-            Traffic::Asked => (AgentState::Working, "", "a model call is in flight"),
-            Traffic::Held => (AgentState::Waiting, "key missing", "a model call is held"),
+            Traffic::Asked => (AgentState::Working, "", words("a model call is in flight")),
+            Traffic::Held => (AgentState::Waiting, "key missing", words("a model call is held")),
             Traffic::Answering => return,
             // Between calls the agent runs a tool, thinks for itself, or has done its turn:
             // whoever sees more of it says so.
-            Traffic::Quiet => (AgentState::Idle, "", "no model call is in flight"),
+            Traffic::Quiet => (AgentState::Idle, "", words("no model call is in flight")),
+            Traffic::Troubled { status } => {
+                let how = if status < 400 {
+                    words("the last model call broke off")
+                } else {
+                    format!("the last model call failed: {status}")
+                };
+                (AgentState::Idle, core::API_RETRY, how)
+            }
         };
         let signal = Signal {
             source: Source::Gateway,
             state,
             reason: reason.to_owned(),
-            detail: detail.to_owned(),
+            detail,
             progress: None,
         };
         self.send(Input::Signal { attempt: caller.attempt.clone(), signal });

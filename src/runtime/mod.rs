@@ -45,6 +45,7 @@ mod resume;
 mod scope;
 mod shims;
 mod spawn;
+mod stall;
 mod terminal;
 mod worktree;
 mod world;
@@ -166,8 +167,9 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         found: Mutex::default(),
         author: OnceLock::new(),
         hosts: host::Hosts::default(),
+        calls: ledger::Calls::default(),
     });
-    let ledger = Arc::new(ledger::CoreLedger::new(inbox.clone()));
+    let ledger = Arc::new(ledger::CoreLedger::new(inbox.clone(), world.calls.clone()));
     let works = state.swarms.values().any(|swarm| !swarm.state.is_final());
     let before = if works { providers::read(&world.instance) } else { Vec::new() };
     let gateway = Gateway::after(&world.config, &world.environment, &before, ledger)?
@@ -211,6 +213,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     }
     tokio::spawn(gauges.run());
     tokio::spawn(crowd::watch(Arc::downgrade(&world)));
+    tokio::spawn(stall::watch(Arc::downgrade(&world)));
     // It takes some hundredths of a second, and the first swarm would have to wait for it.
     let trying = world.clone();
     tokio::task::spawn_blocking(move || {

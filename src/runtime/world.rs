@@ -4,6 +4,7 @@ use super::{
     actor::{Commit, Message},
     gauges::Gauges,
     host::Hosts,
+    ledger::Calls,
     nursery::Nursery,
     policy::Policies,
 };
@@ -144,6 +145,8 @@ pub struct World {
     pub author: OnceLock<(String, String)>,
     /// Processes that runs share.
     pub hosts: Hosts,
+    /// Model calls in flight.
+    pub calls: Calls,
 }
 
 impl World {

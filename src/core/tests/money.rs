@@ -144,10 +144,7 @@ fn what_does_not_fit_is_refused_and_its_agent_waits_for_money() {
     let Leave::Refused { message } = bench.reserve("ag-01-1", flat(2 * DOLLAR), false) else {
         panic!("nobody is waited for where nothing is set aside")
     };
-    assert!(
-        message.contains("the budget of sw-1 is exhausted: $1.00 of $1.00 are left"),
-        "{message}"
-    );
+    assert!(message.contains("the budget of sw-1 is spent: $1.00 of $1.00 are left"), "{message}");
     assert_eq!(bench.agent("ag-01").state, AgentState::Paused);
     assert_eq!(bench.agent("ag-01").reason, "budget");
     bench.ended("ag-01-1", Outcome::Failed);
