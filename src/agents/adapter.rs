@@ -20,6 +20,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 /// Where a built-in adapter says it comes from.
@@ -28,6 +29,8 @@ pub const BUILT_IN: &str = "built in";
 const PROMPT_ROWS: usize = 6;
 /// Characters of what is asked that must be seen.
 const GLANCE: usize = 60;
+/// Where a file does not say.
+const STALLED_AFTER_S: u64 = 300;
 
 #[derive(Debug, Default)]
 pub struct Adapter {
@@ -121,6 +124,7 @@ pub(super) struct WatchRules {
     pub status_pattern: Option<Regex>,
     pub budget_pattern: Option<Regex>,
     pub progress_off_is_idle: bool,
+    pub stalled_after_s: u64,
     pub stop_reasons: BTreeMap<String, String>,
     pub output: Vec<EventRule>,
     pub hook: Vec<EventRule>,
@@ -192,6 +196,7 @@ impl Adapter {
             status_pattern: pattern(&file.watch.status_pattern)?,
             budget_pattern: pattern(&file.watch.budget_pattern)?,
             progress_off_is_idle: file.watch.progress_off_is_idle,
+            stalled_after_s: file.watch.stalled_after_s.unwrap_or(STALLED_AFTER_S),
             stop_reasons: file
                 .stop_reasons
                 .into_iter()
@@ -319,6 +324,12 @@ impl Adapter {
         self.shared.as_ref()
     }
 
+    /// Without a sign of life for so long it is stalled; none: it never is.
+    pub fn stalled_after(&self) -> Option<Duration> {
+        let seconds = self.watch.stalled_after_s;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
     pub fn footprint(&self) -> Footprint {
         self.footprint
     }
@@ -329,9 +340,10 @@ impl Adapter {
     }
 
     /// Where it keeps its sessions, with `private` for the attempt's own directory; none where
-    /// it cannot resume one.
-    pub fn sessions(&self, private: &Path) -> Vec<PathBuf> {
-        if self.launch.resume.is_empty() {
+    /// it cannot resume one. `interactive`: on its own screen.
+    pub fn sessions(&self, private: &Path, interactive: bool) -> Vec<PathBuf> {
+        let own = self.interactive.as_ref().filter(|_| interactive).map(|own| &own.launch);
+        if own.unwrap_or(&self.launch).resume.is_empty() {
             return Vec::new();
         }
         let text = |path: PathBuf| path.to_string_lossy().into_owned();

@@ -218,6 +218,9 @@ pub struct WatchPart {
     /// Found in an error that says in words of the agent's own that the money is spent: as
     /// good as a 402, where no status is known.
     pub budget_pattern: Option<Text>,
+    /// Seconds after which one that ought to work, and neither prints, computes nor calls a
+    /// model, is `waiting: stalled`; 0: never, for what may well wait for something of its own.
+    pub stalled_after_s: Option<u64>,
     /// OSC 9;4 going off says that the agent is idle, not just that it shows no progress.
     pub progress_off_is_idle: bool,
 }
@@ -234,6 +237,9 @@ pub struct WatchPart {
 pub struct InteractivePart {
     /// As `launch.args`, without a task.
     pub args: Vec<Text>,
+    /// As `launch.resume`, without a task; none: on its screen it resumes no session. Its name
+    /// comes from `[[hook]]`, its files lie where `launch.sessions` says.
+    pub resume: Vec<Text>,
     /// These follow where there is a task: it is then the first prompt.
     pub task: Vec<Text>,
     /// Beside `launch.env`; of two alike this one counts.

@@ -20,7 +20,7 @@ impl InteractiveRules {
     /// `base` are the rules without a screen, as this file builds them.
     pub fn new(part: &InteractivePart, mut base: LaunchRules) -> Result<Self, Wrong> {
         base.args = args(&part.args)?;
-        base.resume = Vec::new();
+        base.resume = args(&part.resume)?;
         base.stdin = Stdin::Terminal;
         for (key, text) in &part.env {
             base.env.retain(|(known, _)| known != key);

@@ -2,6 +2,7 @@
 
 use super::{
     adapter::{Adapter, Arg},
+    event::EventRule,
     format::{Judge, OutputFormat, Run, Stdin},
     template::{Slot, Template},
 };
@@ -51,8 +52,18 @@ impl Adapter {
 
     fn about_sessions(&self, say: &mut impl FnMut(bool, &str)) {
         let rules = &self.launch;
+        let on_screen = self.interactive.as_ref().map_or(&[][..], |own| &own.launch.resume);
+        let names = |rules: &[EventRule]| rules.iter().any(EventRule::names_sessions);
+        if !on_screen.is_empty() {
+            if !in_args(on_screen, Slot::Session) {
+                say(true, "interactive.resume has no {session}");
+            }
+            if !names(&self.watch_rules().hook) {
+                say(false, "no [[hook]] rule has a session: on its screen none is ever resumed");
+            }
+        }
         if rules.resume.is_empty() {
-            if !rules.sessions.is_empty() {
+            if !rules.sessions.is_empty() && on_screen.is_empty() {
                 say(false, "launch.sessions counts only beside launch.resume");
             }
             return;
@@ -66,7 +77,7 @@ impl Adapter {
                 "launch.sessions is empty: a session is not found again by the next attempt, which begins anew",
             );
         }
-        if !self.watch_rules().output.iter().any(super::event::EventRule::names_sessions) {
+        if !names(&self.watch_rules().output) {
             say(false, "no [[output]] rule has a session: none is ever resumed");
         }
     }

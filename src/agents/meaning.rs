@@ -101,6 +101,7 @@ const LAUNCH: Keys = &[
 
 const INTERACTIVE: Keys = &[
     ("args", Texts, "as launch.args, without a task"),
+    ("resume", Texts, "as launch.resume, without a task; none: on its screen it cannot"),
     ("task", Texts, "these follow where there is a task: it is then the first prompt"),
     ("env", Named, "variables beside launch.env; of two alike this one counts"),
     ("files", Parts(FILES), "files beside launch.files; of two at one path this one counts"),
@@ -148,6 +149,12 @@ const WATCH: Keys = &[
         "budget_pattern",
         Text,
         "a regular expression for an error that says that the money is spent, as good as a 402",
+    ),
+    (
+        "stalled_after_s",
+        Number,
+        "seconds without output, computing or model calls until it is waiting: stalled; 300 if \
+         not said, 0: never",
     ),
     ("progress_off_is_idle", Flag, "its progress (OSC 9;4) going off says that it is idle"),
 ];

@@ -2,7 +2,7 @@
 //! JSON, asks the core what the rules say of the command, and answers in the agent's terms.
 //!
 //! Any other hook of the agent's tells the core what the agent does, for its state, and asks
-//! nothing.
+//! nothing. That is all that hooks of other agents do (`dash __hook NAME`).
 //!
 //! It always ends with status 0, since 2 would refuse the agent's prompt; what it could not
 //! ask about it denies. A tool that is no shell is no business of these rules: nothing is
@@ -51,6 +51,8 @@ const SHELLS: &[&str] =
 enum Kind {
     Claude,
     Codex,
+    /// Of any other agent: its commands are judged elsewhere.
+    Teller,
 }
 
 #[derive(Deserialize)]
@@ -86,16 +88,24 @@ pub fn main(args: &[OsString], context: &mut Context<'_>) -> ExitCode {
     let kind = match args {
         [agent] if agent == "claude" => Some(Kind::Claude),
         [agent] if agent == "codex" => Some(Kind::Codex),
+        [_] => Some(Kind::Teller),
         _ => None,
     };
-    let answer = if let Some(kind) = kind {
-        let mut text = String::new();
-        match io::stdin().lock().take(LONGEST + 1).read_to_string(&mut text) {
-            Ok(_) => say(kind, &outcome(&text, context)),
-            Err(error) => Some(deny(&format!("the hook's input cannot be read: {error}"))),
+    let mut text = String::new();
+    let read = io::stdin().lock().take(LONGEST + 1).read_to_string(&mut text);
+    let answer = match (kind, read) {
+        (None, _) => Some(deny("the hook is set up wrongly: `dash __hook NAME`, of its agent")),
+        (Some(Kind::Teller), _) => match told(&text) {
+            Some(event) => {
+                tell(&event, context);
+                None
+            }
+            None => Some(deny("the hook is set up wrongly: of this agent it judges no tool")),
+        },
+        (Some(kind @ (Kind::Claude | Kind::Codex)), Ok(_)) => say(kind, &outcome(&text, context)),
+        (Some(Kind::Claude | Kind::Codex), Err(error)) => {
+            Some(deny(&format!("the hook's input cannot be read: {error}")))
         }
-    } else {
-        Some(deny("the hook is set up wrongly: `dash __hook claude` or `dash __hook codex`"))
     };
     if let Some(answer) = answer {
         // An agent that does not listen any more is not to be told.
@@ -282,7 +292,8 @@ fn answered(asked: &Approval, judged: &Judgement) -> Outcome {
 /// Codex knows no `allow` (0.169.0 reports it as a failed hook): silence lets its command run.
 fn say(kind: Kind, outcome: &Outcome) -> Option<Value> {
     match (outcome, kind) {
-        (Outcome::Silent, _) | (Outcome::Decided(Verdict::Allow, _), Kind::Codex) => None,
+        (Outcome::Silent, _) | (_, Kind::Teller) => None,
+        (Outcome::Decided(Verdict::Allow, _), Kind::Codex) => None,
         (Outcome::Decided(Verdict::Allow, reason), Kind::Claude) => {
             Some(decision(Verdict::Allow, reason))
         }

@@ -125,7 +125,7 @@ pub fn waiting_for_room(state: &State) -> impl Iterator<Item = &AgentId> {
 mod tests {
     use super::*;
     use crate::{
-        core::{Input, tests::*},
+        core::{Effect, Input, Timer, recover, swarm_info, tests::*},
         model::*,
     };
 
@@ -186,6 +186,57 @@ mod tests {
         bench.machine.now = Stamp(bench.now).plus_ms(1500 * PATIENCE + MOMENT_MS + 1000);
         bench.started("ag-01-1", 1);
         assert_eq!(bench.launches(), ["ag-04-1", "ag-05-1"]);
+    }
+
+    #[test]
+    fn a_retry_waits_for_room_too() {
+        for by_hand in [true, false] {
+            let mut bench = bench(400, 1, Some(1000), 8);
+            bench.create(SwarmSpec { retries: u32::from(!by_hand), ..spec() }, 1);
+            bench.started("ag-01-1", 1);
+            asks(&mut bench, "ag-01-1");
+            bench.ended("ag-01-1", Outcome::Failed);
+            bench.create(spec(), 1);
+            bench.started("ag-02-1", 1);
+            asks(&mut bench, "ag-02-1");
+            bench.launches();
+            // Something else has taken it.
+            bench.machine.available_mb = Some(500);
+            if by_hand {
+                let model = Some("m-2".to_owned());
+                bench.ask(Command::RetryAgent { agent: "ag-01".into(), model }).unwrap();
+            } else {
+                let timer = Timer::Retry { agent: "ag-01".into(), number: 2 };
+                bench.feed(Input::Due(timer)).unwrap();
+            }
+            assert_eq!(bench.launches(), [] as [String; 0]);
+            assert_eq!(queued(&bench), [("ag-01".to_owned(), "memory".to_owned())]);
+            assert_eq!(waiting_for_room(&bench.state).count(), 1);
+            // A later core finds it as it is, and sets no timer for it.
+            assert!(!recover(&bench.state).iter().any(|e| matches!(e, Effect::SetTimer { .. })));
+            bench.machine.available_mb = Some(1000);
+            bench.ended("ag-02-1", Outcome::Done);
+            assert_eq!(bench.launches(), ["ag-01-2"]);
+            assert_eq!(bench.agent("ag-01").model, if by_hand { "m-2" } else { "" });
+            let follows = bench.state.attempts["ag-01-2"].follows;
+            assert_eq!(follows.map(|follows| follows.attempt), by_hand.then_some(1));
+        }
+    }
+
+    #[test]
+    fn a_retry_that_waits_is_stopped_and_its_item_counts_once() {
+        for (outcome, failed) in [(Outcome::Failed, 1), (Outcome::Done, 0)] {
+            let mut bench = bench(400, 1, Some(1000), 8);
+            let swarm = bench.create(spec(), 2);
+            bench.ended("ag-01-1", outcome);
+            bench.machine.available_mb = Some(300);
+            bench.ask(Command::RetryAgent { agent: "ag-01".into(), model: None }).unwrap();
+            assert_eq!(queued(&bench)[0], ("ag-01".to_owned(), "memory".to_owned()));
+            bench.ask(Command::StopAgent { agent: "ag-01".into() }).unwrap();
+            assert_eq!(bench.agent("ag-01").state, AgentState::Stopped);
+            let info = swarm_info(&bench.state, &swarm).unwrap();
+            assert_eq!((info.items.done, info.items.failed), (0, failed), "{outcome:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     approval,
     breaker::FAILURES,
     charges, costs, ledger,
-    state::{Agent, Attempt, Pause, Phase, Retry, State, Swarm, Unpaid, Worktree},
+    state::{Agent, Attempt, Due, Pause, Phase, Retry, State, Swarm, Unpaid, Worktree},
 };
 use crate::model::{
     Account, AgentId, AgentState, AttemptId, Breaker, Event, EventRecord, ItemState, Outcome,
@@ -129,7 +129,15 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         Event::RetryPlanned { at: due, number } => {
             let index = attempt_of(state, record).map_or(1, |attempt| attempt.index);
             with_agent(state, record, |agent| {
-                agent.retry = Some(Retry { at: *due, number: *number, index });
+                agent.retry = Some(Retry { at: *due, number: *number, index, due: None });
+            });
+        }
+        Event::RetryDue { number, index, model, follows } => {
+            reopen(state, record, *index);
+            let due = Some(Due { model: model.clone(), follows: *follows });
+            with_agent(state, record, |agent| {
+                enter(agent, AgentState::Queued, String::new(), at);
+                agent.retry = Some(Retry { at, number: *number, index: *index, due });
             });
         }
         Event::ItemEnded { index, done } => end_item(state, record, *index, *done),
@@ -279,6 +287,27 @@ fn new_swarm(id: SwarmId, name: String, spec: SwarmSpec, queue: bool, at: Stamp)
     }
 }
 
+/// A swarm that was over goes on with an item.
+fn reopen(state: &mut State, record: &EventRecord, index: u32) {
+    let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.get_mut(id)) else { return };
+    swarm.state = SwarmState::Working;
+    swarm.stopping = false;
+    swarm.ended_at = None;
+    if let Some(item) = (index as usize).checked_sub(1).and_then(|i| swarm.items.get_mut(i)) {
+        // Tried again after its end: it counts once, by how it ends next.
+        if let Some(before) = item.agent.as_ref().and_then(|id| state.agents.get_mut(id)) {
+            match item.state {
+                ItemState::Done => before.items_done = before.items_done.saturating_sub(1),
+                ItemState::Failed => {
+                    before.items_failed = before.items_failed.saturating_sub(1);
+                }
+                ItemState::Queued | ItemState::Working | ItemState::Stopped => {}
+            }
+        }
+        item.state = ItemState::Working;
+    }
+}
+
 fn plan(state: &mut State, record: &EventRecord, number: u32, index: u32) {
     let (Some(swarm_id), Some(agent_id), Some(id)) =
         (&record.swarm, &record.agent, &record.attempt)
@@ -286,23 +315,10 @@ fn plan(state: &mut State, record: &EventRecord, number: u32, index: u32) {
         return;
     };
     let at = record.time;
+    reopen(state, record, index);
     if let Some(swarm) = state.swarms.get_mut(swarm_id) {
         swarm.started_at.get_or_insert(at);
-        swarm.state = SwarmState::Working;
-        swarm.stopping = false;
-        swarm.ended_at = None;
         if let Some(item) = (index as usize).checked_sub(1).and_then(|i| swarm.items.get_mut(i)) {
-            // Tried again after its end: it counts once, by how it ends next.
-            if let Some(before) = item.agent.as_ref().and_then(|id| state.agents.get_mut(id)) {
-                match item.state {
-                    ItemState::Done => before.items_done = before.items_done.saturating_sub(1),
-                    ItemState::Failed => {
-                        before.items_failed = before.items_failed.saturating_sub(1);
-                    }
-                    ItemState::Queued | ItemState::Working | ItemState::Stopped => {}
-                }
-            }
-            item.state = ItemState::Working;
             item.agent = Some(agent_id.clone());
             item.attempts += 1;
         }
@@ -367,7 +383,8 @@ fn end_item(state: &mut State, record: &EventRecord, index: u32, done: bool) {
     {
         item.state = match (done, outcome) {
             (true, _) => ItemState::Done,
-            (false, Some(Outcome::Stopped)) => ItemState::Stopped,
+            // Done, tried again, and stopped before that began.
+            (false, Some(Outcome::Stopped | Outcome::Done)) => ItemState::Stopped,
             (false, _) => ItemState::Failed,
         };
     }
@@ -382,7 +399,7 @@ fn end_item(state: &mut State, record: &EventRecord, index: u32, done: bool) {
     }
     with_agent(state, record, |agent| match (done, outcome) {
         (true, _) => agent.items_done += 1,
-        (false, Some(Outcome::Stopped)) => {}
+        (false, Some(Outcome::Stopped | Outcome::Done)) => {}
         (false, _) => agent.items_failed += 1,
     });
 }

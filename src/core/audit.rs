@@ -289,9 +289,10 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         Event::BudgetPaused { index } => row("agent.pause").with("item", *index),
         // Part of a request that has a row, or of a launch or an end that has one.
         Event::ApprovalJoined { .. } => return None,
-        Event::ItemAdded { .. } | Event::AttemptStarted { .. } | Event::ItemEnded { .. } => {
-            return None;
-        }
+        Event::ItemAdded { .. }
+        | Event::AttemptStarted { .. }
+        | Event::RetryDue { .. }
+        | Event::ItemEnded { .. } => return None,
         // What was seen, not what was done: the journal has it.
         Event::SessionNamed { .. }
         | Event::StateChanged { .. }

@@ -154,7 +154,7 @@ fn go_on(state: &State, top: &Agent, decision: &mut Decision) {
         if still || agent.reason != BREAKER {
             continue;
         }
-        let to = match agent.retry {
+        let to = match &agent.retry {
             Some(retry) => {
                 let timer = Timer::Retry { agent: agent.id.clone(), number: retry.number };
                 decision.effects.push(Effect::SetTimer { at: retry.at, timer });

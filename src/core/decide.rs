@@ -338,21 +338,20 @@ fn due(state: &State, now: Stamp, timer: Timer, decision: &mut Decision) {
         Timer::Approval { approval } => approval::expired(state, &approval, decision),
         Timer::Retry { agent, number } => {
             let Some(agent) = state.agents.get(&agent) else { return };
-            let Some(retry) = agent.retry.filter(|retry| retry.number == number) else { return };
+            let retry = agent.retry.as_ref().filter(|retry| retry.number == number);
+            let Some(retry) = retry else { return };
             if breaker::is_held(state, agent) {
                 // Set again when its branch goes on.
                 return;
             }
-            let id = agent.id.attempt(number);
             let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
-            let follows = last.and_then(resume::by_itself);
-            let planned =
-                Event::AttemptPlanned { number, index: retry.index, model: None, follows };
-            decision.events.push(Draft {
-                attempt: Some(id.clone()),
-                ..Draft::agent(&agent.swarm, &agent.id, planned)
-            });
-            decision.effects.push(Effect::Launch { attempt: id });
+            // One that was held while it waited for room is due as it was.
+            let (model, follows) = match &retry.due {
+                Some(due) => (due.model.clone(), due.follows),
+                None => (None, last.and_then(resume::by_itself)),
+            };
+            let due = Event::RetryDue { number, index: retry.index, model, follows };
+            decision.events.push(Draft::agent(&agent.swarm, &agent.id, due));
         }
     }
 }

@@ -7,6 +7,12 @@ use super::{
 };
 use crate::model::{AgentState, Event, Signal, Source, Stamp};
 
+/// It ought to do something, and for its adapter's time it has done nothing.
+pub const STALLED: &str = "stalled";
+
+/// Why an agent works on nothing: it waits until it asks its model again.
+pub const API_RETRY: &str = "api retry";
+
 /// The state of an attempt's agent: what holds its processes goes before an open question,
 /// and that before whatever its signals say. `attempt` may be ahead of `state`.
 pub(super) fn state_of(state: &State, attempt: &Attempt) -> (AgentState, String) {
@@ -23,14 +29,27 @@ pub(super) fn state_of(state: &State, attempt: &Attempt) -> (AgentState, String)
 pub(super) fn state_by_signals(attempt: &Attempt) -> (AgentState, String) {
     let said = attempt.signals.iter().map(|(signal, at)| (signal, *at));
     match attempt.signals.get(deciding(said)) {
+        Some((signal, at)) if tries_again(attempt, signal, *at) => {
+            (signal.state, API_RETRY.to_owned())
+        }
         Some((signal, _)) => (signal.state, signal.reason.clone()),
         None => (AgentState::Starting, String::new()),
     }
 }
 
+/// It says that it works, and nothing since its last call failed: few agents tell that they
+/// wait to try again, and how long that may take. One that has given up says that it is idle.
+fn tries_again(attempt: &Attempt, decides: &Signal, at: Stamp) -> bool {
+    let failed = |(signal, failed): &(Signal, Stamp)| {
+        signal.source == Source::Gateway && signal.reason == API_RETRY && *failed > at
+    };
+    let works = decides.state == AgentState::Working && decides.reason.is_empty();
+    works && attempt.signals.iter().any(failed)
+}
+
 /// Which of the signals, strongest source first, decides: the strongest that has spoken. A
 /// call that the gateway holds, or refused for want of money, goes before all but the process: whatever the agent believes
-/// that it does, it waits. Its hooks and OSC 7501 are both the agent's own word, and no hook
+/// that it does, it waits; and so does one that has stood still for long. Its hooks and OSC 7501 are both the agent's own word, and no hook
 /// is run when somebody interrupts it: of these two the newer counts.
 pub(super) fn deciding<'a>(signals: impl Iterator<Item = (&'a Signal, Stamp)>) -> usize {
     let signals: Vec<(&Signal, Stamp)> = signals.collect();
@@ -38,7 +57,11 @@ pub(super) fn deciding<'a>(signals: impl Iterator<Item = (&'a Signal, Stamp)>) -
         let stands = matches!(signal.state, AgentState::Waiting | AgentState::Paused);
         signal.source == Source::Gateway && stands
     };
-    signals.iter().position(held).unwrap_or_else(|| strongest(&signals))
+    let stalled = |(signal, _): &(&Signal, Stamp)| {
+        signal.source == Source::Activity && signal.state == AgentState::Waiting
+    };
+    let above_all = signals.iter().position(held).or_else(|| signals.iter().position(stalled));
+    above_all.unwrap_or_else(|| strongest(&signals))
 }
 
 /// Without what the gateway says: that it holds a call says nothing about a screen.
@@ -54,7 +77,7 @@ pub(super) fn counts(state: &State, attempt: &Attempt, signal: &Signal) -> bool 
     let interactive = || state.agents.get(&attempt.agent).is_some_and(|a| a.grant.interactive);
     let quiet = signal.source == Source::Gateway && signal.state == AgentState::Idle;
     // The end of a call that was refused for want of money changes nothing.
-    !quiet || (interactive() && !attempt.unpaid)
+    !quiet || signal.reason == API_RETRY || (interactive() && !attempt.unpaid)
 }
 
 fn strongest(signals: &[(&Signal, Stamp)]) -> usize {

@@ -106,6 +106,7 @@ pub(super) fn reserve(state: &State, id: &AttemptId, wish: &Wish, last: bool) ->
         return decision;
     }
     let limit = account(state, &tight).and_then(|account| account.limit).unwrap_or_default();
+    // opencode (1.18.33) asks again after whatever has `exhausted` in its message, for 35 s.
     let is = if left > Micros::ZERO { "too small for this call" } else { "spent" };
     let [left, limit, cost] = Micros::told_apart([left, limit, bound.least]);
     let message = format!(

@@ -36,6 +36,7 @@ pub use approval::{Ask, Standing, is_prompt, shows_prompt, standing_prompt};
 pub use costs::{BY, costs};
 pub use decide::decide;
 pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of, timeout_of};
+pub use explain::{API_RETRY, STALLED};
 pub use forecast::forecasts;
 pub use ledger::{accounts, is_limited};
 pub use resume::{Left, left_by};

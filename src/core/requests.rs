@@ -294,7 +294,7 @@ pub(super) fn stop_agent(state: &State, agent: &Agent, why: &str, decision: &mut
         // Asked again, it is said again: the first may have met a keeper that was away.
         decision.effects.push(Effect::Stop { attempt: attempt.id.clone() });
     } else if !agent.state.is_final() {
-        let waits = agent.retry.map(|retry| retry.index);
+        let waits = agent.retry.as_ref().map(|retry| retry.index);
         if let Some(index) = waits.or(agent.unpaid.map(|unpaid| unpaid.index)) {
             let ended = Event::ItemEnded { index, done: false };
             let latest = agent.latest.clone();
@@ -324,16 +324,10 @@ fn retry(
             .hinted(format!("dash agent stop {}", agent.id)));
     };
     delegate::may_run(state, now, agent)?;
-    let number = last.number + 1;
-    let id = agent.id.attempt(number);
-    let follows = Some(resume::by_hand(last));
-    let planned = Event::AttemptPlanned { number, index: last.index, model, follows };
+    let (number, index) = (last.number + 1, last.index);
+    let due = Event::RetryDue { number, index, model, follows: Some(resume::by_hand(last)) };
     Ok(Decision {
-        events: vec![Draft {
-            attempt: Some(id.clone()),
-            ..Draft::agent(&agent.swarm, &agent.id, planned)
-        }],
-        effects: vec![Effect::Launch { attempt: id }],
+        events: vec![Draft::agent(&agent.swarm, &agent.id, due)],
         reply: Some(Reply::Agent(agent.id.clone())),
         ..Decision::default()
     })

@@ -6,10 +6,10 @@ use super::{
     approval, audit, breaker,
     decide::timeout,
     delegate, ledger, requests, resume,
-    state::{Agent, Phase, State, Swarm},
+    state::{Agent, Due, Phase, State, Swarm},
     step::{Decision, Draft, Effect, Limits, Timer},
 };
-use crate::model::{AgentState, Event, Follows, Item, ItemState, Outcome, SwarmState};
+use crate::model::{AgentState, Event, Item, ItemState, Outcome, SwarmState};
 
 /// One round of consequences. The runtime applies its events and calls it again until it
 /// answers nothing: each round brings the swarms closer to their end.
@@ -78,12 +78,30 @@ fn settle_swarm(state: &State, swarm: &Swarm, places: &mut Places<'_>, decision:
             && !delegate::is_orphan(state, agent)
             && !breaker::is_held(state, agent)
     };
+    let due = |agent: &&&Agent| {
+        agent.current.is_none()
+            && !delegate::is_orphan(state, agent)
+            && !breaker::is_held(state, agent)
+    };
+    for agent in agents.iter().filter(due) {
+        let Some(retry) = &agent.retry else { continue };
+        let Some(due) = &retry.due else { continue };
+        let full = agent.parent.is_none() && swarm.spec.max.is_some_and(|max| here >= max);
+        if let Err(why) = places.take(agent, full) {
+            moved |= enter(agent, AgentState::Queued, why, decision);
+            continue;
+        }
+        plan(swarm, agent, retry.index, due.clone(), decision);
+        here += u32::from(agent.parent.is_none());
+        moved = true;
+    }
     for agent in agents.iter().filter(again) {
         let full = agent.parent.is_none() && swarm.spec.max.is_some_and(|max| here >= max);
         let paid = ledger::is_open(state, agent) && places.take(agent, full).is_ok();
         let Some(unpaid) = agent.unpaid.filter(|_| paid) else { continue };
         let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
-        plan(swarm, agent, unpaid.index, last.map(resume::by_hand), decision);
+        let follows = last.map(resume::by_hand);
+        plan(swarm, agent, unpaid.index, Due { model: None, follows }, decision);
         here += u32::from(agent.parent.is_none());
         moved = true;
     }
@@ -118,7 +136,7 @@ fn settle_swarm(state: &State, swarm: &Swarm, places: &mut Places<'_>, decision:
         let place = next.map(|item| (item, places.take(agent, full)));
         match place {
             Some((item, Ok(()))) => {
-                plan(swarm, agent, item.index, None, decision);
+                plan(swarm, agent, item.index, Due { model: None, follows: None }, decision);
                 queue.retain(|other| other.index != item.index);
                 here += u32::from(!is_child);
                 moved = true;
@@ -137,16 +155,11 @@ fn settle_swarm(state: &State, swarm: &Swarm, places: &mut Places<'_>, decision:
 }
 
 /// One more attempt.
-fn plan(
-    swarm: &Swarm,
-    agent: &Agent,
-    index: u32,
-    follows: Option<Follows>,
-    decision: &mut Decision,
-) {
+fn plan(swarm: &Swarm, agent: &Agent, index: u32, due: Due, decision: &mut Decision) {
     let number = agent.attempts + 1;
     let id = agent.id.attempt(number);
-    let planned = Event::AttemptPlanned { number, index, model: None, follows };
+    let Due { model, follows } = due;
+    let planned = Event::AttemptPlanned { number, index, model, follows };
     let draft = Draft::agent(&swarm.id, &agent.id, planned);
     decision.events.push(Draft { attempt: Some(id.clone()), ..draft });
     decision.effects.push(Effect::Launch { attempt: id });
@@ -243,7 +256,8 @@ pub fn recover(state: &State) -> Vec<Effect> {
         }
     }
     for agent in state.agents.values() {
-        if let Some(retry) = agent.retry {
+        // One that is due waits for room, which is looked for all the time.
+        if let Some(retry) = agent.retry.as_ref().filter(|retry| retry.due.is_none()) {
             let timer = Timer::Retry { agent: agent.id.clone(), number: retry.number };
             effects.push(Effect::SetTimer { at: retry.at, timer });
         }

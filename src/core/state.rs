@@ -201,11 +201,21 @@ impl Worktree {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retry {
     pub at: Stamp,
     pub number: u32,
     pub index: u32,
+    /// Its time has come: it waits for room.
+    #[serde(default)]
+    pub due: Option<Due>,
+}
+
+/// What the launch of a retry will say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Due {
+    pub model: Option<String>,
+    pub follows: Option<Follows>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -130,7 +130,7 @@ impl Drop for Bill {
 
 /// Begins a call in a task of its own. None: the listener was stopped meanwhile.
 pub async fn begin<F>(
-    flight: Flight,
+    mut flight: Flight,
     bill: Option<Bill>,
     stop: watch::Receiver<bool>,
     meter: impl FnOnce(&Answer) -> Option<Meter> + Send + 'static,
@@ -175,7 +175,7 @@ where
         let (to, from) = mpsc::channel(QUEUE);
         gone |= head_to.send(Begun { status, headers, body: from }).is_err();
         tokio::select! {
-            () = pump(body, &to, &mut bill, &flight, gone) => {}
+            cut = pump(body, &to, &mut bill, &flight, gone) => flight.answered(status, cut),
             () = stopped(&mut stop_pump) => {
                 // Best effort: a full queue means that the agent is not reading anyway.
                 let _ = to.try_send(Err(Cut));
@@ -189,14 +189,14 @@ where
     head_from.await.ok()
 }
 
-/// Passes chunks on untouched, and a copy to the meter.
+/// Passes chunks on untouched, and a copy to the meter. True if the answer broke off.
 async fn pump(
     mut body: Chunks,
     to: &mpsc::Sender<Result<Bytes, Cut>>,
     bill: &mut Option<Bill>,
     flight: &Flight,
     mut gone: bool,
-) {
+) -> bool {
     let mut deadline = gone.then(|| Instant::now() + DRAIN_LIMIT);
     let mut first = true;
     loop {
@@ -211,7 +211,7 @@ async fn pump(
             },
             Some(at) => match tokio::time::timeout_at(at, body.next()).await {
                 Ok(next) => next,
-                Err(_) => return,
+                Err(_) => return false,
             },
         };
         let mut hidden = bill.as_mut().and_then(|bill| bill.hidden.as_mut());
@@ -225,7 +225,7 @@ async fn pump(
         }
         let Some(chunk) = next else {
             bill.iter_mut().for_each(|bill| bill.ended = true);
-            return;
+            return false;
         };
         if first {
             first = false;
@@ -255,7 +255,7 @@ async fn pump(
             deadline = Some(Instant::now() + DRAIN_LIMIT);
         }
         if cut {
-            return;
+            return true;
         }
     }
 }

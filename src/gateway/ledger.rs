@@ -61,6 +61,9 @@ pub enum Traffic {
     Answering,
     /// No request is in flight any more.
     Quiet,
+    /// The same, and the last answer is one after which agents ask again by themselves: a status
+    /// for the moment, or a stream that broke off (then its status is a good one).
+    Troubled { status: u16 },
 }
 
 pub type ReserveFuture<'a> =

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
+use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::sync::atomic::AtomicU32;
@@ -161,8 +162,13 @@ impl Attempt {
     }
 }
 
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
 /// A request in flight; tells the ledger when it comes and when it was the last.
-pub struct Flight(Arc<Attempt>);
+pub struct Flight {
+    attempt: Arc<Attempt>,
+    troubled: Option<u16>,
+}
 
 impl Flight {
     pub fn new(attempt: &Arc<Attempt>) -> Self {
@@ -171,20 +177,32 @@ impl Flight {
         *count += 1;
         attempt.gateway.ledger().traffic(&attempt.caller, Traffic::Asked);
         drop(count);
-        Self(attempt.clone())
+        Self { attempt: attempt.clone(), troubled: None }
     }
 
     pub fn note(&self, traffic: Traffic) {
-        self.0.gateway.ledger().traffic(&self.0.caller, traffic);
+        self.attempt.gateway.ledger().traffic(&self.attempt.caller, traffic);
+    }
+
+    /// How it was answered; `cut`: not to its end.
+    pub fn answered(&mut self, status: StatusCode, cut: bool) {
+        // 401: Claude Code (2.1.330) hopes for another key.
+        let passes = status.is_server_error()
+            || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
+            || status == StatusCode::UNAUTHORIZED;
+        self.troubled = (cut || passes).then_some(status.as_u16());
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        let mut count = self.0.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = self.attempt.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         *count = count.saturating_sub(1);
         if *count == 0 {
-            self.note(Traffic::Quiet);
+            self.note(match self.troubled {
+                Some(status) => Traffic::Troubled { status },
+                None => Traffic::Quiet,
+            });
         }
     }
 }
@@ -277,7 +295,11 @@ async fn respond(attempt: Arc<Attempt>, request: Request<Incoming>) -> Response<
         Err(Refused { dialect, status, message, retry_after }) => {
             let mut answer = Answer::error(dialect, status, &message);
             if let Some(seconds) = retry_after {
-                answer.headers.insert(hyper::header::RETRY_AFTER, seconds.into());
+                answer.headers.insert(RETRY_AFTER, seconds.into());
+            }
+            if status == StatusCode::PAYMENT_REQUIRED {
+                // Clients of Anthropic's and OpenAI's own kind go by it, whatever the status.
+                answer.headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
             }
             (answer.status, answer.headers, answer.body)
         }

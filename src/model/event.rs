@@ -205,6 +205,17 @@ pub enum Event {
         at: Stamp,
         number: u32,
     },
+    /// It is time for another attempt at the item, or somebody asks for one: it begins when
+    /// there is room for it.
+    RetryDue {
+        number: u32,
+        index: u32,
+        /// What its launch will say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follows: Option<Follows>,
+    },
     ItemEnded {
         index: u32,
         done: bool,
@@ -293,7 +304,9 @@ impl Event {
             Self::SessionNamed { .. } | Self::ItemAdded { .. } | Self::AgentAdded { .. } => {
                 Level::Debug
             }
-            Self::AttemptPlanned { .. } | Self::CoreStarted { .. } => Level::Debug,
+            Self::AttemptPlanned { .. } | Self::RetryDue { .. } | Self::CoreStarted { .. } => {
+                Level::Debug
+            }
             // The state that follows says the same.
             Self::AttemptPaused { .. } | Self::AttemptResumed => Level::Debug,
             Self::ModelCalled { status, .. } if *status >= 400 => Level::Warn,

@@ -1,6 +1,6 @@
 //! Finding keepers again: by what they wrote on disk, checked against what runs.
 
-use super::world::Shared;
+use super::world::{Shared, World};
 use crate::{
     config::Instance,
     model::{AttemptId, Ground},
@@ -172,6 +172,11 @@ fn with_environment(is_meant: &impl Fn(&BTreeSet<&[u8]>) -> bool) -> Vec<Pid> {
     })
     .filter_map(Pid::from_raw)
     .collect()
+}
+
+/// The process number of a keeper that lives.
+pub fn keeper_pid(world: &World, attempt: &AttemptId) -> Option<u32> {
+    Some(keeper_id(&world.instance.attempt_dir(attempt)).filter(is_alive)?.pid)
 }
 
 /// Ends a keeper that hangs, and with it all of its attempt.

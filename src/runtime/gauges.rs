@@ -70,6 +70,11 @@ impl Gauges {
         table.bytes.retain(|agent, _| !gone(agent));
     }
 
+    /// Bytes recorded of its current attempt, as last heard.
+    pub fn bytes(&self, agent: &AgentId) -> u64 {
+        self.table().latest.get(agent).map_or(0, |entry| entry.gauge.bytes)
+    }
+
     /// Fills in what the state does not hold.
     pub fn fill(&self, info: &mut AgentInfo) {
         let table = self.table();

@@ -83,6 +83,11 @@ impl Plan {
         fill::Values { item, index: self.attempt.index }
     }
 
+    /// False of one on its own screen that was given none.
+    pub fn has_task(&self) -> bool {
+        !self.values().prompt(&self.spec.task).trim().is_empty()
+    }
+
     /// The strict scope of this launch, as it is meant where the agent works.
     pub fn meant(&self) -> Scope {
         let mut scope = self.scope.clone();

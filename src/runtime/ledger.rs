@@ -36,11 +36,53 @@ pub struct CoreLedger {
     inbox: mpsc::Sender<Message>,
     /// Something was settled, or a limit changed.
     money: Arc<Notify>,
-    busy: Busy,
+    calls: Calls,
 }
 
-/// By attempt, how often it has begun to call: of those that call, or did just now.
-type Busy = Arc<Mutex<HashMap<AttemptId, u64>>>;
+/// Who calls a model now, or did just now. The state does not know it of every attempt.
+#[derive(Clone, Default)]
+pub struct Calls(Arc<Mutex<HashMap<AttemptId, Calling>>>);
+
+#[derive(Clone, Copy, Default)]
+struct Calling {
+    /// How often it has begun to.
+    begun: u64,
+    in_flight: bool,
+}
+
+impl Calls {
+    pub fn in_flight(&self, attempt: &AttemptId) -> bool {
+        self.all().get(attempt).is_some_and(|calling| calling.in_flight)
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<AttemptId, Calling>> {
+        // The table is whole between any two operations on it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often it has begun by now.
+    fn note(&self, attempt: &AttemptId, traffic: Traffic) -> u64 {
+        let mut all = self.all();
+        let calling = all.entry(attempt.clone()).or_default();
+        match traffic {
+            Traffic::Asked => *calling = Calling { begun: calling.begun + 1, in_flight: true },
+            Traffic::Quiet | Traffic::Troubled { .. } => calling.in_flight = false,
+            Traffic::Held | Traffic::Limited | Traffic::Answering => {}
+        }
+        calling.begun
+    }
+
+    /// Forgets whoever has not begun again; true if that is so.
+    fn is_over(&self, attempt: &AttemptId, begun: u64) -> bool {
+        let mut all = self.all();
+        let over =
+            all.get(attempt).is_some_and(|calling| !calling.in_flight && calling.begun == begun);
+        if over {
+            all.remove(attempt);
+        }
+        over
+    }
+}
 
 /// Money that was set aside, and goes back if nobody takes it.
 struct Given {
@@ -75,8 +117,8 @@ impl Drop for Given {
 }
 
 impl CoreLedger {
-    pub fn new(inbox: mpsc::Sender<Message>, money: Arc<Notify>) -> Self {
-        Self { inbox, money, busy: Arc::default() }
+    pub fn new(inbox: mpsc::Sender<Message>, money: Arc<Notify>, calls: Calls) -> Self {
+        Self { inbox, money, calls }
     }
 
     /// In the order of calls. Where there is no room in the actor's queue it is waited for
@@ -100,10 +142,6 @@ impl CoreLedger {
         });
     }
 
-    fn busy(&self) -> MutexGuard<'_, HashMap<AttemptId, u64>> {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn say(&self, attempt: &AttemptId, state: AgentState, reason: &str, detail: &str) {
         let signal = Signal {
             source: Source::Gateway,
@@ -117,20 +155,11 @@ impl CoreLedger {
 
     /// Between calls the agent runs a tool, thinks for itself, or has done its turn: whoever
     /// sees more of it says so.
-    fn falls_quiet(&self, attempt: &AttemptId) {
-        let Some(last) = self.busy().get(attempt).copied() else { return };
+    fn falls_quiet(&self, attempt: &AttemptId, begun: u64) {
         let (ledger, attempt) = (self.clone(), attempt.clone());
         tokio::spawn(async move {
             sleep(QUIET).await;
-            let quiet = {
-                let mut busy = ledger.busy();
-                let quiet = busy.get(&attempt) == Some(&last);
-                if quiet {
-                    busy.remove(&attempt);
-                }
-                quiet
-            };
-            if quiet {
+            if ledger.calls.is_over(&attempt, begun) {
                 ledger.say(&attempt, AgentState::Idle, "", "no model call is in flight");
             }
         });
@@ -228,6 +257,8 @@ impl Ledger for CoreLedger {
     }
 
     fn traffic(&self, caller: &Caller, traffic: Traffic) {
+        let attempt = &caller.attempt;
+        let begun = self.calls.note(attempt, traffic);
         let (state, reason, detail) = match traffic {
             Traffic::Asked => (AgentState::Working, "", "a model call is in flight"),
             Traffic::Held => (AgentState::Waiting, "key missing", "a model call is held"),
@@ -235,10 +266,16 @@ impl Ledger for CoreLedger {
                 (AgentState::Waiting, "rate limit", "the provider takes no calls for now")
             }
             Traffic::Answering => return,
-            Traffic::Quiet => return self.falls_quiet(&caller.attempt),
+            Traffic::Quiet => return self.falls_quiet(attempt, begun),
+            Traffic::Troubled { status } => {
+                let how = match status {
+                    ..400 => "the last model call broke off".to_owned(),
+                    400.. => format!("the last model call failed: {status}"),
+                };
+                return self.say(attempt, AgentState::Idle, core::API_RETRY, &how);
+            }
         };
-        *self.busy().entry(caller.attempt.clone()).or_default() += 1;
-        self.say(&caller.attempt, state, reason, detail);
+        self.say(attempt, state, reason, detail);
     }
 }
 
@@ -251,7 +288,7 @@ mod tests {
     async fn who_waits_asks_again_when_there_is_more() {
         let (inbox, mut messages) = mpsc::channel(4);
         let money = Arc::new(Notify::new());
-        let ledger = CoreLedger::new(inbox, money.clone());
+        let ledger = CoreLedger::new(inbox, money.clone(), Calls::default());
         let caller = Caller {
             swarm: "sw-1".into(),
             agent: "ag-01".into(),

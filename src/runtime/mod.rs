@@ -46,6 +46,7 @@ mod resume;
 mod scope;
 mod shims;
 mod spawn;
+mod stall;
 mod terminal;
 mod worktree;
 mod world;
@@ -173,8 +174,10 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         hosts: host::Hosts::default(),
         answering: Mutex::default(),
         money: Arc::default(),
+        calls: ledger::Calls::default(),
     });
-    let ledger = Arc::new(ledger::CoreLedger::new(inbox.clone(), world.money.clone()));
+    let ledger = ledger::CoreLedger::new(inbox.clone(), world.money.clone(), world.calls.clone());
+    let ledger = Arc::new(ledger);
     let works = state.swarms.values().any(|swarm| !swarm.state.is_final());
     let before = if works { providers::read(&world.instance) } else { Vec::new() };
     let gateway = Gateway::after(&world.config, &world.environment, &before, prices, ledger)?
@@ -218,6 +221,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     }
     tokio::spawn(gauges.run());
     tokio::spawn(crowd::watch(Arc::downgrade(&world)));
+    tokio::spawn(stall::watch(Arc::downgrade(&world)));
     // It takes some hundredths of a second, and the first swarm would have to wait for it.
     let trying = world.clone();
     tokio::task::spawn_blocking(move || {

@@ -45,6 +45,8 @@ impl TakenUp {
     pub fn task(&self, task: String) -> String {
         match self.words.is_empty() || task.len() > LONGEST_TASK {
             true => task,
+            // On its own screen it may have none.
+            false if task.trim().is_empty() => self.words.clone(),
             false => format!("{}\n\n{task}", self.words),
         }
     }
@@ -61,13 +63,10 @@ pub async fn take_up(world: &Shared, plan: &Plan, left: &Left, share: &Share) ->
     let carried = tokio::task::spawn_blocking(move || {
         let private = |attempt| instance.attempt_dir(attempt).join("private");
         let (old, session) = of.session.as_ref().context("it named no session")?;
-        if screen {
-            bail!("on its own screen it takes up no session");
-        }
         if !alone {
             bail!("it shares a process, where no session is taken up");
         }
-        carry(&adapter, session, &private(old), &private(&new)).map(|()| session.clone())
+        carry(&adapter, screen, session, &private(old), &private(&new)).map(|()| session.clone())
     });
     let (session, why) = match carried.await {
         Ok(Ok(session)) => (Some(session), String::new()),
@@ -85,14 +84,25 @@ pub async fn take_up(world: &Shared, plan: &Plan, left: &Left, share: &Share) ->
             why,
         })
         .await;
-    TakenUp { words: words(left, session.is_some()), session }
+    let words = match plan.has_task() {
+        true => words(left, session.is_some()),
+        false => words_alone(left, session.is_some()),
+    };
+    TakenUp { words, session }
 }
 
-/// Copies the files of `session`.
-fn carry(adapter: &Adapter, session: &str, old: &Path, new: &Path) -> anyhow::Result<()> {
-    let (from, to) = (adapter.sessions(old), adapter.sessions(new));
+/// Copies the files of `session`. `screen`: it goes on on the agent's own screen.
+fn carry(
+    adapter: &Adapter,
+    screen: bool,
+    session: &str,
+    old: &Path,
+    new: &Path,
+) -> anyhow::Result<()> {
+    let (from, to) = (adapter.sessions(old, screen), adapter.sessions(new, screen));
     if from.is_empty() {
-        bail!("{} cannot resume a session", adapter.name());
+        let here = if screen { " on its own screen" } else { "" };
+        bail!("{} cannot resume a session{here}", adapter.name());
     }
     if !is_name(session) {
         bail!("it named its session in a way that no argument takes");
@@ -182,22 +192,42 @@ fn write_new(to: &Path, content: &[u8]) -> anyhow::Result<()> {
 
 /// What the agent is told before its task.
 fn words(left: &Left, goes_on: bool) -> String {
+    let how = how_it_ended(left);
+    let go_on = "Go on from there: what is done need not be done again.";
+    if goes_on {
+        let which = "which this conversation is about";
+        return format!("Attempt {} at the task below, {which}, {how}. {go_on}", left.number);
+    }
+    let told = format!("Attempt {} at the task below {how}. {go_on}", left.number);
+    told + &what_it_left(left) + "\n\nThe task:"
+}
+
+/// What is typed in first for an agent on its own screen that was given no task: nothing where
+/// its conversation goes on, or where nothing came of it.
+fn words_alone(left: &Left, goes_on: bool) -> String {
+    let what = what_it_left(left);
+    if goes_on || what.is_empty() {
+        return String::new();
+    }
+    let how = how_it_ended(left);
+    format!("A session before this one {how}.{what}\nDo nothing yet: wait for what comes next.")
+}
+
+fn how_it_ended(left: &Left) -> String {
     let how = match left.outcome {
         Outcome::Done => "ended as done",
         Outcome::Failed => "failed",
         Outcome::Stopped => "was stopped",
         Outcome::Lost => "broke off",
     };
-    let why = match (left.outcome, left.why.trim()) {
-        (Outcome::Done | Outcome::Stopped, _) | (_, "") => String::new(),
-        (Outcome::Failed | Outcome::Lost, why) => format!(" ({})", clip(why)),
-    };
-    let go_on = "Go on from there: what is done need not be done again.";
-    if goes_on {
-        let which = "which this conversation is about";
-        return format!("Attempt {} at the task below, {which}, {how}{why}. {go_on}", left.number);
+    match (left.outcome, left.why.trim()) {
+        (Outcome::Done | Outcome::Stopped, _) | (_, "") => how.to_owned(),
+        (Outcome::Failed | Outcome::Lost, why) => format!("{how} ({})", clip(why)),
     }
-    let mut told = format!("Attempt {} at the task below {how}{why}. {go_on}", left.number);
+}
+
+fn what_it_left(left: &Left) -> String {
+    let mut told = String::new();
     if !left.text.trim().is_empty() {
         let quoted = clip(left.text.trim()).replace('\n', "\n> ");
         told.push_str(&format!(" What it said last:\n> {quoted}"));
@@ -205,7 +235,7 @@ fn words(left: &Left, goes_on: bool) -> String {
     if !left.files.is_empty() {
         told.push_str(&format!("\nFiles it changed: {}", files(&left.files)));
     }
-    told + "\n\nThe task:"
+    told
 }
 
 fn files(changed: &[FileChange]) -> String {
@@ -256,7 +286,7 @@ mod tests {
 
         fn carry(&self, session: &str) -> Result<(), String> {
             let adapter = adapter("['{private}/a', '{private}/one']");
-            let carried = carry(&adapter, session, &self.at("old"), &self.at("new"));
+            let carried = carry(&adapter, false, session, &self.at("old"), &self.at("new"));
             carried.map_err(|error| format!("{error:#}"))
         }
     }
@@ -297,8 +327,10 @@ mod tests {
         symlink(homes.0.path(), homes.at("old/a")).unwrap();
         assert!(homes.carry("s-1").unwrap_err().ends_with("is a link"));
         let none = adapter("[]");
-        let carried = carry(&none, "s-1", &homes.at("old"), &homes.at("new"));
-        assert_eq!(carried.unwrap_err().to_string(), "x cannot resume a session");
+        let (old, new) = (homes.at("old"), homes.at("new"));
+        let refused = |screen| carry(&none, screen, "s-1", &old, &new).unwrap_err().to_string();
+        assert_eq!(refused(false), "x cannot resume a session");
+        assert_eq!(refused(true), "x cannot resume a session on its own screen");
     }
 
     #[test]
@@ -320,12 +352,19 @@ mod tests {
         );
         left.outcome = Outcome::Stopped;
         assert_eq!(
+            words_alone(&left, false),
+            "A session before this one was stopped. What it said last:\n> One\n> Two\n\
+             Files it changed: a.rs (+3 -1)\nDo nothing yet: wait for what comes next."
+        );
+        assert_eq!(words_alone(&left, true), "");
+        assert_eq!(
             words(&left, true),
             "Attempt 2 at the task below, which this conversation is about, was stopped. Go on \
              from there: what is done need not be done again."
         );
         let told = TakenUp { session: None, words: "W".to_owned() };
         assert_eq!(told.task("T".to_owned()), "W\n\nT");
+        assert_eq!(told.task(" ".to_owned()), "W");
         let long = "x".repeat(LONGEST_TASK + 1);
         assert_eq!(told.task(long.clone()), long);
     }

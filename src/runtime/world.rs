@@ -4,6 +4,7 @@ use super::{
     actor::{Commit, Message},
     gauges::Gauges,
     host::Hosts,
+    ledger::Calls,
     nursery::Nursery,
     policy::Policies,
 };
@@ -185,6 +186,8 @@ pub struct World {
     pub answering: Mutex<HashSet<ApprovalId>>,
     /// Told whenever calls that wait for money may fit.
     pub money: Arc<Notify>,
+    /// Model calls in flight.
+    pub calls: Calls,
 }
 
 impl World {

@@ -42,6 +42,8 @@ fn works_on_its_screen(world: &World, adapter: &str) {
     world.ok(&["agent", "send", &agent, "--approve"]);
     world.until_state(&agent, &["idle"]);
     assert!(world.work.join("asked").exists(), "{adapter}");
+    // By which it can go on.
+    assert!(!events(world, &agent, "session_named").is_empty(), "{adapter}");
     world.ok(&["agent", "stop", &agent]);
     world.until_state(&agent, &["stopped"]);
 }

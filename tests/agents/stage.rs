@@ -18,6 +18,18 @@ const SCENARIO: &str = r#"
 name = "real agents"
 
 [[rule]]
+when = { task = "learn the marker", attempt = "2+", said = "violet-4711" }
+reply = { say = "I remember the first attempt." }
+
+[[rule]]
+when = { task = "learn the marker" }
+reply = { say = "The marker is violet-4711." }
+
+[[rule]]
+when = { task = "what do you remember", said = "violet-4711" }
+reply = { say = "I remember what was typed." }
+
+[[rule]]
 when = { task = "step by step", attempt = "2+", said = "violet-4711", tools = true }
 reply = { say = "I remember the first attempt." }
 
@@ -36,6 +48,39 @@ reply = { error = 400, message = "simulated: no further" }
 [[rule]]
 when = { task = "step by step and hang" }
 reply = { say = "Now I think about it.", hang = true }
+
+# An agent sends what was refused along with what comes next.
+[[rule]]
+when = { task = "go on all the same" }
+reply = { say = "Nothing to do." }
+
+[[rule]]
+when = { task = "overload me once", call = 1 }
+reply = { error = 429, retry_after = 1, message = "simulated: too many requests" }
+
+[[rule]]
+when = { task = "break twice", call = [1, 2] }
+reply = { error = 500, message = "simulated: broken" }
+
+[[rule]]
+when = { task = "cut me off once", call = 1 }
+reply = { say = "This answer is long enough to be cut off somewhere in the middle of its words.", cut_after = 4 }
+
+[[rule]]
+when = { task = ["overload me once", "break twice", "cut me off once"] }
+reply = { say = "It went well in the end." }
+
+[[rule]]
+when = { task = "cut me off" }
+reply = { say = "This answer is long enough to be cut off somewhere in the middle of its words.", cut_after = 4 }
+
+[[rule]]
+when = { task = "go wrong at once" }
+reply = { error = 400, message = "simulated: it cannot" }
+
+[[rule]]
+when = { task = "let me in" }
+reply = { error = 403, message = "simulated: not with this key" }
 
 [[rule]]
 when = { task = "refuse me" }
@@ -135,6 +180,17 @@ pub fn events(world: &World, agent: &str, kind: &str) -> Vec<Value> {
     let all = world.ok(&["events", "--since", "0", "--filter", "level=debug", "--json"]).text();
     let events = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     events.filter(|event| event["agent"] == agent && event["kind"] == kind).collect()
+}
+
+/// States as they followed one another, with their reasons.
+pub fn timeline(world: &World, agent: &str) -> Vec<String> {
+    let changed = events(world, agent, "state_changed").into_iter();
+    let words = changed.map(|event| match event["reason"].as_str().unwrap() {
+        "" => event["state"].as_str().unwrap().to_owned(),
+        reason => format!("{}: {reason}", event["state"].as_str().unwrap()),
+    });
+    // Agents of other tests may be at work still, and hold it up.
+    words.filter(|word| !word.starts_with("queued")).collect()
 }
 
 /// How long the heavy ones may take, on a machine where others are at work.

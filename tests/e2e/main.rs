@@ -28,6 +28,7 @@ mod keys;
 mod odd_output;
 mod results;
 mod screen;
+mod stalled;
 mod stop;
 mod swarm;
 mod worktree;

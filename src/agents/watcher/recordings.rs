@@ -1,7 +1,8 @@
 //! Recorded sessions of the real agents: `tests/recordings/NAME.raw` is what the terminal
 //! got (paths made neutral, prompts of the agents' own left out, nothing else), `NAME.json`
 //! what must come of it. Of a session on the agent's own screen `NAME.hooks.jsonl` holds what
-//! its hooks told, and after how many bytes of it.
+//! its hooks told, and after how many bytes of it; an entry without a hook says that the screen
+//! stood still there, so that its bottom rows were looked at.
 //!
 //! To add one: put the recording there with a file that names adapter and exit; the failing
 //! test prints the rest, to be checked by eye.
@@ -9,7 +10,7 @@
 use super::*;
 use crate::{
     agents::Catalog,
-    term::{Scanner, Seen},
+    term::{Scanner, Screen, Seen},
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -29,16 +30,21 @@ struct Expected {
 #[derive(Deserialize)]
 struct Told {
     at: usize,
-    hook: Value,
+    hook: Option<Value>,
 }
+
+/// The keeper looks at so many of the bottom rows.
+const BOTTOM: usize = 12;
 
 /// As the keeper tells it: what the terminal got, seen by its scanner.
 fn on_screen(watcher: &mut Watcher, bytes: &[u8], told: &[Told], chunk: usize) -> Vec<Observation> {
     let (mut scanner, mut gauge) = (Scanner::new(120, 40), KeeperGauge::default());
+    let mut screen = Screen::new(120, 40, 0);
     let mut seen = Vec::new();
     let mut from = 0;
-    let ends = told.iter().map(|told| (told.at, Some(&told.hook)));
-    for (end, hook) in ends.chain([(bytes.len(), None)]) {
+    let ends = told.iter().map(|told| (told.at, Some(told)));
+    for (end, told) in ends.chain([(bytes.len(), None)]) {
+        screen.process(&bytes[from..end]);
         for found in bytes[from..end].chunks(chunk).flat_map(|part| scanner.feed(part)) {
             match found {
                 Seen::Status(s) => {
@@ -53,7 +59,14 @@ fn on_screen(watcher: &mut Watcher, bytes: &[u8], told: &[Told], chunk: usize) -
             }
             seen.extend(watcher.gauge(&gauge));
         }
-        seen.extend(hook.into_iter().flat_map(|hook| watcher.hook(hook)));
+        match told {
+            Some(Told { hook: Some(hook), .. }) => seen.extend(watcher.hook(hook)),
+            Some(Told { hook: None, .. }) => {
+                gauge.bottom = screen.bottom(BOTTOM);
+                seen.extend(watcher.gauge(&gauge));
+            }
+            None => {}
+        }
         from = end;
     }
     seen

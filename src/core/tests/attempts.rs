@@ -94,6 +94,38 @@ fn the_strongest_signal_decides_and_explain_names_it() {
 }
 
 #[test]
+fn who_works_and_whose_call_failed_since_waits_to_ask_again() {
+    let mut bench = Bench::default();
+    bench.create(spec(), 1);
+    bench.started("ag-01-1", 1);
+    let mut say = |source, state, reason: &str| {
+        let signal = Signal {
+            source,
+            state,
+            reason: reason.to_owned(),
+            detail: String::new(),
+            progress: None,
+        };
+        bench.feed(Input::Signal { attempt: "ag-01-1".into(), signal }).unwrap();
+        let agent = bench.agent("ag-01");
+        (agent.state, agent.reason.clone())
+    };
+    let words = |state, reason: &str| (state, reason.to_owned());
+    let (works, retries) = (words(AgentState::Working, ""), words(AgentState::Working, API_RETRY));
+    // Also an agent that is silent about it, whose signals are its process and its calls.
+    assert_eq!(say(Source::Gateway, AgentState::Working, ""), works);
+    assert_eq!(say(Source::Gateway, AgentState::Idle, API_RETRY), retries);
+    assert_eq!(say(Source::Gateway, AgentState::Working, ""), works);
+    assert_eq!(say(Source::Hook, AgentState::Working, ""), works);
+    assert_eq!(say(Source::Gateway, AgentState::Idle, API_RETRY), retries);
+    // It has given up, and was asked for something else.
+    let failed = words(AgentState::Idle, "failed");
+    assert_eq!(say(Source::Hook, AgentState::Idle, "failed"), failed);
+    assert_eq!(say(Source::Gateway, AgentState::Idle, API_RETRY), failed);
+    assert_eq!(say(Source::Hook, AgentState::Working, ""), works);
+}
+
+#[test]
 fn a_lost_keeper_is_lost_and_never_done() {
     let mut bench = Bench::default();
     let id = bench.create(spec(), 2);

@@ -118,3 +118,26 @@ fn errors_of_the_provider_pass_as_they_are() {
     let bill = stage.bill();
     assert_eq!((bill.status, bill.tokens), (529, Tokens::default()));
 }
+
+#[test]
+fn an_answer_after_which_agents_ask_again_is_told() {
+    let whole = "content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let cut = "content-type: application/json\r\ncontent-length: 20\r\n\r\n{}";
+    for (head, rest, told) in [
+        ("200 OK", whole, Traffic::Quiet),
+        ("402 Payment Required", whole, Traffic::Quiet),
+        ("429 Too Many Requests", whole, Traffic::Troubled { status: 429 }),
+        ("529 Overloaded", whole, Traffic::Troubled { status: 529 }),
+        ("200 OK", cut, Traffic::Troubled { status: 200 }),
+    ] {
+        let answer = Box::leak(format!("HTTP/1.1 {head}\r\n{rest}").into_boxed_str());
+        let upstream = Upstream::new(answer, "");
+        let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+        stage.ask("/v1/messages", r#"{"model":"claude-opus-4-5","max_tokens":9}"#);
+        let mut last = Traffic::Asked;
+        while [Traffic::Asked, Traffic::Answering].contains(&last) {
+            last = stage.traffic.recv_timeout(PATIENCE).unwrap();
+        }
+        assert_eq!(last, told, "{head}");
+    }
+}

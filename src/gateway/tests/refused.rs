@@ -84,6 +84,7 @@ fn refusals_have_the_dialects_shape() {
     let broke = Stage::new(Dialect::Anthropic, "http://127.0.0.1:9", true);
     let answer = broke.ask("/v1/messages", "{\"model\":\"m\"}");
     assert!(answer.starts_with("HTTP/1.1 402") && answer.contains("$5 are spent"), "{answer}");
+    assert!(answer.contains("x-should-retry: false"), "{answer}");
     broke.no_bill();
 
     let broke = Stage::new(Dialect::Gemini, "http://127.0.0.1:9", true);

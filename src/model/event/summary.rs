@@ -105,6 +105,7 @@ impl Event {
                 }
             }
             Self::RetryPlanned { number, .. } => format!("attempt {number} follows"),
+            Self::RetryDue { number, .. } => format!("attempt {number} is due"),
             Self::ItemEnded { index, done: true } => format!("item {index} done"),
             Self::ItemEnded { index, done: false } => format!("item {index} not done"),
             Self::DiskFull => "disk full: held until there is room".to_owned(),

@@ -1,0 +1,42 @@
+//! An agent that stands still is said to, until it does something again.
+
+use crate::{wait::eventually, world::World};
+use serde_json::{Value, json};
+use std::fs;
+
+/// Of the only agent, as they followed one another.
+fn states(world: &World) -> Vec<String> {
+    let all = world.ok(&["events", "--since", "0", "--json"]).text();
+    let events = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let changed = events.filter(|event| event["kind"] == "state_changed");
+    let word =
+        |event: Value| Some(format!("{}: {}", event["state"].as_str()?, event["reason"].as_str()?));
+    changed.filter_map(word).collect()
+}
+
+#[test]
+fn one_that_does_nothing_is_waiting_and_says_so() {
+    let world = World::new();
+    let agents = world.path().join("config/dash/agents");
+    fs::create_dir_all(&agents).unwrap();
+    // What it waits for costs it nothing.
+    let text = "name = 'still'\nsummary = ''\n[program]\nname = 'sh'\n[launch]\n\
+                args = ['-c', 'mkfifo go; read x < go; echo again; read x < go']\n\
+                [watch]\nstalled_after_s = 2\n";
+    fs::write(agents.join("still.toml"), text).unwrap();
+    let swarm = world.create(&["--agent", "still", "--agents", "1", "--task", "wait"]);
+    let agent = world.only_agent(&swarm);
+    let row = world.until_state(&agent, &["waiting"]);
+    assert_eq!(row["reason"], json!("stalled"), "{row:#}");
+    assert!(world.ok(&["agent", "list"]).text().contains("waiting: stalled"));
+    let explained = world.ok(&["agent", "explain", &agent]).text();
+    assert!(explained.contains("neither printed, computed nor called a model"), "{explained}");
+    // It is none the worse for it.
+    fs::write(world.work.join("go"), "x\n").unwrap();
+    let words = ["waiting: stalled", "working: ", "waiting: stalled"];
+    eventually(&format!("{words:?} of {:?}", states(&world)), || {
+        states(&world).windows(3).any(|seen| seen == words).then_some(())
+    });
+    fs::write(world.work.join("go"), "x\n").unwrap();
+    assert_eq!(world.ok(&["swarm", "wait", &swarm]).code, 0);
+}
