@@ -8,7 +8,7 @@ use crate::{
     model::{AgentState, AttemptId, Refusal, Reservation, Signal, Source},
 };
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,14 +18,11 @@ use tokio::{
         mpsc::{self, error::TrySendError},
         oneshot,
     },
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 /// A call that does not fit waits so long for others to settle.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// An agent without a call for so long is told to have none: between two of them it shows by
-/// then, where it shows it at all, that it works.
-const QUIET: Duration = Duration::from_millis(1_500);
 /// It looks so often all the same, lest one that was not told waits in vain.
 const LOOK: Duration = Duration::from_secs(10);
 /// What is written down of a call that its agent gave up before it left, as proxies do.
@@ -39,48 +36,26 @@ pub struct CoreLedger {
     calls: Calls,
 }
 
-/// Who calls a model now, or did just now. The state does not know it of every attempt.
+/// Whose model calls are in flight now. The state does not know it of every attempt.
 #[derive(Clone, Default)]
-pub struct Calls(Arc<Mutex<HashMap<AttemptId, Calling>>>);
-
-#[derive(Clone, Copy, Default)]
-struct Calling {
-    /// How often it has begun to.
-    begun: u64,
-    in_flight: bool,
-}
+pub struct Calls(Arc<Mutex<HashSet<AttemptId>>>);
 
 impl Calls {
     pub fn in_flight(&self, attempt: &AttemptId) -> bool {
-        self.all().get(attempt).is_some_and(|calling| calling.in_flight)
+        self.all().contains(attempt)
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<AttemptId, Calling>> {
-        // The table is whole between any two operations on it.
+    fn all(&self) -> MutexGuard<'_, HashSet<AttemptId>> {
+        // The set is whole between any two operations on it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How often it has begun by now.
-    fn note(&self, attempt: &AttemptId, traffic: Traffic) -> u64 {
-        let mut all = self.all();
-        let calling = all.entry(attempt.clone()).or_default();
+    fn note(&self, attempt: &AttemptId, traffic: Traffic) {
         match traffic {
-            Traffic::Asked => *calling = Calling { begun: calling.begun + 1, in_flight: true },
-            Traffic::Quiet | Traffic::Troubled { .. } => calling.in_flight = false,
-            Traffic::Held | Traffic::Limited | Traffic::Answering => {}
-        }
-        calling.begun
-    }
-
-    /// Forgets whoever has not begun again; true if that is so.
-    fn is_over(&self, attempt: &AttemptId, begun: u64) -> bool {
-        let mut all = self.all();
-        let over =
-            all.get(attempt).is_some_and(|calling| !calling.in_flight && calling.begun == begun);
-        if over {
-            all.remove(attempt);
-        }
-        over
+            Traffic::Asked => self.all().insert(attempt.clone()),
+            Traffic::Quiet | Traffic::Troubled { .. } => self.all().remove(attempt),
+            Traffic::Held | Traffic::Limited | Traffic::Answering => return,
+        };
     }
 }
 
@@ -151,18 +126,6 @@ impl CoreLedger {
             progress: None,
         };
         self.send(Input::Signal { attempt: attempt.clone(), signal });
-    }
-
-    /// Between calls the agent runs a tool, thinks for itself, or has done its turn: whoever
-    /// sees more of it says so.
-    fn falls_quiet(&self, attempt: &AttemptId, begun: u64) {
-        let (ledger, attempt) = (self.clone(), attempt.clone());
-        tokio::spawn(async move {
-            sleep(QUIET).await;
-            if ledger.calls.is_over(&attempt, begun) {
-                ledger.say(&attempt, AgentState::Idle, "", "no model call is in flight");
-            }
-        });
     }
 
     async fn ask(&self, input: Input) -> Result<Option<Reply>, Refusal> {
@@ -258,7 +221,7 @@ impl Ledger for CoreLedger {
 
     fn traffic(&self, caller: &Caller, traffic: Traffic) {
         let attempt = &caller.attempt;
-        let begun = self.calls.note(attempt, traffic);
+        self.calls.note(attempt, traffic);
         let (state, reason, detail) = match traffic {
             Traffic::Asked => (AgentState::Working, "", "a model call is in flight"),
             Traffic::Held => (AgentState::Waiting, "key missing", "a model call is held"),
@@ -266,7 +229,9 @@ impl Ledger for CoreLedger {
                 (AgentState::Waiting, "rate limit", "the provider takes no calls for now")
             }
             Traffic::Answering => return,
-            Traffic::Quiet => return self.falls_quiet(attempt, begun),
+            // Between calls the agent runs a tool, thinks for itself, or has done its turn:
+            // whoever sees more of it says so.
+            Traffic::Quiet => (AgentState::Idle, "", "no model call is in flight"),
             Traffic::Troubled { status } => {
                 let how = match status {
                     ..400 => "the last model call broke off".to_owned(),

@@ -1,7 +1,7 @@
 //! The core dies in the middle of a real agent's model call.
 
 use crate::{
-    stage::{events, results, stage, turn},
+    stage::{alone, events, results, stage},
     wait::{LIMIT, eventually},
     world::World,
 };
@@ -23,7 +23,7 @@ fn signals(world: &World, agent: &str) -> Vec<Value> {
 
 #[test]
 fn heavy_the_calls_of_a_dead_core_are_only_delayed() {
-    let _turn = turn();
+    let _turn = alone();
     let Some(world) = stage() else { return };
     let id = world.create(&["--agent", "claude:1,codex:1,mini:1,pi:1", "--task", "take your time"]);
     let agents = world.agents_of(&id);

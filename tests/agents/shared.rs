@@ -2,7 +2,7 @@
 
 use crate::{
     procs::Proc,
-    stage::{SLOW, create_and_wait, events, results, stage_with, turn},
+    stage::{SLOW, alone, create_and_wait, events, results, stage_with},
     wait::within,
     world::World,
 };
@@ -28,7 +28,7 @@ fn sleeps(world: &World) -> usize {
 #[test]
 #[ignore = "takes minutes and 3 GB of memory"]
 fn heavy_runs_of_openclaw_share_its_gateway() {
-    let _turn = turn();
+    let _turn = alone();
     let Some(world) = stage_with(&["openclaw"]) else { return };
     each_is_billed_its_own(&world);
     a_run_is_stopped_without_the_others(&world);

@@ -3,7 +3,9 @@
 //! that goes on with another model.
 
 use crate::{
-    stage::{Cut, create_and_wait, events, goes_on, results, stage_with, stops_in_a_tool, turn},
+    stage::{
+        Cut, alone, create_and_wait, events, goes_on, heavy, results, stage_with, stops_in_a_tool,
+    },
     wait::{eventually, within},
     world::World,
 };
@@ -11,7 +13,7 @@ use serde_json::json;
 use std::{fs, time::Duration};
 
 fn works(adapter: &str, model: &str, other: &str) {
-    let _turn = turn();
+    let _turn = heavy();
     let Some(world) = stage_with(&[adapter]) else { return };
     works_headless(&world, adapter, [model, other]);
     works_on_its_screen(&world, adapter);
@@ -85,7 +87,7 @@ fn heavy_opencode() {
 
 #[test]
 fn heavy_openclaw() {
-    let _turn = turn();
+    let _turn = alone();
     let Some(world) = stage_with(&["openclaw"]) else { return };
     works_headless(&world, "openclaw", ["claude-opus-4-5", "gpt-5.1"]);
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::{
     env,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -130,10 +130,43 @@ reply = { say = "It will ask:\n\n Bash command\n\n   touch x\n\n Do you want to 
 reply = { say = "Nothing to do.", usage = { input = 10, output = 1 } }
 "#;
 
-/// Real agents are heavy (200 MB and two cores for a second each): one test at a time.
-pub fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// Tests that run at once: a real agent takes 200 MB, and two cores for its first second.
+const AT_ONCE: usize = 2;
+
+static FREE: (Mutex<usize>, Condvar) = (Mutex::new(AT_ONCE), Condvar::new());
+
+/// Leave to run real agents, given back at its end.
+pub struct Turn(usize);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let (free, changed) = &FREE;
+        *free.lock().unwrap_or_else(PoisonError::into_inner) += self.0;
+        changed.notify_all();
+    }
+}
+
+fn take(many: usize) -> Turn {
+    let (free, changed) = &FREE;
+    let free = free.lock().unwrap_or_else(PoisonError::into_inner);
+    let enough = changed.wait_while(free, |free| *free < many);
+    *enough.unwrap_or_else(PoisonError::into_inner) -= many;
+    Turn(many)
+}
+
+pub fn turn() -> Turn {
+    take(1)
+}
+
+/// For agents that take much memory: one of them at a time, beside a light one.
+pub fn heavy() -> (MutexGuard<'static, ()>, Turn) {
+    static HEAVY: Mutex<()> = Mutex::new(());
+    (HEAVY.lock().unwrap_or_else(PoisonError::into_inner), take(1))
+}
+
+/// For agents so heavy that nothing else may run beside them.
+pub fn alone() -> Turn {
+    take(AT_ONCE)
 }
 
 /// The kinds that every test here is about.
