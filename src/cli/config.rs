@@ -8,7 +8,7 @@ use super::{
     swarm::here,
 };
 use crate::{
-    config::{Config, Dirs, PolicyFiles, check_policy, not_held, shadowed_by},
+    config::{Config, Dirs, PolicyFiles, PriceFiles, check_policy, not_held, shadowed_by},
     model::Rule,
     tui::{
         keymap::Keymap,
@@ -156,6 +156,7 @@ impl Check {
         let note = if path.exists() { "is right" } else { "is not there: the defaults hold" };
         context.line(format!("{} {note}", path.display()))?;
         if in_force {
+            PriceFiles::at(&dirs.config).load()?;
             // The project's, too: what a core would read for an agent started here.
             let files = PolicyFiles::of(&dirs).at(&here()?);
             let rules = files.load()?.rules;

@@ -3,7 +3,7 @@
 
 use super::{
     explain::signalled,
-    state::{Agent, Attempt, Reserved, State},
+    state::{Agent, Attempt, Phase, Reserved, State},
     step::{Decision, Draft, Leave, Reply, Wish},
 };
 use crate::model::{
@@ -184,14 +184,37 @@ pub(super) fn change(
     let used = Micros(now.spent.0 + now.reserved.0);
     if limit.is_some_and(|limit| limit < used) {
         let why = format!("{used} of {id} are spent or set aside already");
-        return Err(Refusal::new(RefusalCode::Conflict, why)
-            .hinted(format!("dash budget set {id} {used}, or more; or stop the agents")));
+        return Err(Refusal::new(RefusalCode::Conflict, why).hinted(format!(
+            "dash budget set {id} {}, or more; or stop the agents",
+            used.exact()
+        )));
     }
     let event = Event::BudgetSet { account: id.clone(), limit_micros: limit, by: by.clone() };
-    Ok(Decision {
+    let mut decision = Decision {
         events: vec![draft(state, id, event)],
         reply: Some(Reply::Done),
         ..Decision::default()
+    };
+    for attempt in unpaid_on_screens(state, id) {
+        let signal = Signal {
+            source: Source::Gateway,
+            state: AgentState::Idle,
+            reason: String::new(),
+            detail: "its budget was raised".to_owned(),
+            progress: None,
+        };
+        signalled(state, attempt, signal, &mut decision);
+    }
+    Ok(decision)
+}
+
+/// Who was refused on its own screen and stands there still: it has to be told to go on, and is
+/// no longer held by its budget. All others end, and are started again.
+fn unpaid_on_screens<'a>(state: &'a State, id: &'a AccountId) -> impl Iterator<Item = &'a Attempt> {
+    let stands = |attempt: &&Attempt| attempt.unpaid && attempt.phase != Phase::Ended;
+    state.attempts.values().filter(stands).filter(move |attempt| {
+        let agent = state.agents.get(&attempt.agent);
+        agent.is_some_and(|agent| agent.grant.interactive && above(state, agent).contains(id))
     })
 }
 
@@ -245,6 +268,13 @@ pub(super) fn apply(state: &mut State, attempt: Option<&AttemptId>, event: &Even
             let Some(account) = account_mut(state, id) else { return };
             account.limit = *limit_micros;
             account.warned = account.level();
+            let standing: Vec<AttemptId> =
+                unpaid_on_screens(state, id).map(|attempt| attempt.id.clone()).collect();
+            for attempt in standing {
+                if let Some(attempt) = state.attempts.get_mut(&attempt) {
+                    attempt.unpaid = false;
+                }
+            }
             let told: Vec<AgentId> = (state.agents.values())
                 .filter(|agent| agent.unpaid.is_some() && above(state, agent).contains(id))
                 .map(|agent| agent.id.clone())

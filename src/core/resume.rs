@@ -2,7 +2,7 @@
 //! has one that can go on, else a word on what was done.
 
 use super::state::{Attempt, State};
-use crate::model::{AttemptId, FileChange, Follows, Outcome};
+use crate::model::{AttemptId, FileChange, Follows, Outcome, Tokens};
 
 /// Somebody asks for another attempt: whatever there is of the last one is taken up.
 pub(super) fn by_hand(last: &Attempt) -> Follows {
@@ -46,7 +46,12 @@ pub fn left_by(state: &State, attempt: &Attempt) -> Option<Left> {
         .filter_map(|n| state.attempts.get(&attempt.agent.attempt(n)))
         .take_while(|earlier| earlier.index == attempt.index)
         .collect();
-    let session = |earlier: &&Attempt| Some((earlier.id.clone(), earlier.session.clone()?));
+    // Where no call was paid for nothing was done: some agents keep no such session.
+    let began = |earlier: &Attempt| !(earlier.unpaid && earlier.tokens == Tokens::default());
+    let session = |earlier: &&Attempt| {
+        let named = earlier.session.clone().filter(|_| began(earlier))?;
+        Some((earlier.id.clone(), named))
+    };
     let results = || at_item.iter().filter_map(|earlier| earlier.result.as_ref());
     let text = results().map(|result| &result.text).find(|text| !text.trim().is_empty());
     Some(Left {
@@ -63,7 +68,7 @@ pub fn left_by(state: &State, attempt: &Attempt) -> Option<Left> {
 #[cfg(test)]
 mod tests {
     use crate::{
-        core::{Effect, Input, Timer, left_by, tests::*},
+        core::{Effect, Input, Timer, Wish, left_by, tests::*},
         model::*,
     };
 
@@ -101,6 +106,22 @@ mod tests {
         assert_eq!((taken.number, taken.session), (2, session));
         assert_eq!(bench.agent("ag-01").model, "m-2");
         assert!(bench.ask(Command::RetryAgent { agent: "ag-01".into(), model: None }).is_err());
+    }
+
+    #[test]
+    fn a_session_in_which_no_call_was_paid_is_none() {
+        let mut bench = Bench::default();
+        bench.create(SwarmSpec { budget: Some("$1".to_owned()), ..spec() }, 1);
+        named(&mut bench, "ag-01-1", "s-1");
+        let bound = Micros(2_000_000);
+        let bound = Ok(Bound { least: bound, usual: bound, most: bound });
+        let wish = Box::new(Wish { provider: "p".to_owned(), model: "m".to_owned(), bound });
+        bench.feed(Input::Reserve { attempt: "ag-01-1".into(), wish, last: true }).unwrap();
+        bench.ended("ag-01-1", Outcome::Failed);
+        assert_eq!(bench.agent("ag-01").state, AgentState::Paused);
+        let change = BudgetChange::TopUp(Micros(4_000_000));
+        bench.ask(Command::SetBudget { account: "sw-1".parse().unwrap(), change }).unwrap();
+        assert_eq!(left(&bench, "ag-01-2").unwrap().session, None);
     }
 
     #[test]

@@ -37,9 +37,14 @@ pub fn clamped(wire: Wire, body: &str, limit: u64) -> Option<String> {
     }
 }
 
+/// Never higher than it was.
 fn set_if_there(body: &str, name: &str, value: &str) -> Option<String> {
     let fields: Fields<'_> = serde_json::from_str(body).ok()?;
-    fields.get(name).filter(|raw| raw.get() != "null")?;
+    let old = fields.get(name).map(|raw| raw.get()).filter(|old| *old != "null")?;
+    let number = |text: &str| text.parse::<u64>().ok();
+    if number(old).zip(number(value)).is_some_and(|(old, new)| old <= new) {
+        return Some(body.to_owned());
+    }
     set(body, &[name], value)
 }
 
@@ -78,11 +83,16 @@ mod tests {
                 r#"{"a": [1,  2], "max_tokens" : 64000, "z":"\u00e9"}"#,
                 r#"{"a": [1,  2], "max_tokens" : 9, "z":"\u00e9"}"#,
             ),
-            (Wire::Chat, r#"{"max_tokens":5,"n":1}"#, r#"{"max_tokens":9,"n":1}"#),
+            (Wire::Chat, r#"{"max_tokens":50,"n":1}"#, r#"{"max_tokens":9,"n":1}"#),
             (
                 Wire::Chat,
-                r#"{"max_tokens":5,"max_completion_tokens":6}"#,
-                r#"{"max_tokens":9,"max_completion_tokens":9}"#,
+                r#"{"max_tokens":1,"max_completion_tokens":60}"#,
+                r#"{"max_tokens":1,"max_completion_tokens":9}"#,
+            ),
+            (
+                Wire::Chat,
+                r#"{"max_tokens":50,"max_completion_tokens":2}"#,
+                r#"{"max_tokens":9,"max_completion_tokens":2}"#,
             ),
             (Wire::Chat, r#"{"n":1}"#, r#"{"max_completion_tokens":9,"n":1}"#),
             (Wire::Responses, " {}", r#" {"max_output_tokens":9}"#),

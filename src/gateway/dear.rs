@@ -36,6 +36,9 @@ const OWN_TOOLS: &[&str] = &[
     "local_shell",
     "apply_patch",
     "shell",
+    // Codex (0.169.0): functions in groups, and the finding of one among those of the request.
+    "namespace",
+    "tool_search",
 ];
 /// Types of content that stand for something else.
 const CONTENT: &[&str] = &["item_reference", "container_upload", "input_audio"];
@@ -68,7 +71,36 @@ pub fn dear(wire: Wire, body: &[u8]) -> Option<String> {
         return Some((*kind).to_owned());
     }
     let named = |name: &&&str| value(body, name).next().is_some();
-    NAMES.iter().find(named).map(|name| (*name).to_owned())
+    if let Some(name) = NAMES.iter().find(named) {
+        return Some((*name).to_owned());
+    }
+    let typed = |kind: &[u8]| value(body, "type").any(|text| text == kind);
+    // An image has so many tokens, wherever it lies; a document any number.
+    if wire.dialect() == Dialect::Anthropic && typed(b"document") && typed(b"url") {
+        return Some("document by url".to_owned());
+    }
+    media(wire, body)
+}
+
+/// Sound and pictures that move, asked or answered, which no count of bytes bounds.
+fn media(wire: Wire, body: &[u8]) -> Option<String> {
+    if wire.dialect() != Dialect::Gemini {
+        return None;
+    }
+    let moves = |text: &&[u8]| text.starts_with(b"audio/") || text.starts_with(b"video/");
+    let sent = ["mimeType", "mime_type"].iter().find_map(|name| value(body, name).find(moves));
+    if let Some(kind) = sent {
+        return Some(String::from_utf8_lossy(kind).into_owned());
+    }
+    let answered = ["responseModalities", "response_modalities"];
+    let generation: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(body).ok()?;
+    let generation = ["generationConfig", "generation_config"].iter().find_map(|name| {
+        let fields: BTreeMap<Cow<'_, str>, &RawValue> =
+            serde_json::from_str(generation.get(*name)?.get()).ok()?;
+        answered.iter().find_map(|name| fields.get(*name).map(|raw| raw.get().to_uppercase()))
+    })?;
+    let kinds: Vec<String> = serde_json::from_str(&generation).ok()?;
+    kinds.iter().any(|kind| kind != "TEXT").then(|| answered[0].to_owned())
 }
 
 fn dear_tool(wire: Wire, tools: &str) -> Option<String> {
@@ -116,6 +148,17 @@ mod tests {
             (Wire::Generate, r#"{"tools":[{"google_search":{}}]}"#, "google_search"),
             (Wire::Generate, r#"{"cachedContent":"c/1"}"#, "cachedContent"),
             (Wire::Generate, r#"{"parts":[{"fileData":{"fileUri":"u"}}]}"#, "fileUri"),
+            (
+                Wire::Messages,
+                r#"{"messages":[{"type":"document","source":{"type":"url","url":"u"}}]}"#,
+                "document by url",
+            ),
+            (Wire::Generate, r#"{"inlineData":{"mimeType": "video/mp4","data":"eA"}}"#, "video"),
+            (
+                Wire::Generate,
+                r#"{"generationConfig":{"responseModalities":["TEXT","audio"]}}"#,
+                "responseModalities",
+            ),
         ] {
             assert!(said(wire, body).is_some_and(|it| it.contains(name)), "{body}");
         }
@@ -129,6 +172,9 @@ mod tests {
                 {"file_id":{"type":"string"},"prompt":{"type":"string"}}}}}]}"#,
             ),
             (Wire::Chat, r#"{"service_tier":"auto","modalities":null}"#),
+            (Wire::Messages, r#"{"messages":[{"type":"image","source":{"type":"url"}}]}"#),
+            (Wire::Responses, r#"{"tools":[{"type":"namespace","tools":[]}]}"#),
+            (Wire::Generate, r#"{"generationConfig":{"responseModalities":["TEXT"]}}"#),
             (Wire::Generate, r#"{"tools":[{"functionDeclarations":[]}]}"#),
         ] {
             assert_eq!(said(wire, body), None, "{body}");

@@ -24,6 +24,9 @@ use std::sync::{Arc, atomic::Ordering};
 /// Largest request body, in bytes.
 const MAX_BODY: usize = 64 << 20;
 
+/// Longest name of a model, in bytes.
+const MAX_MODEL: usize = 256;
+
 const STOPPED: &str = "the attempt is being stopped";
 
 /// A request that goes no further.
@@ -175,6 +178,11 @@ fn asked<'a>(wire: Wire, path: &str, body: &'a [u8]) -> Result<Asked<'a>, No> {
     };
     if let Some((model, _)) = generated(path).filter(|_| wire.dialect() == Dialect::Gemini) {
         asked.model = model.to_owned();
+    }
+    // It is shown to people, and written down.
+    if asked.model.len() > MAX_MODEL || asked.model.chars().any(char::is_control) {
+        let message = "the model's name has control characters, or is too long to be one";
+        return Err(no(StatusCode::BAD_REQUEST, message));
     }
     Ok(asked)
 }

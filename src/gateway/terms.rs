@@ -7,8 +7,9 @@ use crate::config::Dialect;
 use crate::model::{Bound, Micros};
 
 /// The shortest answer that is worth asking for, in tokens; the request's own where it asks
-/// for less, and never less than what it wants to think, and one.
-const LEAST: u64 = 1_024;
+/// for less, and never less than what it wants to think, and one. What it costs of the dearest
+/// model is what of a small budget cannot be spent.
+const LEAST: u64 = 256;
 /// Few answers are longer than this, whatever their limit.
 const USUAL: u64 = 8_192;
 

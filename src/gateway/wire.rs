@@ -152,9 +152,11 @@ impl Asked<'_> {
             let length = asked.and_then(|asked| asked.max_output_tokens);
             return length.unwrap_or(DEFAULT_GENERATED).saturating_mul(self.answers(wire));
         }
-        self.max_tokens
-            .or(self.max_completion_tokens)
-            .or(self.max_output_tokens)
+        // Of several a service may read any.
+        [self.max_tokens, self.max_completion_tokens, self.max_output_tokens]
+            .into_iter()
+            .flatten()
+            .max()
             .unwrap_or(DEFAULT_MAX_OUTPUT)
             .saturating_mul(self.answers(wire))
     }

@@ -24,6 +24,11 @@ impl Micros {
         texts
     }
 
+    /// To the last digit, as it can be given again.
+    pub fn exact(self) -> String {
+        format!("${:.6}", self.dollars())
+    }
+
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1e6
     }

@@ -58,6 +58,10 @@ pub async fn report(world: &Shared) -> DoctorReport {
     DoctorReport { checks, adapters, scope: scope.to_owned() }
 }
 
+/// What to do about a key that a core lacks.
+const KEYS: &str = "see [providers] in config.toml; a core that a keeper started has no keys from \
+                    the environment: `dash core stop`, and the next command starts one that has";
+
 fn ok(name: &str, detail: String) -> DoctorCheck {
     DoctorCheck { name: name.to_owned(), status: CheckStatus::Ok, detail, remedy: String::new() }
 }
@@ -258,8 +262,11 @@ fn providers(world: &World) -> Vec<DoctorCheck> {
             let provider = gateway.provider_name(dialect);
             if provider == "simulated" {
                 let why = "simulated: answers come from a scenario, no model is asked".to_owned();
-                let remedy =
-                    format!("set {}_API_KEY in the core's environment", word.to_uppercase());
+                let remedy = format!(
+                    "set {}_API_KEY in the core's environment: `dash core stop`, and the \
+                             next command with it starts one",
+                    word.to_uppercase()
+                );
                 DoctorCheck { name, status: CheckStatus::Warn, detail: why, remedy }
             } else {
                 ok(&name, provider)
@@ -267,10 +274,7 @@ fn providers(world: &World) -> Vec<DoctorCheck> {
         })
         .collect();
     checks.extend(
-        gateway
-            .problems()
-            .iter()
-            .map(|problem| warn("provider", problem.to_string(), "see [providers] in config.toml")),
+        gateway.problems().iter().map(|problem| warn("provider", problem.to_string(), KEYS)),
     );
     checks
 }

@@ -8,12 +8,14 @@ use crate::{
         format::one_line,
         swarm::here,
     },
+    config::read_small,
     protocol::rest::{AdapterCheck, AdapterFile, DryLaunch},
 };
-use std::path::Path;
+use std::{io, path::Path};
 
 pub async fn run(file: &Path, json: bool, context: &mut Context<'_>) -> Done {
-    let text = std::fs::read_to_string(file)
+    let text = read_small(file, true)
+        .and_then(|text| String::from_utf8(text).map_err(io::Error::other))
         .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
     let asked = AdapterFile {
         file: file.to_owned(),

@@ -172,6 +172,24 @@ fn what_does_not_fit_is_refused_and_its_agent_waits_for_money() {
 }
 
 #[test]
+fn who_stands_on_its_screen_is_let_go_on_by_a_top_up() {
+    let mut bench = Bench::default();
+    let asked =
+        AgentSpec { interactive: true, budget: Some("$1".to_owned()), ..AgentSpec::default() };
+    let command = Command::SpawnAgent { spec: Box::new(asked) };
+    let (by, crew) = (Actor::User("ann".to_owned()), vec![("pi".to_owned(), String::new())]);
+    bench.feed(Input::Request { by, command, crew }).unwrap();
+    bench.started("ag-01-1", 1);
+    assert!(matches!(bench.reserve("ag-01-1", flat(2 * DOLLAR), false), Leave::Refused { .. }));
+    assert_eq!(bench.agent("ag-01").state, AgentState::Paused);
+    bench.set("sw-1", BudgetChange::TopUp(Micros(4 * DOLLAR))).unwrap();
+    assert_eq!(bench.agent("ag-01").state, AgentState::Idle);
+    assert_eq!(bench.launches(), [] as [&str; 0], "it stands there still");
+    bench.ended("ag-01-1", Outcome::Done);
+    assert_eq!(bench.agent("ag-01").state, AgentState::Done);
+}
+
+#[test]
 fn a_call_that_comes_through_later_leaves_no_mark() {
     let mut bench = Bench::default();
     bench.running(budget("$1"), 1);
