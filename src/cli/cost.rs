@@ -4,7 +4,7 @@ use super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{Table, cell, short_line},
+    format::{Table, cell, one_line, short_line},
 };
 use clap::{Args, ValueEnum};
 
@@ -65,8 +65,8 @@ impl Cost {
                 context.line(format!(
                     "{},{},{},{},{},{},{},{},{},{}",
                     row.by,
-                    quoted(&row.id),
-                    quoted(&row.name),
+                    quoted(&one_line(&row.id)),
+                    quoted(&one_line(&row.name)),
                     row.calls,
                     tokens.input,
                     tokens.output,
@@ -91,7 +91,7 @@ impl Cost {
         ]);
         for row in &rows {
             table.row([
-                cell(&row.id),
+                cell(one_line(&row.id)),
                 cell(short_line(&row.name)),
                 cell(row.calls),
                 cell(row.tokens.input),

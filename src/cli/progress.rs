@@ -9,18 +9,30 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// After so long the same is news again.
+const SAID_AGAIN: Duration = Duration::from_secs(30);
+
 pub struct Progress {
     live: bool,
     swarm: Option<SwarmInfo>,
     /// Last state told of each agent.
     told: HashMap<AgentId, AgentState>,
+    /// What was said of an agent that has not come to its end, and when.
+    said: HashMap<AgentId, (String, Instant)>,
     began: Instant,
     drawn: Option<Instant>,
 }
 
 impl Progress {
     pub fn new(live: bool) -> Self {
-        Self { live, swarm: None, told: HashMap::new(), began: Instant::now(), drawn: None }
+        Self {
+            live,
+            swarm: None,
+            told: HashMap::new(),
+            said: HashMap::new(),
+            began: Instant::now(),
+            drawn: None,
+        }
     }
 
     /// How often a live line wants to be drawn again though nothing happened: its clock runs.
@@ -40,10 +52,26 @@ impl Progress {
         for agent in agents.iter().filter(|agent| agent.swarm == *swarm) {
             let before = self.told.insert(agent.id.clone(), agent.state);
             let news = before != Some(agent.state) && is_news(agent.state);
-            if news && !self.live {
+            if news && !self.live && !self.says_again(agent) {
                 let _ = writeln!(out, "{}", agent_line(agent));
             }
         }
+    }
+
+    /// True if the same was said of it just now: an agent may wait a hundred times a minute.
+    fn says_again(&mut self, agent: &AgentInfo) -> bool {
+        if agent.state.is_final() {
+            return false;
+        }
+        let words = format::state_and_reason(agent.state, &agent.reason);
+        let again = self
+            .said
+            .get(&agent.id)
+            .is_some_and(|(said, at)| *said == words && at.elapsed() < SAID_AGAIN);
+        if !again {
+            self.said.insert(agent.id.clone(), (words, Instant::now()));
+        }
+        again
     }
 
     /// A remark between the lines.

@@ -86,18 +86,18 @@ impl Account {
     }
 
     /// Of the limit what is spent, in percent, rounded down; none without a limit.
-    pub fn percent(&self) -> Option<u8> {
+    pub fn percent(&self) -> Option<u32> {
         let limit = i128::from(self.limit?.0);
         if limit <= 0 {
             return Some(100);
         }
-        Some(u8::try_from(i128::from(self.spent.0) * 100 / limit).unwrap_or(u8::MAX))
+        Some(u32::try_from(i128::from(self.spent.0) * 100 / limit).unwrap_or(u32::MAX))
     }
 
     /// The highest of [`WARN_AT`] that is reached, else 0.
     pub fn level(&self) -> u8 {
         let percent = self.percent().unwrap_or(0);
-        WARN_AT.into_iter().filter(|at| percent >= *at).max().unwrap_or(0)
+        WARN_AT.into_iter().filter(|at| percent >= u32::from(*at)).max().unwrap_or(0)
     }
 }
 
@@ -141,7 +141,7 @@ pub struct AccountInfo {
     pub reserved_micros: Micros,
     pub left_micros: Option<Micros>,
     /// Of the limit what is spent.
-    pub percent: Option<u8>,
+    pub percent: Option<u32>,
     /// `open`, `warning` (75 %), `critical` (90 %), `exhausted`.
     pub state: String,
     /// Of what is not over and has cost something.

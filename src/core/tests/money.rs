@@ -180,6 +180,7 @@ fn who_stands_on_its_screen_is_let_go_on_by_a_top_up() {
     let (by, crew) = (Actor::User("ann".to_owned()), vec![("pi".to_owned(), String::new())]);
     bench.feed(Input::Request { by, command, crew }).unwrap();
     bench.started("ag-01-1", 1);
+    bench.effects.clear();
     assert!(matches!(bench.reserve("ag-01-1", flat(2 * DOLLAR), false), Leave::Refused { .. }));
     assert_eq!(bench.agent("ag-01").state, AgentState::Paused);
     bench.set("sw-1", BudgetChange::TopUp(Micros(4 * DOLLAR))).unwrap();
