@@ -56,6 +56,23 @@ pub fn enter(
     channel: &Channel,
     tty: BorrowedFd<'_>,
 ) -> io::Result<Entered> {
+    let there = || confine.hidden.iter().filter(|path| path.exists()).count();
+    let before = there();
+    match try_to_enter(plan, confine, program, by_fd, channel, tty) {
+        // A socket that others had, and that was to be hidden, went just now.
+        Err(_) if there() != before => try_to_enter(plan, confine, program, by_fd, channel, tty),
+        entered => entered,
+    }
+}
+
+fn try_to_enter(
+    plan: &Plan,
+    confine: &Confine,
+    program: &Path,
+    by_fd: bool,
+    channel: &Channel,
+    tty: BorrowedFd<'_>,
+) -> io::Result<Entered> {
     let (ours, theirs) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     rustix::net::sockopt::set_socket_passcred(&ours, true)?;
