@@ -10,10 +10,15 @@
 
 mod settings;
 
-use super::{launch::Plan, scope::protected_of, world::Shared};
+use super::{
+    launch::Plan,
+    scope::protected_of,
+    world::{Shared, World},
+};
 use crate::{
     config::read_small,
     core::Input,
+    model::AttemptId,
     sandbox::{Found, is_obeyed},
 };
 use std::{
@@ -21,6 +26,11 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
+
+/// Where what an attempt left is held.
+pub fn place(world: &World, attempt: &AttemptId) -> PathBuf {
+    world.instance.attempt_dir(attempt).join("held")
+}
 
 /// Looks, moves, and tells.
 pub async fn sweep(world: &Shared, plan: &Plan) {
@@ -43,7 +53,7 @@ pub async fn sweep(world: &Shared, plan: &Plan) {
 }
 
 fn hold(world: &Shared, plan: &Plan) -> io::Result<(Vec<PathBuf>, PathBuf)> {
-    let place = world.instance.attempt_dir(&plan.attempt.id).join("held");
+    let place = place(world, &plan.attempt.id);
     let roots = plan.writable();
     // From before the launch; a core that came later has not seen that, and takes what is
     // there now for what was there: it was swept when it came into being.
@@ -92,6 +102,8 @@ fn keep_harmless(file: &Path, away: &Path) -> io::Result<()> {
     // One that is too large to be looked at has nothing that is kept.
     let Ok(text) = read_small(away, false) else { return Ok(()) };
     match settings::harmless(&String::from_utf8_lossy(&text)) {
+        // Nothing is left of it.
+        Some(kept) if kept.lines().all(|line| line.starts_with('[')) => Ok(()),
         Some(kept) => fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -112,7 +124,7 @@ fn dangerous(path: &Path, all: bool) -> Vec<PathBuf> {
     match name {
         // Settings and hooks would be those of another directory.
         "commondir" if is_linked(path) => Vec::new(),
-        "commondir" => vec![path.to_owned()],
+        "commondir" | "rebase-merge" | "rebase-apply" | "sequencer" => vec![path.to_owned()],
         // What cannot be read as settings may be anything to others.
         "config" | "config.worktree" => match read_small(path, false) {
             Ok(text) => match settings::harmless(&String::from_utf8_lossy(&text)) {
@@ -198,6 +210,10 @@ mod tests {
             fs::set_permissions(hooks.join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
         assert_eq!(dangerous(&hooks, true), [hooks.join("pre-commit")]);
+        // A rebase that somebody else would go on with, as a whole.
+        fs::create_dir(dir.path().join("rebase-merge")).unwrap();
+        let rebase = dir.path().join("rebase-merge");
+        assert_eq!(dangerous(&rebase, false), [rebase.clone()]);
         // Settings that are not git's, though they are called so.
         fs::create_dir(dir.path().join(".cargo")).unwrap();
         fs::write(dir.path().join(".cargo/config"), "[core]\nbare = false\n").unwrap();

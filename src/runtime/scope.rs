@@ -209,7 +209,7 @@ fn look(_: &World, scope: &Scope) -> Result<Vec<PathBuf>, Refusal> {
 /// Protected, unless the scope names it or something in it.
 pub fn protected_of(found: &Found, scope: &Scope) -> Vec<PathBuf> {
     let granted = |path: &PathBuf| scope.write.iter().any(|root| root.starts_with(path));
-    found.protected.keys().filter(|path| !granted(path)).cloned().collect()
+    found.held().filter(|path| !granted(path)).cloned().collect()
 }
 
 /// Of the user's secrets and Dash's own files those that lie in `roots` without being named.
@@ -325,6 +325,15 @@ fn real(world: &World, field: &str, cwd: &Path, path: &Path) -> Result<PathBuf, 
     // What lies below is another matter: a worktree, for one, is named by the core.
     if own(world).iter().any(|own| real.starts_with(own)) {
         return Err(invalid(format!("{field} {shown}: that is Dash's own")));
+    }
+    // Others' sockets are there, and those of a core to come.
+    let run = world.instance.run.parent();
+    if field == "scope"
+        && run.and_then(|run| std::fs::canonicalize(run).ok()).as_ref() == Some(&real)
+        && real != Path::new("/tmp")
+    {
+        let why = format!("{field} {shown}: there Dash's own sockets are, and those of others");
+        return Err(invalid(why).hinted("name the directory that is worked on"));
     }
     // Hidden in it, it would still be where every program's state is: that is no work.
     let states = world.instance.state.parent().and_then(Path::parent);

@@ -67,6 +67,11 @@ const ANYWHERE: &[&str] = &[
     ".vscode",
     ".idea",
     ".fleet",
+    ".lvimrc",
+    ".trae",
+    ".theia",
+    ".vs",
+    ".run",
     ".zed",
     ".helix",
     ".devcontainer",
@@ -100,6 +105,7 @@ const ANYWHERE: &[&str] = &[
     ".roo",
     ".kilocode",
     ".continue",
+    ".amp/settings.json",
     ".crush.json",
     "crush.json",
     ".aider.conf.yml",
@@ -109,6 +115,16 @@ const ANYWHERE: &[&str] = &[
 /// hundred: below `node_modules` they are nobody's settings, and an install must be able to
 /// remove them.
 const IN_PROJECTS: &[&str] = &[
+    // Other programs' repositories, which git's users have, too.
+    ".hg/hgrc",
+    ".jj/repo/config.toml",
+    ".sl/config",
+    // What builds start with.
+    ".mvn/jvm.config",
+    ".mvn/maven.config",
+    ".mvn/extensions.xml",
+    ".bazelrc",
+    ".bundle/config",
     // Package managers: other programs to run, other places to fetch code from.
     ".npmrc",
     ".yarnrc",
@@ -180,6 +196,8 @@ mod tests {
             ".config/fish",
             ".config/git",
             ".zshenv",
+            ".hg/hgrc",
+            ".jj/repo/config.toml",
             ".bash_profile",
             "node_modules/a/.vscode",
         ] {
