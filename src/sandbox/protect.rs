@@ -16,10 +16,12 @@
 //! Not held at all, for what they name is data and not run: `objects/info/alternates` (moved
 //! away, it would take objects from a clone that the agent made), `info/attributes`, `index`.
 
+mod git;
+mod led;
 mod names;
 
 use super::sockets;
-use crate::config::read_small;
+use led::{Led, Link};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat2};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -59,6 +61,12 @@ pub struct Found {
     /// What would be protected if its path were UTF-8.
     #[serde(default)]
     unnamed: Vec<(Vec<u8>, Mark)>,
+    /// Those of what is protected that are links: what they lead to is protected instead.
+    #[serde(default)]
+    links: BTreeMap<PathBuf, Link>,
+    /// Those that something leads to.
+    #[serde(default)]
+    led: BTreeMap<PathBuf, Led>,
     /// When the looking began, in nanoseconds.
     #[serde(default)]
     at: i64,
@@ -105,6 +113,7 @@ impl Found {
                 found.sockets.push(root.clone());
             }
         }
+        let mut repositories = Vec::new();
         // What others obey is passed by, but for what listens in it.
         let mut passed = Vec::new();
         while let Some((dir, objects)) = todo.pop() {
@@ -133,7 +142,8 @@ impl Found {
             let has = |name: &str| is(name, true) || is(name, false);
             let git = is("HEAD", false) && (has("objects") || is("commondir", false));
             if git {
-                found.take_git(&dir, roots);
+                found.take_git(&dir);
+                repositories.push(dir.clone());
             }
             for (name, is_dir) in names {
                 let path = dir.join(&name);
@@ -148,6 +158,8 @@ impl Found {
                 }
             }
         }
+        // Not on the way: what is passed by must not hang on what was looked at first.
+        found.lead(&repositories, roots);
         found.sockets.extend(sockets::below(&passed));
         // A plan is text.
         found.sockets.retain(|path| path.to_str().is_some());
@@ -155,7 +167,8 @@ impl Found {
     }
 
     fn take(&mut self, path: &Path) {
-        if is_obeyed(path) {
+        let link = || fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+        if is_obeyed(path) || !names::rests(path).is_empty() && link() {
             self.mark(path);
         }
     }
@@ -181,18 +194,12 @@ impl Found {
         }
     }
 
-    fn take_git(&mut self, dir: &Path, roots: &[PathBuf]) {
+    fn take_git(&mut self, dir: &Path) {
         if dir.to_str().is_some() {
             self.pinned.push(dir.to_owned());
         }
         for name in GIT {
             self.mark(&dir.join(name));
-        }
-        // Hooks may be said to lie elsewhere: what lies outside is not the agent's to write, nor
-        // ours to hold.
-        let within = |path: &PathBuf| roots.iter().any(|root| path.starts_with(root));
-        if let Some(hooks) = hooks_path(dir).filter(within) {
-            self.mark(&hooks);
         }
     }
 
@@ -200,16 +207,22 @@ impl Found {
         let Some(mark) = Mark::of(path) else { return };
         // A plan is text: what cannot be named in it is looked at after the end only.
         match path.to_str() {
-            Some(_) => drop(self.protected.insert(path.to_owned(), mark)),
+            Some(_) => {
+                self.protected.insert(path.to_owned(), mark);
+                if let Some(link) = Link::at(path) {
+                    self.links.insert(path.to_owned(), link);
+                }
+            }
             None => self.unnamed.push((path.as_os_str().as_bytes().to_vec(), mark)),
         }
     }
 
-    /// What a mount is to hold: all that is protected, but for what is known to be gone.
+    /// What a mount is to hold: all that is protected, but for links and what is known to be gone.
     pub fn held(&self) -> impl Iterator<Item = &PathBuf> {
         let stands = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
-        let kept =
-            self.protected.iter().filter(move |(path, mark)| **mark != Mark::GONE || stands(path));
+        let kept = self.protected.iter().filter(move |(path, mark)| {
+            !self.links.contains_key(*path) && (**mark != Mark::GONE || stands(path))
+        });
         kept.map(|(path, _)| path)
     }
 
@@ -231,10 +244,14 @@ impl Found {
         let now = Self::look(roots)?;
         self.pinned.retain(is_there);
         for (path, mark) in lost {
+            let link = self.links.get(&path).cloned();
             self.protected.insert(path, Mark::GONE);
             let again = now.protected.iter().find(|(_, other)| **other == mark);
             let Some((place, _)) = again else { continue };
             self.protected.insert(place.clone(), mark);
+            if let (Some(link), true) = (link, now.links.contains_key(place)) {
+                self.links.insert(place.clone(), link);
+            }
             let around = now.pinned.iter().filter(|dir| place.starts_with(dir));
             let around: Vec<_> = around.filter(|dir| !self.pinned.contains(dir)).cloned().collect();
             self.pinned.extend(around);
@@ -252,7 +269,11 @@ impl Found {
                 && is_older(path, self.at, &mut 0)
         };
         let differs = |(path, mark): &(&PathBuf, &Mark)| {
-            self.protected.get(*path) != Some(mark) && !moved(path, mark)
+            let same = || match now.links.contains_key(*path) {
+                true => self.knows_link(now, path),
+                false => self.protected.get(*path) == Some(mark) || moved(path, mark),
+            };
+            self.leads_to(now, path) && !same()
         };
         let named = now.protected.iter().filter(differs).map(|(path, _)| path.clone());
         let unnamed = now.unnamed.iter().filter(|found| !self.unnamed.contains(found));
@@ -282,20 +303,6 @@ fn is_older(path: &Path, at: i64, seen: &mut usize) -> bool {
     fs::read_dir(path).is_ok_and(|mut entries| {
         entries.all(|entry| entry.is_ok_and(|entry| is_older(&entry.path(), at, seen)))
     })
-}
-
-/// `core.hooksPath` of a git directory's own settings, read as text: nothing is run for it.
-fn hooks_path(dir: &Path) -> Option<PathBuf> {
-    let text = read_small(&dir.join("config"), false).ok()?;
-    let text = String::from_utf8_lossy(&text);
-    let value = text.lines().find_map(|line| {
-        let (key, value) = line.split_once('=')?;
-        key.trim()
-            .eq_ignore_ascii_case("hookspath")
-            .then(|| value.trim().trim_matches('"').to_owned())
-    })?;
-    let tree = dir.parent().unwrap_or(dir);
-    fs::canonicalize(tree.join(value)).ok()
 }
 
 #[cfg(test)]

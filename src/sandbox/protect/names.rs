@@ -175,6 +175,19 @@ pub fn is_obeyed(path: &Path) -> bool {
     names.iter().any(|(name, anywhere)| path.ends_with(name) && (*anywhere || !brought()))
 }
 
+/// What would be obeyed in a directory of this name: `config.toml` in `.cargo`.
+pub fn rests(path: &Path) -> Vec<&'static Path> {
+    let Some(first) = path.file_name() else { return Vec::new() };
+    let brought = path.components().any(|part| part.as_os_str() == BROUGHT);
+    let lists = [ANYWHERE, if brought { &[] } else { IN_PROJECTS }];
+    let names = lists.into_iter().flatten().map(Path::new);
+    let rest = |name: &'static Path| {
+        let mut ways = name.ancestors().skip(1).filter(|way| way.file_name() == Some(first));
+        name.strip_prefix(ways.find(|way| path.ends_with(way))?).ok()
+    };
+    names.filter_map(rest).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
