@@ -10,7 +10,7 @@
 //!
 //! A name with a slash stands for a file in a directory of that name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -162,6 +162,12 @@ static BY_LAST: LazyLock<HashMap<&str, Vec<(&Path, bool)>>> = LazyLock::new(|| {
     names
 });
 
+/// What stands before the last part of one.
+static WAYS: LazyLock<HashSet<&OsStr>> = LazyLock::new(|| {
+    let above = all().flat_map(|name| Path::new(name).ancestors().skip(1));
+    above.filter_map(Path::file_name).collect()
+});
+
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static str> {
     ANYWHERE.iter().chain(IN_PROJECTS).copied()
@@ -177,7 +183,9 @@ pub fn is_obeyed(path: &Path) -> bool {
 
 /// What would be obeyed in a directory of this name: `config.toml` in `.cargo`.
 pub fn rests(path: &Path) -> Vec<&'static Path> {
-    let Some(first) = path.file_name() else { return Vec::new() };
+    let Some(first) = path.file_name().filter(|name| WAYS.contains(name)) else {
+        return Vec::new();
+    };
     let brought = path.components().any(|part| part.as_os_str() == BROUGHT);
     let lists = [ANYWHERE, if brought { &[] } else { IN_PROJECTS }];
     let names = lists.into_iter().flatten().map(Path::new);
