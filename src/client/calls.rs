@@ -107,8 +107,10 @@ impl Client {
         self.patch(&swarm_path(swarm), &change).await
     }
 
-    pub async fn remove_swarm(&self, swarm: &str) -> Result<Removed> {
-        self.within(REMOVE).delete(&swarm_path(swarm)).await
+    /// With `force` also one whose agents left files that are held.
+    pub async fn remove_swarm(&self, swarm: &str, force: bool) -> Result<Removed> {
+        let asked = if force { "?force=true" } else { "" };
+        self.within(REMOVE).delete(&format!("{}{asked}", swarm_path(swarm))).await
     }
 
     pub async fn results(&self, swarm: &str) -> Result<SwarmResults> {

@@ -3,7 +3,7 @@
 
 use super::{
     actor::Commit,
-    check,
+    check, held,
     in_force::Asked,
     journal::Journal,
     limits,
@@ -266,11 +266,15 @@ impl Handle {
         self.request(command, Vec::new()).await.map(|_| ())
     }
 
-    /// Forgets a swarm that is over. Worktrees that hold work stay, and are named.
+    /// Forgets a swarm that is over. Worktrees that hold work stay, and are named. Files of its
+    /// scope that are held are deleted only by `force`: some may be all that there is of them.
     ///
     /// # Errors
     /// When the request is refused.
-    pub async fn remove_swarm(&self, swarm: SwarmId) -> Result<Removed, Refusal> {
+    pub async fn remove_swarm(&self, swarm: SwarmId, force: bool) -> Result<Removed, Refusal> {
+        if !force {
+            self.holds_nothing(&swarm).await?;
+        }
         let of = swarm.clone();
         let trees = self.world.read(move |state| {
             let agents = state.swarms.get(&of).into_iter().flat_map(|swarm| &swarm.agents);
@@ -284,5 +288,30 @@ impl Handle {
             removed.kept.extend(worktree::forget(&self.world, tree).await);
         }
         Ok(removed)
+    }
+
+    async fn holds_nothing(&self, swarm: &SwarmId) -> Result<(), Refusal> {
+        let of = swarm.clone();
+        let found = self.world.read(move |state| {
+            let name = state.swarms.get(&of).map(|swarm| swarm.name.to_string());
+            let attempts = state.attempts.values().filter(|attempt| attempt.swarm == of);
+            (name, attempts.map(|attempt| attempt.id.clone()).collect::<Vec<_>>())
+        });
+        let (name, attempts) = found.await?;
+        for attempt in attempts {
+            let place = held::place(&self.world, &attempt);
+            let files = std::fs::read_dir(&place).map_or(0, Iterator::count);
+            if files > 0 {
+                let name = name.unwrap_or_else(|| swarm.to_string());
+                let why = format!(
+                    "swarm {name} holds files that its agents left: {files} in {}",
+                    place.display()
+                );
+                let hint = "move back what you need";
+                return Err(Refusal::new(RefusalCode::Conflict, why)
+                    .hinted(format!("{hint}, or `dash swarm rm --force {name}` deletes them")));
+            }
+        }
+        Ok(())
     }
 }

@@ -10,10 +10,15 @@
 
 mod settings;
 
-use super::{launch::Plan, scope::protected_of, world::Shared};
+use super::{
+    launch::Plan,
+    scope::not_granted,
+    world::{Shared, World},
+};
 use crate::{
     config::read_small,
     core::Input,
+    model::AttemptId,
     sandbox::{Found, is_obeyed},
 };
 use std::{
@@ -21,6 +26,11 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
+
+/// Where what an attempt left is held.
+pub fn place(world: &World, attempt: &AttemptId) -> PathBuf {
+    world.instance.attempt_dir(attempt).join("held")
+}
 
 /// Looks, moves, and tells.
 pub async fn sweep(world: &Shared, plan: &Plan) {
@@ -43,7 +53,7 @@ pub async fn sweep(world: &Shared, plan: &Plan) {
 }
 
 fn hold(world: &Shared, plan: &Plan) -> io::Result<(Vec<PathBuf>, PathBuf)> {
-    let place = world.instance.attempt_dir(&plan.attempt.id).join("held");
+    let place = place(world, &plan.attempt.id);
     let roots = plan.writable();
     // From before the launch; a core that came later has not seen that, and takes what is
     // there now for what was there: it was swept when it came into being.
@@ -53,14 +63,17 @@ fn hold(world: &Shared, plan: &Plan) -> io::Result<(Vec<PathBuf>, PathBuf)> {
     let private = world.instance.attempt_dir(&plan.attempt.id).join("private");
     let now_in = [roots, vec![private.clone()]].concat();
     let now = Found::look(&now_in)?;
-    let watched = protected_of(&now, &plan.meant());
+    let watched = not_granted(now.protected.keys(), &plan.meant());
     let mut held = Vec::new();
     // What no plan can name was protected by nothing while the attempt ran.
     let counts = |path: &PathBuf| watched.contains(path) || path.to_str().is_none();
     for path in before.newer(&now).into_iter().filter(counts) {
         // In a tree of its own it is work like any other, and its home is nobody else's.
         let all = plan.worktree.is_none() && !path.starts_with(&private);
-        for file in dangerous(&path, all).into_iter().filter(|file| lies_in(file, &now_in)) {
+        for file in dangerous(&path, all, now.is_obeyed(&path))
+            .into_iter()
+            .filter(|file| lies_in(file, &now_in))
+        {
             let away =
                 place.join(held.len().to_string()).join(file.file_name().unwrap_or_default());
             if let Err(error) = move_away(&file, &away).and_then(|()| keep_harmless(&file, &away)) {
@@ -92,6 +105,8 @@ fn keep_harmless(file: &Path, away: &Path) -> io::Result<()> {
     // One that is too large to be looked at has nothing that is kept.
     let Ok(text) = read_small(away, false) else { return Ok(()) };
     match settings::harmless(&String::from_utf8_lossy(&text)) {
+        // Nothing is left of it.
+        Some(kept) if kept.lines().all(|line| line.starts_with('[')) => Ok(()),
         Some(kept) => fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -102,17 +117,17 @@ fn keep_harmless(file: &Path, away: &Path) -> io::Result<()> {
 }
 
 /// Of a protected path what git would act on; with `all` what shells, editors and agents
-/// would, too.
-fn dangerous(path: &Path, all: bool) -> Vec<PathBuf> {
+/// would, too. `obeyed`: it is what they would.
+fn dangerous(path: &Path, all: bool, obeyed: bool) -> Vec<PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let Ok(meta) = fs::symlink_metadata(path) else { return Vec::new() };
-    if is_obeyed(path) {
+    if obeyed {
         return if all || meta.is_symlink() { vec![path.to_owned()] } else { Vec::new() };
     }
     match name {
         // Settings and hooks would be those of another directory.
         "commondir" if is_linked(path) => Vec::new(),
-        "commondir" => vec![path.to_owned()],
+        "commondir" | "rebase-merge" | "rebase-apply" | "sequencer" => vec![path.to_owned()],
         // What cannot be read as settings may be anything to others.
         "config" | "config.worktree" => match read_small(path, false) {
             Ok(text) => match settings::harmless(&String::from_utf8_lossy(&text)) {
@@ -188,6 +203,10 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn is_dangerous(path: &Path, all: bool) -> Vec<PathBuf> {
+        dangerous(path, all, is_obeyed(path))
+    }
+
     #[test]
     fn hooks_that_can_run_are_moved() {
         let dir = tempfile::tempdir().unwrap();
@@ -197,18 +216,22 @@ mod tests {
             fs::write(hooks.join(name), "").unwrap();
             fs::set_permissions(hooks.join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
-        assert_eq!(dangerous(&hooks, true), [hooks.join("pre-commit")]);
+        assert_eq!(is_dangerous(&hooks, true), [hooks.join("pre-commit")]);
+        // A rebase that somebody else would go on with, as a whole.
+        fs::create_dir(dir.path().join("rebase-merge")).unwrap();
+        let rebase = dir.path().join("rebase-merge");
+        assert_eq!(is_dangerous(&rebase, false), [rebase.clone()]);
         // Settings that are not git's, though they are called so.
         fs::create_dir(dir.path().join(".cargo")).unwrap();
         fs::write(dir.path().join(".cargo/config"), "[core]\nbare = false\n").unwrap();
-        assert!(dangerous(&dir.path().join(".cargo/config"), false).is_empty());
-        assert_eq!(dangerous(&dir.path().join(".cargo/config"), true).len(), 1);
+        assert!(is_dangerous(&dir.path().join(".cargo/config"), false).is_empty());
+        assert_eq!(is_dangerous(&dir.path().join(".cargo/config"), true).len(), 1);
         fs::write(dir.path().join(".bashrc"), "").unwrap();
-        assert!(dangerous(&dir.path().join(".bashrc"), false).is_empty());
-        assert_eq!(dangerous(&dir.path().join(".bashrc"), true).len(), 1);
+        assert!(is_dangerous(&dir.path().join(".bashrc"), false).is_empty());
+        assert_eq!(is_dangerous(&dir.path().join(".bashrc"), true).len(), 1);
         let away = dir.path().join("held/0/pre-commit");
         move_away(&hooks.join("pre-commit"), &away).unwrap();
-        assert!(away.exists() && dangerous(&hooks, true).is_empty());
+        assert!(away.exists() && is_dangerous(&hooks, true).is_empty());
     }
 
     #[test]
@@ -224,7 +247,7 @@ mod tests {
         ] {
             let path = dir.join("commondir");
             fs::write(&path, text).unwrap();
-            assert_eq!(!dangerous(&path, true).is_empty(), bad, "{path:?} {text}");
+            assert_eq!(!is_dangerous(&path, true).is_empty(), bad, "{path:?} {text}");
         }
     }
 }

@@ -25,12 +25,15 @@ impl World {
     /// # Errors
     /// When there is too much.
     pub(super) fn found(&self, swarm: &SwarmId, roots: &[PathBuf]) -> io::Result<Arc<Found>> {
-        if let Some(found) = self.looked(swarm, roots) {
-            return Ok(found);
-        }
-        let mut found = Found::look(roots)?;
-        if matches!(self.holder(), Ok(Holder::Bubblewrap { .. })) {
-            found.make_hooks();
+        let known = self.looked(swarm, roots);
+        let mut found = match &known {
+            Some(known) => Found::clone(known),
+            None => Found::look(roots)?,
+        };
+        match known {
+            Some(known) if !found.follow(roots)? => return Ok(known),
+            None if matches!(self.holder(), Ok(Holder::Bubblewrap { .. })) => found.make_hooks(),
+            Some(_) | None => {}
         }
         let found = Arc::new(found);
         let file = self.found_file(swarm, roots);

@@ -206,10 +206,15 @@ fn look(_: &World, scope: &Scope) -> Result<Vec<PathBuf>, Refusal> {
     Ok(protected_of(&found, scope))
 }
 
-/// Protected, unless the scope names it or something in it.
+/// What is to be held, unless the scope names it or something in it.
 pub fn protected_of(found: &Found, scope: &Scope) -> Vec<PathBuf> {
-    let granted = |path: &PathBuf| scope.write.iter().any(|root| root.starts_with(path));
-    found.protected.keys().filter(|path| !granted(path)).cloned().collect()
+    not_granted(found.held(), scope)
+}
+
+/// Of `paths` those that the scope does not name, and nothing in them.
+pub fn not_granted<'a>(paths: impl Iterator<Item = &'a PathBuf>, scope: &Scope) -> Vec<PathBuf> {
+    let granted = |path: &&PathBuf| scope.write.iter().any(|root| root.starts_with(path));
+    paths.filter(|path| !granted(path)).cloned().collect()
 }
 
 /// Of the user's secrets and Dash's own files those that lie in `roots` without being named.
@@ -325,6 +330,12 @@ fn real(world: &World, field: &str, cwd: &Path, path: &Path) -> Result<PathBuf, 
     // What lies below is another matter: a worktree, for one, is named by the core.
     if own(world).iter().any(|own| real.starts_with(own)) {
         return Err(invalid(format!("{field} {shown}: that is Dash's own")));
+    }
+    let runtime = world.environment.iter().find(|(name, _)| name == "XDG_RUNTIME_DIR");
+    let runtime = runtime.and_then(|(_, dir)| std::fs::canonicalize(dir).ok());
+    if field == "scope" && runtime.is_some_and(|dir| real == dir || real == dir.join("dash")) {
+        let why = format!("{field} {shown}: there Dash's own sockets are, and those of others");
+        return Err(invalid(why).hinted("name the directory that is worked on"));
     }
     // Hidden in it, it would still be where every program's state is: that is no work.
     let states = world.instance.state.parent().and_then(Path::parent);

@@ -16,10 +16,12 @@
 //! Not held at all, for what they name is data and not run: `objects/info/alternates` (moved
 //! away, it would take objects from a clone that the agent made), `info/attributes`, `index`.
 
+mod git;
+mod led;
 mod names;
 
 use super::sockets;
-use crate::config::read_small;
+use led::{Led, Link};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, mkdirat, openat2};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,8 +34,17 @@ use std::path::{Path, PathBuf};
 
 pub use names::{all as obeyed_names, is_obeyed};
 
-/// In a git directory. `commondir` says that settings and hooks are those of another one.
-const GIT: &[&str] = &["config", "config.worktree", "hooks", "commondir"];
+/// In a git directory. `commondir` says that settings and hooks are those of another one; the
+/// last are what goes on at the next `--continue`, commands to run in it.
+const GIT: &[&str] = &[
+    "config",
+    "config.worktree",
+    "hooks",
+    "commondir",
+    "rebase-merge",
+    "rebase-apply",
+    "sequencer",
+];
 
 /// Entries looked at before a tree counts as too large, in all.
 pub const MOST: usize = 400_000;
@@ -50,6 +61,15 @@ pub struct Found {
     /// What would be protected if its path were UTF-8.
     #[serde(default)]
     unnamed: Vec<(Vec<u8>, Mark)>,
+    /// Those of what is protected that are links: what they lead to is protected instead.
+    #[serde(default)]
+    links: BTreeMap<PathBuf, Link>,
+    /// Those that something leads to.
+    #[serde(default)]
+    led: BTreeMap<PathBuf, Led>,
+    /// When the looking began, in nanoseconds.
+    #[serde(default)]
+    at: i64,
 }
 
 /// Identity of a file or directory.
@@ -61,13 +81,28 @@ pub struct Mark {
     changed: i64,
 }
 
+impl Mark {
+    /// Of what is not where it was found: nothing that stands anywhere is that.
+    const GONE: Self = Self { device: 0, inode: 0, changed: 0 };
+
+    fn of(path: &Path) -> Option<Self> {
+        let meta = fs::symlink_metadata(path).ok()?;
+        let changed = if meta.is_dir() { 0 } else { last_change(&meta) };
+        Some(Self { device: meta.dev(), inode: meta.ino(), changed })
+    }
+
+    fn is_same_thing(self, other: Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
 impl Found {
     /// Looks through `roots`.
     ///
     /// # Errors
     /// When there are more than [`MOST`] entries.
     pub fn look(roots: &[PathBuf]) -> io::Result<Self> {
-        let mut found = Self::default();
+        let mut found = Self { at: now(), ..Self::default() };
         let mut seen = 0;
         // Whether it lies in the objects of a repository: there only directories are of interest.
         let mut todo: Vec<(PathBuf, bool)> = Vec::new();
@@ -78,6 +113,7 @@ impl Found {
                 found.sockets.push(root.clone());
             }
         }
+        let mut repositories = Vec::new();
         // What others obey is passed by, but for what listens in it.
         let mut passed = Vec::new();
         while let Some((dir, objects)) = todo.pop() {
@@ -106,7 +142,8 @@ impl Found {
             let has = |name: &str| is(name, true) || is(name, false);
             let git = is("HEAD", false) && (has("objects") || is("commondir", false));
             if git {
-                found.take_git(&dir, roots);
+                found.take_git(&dir);
+                repositories.push(dir.clone());
             }
             for (name, is_dir) in names {
                 let path = dir.join(&name);
@@ -121,6 +158,8 @@ impl Found {
                 }
             }
         }
+        // Not on the way: what is passed by must not hang on what was looked at first.
+        found.lead(&repositories, roots);
         found.sockets.extend(sockets::below(&passed));
         // A plan is text.
         found.sockets.retain(|path| path.to_str().is_some());
@@ -128,7 +167,8 @@ impl Found {
     }
 
     fn take(&mut self, path: &Path) {
-        if is_obeyed(path) {
+        let link = || fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+        if is_obeyed(path) || !names::rests(path).is_empty() && link() {
             self.mark(path);
         }
     }
@@ -154,37 +194,87 @@ impl Found {
         }
     }
 
-    fn take_git(&mut self, dir: &Path, roots: &[PathBuf]) {
+    fn take_git(&mut self, dir: &Path) {
         if dir.to_str().is_some() {
             self.pinned.push(dir.to_owned());
         }
         for name in GIT {
             self.mark(&dir.join(name));
         }
-        // Hooks may be said to lie elsewhere: what lies outside is not the agent's to write, nor
-        // ours to hold.
-        let within = |path: &PathBuf| roots.iter().any(|root| path.starts_with(root));
-        if let Some(hooks) = hooks_path(dir).filter(within) {
-            self.mark(&hooks);
-        }
     }
 
     fn mark(&mut self, path: &Path) {
-        if let Ok(meta) = fs::symlink_metadata(path) {
-            let changed = meta.ctime().wrapping_mul(1_000_000_000).wrapping_add(meta.ctime_nsec());
-            let changed = if meta.is_dir() { 0 } else { changed };
-            let mark = Mark { device: meta.dev(), inode: meta.ino(), changed };
-            // A plan is text: what cannot be named in it is looked at after the end only.
-            match path.to_str() {
-                Some(_) => drop(self.protected.insert(path.to_owned(), mark)),
-                None => self.unnamed.push((path.as_os_str().as_bytes().to_vec(), mark)),
+        let Some(mark) = Mark::of(path) else { return };
+        // A plan is text: what cannot be named in it is looked at after the end only.
+        match path.to_str() {
+            Some(_) => {
+                self.protected.insert(path.to_owned(), mark);
+                if let Some(link) = Link::at(path) {
+                    self.links.insert(path.to_owned(), link);
+                }
             }
+            None => self.unnamed.push((path.as_os_str().as_bytes().to_vec(), mark)),
         }
     }
 
-    /// What stands there now and did not then, or is something else by now.
+    /// What a mount is to hold: all that is protected, but for links and what is known to be gone.
+    pub fn held(&self) -> impl Iterator<Item = &PathBuf> {
+        let stands = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
+        let kept = self.protected.iter().filter(move |(path, mark)| {
+            !self.links.contains_key(*path) && (**mark != Mark::GONE || stands(path))
+        });
+        kept.map(|(path, _)| path)
+    }
+
+    /// Follows what an agent moved with a directory around it, so that the next one is kept from
+    /// it where it lies now. True if anything was not in its place.
+    ///
+    /// # Errors
+    /// As [`Self::look`].
+    pub fn follow(&mut self, roots: &[PathBuf]) -> io::Result<bool> {
+        let moved = |(path, mark): &(&PathBuf, &Mark)| {
+            **mark != Mark::GONE && !Mark::of(path).is_some_and(|now| now.is_same_thing(**mark))
+        };
+        let lost: Vec<(PathBuf, Mark)> =
+            self.protected.iter().filter(moved).map(|(path, mark)| (path.clone(), *mark)).collect();
+        let is_there = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
+        if lost.is_empty() && self.pinned.iter().all(is_there) {
+            return Ok(false);
+        }
+        let now = Self::look(roots)?;
+        self.pinned.retain(is_there);
+        for (path, mark) in lost {
+            let link = self.links.get(&path).cloned();
+            self.protected.insert(path, Mark::GONE);
+            let again = now.protected.iter().find(|(_, other)| **other == mark);
+            let Some((place, _)) = again else { continue };
+            self.protected.insert(place.clone(), mark);
+            if let (Some(link), true) = (link, now.links.contains_key(place)) {
+                self.links.insert(place.clone(), link);
+            }
+            let around = now.pinned.iter().filter(|dir| place.starts_with(dir));
+            let around: Vec<_> = around.filter(|dir| !self.pinned.contains(dir)).cloned().collect();
+            self.pinned.extend(around);
+        }
+        Ok(true)
+    }
+
+    /// What stands there now and did not then, or is something else by now. What was moved there
+    /// with a directory around it, and was not written to since, is what it was.
     pub fn newer(&self, now: &Self) -> Vec<PathBuf> {
-        let differs = |(path, mark): &(&PathBuf, &Mark)| self.protected.get(*path) != Some(mark);
+        let known: Vec<(&PathBuf, &Mark)> = self.protected.iter().collect();
+        let moved = |path: &PathBuf, mark: &Mark| {
+            let original = known.iter().find(|(_, known)| *known == mark);
+            original.is_some_and(|(from, _)| from.file_name() == path.file_name())
+                && is_older(path, self.at, &mut 0)
+        };
+        let differs = |(path, mark): &(&PathBuf, &Mark)| {
+            let same = || match now.links.contains_key(*path) {
+                true => self.knows_link(now, path),
+                false => self.protected.get(*path) == Some(mark) || moved(path, mark),
+            };
+            self.leads_to(now, path) && !same()
+        };
         let named = now.protected.iter().filter(differs).map(|(path, _)| path.clone());
         let unnamed = now.unnamed.iter().filter(|found| !self.unnamed.contains(found));
         let unnamed = unnamed.map(|(path, _)| PathBuf::from(OsStr::from_bytes(path)));
@@ -192,18 +282,27 @@ impl Found {
     }
 }
 
-/// `core.hooksPath` of a git directory's own settings, read as text: nothing is run for it.
-fn hooks_path(dir: &Path) -> Option<PathBuf> {
-    let text = read_small(&dir.join("config"), false).ok()?;
-    let text = String::from_utf8_lossy(&text);
-    let value = text.lines().find_map(|line| {
-        let (key, value) = line.split_once('=')?;
-        key.trim()
-            .eq_ignore_ascii_case("hookspath")
-            .then(|| value.trim().trim_matches('"').to_owned())
-    })?;
-    let tree = dir.parent().unwrap_or(dir);
-    fs::canonicalize(tree.join(value)).ok()
+fn now() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    now.tv_sec.wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec)
+}
+
+/// Nobody can set it.
+fn last_change(meta: &fs::Metadata) -> i64 {
+    meta.ctime().wrapping_mul(1_000_000_000).wrapping_add(meta.ctime_nsec())
+}
+
+/// True if neither this nor anything in it changed since `at`. `seen`: entries looked at.
+fn is_older(path: &Path, at: i64, seen: &mut usize) -> bool {
+    *seen += 1;
+    let Ok(meta) = fs::symlink_metadata(path) else { return false };
+    let older = *seen < MOST && last_change(&meta) < at;
+    if !older || !meta.is_dir() {
+        return older;
+    }
+    fs::read_dir(path).is_ok_and(|mut entries| {
+        entries.all(|entry| entry.is_ok_and(|entry| is_older(&entry.path(), at, seen)))
+    })
 }
 
 #[cfg(test)]
@@ -294,6 +393,60 @@ mod tests {
     }
 
     #[test]
+    fn what_moved_with_its_directory_is_what_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        let roots = std::slice::from_ref(&root);
+        for file in [".npmrc", ".vscode/settings.json", ".envrc", "sub/.git/HEAD"] {
+            write(&root, &format!("web/{file}"));
+        }
+        write(&root, "web/sub/.git/objects/x");
+        write(&root, "web/sub/.git/hooks/pre-commit");
+        let mut before = Found::look(roots).unwrap();
+        assert!(!before.follow(roots).unwrap());
+        fs::rename(root.join("web"), root.join("app")).unwrap();
+        // A copy is no original, and neither is one that was written to.
+        write(&root, "web/.npmrc");
+        fs::write(root.join("app/.envrc"), "evil").unwrap();
+        let now = Found::look(roots).unwrap();
+        let new = ["app/.envrc", "web/.npmrc"].map(|path| root.join(path));
+        assert_eq!(before.newer(&now), new);
+        // The next agent is kept from what was moved.
+        assert!(before.follow(roots).unwrap());
+        assert!(!before.follow(roots).unwrap());
+        for held in ["app/.npmrc", "app/.vscode", "app/sub/.git/hooks", "web/.npmrc"] {
+            assert!(before.protected.contains_key(&root.join(held)), "{held}");
+        }
+        assert_eq!(before.pinned, [root.join("app/sub/.git")]);
+        assert_eq!(before.newer(&now), new);
+        // What an agent was not kept from in between is something new in its new place.
+        write(&root, "app/.vscode/settings.json");
+        fs::rename(root.join("app"), root.join("again")).unwrap();
+        let now = Found::look(roots).unwrap();
+        assert!(before.newer(&now).contains(&root.join("again/.vscode")));
+        assert!(!before.newer(&now).contains(&root.join("again/.npmrc")));
+        // What is gone for good holds nobody up.
+        fs::remove_dir_all(root.join("again")).unwrap();
+        assert!(before.follow(roots).unwrap());
+        assert_eq!(before.held().collect::<Vec<_>>(), [&root.join("web/.npmrc")]);
+        assert!(before.pinned.is_empty());
+    }
+
+    #[test]
+    fn what_goes_on_later_is_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        write(&root, ".git/HEAD");
+        write(&root, ".git/objects/x");
+        write(&root, ".git/rebase-merge/git-rebase-todo");
+        let before = Found::look(std::slice::from_ref(&root)).unwrap();
+        assert!(before.protected.contains_key(&root.join(".git/rebase-merge")));
+        write(&root, ".git/sequencer/todo");
+        let now = Found::look(std::slice::from_ref(&root)).unwrap();
+        assert_eq!(before.newer(&now), [root.join(".git/sequencer")]);
+    }
+
+    #[test]
     fn a_repository_without_hooks_gets_a_place_for_them() {
         let dir = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(dir.path()).unwrap();
@@ -311,6 +464,7 @@ mod tests {
             assert!(!held(none) && !root.join(none).exists(), "{none}");
         }
         // As it would be found the next time.
-        assert_eq!(Found::look(std::slice::from_ref(&root)).unwrap(), found);
+        let again = Found::look(std::slice::from_ref(&root)).unwrap();
+        assert_eq!(Found { at: found.at, ..again }, found);
     }
 }

@@ -136,13 +136,22 @@ pub async fn change(
     Ok(Json(served.handle.swarm(&swarm).await?))
 }
 
+/// Of what would be lost.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Removal {
+    /// Files of its scope that are held go with it.
+    #[serde(default)]
+    pub force: bool,
+}
+
 pub async fn remove(
-    _: Plain,
     State(served): State<Served>,
     Path(name): Path<String>,
+    Query(removal): Query<Removal>,
 ) -> Answer<Json<Removed>> {
     let swarm = served.handle.swarm_id(&name).await?;
-    Ok(Json(served.handle.remove_swarm(swarm).await?))
+    Ok(Json(served.handle.remove_swarm(swarm, removal.force).await?))
 }
 
 pub async fn results(

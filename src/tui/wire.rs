@@ -288,9 +288,11 @@ async fn carry_out(client: Client, request: Request, messages: Sender<Message>) 
             client.stop_swarm(swarm.as_str()).await.map(|swarm| format!("{} stops", swarm.name))
         }
         Request::RemoveSwarm(swarm) => {
-            client.remove_swarm(swarm.as_str()).await.map(|removed| match removed.kept.len() {
-                0 => format!("{swarm} is forgotten"),
-                n => format!("{swarm} is forgotten; {n} worktrees with work in them were kept"),
+            client.remove_swarm(swarm.as_str(), false).await.map(|removed| {
+                match removed.kept.len() {
+                    0 => format!("{swarm} is forgotten"),
+                    n => format!("{swarm} is forgotten; {n} worktrees with work in them were kept"),
+                }
             })
         }
         Request::CreateSwarm(spec) => {

@@ -288,3 +288,43 @@ fn what_no_text_can_name_is_moved_away_too_and_stops_nobody() {
     }
     assert!(world.ok(&["events"]).text().contains("others would obey it"));
 }
+
+#[test]
+fn what_moves_with_its_directory_stays_and_links_of_obeyed_names_stop_nobody() {
+    if !tools::have("bwrap") {
+        return;
+    }
+    let world = World::new();
+    let at = |path: &str| world.work.join(path);
+    for file in ["packages/web/.npmrc", "packages/web/.vscode/s", "real/s", "conf/config.toml"] {
+        std::fs::create_dir_all(at(file).parent().unwrap()).unwrap();
+        std::fs::write(at(file), "mine").unwrap();
+    }
+    std::fs::create_dir(at("z")).unwrap();
+    std::os::unix::fs::symlink("../real", at("z/.vscode")).unwrap();
+    std::os::unix::fs::symlink("conf", at(".cargo")).unwrap();
+    std::os::unix::fs::symlink("nowhere", at(".envrc")).unwrap();
+    // The second time as the next attempt, in a scope that was looked at before the move.
+    let script = "for f in real/s conf/config.toml packages/app/.npmrc packages/app/.vscode/s; \
+                  do echo evil >$f; done; [ -e packages/app ] && exit 0; \
+                  mv packages/web packages/app; mkdir dot; echo evil >dot/config.toml; \
+                  ln -s dot packages/.cargo; echo evil >conf/config; exit 3";
+    let args = ["--agents", "1", "--name", "movers", "--", "sh", "-c", script];
+    let (swarm, _) = world.create_and_wait(&args);
+    let agent = world.only_agent(&swarm);
+    world.ok(&["agent", "retry", &agent]);
+    world.until_state(&agent, &["done"]);
+    for file in ["real/s", "conf/config.toml", "packages/app/.npmrc", "packages/app/.vscode/s"] {
+        assert_eq!(std::fs::read_to_string(at(file)).unwrap(), "mine", "{file}");
+    }
+    for link in ["z/.vscode", ".cargo", ".envrc"] {
+        assert!(at(link).is_symlink(), "{link}");
+    }
+    assert!(!at("packages/.cargo").is_symlink() && !at("conf/config").exists());
+    // What is held is not deleted unasked.
+    let refused = world.dash(&["swarm", "rm", "movers"]);
+    assert_ne!(refused.code, 0);
+    let said = refused.all();
+    assert!(said.contains("/held") && said.contains("swarm rm --force movers"), "{said}");
+    world.ok(&["swarm", "rm", "--force", "movers"]);
+}

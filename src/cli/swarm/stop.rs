@@ -36,6 +36,9 @@ pub struct Stop {
 pub struct Remove {
     #[command(flatten)]
     which: Which,
+    /// Delete also the files that were moved out of its scope and are held
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     json: Json,
 }
@@ -90,7 +93,7 @@ impl Remove {
         let client = context.client().await?;
         let names = self.which.names(&client, true).await?;
         for name in &names {
-            let removed = client.remove_swarm(name).await?;
+            let removed = client.remove_swarm(name, self.force).await?;
             if !self.json.json {
                 context.line(format!("{name} removed"))?;
             }

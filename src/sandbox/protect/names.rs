@@ -10,7 +10,7 @@
 //!
 //! A name with a slash stands for a file in a directory of that name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -67,6 +67,11 @@ const ANYWHERE: &[&str] = &[
     ".vscode",
     ".idea",
     ".fleet",
+    ".lvimrc",
+    ".trae",
+    ".theia",
+    ".vs",
+    ".run",
     ".zed",
     ".helix",
     ".devcontainer",
@@ -100,6 +105,7 @@ const ANYWHERE: &[&str] = &[
     ".roo",
     ".kilocode",
     ".continue",
+    ".amp/settings.json",
     ".crush.json",
     "crush.json",
     ".aider.conf.yml",
@@ -109,6 +115,16 @@ const ANYWHERE: &[&str] = &[
 /// hundred: below `node_modules` they are nobody's settings, and an install must be able to
 /// remove them.
 const IN_PROJECTS: &[&str] = &[
+    // Other programs' repositories, which git's users have, too.
+    ".hg/hgrc",
+    ".jj/repo/config.toml",
+    ".sl/config",
+    // What builds start with.
+    ".mvn/jvm.config",
+    ".mvn/maven.config",
+    ".mvn/extensions.xml",
+    ".bazelrc",
+    ".bundle/config",
     // Package managers: other programs to run, other places to fetch code from.
     ".npmrc",
     ".yarnrc",
@@ -146,6 +162,12 @@ static BY_LAST: LazyLock<HashMap<&str, Vec<(&Path, bool)>>> = LazyLock::new(|| {
     names
 });
 
+/// What stands before the last part of one.
+static WAYS: LazyLock<HashSet<&OsStr>> = LazyLock::new(|| {
+    let above = all().flat_map(|name| Path::new(name).ancestors().skip(1));
+    above.filter_map(Path::file_name).collect()
+});
+
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static str> {
     ANYWHERE.iter().chain(IN_PROJECTS).copied()
@@ -157,6 +179,21 @@ pub fn is_obeyed(path: &Path) -> bool {
     let Some(names) = last.and_then(|last| BY_LAST.get(last)) else { return false };
     let brought = || path.components().any(|part| part.as_os_str() == BROUGHT);
     names.iter().any(|(name, anywhere)| path.ends_with(name) && (*anywhere || !brought()))
+}
+
+/// What would be obeyed in a directory of this name: `config.toml` in `.cargo`.
+pub fn rests(path: &Path) -> Vec<&'static Path> {
+    let Some(first) = path.file_name().filter(|name| WAYS.contains(name)) else {
+        return Vec::new();
+    };
+    let brought = path.components().any(|part| part.as_os_str() == BROUGHT);
+    let lists = [ANYWHERE, if brought { &[] } else { IN_PROJECTS }];
+    let names = lists.into_iter().flatten().map(Path::new);
+    let rest = |name: &'static Path| {
+        let mut ways = name.ancestors().skip(1).filter(|way| way.file_name() == Some(first));
+        name.strip_prefix(ways.find(|way| path.ends_with(way))?).ok()
+    };
+    names.filter_map(rest).collect()
 }
 
 #[cfg(test)]
@@ -180,6 +217,8 @@ mod tests {
             ".config/fish",
             ".config/git",
             ".zshenv",
+            ".hg/hgrc",
+            ".jj/repo/config.toml",
             ".bash_profile",
             "node_modules/a/.vscode",
         ] {
