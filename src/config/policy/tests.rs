@@ -1,6 +1,7 @@
 //! The files: what is read, merged and refused.
 
 mod evaded;
+mod everyday;
 mod judged;
 
 use super::*;

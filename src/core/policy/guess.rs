@@ -3,12 +3,13 @@
 //!
 //! A guess takes no doubt away, since it may be wrong (another line may have set the variable):
 //! the command is judged with its marks and, beside that, as it would be. So a guess makes a
-//! verdict stricter, and never weaker.
+//! verdict stricter, and never weaker. Of what is sure, see [`super::settled`].
 
 use super::{
     script::{Item, Simple},
+    settled::takes_paths,
     shell::Parser,
-    word::is_open,
+    word::{HERE, TEMP, is_mark, is_open},
     words::Word,
 };
 
@@ -30,6 +31,14 @@ pub struct Guess {
     texts: Vec<String>,
     /// Its blanks end no word.
     quoted: bool,
+    /// The line itself says so, and nothing else can.
+    pub sure: bool,
+}
+
+impl Guess {
+    pub fn is_several(&self) -> bool {
+        self.texts.len() > 1
+    }
 }
 
 /// The words of a command, as they are read and as they most likely are.
@@ -45,6 +54,15 @@ pub struct Words {
 
 impl Words {
     pub fn push(&mut self, word: Word) {
+        let many = || self.read.first().is_some_and(|name| takes_paths(name));
+        // The words of a loop come one after the other: together only where each is a path.
+        if word.settled && (!word.several || many()) {
+            let words = word.guess.unwrap_or_default();
+            self.bytes += words.iter().map(String::len).sum::<usize>();
+            self.cut |= self.bytes > MOST;
+            self.guessed.iter_mut().for_each(|guessed| guessed.extend_from_slice(&words));
+            return self.read.extend(words);
+        }
         self.bytes += word.guess.iter().flatten().map(String::len).sum::<usize>();
         self.cut |= self.bytes > MOST && word.guess.is_some();
         if let Some(guess) = word.guess.filter(|_| self.bytes <= MOST) {
@@ -63,9 +81,25 @@ impl Words {
 impl Parser {
     /// The mark that `text` ends in most likely stands for `likely`.
     pub fn guess(&mut self, text: &str, likely: Option<String>, quoted: bool) {
+        self.guess_or(text, likely, None, quoted);
+    }
+
+    /// The same where it may be sure what it stands for.
+    pub fn guess_or(
+        &mut self,
+        text: &str,
+        likely: Option<String>,
+        sure: Option<Vec<String>>,
+        quoted: bool,
+    ) {
+        let at = text.len() - 1;
+        if let Some(texts) = sure {
+            return self.guesses.push(Guess { at, skip: 0, texts, quoted, sure: true });
+        }
         let fits = |text: &String| text.len() <= LONGEST && !is_open(text);
         let Some(likely) = likely.filter(fits) else { return };
-        self.guesses.push(Guess { at: text.len() - 1, skip: 0, texts: vec![likely], quoted });
+        let texts = vec![likely];
+        self.guesses.push(Guess { at, skip: 0, texts, quoted, sure: false });
     }
 
     /// `{a,b}`, whose brace was read; its letters follow. A shell without braces leaves it as it
@@ -81,7 +115,7 @@ impl Parser {
             text.push('{');
             let texts = inside.split(',').map(str::to_owned).collect();
             let (at, skip) = (text.len() - 1, inside.len() + 1);
-            self.guesses.push(Guess { at, skip, texts, quoted: true });
+            self.guesses.push(Guess { at, skip, texts, quoted: true, sure: false });
         }
         ends
     }
@@ -90,6 +124,8 @@ impl Parser {
     pub fn value(&self, name: &str) -> Option<String> {
         match self.values.get(name) {
             None if name == "IFS" => Some(" ".to_owned()),
+            None if name == "PWD" => Some(HERE.to_string()),
+            None if name == "TMPDIR" => Some(TEMP.to_string()),
             value => value.cloned(),
         }
     }
@@ -102,13 +138,17 @@ impl Parser {
 
     fn keep(&mut self, assignment: &str) {
         let Some((name, value)) = assignment.split_once('=') else { return };
-        if value.len() <= LONGEST && !is_open(value) {
+        // Where that was is not known any more after a `cd`.
+        if value.len() <= LONGEST && !is_open(value) && !value.contains(HERE) {
             self.values.insert(name.to_owned(), value.to_owned());
         }
     }
 
     /// After a command that sets variables by its words.
     pub fn set_by(&mut self, words: &Words) {
+        if words.guessed.is_some() {
+            self.seen.note_command(&words.read);
+        }
         let words = words.likely();
         if matches!(
             words.first().map(String::as_str),
@@ -116,6 +156,7 @@ impl Parser {
         ) {
             words.iter().for_each(|word| self.keep(word));
         }
+        self.seen.note_command(words);
     }
 }
 
@@ -175,6 +216,8 @@ fn said_by(simple: &Simple) -> Option<String> {
     let options = args.iter().take_while(|arg| arg.starts_with('-')).count();
     let rest = &args[options..];
     match name.as_str() {
+        "pwd" if rest.is_empty() => Some(HERE.to_string()),
+        "mktemp" => made(args),
         "echo" => Some(rest.join(" ")),
         "printf" => match rest {
             [only] => Some(only.trim_end_matches("\\n").to_owned()),
@@ -188,13 +231,33 @@ fn said_by(simple: &Simple) -> Option<String> {
     }
 }
 
+/// Where `mktemp` makes what it names: its own place, where it is told no other.
+fn made(args: &[String]) -> Option<String> {
+    let flag = |arg: &&String| {
+        matches!(arg.as_str(), "-d" | "-u" | "-q" | "-t" | "-dt" | "--directory" | "--quiet")
+    };
+    let at = args.iter().take_while(flag).count();
+    match &args[at..] {
+        [] => Some(TEMP.to_string()),
+        [template] if !template.starts_with('-') && !template.contains(is_mark) => {
+            let there = args[..at].iter().any(|arg| arg.ends_with('t'));
+            if there && template.contains('/') {
+                return None;
+            }
+            Some(if there { format!("{TEMP}/{template}") } else { template.clone() })
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::shell::parse;
+    use super::super::shell::parse_at;
     use super::*;
 
     fn guessed(line: &str) -> Vec<Vec<String>> {
-        let items = parse(line).items.into_iter();
+        // Read once: what is sure is no guess any more.
+        let items = parse_at(line, 0).items.into_iter();
         let simple = items.filter_map(|item| match item {
             Item::Command(simple) => simple.guess,
             Item::Enter | Item::Leave => None,

@@ -1,5 +1,7 @@
 //! The judge: walks through a command and all that it runs, and gathers what the rules say.
 
+mod alias;
+mod fed;
 mod held;
 mod perhaps;
 
@@ -267,31 +269,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A shell puts what an alias stands for in the place of its name; from the next line on,
-    /// which need not be told apart.
-    fn alias(&mut self, simple: &Simple, output: &Output<'_>, dirs: &Dirs, depth: usize) {
-        let Some((name, args)) = simple.words.split_first() else { return };
-        if name == "alias" {
-            let given = args.iter().filter_map(|arg| arg.split_once('='));
-            self.aliases.extend(given.map(|(name, text)| (name.to_owned(), text.to_owned())));
-            return;
-        }
-        // Not within itself: `alias ls='ls -l'`.
-        let Some((name, text)) = self.aliases.remove_entry(name) else { return };
-        if depth <= DEEPEST && self.spend(text.len() + args.len()) {
-            let mut script = shell::parse(&text);
-            let last = script.items.iter_mut().rev().find_map(|item| match item {
-                Item::Command(last) => Some(last),
-                Item::Enter | Item::Leave => None,
-            });
-            if let Some(last) = last {
-                last.words.extend_from_slice(args);
-            }
-            self.script(&script, Some(output), dirs, depth + 1);
-        }
-        self.aliases.insert(name, text);
-    }
-
     /// One command, and what it runs.
     fn command(
         &mut self,
@@ -313,7 +290,10 @@ impl<'a> Walk<'a> {
         let rules = &self.judge.by_name;
         let same = rules.contains_key(name) || !rules.contains_key(&small);
         let name = if same { name } else { small.as_str() };
-        let inner = unwrap::inner(name, words);
+        let mut inner = unwrap::inner(name, words);
+        if name == "xargs" {
+            inner = fed::fed(inner, &words[1..], simple, output);
+        }
         let given = Given {
             name,
             words,

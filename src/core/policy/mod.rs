@@ -23,6 +23,7 @@ mod redirect;
 mod ruled;
 mod saved;
 mod script;
+mod settled;
 mod shadow;
 mod shell;
 mod terminals;

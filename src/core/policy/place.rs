@@ -2,7 +2,7 @@
 //! kernel's business.
 
 use super::word::{
-    Likely, MANY, ONE, QUERY, STAR, TILDE, expands_to, has_glob, is_mark, is_open, like,
+    HERE, Likely, MANY, ONE, QUERY, STAR, TEMP, TILDE, expands_to, has_glob, is_mark, is_open, like,
 };
 use std::path::{Component, Path, PathBuf};
 
@@ -41,12 +41,22 @@ impl Dirs {
         if is_home(word) {
             return Likely::Yes;
         }
+        if let Some(rest) = word.strip_prefix(HERE) {
+            let path = rest.is_empty() || rest.starts_with('/');
+            return if path { self.is_outside(&format!(".{rest}"), roots) } else { Likely::Maybe };
+        }
+        if let Some(rest) = word.strip_prefix(TEMP) {
+            let below = (rest.is_empty() || rest.starts_with('/')) && stays_below(rest);
+            return if below { Likely::No } else { Likely::Maybe };
+        }
         if word.starts_with('/') {
             return outside(word, Path::new("/"), roots);
         }
         let Some((last, others)) = self.0.split_last() else { return Likely::Maybe };
         let all = outside(word, last, roots);
-        let doubt = others.iter().any(|dir| outside(word, dir, roots) != Likely::No);
+        let doubt = others.iter().any(|dir| outside(word, dir, roots) != Likely::No)
+            // What a pattern becomes there, where it may be another directory, nobody said.
+            || (has_glob(word) && !others.is_empty());
         if all == Likely::No && doubt { Likely::Maybe } else { all }
     }
 
@@ -171,5 +181,18 @@ fn outside(word: &str, dir: &Path, roots: &[PathBuf]) -> Likely {
         named |= part != "..";
         named && part == ".."
     });
-    Likely::of(false).max(if has_glob(word) || turns { Likely::Maybe } else { Likely::No })
+    let leaves = has_glob(word) && !stays_below(word);
+    if leaves || turns { Likely::Maybe } else { Likely::No }
+}
+
+/// A path that names nothing above where it begins, whatever a shell makes of its patterns:
+/// only one that begins with a dot may become `..`. What git keeps beside the files, and may
+/// be meant by a pattern as little, counts as not below.
+fn stays_below(path: &str) -> bool {
+    let pattern = has_glob(path);
+    parts(path).all(|part| {
+        let own = |name: &str| part == name || (has_glob(part) && expands_to(part, name));
+        let other = |c: char| is_mark(c) && !matches!(c, STAR | QUERY);
+        !own("..") && !(pattern && own(".git")) && !part.contains(other)
+    })
 }

@@ -22,7 +22,7 @@ impl Parser {
         if reads && self.take('<') {
             if self.take('<') {
                 self.skip_blanks();
-                let text = self.word().text;
+                let text = self.word().into_text();
                 if standard {
                     simple.input = Some(text);
                 }
@@ -46,7 +46,7 @@ impl Parser {
         if matches!(self.peek(), None | Some('\n' | ';' | '|' | '&' | '(' | ')')) {
             return self.doubt("a redirection leads nowhere");
         }
-        let target = self.word().text;
+        let target = self.word().into_text();
         if standard {
             simple.stdin = Some(target.clone());
         }

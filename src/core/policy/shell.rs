@@ -10,6 +10,7 @@ use super::{
     guess::{Guess, TOO_MANY, Words},
     redirect::Waiting,
     script::{Item, Link, Script, Simple},
+    settled::{Seen, Settled},
     words::Word,
 };
 use std::{collections::HashMap, ops::Range};
@@ -22,15 +23,23 @@ pub const DEEP: &str = "it is nested too deeply";
 /// `a[$(…)]` in quotes runs its substitution where a builtin takes it for a name.
 pub const SUBSCRIPT: &str = "a name that a builtin reads may run a command";
 
+/// A line that uses what it settles itself is read once more, with that put in.
 pub fn parse(line: &str) -> Script {
-    parse_at(line, 0)
+    let first = read(Parser::new(line, 0));
+    let Some(settled) = first.seen.settled() else { return first.script };
+    let mut again = Parser::new(line, 0);
+    again.settled = Some(settled);
+    read(again).script
 }
 
 pub(super) fn parse_at(line: &str, depth: usize) -> Script {
-    let mut parser = Parser::new(line, depth);
+    read(Parser::new(line, depth)).script
+}
+
+fn read(mut parser: Parser) -> Parser {
     parser.list(false);
     parser.documents_now();
-    parser.script
+    parser
 }
 
 pub fn runs_by_subscript(text: &str) -> bool {
@@ -50,12 +59,18 @@ pub(super) struct Parser {
     pub guesses: Vec<Guess>,
     /// Variables that were set to a text, with the latest.
     pub values: HashMap<String, String>,
+    /// What the line does to variables.
+    pub seen: Seen,
+    /// On the second reading: what is sure of them.
+    pub settled: Option<Settled>,
     pub waiting: Vec<Waiting>,
 }
 
 /// A compound command that is open.
 struct Open {
     is_case: bool,
+    /// The variable of a loop, which holds its words up to the end of it.
+    variable: Option<String>,
     stage: usize,
     from: Option<Range<usize>>,
 }
@@ -68,6 +83,8 @@ struct Place {
     /// The stage before it, if that is piped into it.
     from: Option<Range<usize>>,
     open: Vec<Open>,
+    /// What is read is run only if something before it succeeds or fails, or beside it.
+    conditional: bool,
 }
 
 impl Parser {
@@ -81,6 +98,8 @@ impl Parser {
             put_out: Vec::new(),
             guesses: Vec::new(),
             values: HashMap::new(),
+            seen: Seen::default(),
+            settled: None,
             waiting: Vec::new(),
         }
     }
@@ -171,10 +190,13 @@ impl Parser {
                 Some('\n') => {
                     self.at += 1;
                     self.documents_now();
+                    // A line may end after `&&`.
+                    place.conditional &= place.stage == self.script.items.len();
                     self.end_stage(&mut place);
                 }
                 Some(';') => {
                     self.at += 1;
+                    place.conditional = false;
                     self.end_stage(&mut place);
                     if matches!(self.peek(), Some(';' | '&')) {
                         while matches!(self.peek(), Some(';' | '&')) {
@@ -183,14 +205,15 @@ impl Parser {
                         self.pattern(&mut place);
                     }
                 }
-                Some('&') if self.peek_at(1) == Some('>') => self.simple(None),
+                Some('&') if self.peek_at(1) == Some('>') => self.simple(None, false),
                 Some('&') => {
                     self.at += 1;
-                    self.take('&');
+                    place.conditional = self.take('&');
                     self.end_stage(&mut place);
                 }
                 Some('|') => {
                     self.at += 1;
+                    place.conditional = true;
                     if self.take('|') {
                         self.end_stage(&mut place);
                     } else {
@@ -209,7 +232,7 @@ impl Parser {
                     }
                     self.doubt(UNCLOSED);
                 }
-                Some('<' | '>') => self.simple(None),
+                Some('<' | '>') => self.simple(None, false),
                 Some(_) => self.command(&mut place),
             }
         }
@@ -226,13 +249,18 @@ impl Parser {
         let reserved = if word.plain { word.text.as_str() } else { "" };
         if matches!(reserved, "if" | "while" | "until" | "{" | "for" | "select" | "case") {
             let is_case = reserved == "case";
-            place.open.push(Open { is_case, stage: place.stage, from: place.from.take() });
+            let (stage, from) = (place.stage, place.from.take());
+            place.open.push(Open { is_case, variable: None, stage, from });
         }
         match reserved {
             "if" | "while" | "until" | "{" => place.stage = self.script.items.len(),
-            "then" | "elif" | "else" | "do" | "!" | "coproc" => {}
+            "then" | "elif" | "else" | "do" | "!" => {}
+            "coproc" => self.seen.unclear = true,
             "for" | "select" => {
-                self.heading();
+                let variable = self.heading();
+                if let Some(open) = place.open.last_mut() {
+                    open.variable = variable;
+                }
                 place.stage = self.script.items.len();
             }
             "case" => {
@@ -246,6 +274,7 @@ impl Parser {
                 place.stage = self.script.items.len();
             }
             "function" => {
+                self.seen.unclear = true;
                 self.skip_blanks();
                 self.word();
                 self.skip_blanks();
@@ -257,7 +286,8 @@ impl Parser {
             "fi" | "done" | "}" | "esac" => self.close(place),
             "[[" => self.condition(),
             _ => {
-                self.simple(Some(word));
+                let sure = place.open.is_empty() && !place.conditional && self.depth == 0;
+                self.simple(Some(word), sure);
                 return;
             }
         }
@@ -267,25 +297,33 @@ impl Parser {
     fn close(&mut self, place: &mut Place) {
         self.end_stage(place);
         match place.open.pop() {
-            Some(open) => (place.stage, place.from) = (open.stage, open.from),
+            Some(open) => {
+                (place.stage, place.from) = (open.stage, open.from);
+                if let (Some(settled), Some(name)) = (&mut self.settled, &open.variable) {
+                    settled.forget(name);
+                }
+            }
             None => self.doubt(UNCLOSED),
         }
     }
 
     /// Of `for` and `select`, up to its `;`, newline or `do`.
-    fn heading(&mut self) {
+    fn heading(&mut self) -> Option<String> {
         self.skip_blanks();
         if self.peek() == Some('(') && self.peek_at(1) == Some('(') {
             self.at += 2;
             self.arithmetic();
-            return;
+            return None;
         }
         let mut words = Words::default();
         loop {
             self.skip_blanks();
             match self.peek() {
                 None | Some(';' | '\n' | '&' | '|' | ')') => break,
-                Some('(' | '<' | '>') => return self.doubt(UNCLOSED),
+                Some('(' | '<' | '>') => {
+                    self.doubt(UNCLOSED);
+                    return None;
+                }
                 Some(_) => words.push(self.word()),
             }
         }
@@ -293,6 +331,10 @@ impl Parser {
         if let [name, _, first, ..] = words.likely() {
             self.values.insert(name.clone(), first.clone());
         }
+        let (name, rest) = words.read.split_first()?;
+        self.seen.note(name);
+        let texts = rest.get(1..).unwrap_or_default();
+        self.settled.as_mut()?.hold(name, texts).then(|| name.clone())
     }
 
     /// The pattern of a `case`, up to its parenthesis, or the end of it all.
@@ -344,9 +386,11 @@ impl Parser {
         }
     }
 
-    fn simple(&mut self, first: Option<Word>) {
+    /// `sure` where it is run whenever the line is, and before all that follows.
+    fn simple(&mut self, first: Option<Word>, sure: bool) {
         let mut simple = Simple::default();
         let mut words = Words::default();
+        let mut holds = Vec::new();
         // The descriptor before a redirection.
         let mut number = None;
         let mut next = first;
@@ -360,6 +404,7 @@ impl Parser {
                         Some('&') if self.peek_at(1) != Some('>') => break,
                         Some('(') => {
                             if words.read.len() == 1 && self.is_definition() {
+                                self.seen.unclear = true;
                                 // Its body follows, and is judged where it stands.
                                 return;
                             }
@@ -387,6 +432,11 @@ impl Parser {
                         self.array();
                     }
                     self.set(&word);
+                    self.seen.note(&name);
+                    let text = word.into_text();
+                    if text.starts_with(&format!("{name}=")) {
+                        holds.push((name.clone(), text[name.len() + 1..].to_owned()));
+                    }
                     simple.assigned.push((name, value));
                 }
                 None => words.push(word),
@@ -396,6 +446,18 @@ impl Parser {
             self.doubt(TOO_MANY);
         }
         self.set_by(&words);
+        let goes_on = matches!(self.peek(), None | Some('\n' | ';'))
+            || (self.peek() == Some('&') && self.peek_at(1) == Some('&'));
+        if let Some(settled) = self.settled.as_mut()
+            && sure
+            && goes_on
+            && words.read.is_empty()
+            && simple.files.is_empty()
+        {
+            for (name, text) in holds {
+                settled.hold(&name, &[text]);
+            }
+        }
         (simple.words, simple.guess) = (words.read, words.guessed);
         let index = self.script.items.len();
         for from in std::mem::take(&mut self.put_in) {

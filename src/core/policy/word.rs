@@ -14,6 +14,10 @@ pub const STAR: char = '\u{2}';
 pub const QUERY: char = '\u{3}';
 /// A `~` that the shell expands.
 pub const TILDE: char = '\u{4}';
+/// The directory that the line begins in: `$PWD`.
+pub const HERE: char = '\u{5}';
+/// A path of the agent's own for what passes: `$TMPDIR`, `$(mktemp)`.
+pub const TEMP: char = '\u{6}';
 
 /// What a judge can tell about a word, a rule, a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +34,7 @@ impl Likely {
 }
 
 pub fn is_mark(c: char) -> bool {
-    c <= TILDE
+    c <= TEMP
 }
 
 /// True where the shell puts in text that is not known.
@@ -62,7 +66,7 @@ pub fn shown(words: &[String]) -> String {
         }
         for c in word.chars().take(SHOWN) {
             match c {
-                MANY | ONE => text.push_str("$…"),
+                MANY | ONE | HERE | TEMP => text.push_str("$…"),
                 STAR => text.push('*'),
                 QUERY => text.push('?'),
                 TILDE => text.push('~'),

@@ -1,9 +1,9 @@
 //! The words of a shell line: quotes, escapes, expansions.
 
 use super::{
-    guess,
+    guess::{self, Guess},
     shell::{DEEP, Parser, UNCLOSED, parse_at},
-    word::{MANY, ONE, QUERY, STAR, TILDE},
+    word::{MANY, ONE, QUERY, STAR, TILDE, is_mark},
 };
 
 /// Substitutions in backquotes, in words, in here-documents within each other.
@@ -18,9 +18,21 @@ pub struct Word {
     pub plain: bool,
     /// The words that it most likely becomes, where there are marks that may be guessed.
     pub guess: Option<Vec<String>>,
+    /// What is guessed is sure: the line itself says it, once.
+    pub settled: bool,
+    /// It is sure to be one of these words after the other: of a loop.
+    pub several: bool,
 }
 
 impl Word {
+    /// As one word, with what is sure put in.
+    pub fn into_text(self) -> String {
+        match self.guess {
+            Some(guess) if self.settled && guess.len() == 1 => guess.concat(),
+            _ => self.text,
+        }
+    }
+
     /// `NAME=value`, `NAME+=value`, `NAME[…]=value`.
     pub fn assignment(&self) -> Option<(String, String)> {
         let (name, value) = self.text.split_once('=')?;
@@ -113,6 +125,11 @@ impl Parser {
         }
         let guesses = self.guesses.split_off(known);
         word.guess = guess::filled(&word.text, &guesses);
+        let marks = word.text.matches([MANY, ONE]).count();
+        word.settled = word.guess.is_some()
+            && guesses.len() == marks
+            && guesses.iter().all(|guess| guess.sure);
+        word.several = guesses.iter().any(Guess::is_several);
         if word.guess.is_none() && guesses.iter().any(|guess| guess.skip > 0) {
             self.doubt(guess::TOO_MANY);
         }
@@ -209,13 +226,14 @@ impl Parser {
                 let likely = guess::printed(self.script.items.get(range.clone()));
                 self.put_in.push(range);
                 out.push(mark);
-                self.guess(out, likely, quoted);
+                let sure = self.is_own_path(likely.as_deref()).then(|| likely.clone()).flatten();
+                self.guess_or(out, likely, sure.map(|text| vec![text]), quoted);
             }
             Some('{') => {
                 self.at += 1;
-                let likely = self.braces();
+                let (likely, sure) = self.braces();
                 out.push(mark);
-                self.guess(out, likely, quoted);
+                self.guess_or(out, likely, sure, quoted);
             }
             Some('\'') if !quoted => {
                 self.at += 1;
@@ -229,7 +247,8 @@ impl Parser {
                 let name = self.name();
                 out.push(mark);
                 let likely = self.value(&name);
-                self.guess(out, likely, quoted);
+                let sure = self.settled_value(&name);
+                self.guess_or(out, likely, sure, quoted);
             }
             Some(c) if c.is_ascii_digit() || "@*#?$!-[".contains(c) => {
                 self.at += 1;
@@ -248,10 +267,10 @@ impl Parser {
     }
 
     /// `${…}`, after its brace; and what it most likely is.
-    fn braces(&mut self) -> Option<String> {
+    fn braces(&mut self) -> (Option<String>, Option<Vec<String>>) {
         if self.depth >= DEEPEST {
             self.stop(DEEP);
-            return None;
+            return (None, None);
         }
         self.depth += 1;
         let known = self.guesses.len();
@@ -287,10 +306,10 @@ impl Parser {
         self.guesses.truncate(known);
         self.depth -= 1;
         match other {
-            Some('+') => Some(text),
-            Some(_) => self.value(&name).or(Some(text)),
-            None if whole => self.value(&name),
-            None => None,
+            Some('+') => (Some(text), None),
+            Some(_) => (self.value(&name).or(Some(text)), self.settled_value(&name)),
+            None if whole => (self.value(&name), self.settled_value(&name)),
+            None => (None, None),
         }
     }
 
@@ -402,7 +421,7 @@ impl Parser {
             c => u32::from(c),
         };
         // What would be a mark of ours is a letter that no command needs.
-        let letter = char::from_u32(code).filter(|&c| c > TILDE).unwrap_or('\u{fffd}');
+        let letter = char::from_u32(code).filter(|&c| !is_mark(c)).unwrap_or('\u{fffd}');
         out.push(letter);
     }
 

@@ -4,7 +4,7 @@
 use super::judged::in_scope;
 use crate::model::Verdict::{self, Allow, Ask, Deny};
 
-fn check(cases: &[(Verdict, &[&str])]) {
+pub fn check(cases: &[(Verdict, &[&str])]) {
     let mut wrong = Vec::new();
     for (wanted, lines) in cases {
         for line in *lines {

@@ -124,7 +124,7 @@ fn what_the_built_in_rules_say() {
         (Ask, "echo 'git push -f"),
         (Ask, "(git status"),
         (Ask, "rm -rf \"$DIR\""),
-        (Ask, "rm -rf build/*"),
+        (Ask, "rm -rf .git/*"),
         (Ask, "rm -rf a/../b"),
         (Ask, "ls | xargs rm -rf"),
         (Ask, "cd \"$X\" && rm -rf build"),
