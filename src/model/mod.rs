@@ -54,8 +54,8 @@ pub use price::{LongRow, PriceRow};
 pub use scope::{HELD_BACK, Sandbox, Scope, outermost};
 pub use signal::{ExplainedSignal, Explanation, Signal, Source};
 pub use swarm::{
-    AdapterShare, AgentCounts, AgentResult, AgentSpec, Item, ItemCounts, ItemState, Strategy,
-    SwarmInfo, SwarmResults, SwarmSpec, SwarmState,
+    AdapterShare, AgentCounts, AgentResult, AgentSpec, HeldFiles, Item, ItemCounts, ItemState,
+    Strategy, SwarmInfo, SwarmResults, SwarmSpec, SwarmState,
 };
 pub use time::Stamp;
 pub use tokens::Tokens;

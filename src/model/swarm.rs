@@ -241,6 +241,17 @@ pub struct SwarmResults {
     /// Not over yet, or never started; without what its parent had no use for any more.
     pub open: u32,
     pub results: Vec<AgentResult>,
+    /// What was moved out of the scope since others would obey it, if anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldFiles>,
+}
+
+/// What one attempt left that is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldFiles {
+    pub place: std::path::PathBuf,
+    /// Files and directories in it.
+    pub count: usize,
 }
 
 /// What one agent made of one item.

@@ -15,8 +15,8 @@ use crate::{
     config::Instance,
     core::{self, Draft, Input, Reply, State},
     model::{
-        Actor, AgentId, AgentInfo, Command, Explanation, Item, Limits, Refusal, RefusalCode, Scope,
-        SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
+        Actor, AgentId, AgentInfo, Command, Explanation, HeldFiles, Item, Limits, Refusal,
+        RefusalCode, Scope, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
     },
     protocol::rest::{DoctorReport, Removed},
     sandbox,
@@ -155,7 +155,8 @@ impl Handle {
     pub async fn results(&self, id: &SwarmId) -> Result<SwarmResults, Refusal> {
         let (of, now) = (id.clone(), super::clock::now());
         let results = self.world.read(move |state| core::swarm_results(state, &of, now)).await?;
-        results.ok_or_else(|| not_found("swarm", id.as_str()))
+        let results = results.ok_or_else(|| not_found("swarm", id.as_str()))?;
+        Ok(SwarmResults { held: self.held(id).await?, ..results })
     }
 
     /// Agents of one swarm or of all, in the order of their making.
@@ -290,28 +291,32 @@ impl Handle {
         Ok(removed)
     }
 
-    async fn holds_nothing(&self, swarm: &SwarmId) -> Result<(), Refusal> {
+    /// What the attempts of a swarm left that is held.
+    async fn held(&self, swarm: &SwarmId) -> Result<Vec<HeldFiles>, Refusal> {
         let of = swarm.clone();
-        let found = self.world.read(move |state| {
-            let name = state.swarms.get(&of).map(|swarm| swarm.name.to_string());
+        let attempts = self.world.read(move |state| {
             let attempts = state.attempts.values().filter(|attempt| attempt.swarm == of);
-            (name, attempts.map(|attempt| attempt.id.clone()).collect::<Vec<_>>())
+            attempts.map(|attempt| attempt.id.clone()).collect::<Vec<_>>()
         });
-        let (name, attempts) = found.await?;
-        for attempt in attempts {
-            let place = held::place(&self.world, &attempt);
-            let files = std::fs::read_dir(&place).map_or(0, Iterator::count);
-            if files > 0 {
-                let name = name.unwrap_or_else(|| swarm.to_string());
-                let why = format!(
-                    "swarm {name} holds files that its agents left: {files} in {}",
-                    place.display()
-                );
-                let hint = "move back what you need";
-                return Err(Refusal::new(RefusalCode::Conflict, why)
-                    .hinted(format!("{hint}, or `dash swarm rm --force {name}` deletes them")));
-            }
+        let places = attempts.await?.into_iter().map(|attempt| held::place(&self.world, &attempt));
+        let counted = places.map(|place| {
+            let count = std::fs::read_dir(&place).map_or(0, Iterator::count);
+            HeldFiles { place, count }
+        });
+        Ok(counted.filter(|held| held.count > 0).collect())
+    }
+
+    async fn holds_nothing(&self, swarm: &SwarmId) -> Result<(), Refusal> {
+        let held = self.held(swarm).await?;
+        if held.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let name = self.swarm(swarm).await?.name;
+        let each = held.iter().map(|held| format!("{} in {}", held.count, held.place.display()));
+        let each = each.collect::<Vec<_>>().join(", ");
+        let why = format!("swarm {name} holds files that were moved out of its scope: {each}");
+        let hint = "move back what you need";
+        Err(Refusal::new(RefusalCode::Conflict, why)
+            .hinted(format!("{hint}; `dash swarm rm --force {name}` deletes them")))
     }
 }

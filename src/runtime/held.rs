@@ -220,7 +220,7 @@ mod tests {
         // A rebase that somebody else would go on with, as a whole.
         fs::create_dir(dir.path().join("rebase-merge")).unwrap();
         let rebase = dir.path().join("rebase-merge");
-        assert_eq!(is_dangerous(&rebase, false), [rebase.clone()]);
+        assert_eq!(is_dangerous(&rebase, false), std::slice::from_ref(&rebase));
         // Settings that are not git's, though they are called so.
         fs::create_dir(dir.path().join(".cargo")).unwrap();
         fs::write(dir.path().join(".cargo/config"), "[core]\nbare = false\n").unwrap();

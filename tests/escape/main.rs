@@ -321,7 +321,8 @@ fn what_moves_with_its_directory_stays_and_links_of_obeyed_names_stop_nobody() {
         assert!(at(link).is_symlink(), "{link}");
     }
     assert!(!at("packages/.cargo").is_symlink() && !at("conf/config").exists());
-    // What is held is not deleted unasked.
+    // What is held is said, and not deleted unasked.
+    assert!(world.ok(&["swarm", "results", "movers"]).all().contains("moved out of the scope"));
     let refused = world.dash(&["swarm", "rm", "movers"]);
     assert_ne!(refused.code, 0);
     let said = refused.all();

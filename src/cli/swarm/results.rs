@@ -33,6 +33,12 @@ impl Results {
             let text = table(&results, context.term.color, context.term.width);
             context.out.write_all(text.as_bytes())?;
         }
+        if !self.json.json {
+            for held in &results.held {
+                let (count, place) = (held.count, held.place.display());
+                context.note(format!("{count} moved out of the scope, others obey it: {place}"));
+            }
+        }
         Ok(Code::Ok)
     }
 }

@@ -92,20 +92,30 @@ impl Remove {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
         let client = context.client().await?;
         let names = self.which.names(&client, true).await?;
-        for name in &names {
-            let removed = client.remove_swarm(name, self.force).await?;
+        let (mut gone, mut kept) = (Vec::new(), None);
+        for name in names {
+            let removed = match client.remove_swarm(&name, self.force).await {
+                Ok(removed) => removed,
+                // The others go all the same.
+                Err(error) if self.which.all => {
+                    kept.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             if !self.json.json {
                 context.line(format!("{name} removed"))?;
             }
             for KeptWorktree { path, branch, why } in removed.kept {
                 context.note(format!("kept {} ({branch}): {why}", path.display()));
             }
+            gone.push(name);
         }
         if self.json.json {
-            context.json(&names)?;
-        } else if names.is_empty() {
+            context.json(&gone)?;
+        } else if gone.is_empty() && kept.is_none() {
             context.note("no swarm is over");
         }
-        Ok(Code::Ok)
+        kept.map_or(Ok(Code::Ok), |error| Err(error.into()))
     }
 }
