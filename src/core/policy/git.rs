@@ -255,6 +255,11 @@ fn found_in<'a>(subcommand: &str, args: &[String]) -> Vec<Inner<'a>> {
             found.push(Inner::unread(HIDDEN));
         } else if let Some(line) = arg.strip_prefix("ext::") {
             found.push(Inner::line(line));
+            // A blank after `%` ends no word.
+            let marked = line.replace("% ", "\n");
+            let words = marked.split(' ').filter(|word| !word.is_empty());
+            let words: Vec<String> = words.map(|word| word.replace('\n', " ")).collect();
+            found.push(Inner { what: What::Command(words.into()), dir: None });
         }
     }
     found

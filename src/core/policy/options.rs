@@ -1,7 +1,7 @@
 //! Programs that run another which one of their options names.
 
 use super::{
-    unwrap::Inner,
+    unwrap::{Inner, What},
     word::{is_mark, is_open},
 };
 
@@ -84,6 +84,9 @@ const NAMED: &[Named] = &[
         options: &["-o", "--one-line", "-O", "--one-line-before-file"],
         lead: &["platform shell ", "plat sh ", "shell ", "!"],
     },
+    Named { programs: &["fzf", "sk"], options: &["--preview"], lead: &[] },
+    Named { programs: &["rg"], options: &["--pre", "--hostname-bin"], lead: &[] },
+    Named { programs: &["bat", "batcat", "ack", "delta"], options: &["--pager"], lead: &[] },
     Named { programs: &["cpio"], options: &["--rsh-command"], lead: &[] },
     Named { programs: &["zip"], options: &["-TT", "--unzip-command"], lead: &[] },
     Named {
@@ -141,6 +144,40 @@ fn value<'a>(known: &Named, arg: &'a str, next: Option<&'a String>) -> Option<&'
         }
     }
     None
+}
+
+/// `fzf --bind KEY:execute(LINE)`, and other actions that run one.
+pub fn fzf<'a>(name: &str, args: &[String]) -> Vec<Inner<'a>> {
+    const ACTIONS: &[&str] = &["execute", "execute-silent", "become", "reload", "transform"];
+    let mut found = named(name, args);
+    for arg in args {
+        let mut rest = arg.as_str();
+        while let Some((before, after)) = rest.split_once(['(', '[', '{', '<', '~', ':', '!']) {
+            rest = after;
+            let action = before.rsplit(|c: char| c != '-' && !c.is_ascii_alphabetic()).next();
+            if action.is_some_and(|action| ACTIONS.contains(&action)) {
+                // What follows the line, a bracket and other actions, is no part of it.
+                let end = after.find([')', ']', '>']).unwrap_or(after.len());
+                found.push(Inner::line(&after[..end]));
+            }
+        }
+    }
+    found
+}
+
+/// `start-stop-daemon --exec PROGRAM -- ARG…`.
+pub fn daemon<'a>(args: &[String]) -> Vec<Inner<'a>> {
+    const KNOWN: Named =
+        Named { programs: &[], options: &["-x", "--exec", "-a", "--startas"], lead: &[] };
+    let own = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    let programs = args[..own].iter().enumerate();
+    let programs = programs.filter_map(|(at, arg)| value(&KNOWN, arg, args.get(at + 1)));
+    let run = |program: &str| {
+        let mut words = vec![program.to_owned()];
+        words.extend(args.iter().skip(own + 1).cloned());
+        Inner { what: What::Command(words.into()), dir: None }
+    };
+    programs.map(run).collect()
 }
 
 /// Commands of sed's own language that run a line: `1e LINE`, and `s/a/b/e`, which runs what

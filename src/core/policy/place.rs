@@ -193,6 +193,7 @@ fn stays_below(path: &str) -> bool {
     parts(path).all(|part| {
         let own = |name: &str| part == name || (has_glob(part) && expands_to(part, name));
         let other = |c: char| is_mark(c) && !matches!(c, STAR | QUERY);
-        !own("..") && !(pattern && own(".git")) && !part.contains(other)
+        let leaves = own("..") || part.contains(other) || (pattern && own(".git"));
+        !leaves
     })
 }

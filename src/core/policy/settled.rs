@@ -131,6 +131,19 @@ impl Settled {
 }
 
 impl Parser {
+    /// After assignments by themselves, which no pipe and no `&` sets apart.
+    pub fn settle(&mut self, assigned: Vec<(String, String)>) {
+        let goes_on = match self.peek() {
+            None | Some('\n' | ';') => true,
+            next => next == Some('&') && self.peek_at(1) == Some('&'),
+        };
+        if let Some(settled) = self.settled.as_mut().filter(|_| goes_on) {
+            for (name, text) in assigned {
+                settled.hold(&name, &[text]);
+            }
+        }
+    }
+
     /// What the variable `name` holds for sure.
     pub fn settled_value(&mut self, name: &str) -> Option<Vec<String>> {
         self.seen.used = true;

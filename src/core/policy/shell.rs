@@ -446,17 +446,8 @@ impl Parser {
             self.doubt(TOO_MANY);
         }
         self.set_by(&words);
-        let goes_on = matches!(self.peek(), None | Some('\n' | ';'))
-            || (self.peek() == Some('&') && self.peek_at(1) == Some('&'));
-        if let Some(settled) = self.settled.as_mut()
-            && sure
-            && goes_on
-            && words.read.is_empty()
-            && simple.files.is_empty()
-        {
-            for (name, text) in holds {
-                settled.hold(&name, &[text]);
-            }
+        if sure && words.read.is_empty() && simple.files.is_empty() {
+            self.settle(holds);
         }
         (simple.words, simple.guess) = (words.read, words.guessed);
         let index = self.script.items.len();

@@ -98,6 +98,22 @@ pub fn inner<'a>(name: &str, words: &'a [String]) -> Vec<Inner<'a>> {
         "screen" => return terminals::screen(args),
         "gdb" | "lldb" => return debugger(name, args),
         "sed" | "gsed" => return options::sed(args),
+        "fzf" | "sk" => return options::fzf(name, args),
+        "start-stop-daemon" => return options::daemon(args),
+        "pee" => return args.iter().map(Inner::line).collect(),
+        "nc" | "ncat" | "netcat" => {
+            let mut found = options::named(name, args);
+            if !found.is_empty() {
+                found.push(Inner::unread("another machine says what a program is given"));
+            }
+            return found;
+        }
+        "scp" | "sftp" => {
+            let mut found = options::named(name, args);
+            let at = args.iter().position(|arg| arg == "-S").and_then(|at| args.get(at + 1));
+            found.extend(at.into_iter().flat_map(|program| told::line(program)));
+            return found;
+        }
         "at" | "batch" => return vec![Inner { what: What::Input, dir: None }],
         "make" | "gmake" => {
             let shells = args.iter().filter_map(|arg| arg.strip_prefix("SHELL="));
@@ -169,7 +185,11 @@ fn ssh<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
 /// `npx [OPTION…] CMD…`: what is named is fetched where it is not there, and run.
 fn launched<'a>(args: &'a [String]) -> Vec<Inner<'a>> {
     let call = args.iter().position(|arg| matches!(arg.as_str(), "-c" | "--call"));
-    if let Some(line) = call.and_then(|at| args.get(at + 1)) {
+    let call = match args.iter().find_map(|arg| arg.strip_prefix("--call=")) {
+        Some(line) => Some(line),
+        None => call.and_then(|at| args.get(at + 1)).map(String::as_str),
+    };
+    if let Some(line) = call {
         return vec![Inner::line(line)];
     }
     let start = args.iter().position(|arg| !arg.starts_with('-')).unwrap_or(args.len());

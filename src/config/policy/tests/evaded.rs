@@ -187,6 +187,49 @@ fn programs_that_run_others_are_seen_through() {
     check(&[(Deny, &denied), (Ask, &asked), (Allow, &allowed)]);
 }
 
+#[test]
+fn options_that_run_a_line_and_tools_that_delete_or_publish() {
+    let denied = [
+        "fzf --preview 'rm -rf /etc'",
+        "fzf --bind 'start:execute(rm -rf /etc)'",
+        "fzf --bind 'enter:become(sudo ls)+abort'",
+        "rg --pre=sudo x",
+        "bat --pager='rm -rf /etc' x",
+        "ack --pager='sudo less' x",
+        "delta --pager 'sudo less'",
+        "pee 'rm -rf /etc'",
+        "start-stop-daemon -S --exec /bin/rm -- -rf /etc",
+        "git clone 'ext::sh -c sudo% ls' x",
+        "npm exec --call='rm -rf /etc'",
+        "lldb -o 'shell rm -rf /etc'",
+        "install -m 4755 x y",
+        "gosu root ls",
+        "gpg --export-secret-keys",
+        "tar --remove-files -cf x /etc",
+        "zip -mr x /etc",
+        "gio trash /etc",
+        "git worktree remove --force /etc",
+    ];
+    let asked = [
+        "nc -e sh x 1",
+        "scp -S rm a b:",
+        "npx semantic-release",
+        "changeset publish",
+        "cat /proc/self/environ",
+        "npm token create",
+    ];
+    let allowed = [
+        "ls | fzf --preview 'cat {}' --bind 'enter:execute(less {}),ctrl-r:reload(find .)'",
+        "fzf --bind 'ctrl-d:change-prompt(foo> )'",
+        "rg --pre-glob '*.pdf' x; bat --pager=never x; delta --pager 'less -R'",
+        "nc -z localhost 80; scp a host:b",
+        "gpg --export x; tar -czf x.tgz /etc/hosts; zip -r x build",
+        "dotnet publish -c Release; deno run x; goreleaser check; npm exec -- tsc",
+        "install -m 755 x y",
+    ];
+    check(&[(Deny, &denied), (Ask, &asked), (Allow, &allowed)]);
+}
+
 /// Options before git's subcommand hide nothing, and what they make git run is asked about.
 #[test]
 fn what_git_is_told_to_run() {
