@@ -23,6 +23,10 @@ const ROUNDS: usize = 8;
 const AGAIN: Duration = Duration::from_millis(20);
 /// One that still runs after so long sits in the kernel, or the machine is very busy.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// So long all of them together are waited for at one look.
+const STANDS: Duration = Duration::from_millis(250);
+/// Between two looks at one.
+const LOOK: Duration = Duration::from_micros(200);
 /// From then on it is looked for less often, and never given up: it may have children.
 const SELDOM: Duration = Duration::from_secs(1);
 
@@ -65,6 +69,7 @@ impl Keeper {
             return;
         }
         let mut rest = false;
+        let until = Instant::now() + STANDS;
         for _ in 0..ROUNDS {
             let members = self.members();
             let Some(pause) = &mut self.pause else { return };
@@ -80,6 +85,7 @@ impl Keeper {
                         rest = false;
                         new |= pause.stopped.insert(pid);
                         send(pid, Signal::STOP);
+                        until_it_stands(pid, until);
                     }
                 }
             }
@@ -132,6 +138,14 @@ impl Keeper {
             // Nothing leaves its namespace, whose init is a child of ours.
             Some(_) | None => usage::descendants(std::process::id() as i32),
         }
+    }
+}
+
+/// On a busy machine it takes a while to come to rest, and one that waits for its child would
+/// see that child stop before.
+fn until_it_stands(pid: i32, until: Instant) {
+    while matches!(state_of(pid), Some('R' | 'S')) && Instant::now() < until {
+        std::thread::sleep(LOOK);
     }
 }
 

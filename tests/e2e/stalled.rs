@@ -19,9 +19,10 @@ fn one_that_does_nothing_is_waiting_and_says_so() {
     let world = World::new();
     let agents = world.path().join("config/dash/agents");
     fs::create_dir_all(&agents).unwrap();
-    // What it waits for costs it nothing.
+    // What it waits for costs it nothing. Two pipes: of one it would see the end at once, while
+    // whoever wrote to it has not closed it yet.
     let text = "name = 'still'\nsummary = ''\n[program]\nname = 'sh'\n[launch]\n\
-                args = ['-c', 'mkfifo go; read x < go; echo again; read x < go']\n\
+                args = ['-c', 'mkfifo go on; read x < go; echo again; read x < on']\n\
                 [watch]\nstalled_after_s = 2\n";
     fs::write(agents.join("still.toml"), text).unwrap();
     let swarm = world.create(&["--agent", "still", "--agents", "1", "--task", "wait"]);
@@ -37,6 +38,6 @@ fn one_that_does_nothing_is_waiting_and_says_so() {
     eventually(&format!("{words:?} of {:?}", states(&world)), || {
         states(&world).windows(3).any(|seen| seen == words).then_some(())
     });
-    fs::write(world.work.join("go"), "x\n").unwrap();
+    fs::write(world.work.join("on"), "x\n").unwrap();
     assert_eq!(world.ok(&["swarm", "wait", &swarm]).code, 0);
 }
