@@ -14,6 +14,7 @@ use crossterm::{
 use ratatui::{Terminal, backend::CrosstermBackend};
 use std::{
     io::{BufWriter, IsTerminal, Stdout, Write, stdin, stdout},
+    mem::ManuallyDrop,
     sync::{
         Once,
         atomic::{AtomicBool, Ordering},
@@ -46,7 +47,9 @@ pub fn check(term: Option<&str>) -> anyhow::Result<()> {
 
 /// The terminal while it is ours.
 pub struct Tty {
-    terminal: Terminal<Backend>,
+    /// Never dropped: its own end writes to standard error that the cursor cannot be shown, and
+    /// panics where that is the terminal which has gone, before anything is cleared away.
+    terminal: ManuallyDrop<Terminal<Backend>>,
 }
 
 impl Tty {
@@ -62,7 +65,7 @@ impl Tty {
         take()?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(64 << 10, stdout()));
         let terminal = Terminal::new(backend).context("measuring the terminal")?;
-        Ok(Self { terminal })
+        Ok(Self { terminal: ManuallyDrop::new(terminal) })
     }
 
     pub fn terminal(&mut self) -> &mut Terminal<Backend> {
