@@ -61,6 +61,13 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset)
 }
 
+/// The other side closed a Unix socket before it had read all that was written to it, or before
+/// it took the connection at all (unix(7)): a request that had no answer yet was not carried out.
+pub(super) fn was_unread(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionReset)
+}
+
 fn tail(log: &[String]) -> String {
     log.iter().map(|line| format!("\n  {line}")).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     connect::{Connector, Socket, Stream, Target},
-    error::{ClientError, Result, is_absent},
+    error::{ClientError, Result, is_absent, was_unread},
     launch,
 };
 use crate::{
@@ -11,10 +11,15 @@ use crate::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, client::conn::http1, header};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    client::conn::{TrySendError, http1},
+    header,
+};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
 /// Between two tries of a request whose answer was lost; doubled each time.
@@ -248,7 +253,7 @@ impl Client {
         let request = request
             .body(Full::new(body.unwrap_or_default()))
             .map_err(|error| ClientError::Protocol(format!("{path:?} is no path: {error}")))?;
-        let answer = sender.send_request(request).await.map_err(lost)?;
+        let answer = sender.try_send_request(request).await.map_err(unanswered)?;
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -259,6 +264,14 @@ impl Client {
         let body = answer.into_body().collect().await.map_err(lost)?.to_bytes();
         Err(refusal(status, &body).into())
     }
+}
+
+/// What was never read was not carried out, and can be asked again.
+fn unanswered<B>(mut error: TrySendError<Request<B>>) -> ClientError {
+    let unsent = error.take_message().is_some();
+    let error = error.into_error();
+    let unread = error.source().and_then(|error| error.downcast_ref()).is_some_and(was_unread);
+    if unsent || unread { ClientError::TurnedAway } else { ClientError::Lost(error.to_string()) }
 }
 
 pub(super) fn refusal(status: StatusCode, body: &[u8]) -> Refusal {
@@ -301,4 +314,64 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::connect::ConnectFuture;
+    use std::{path::Path, sync::Mutex};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::UnixStream,
+    };
+
+    /// Gives out these connections, last first.
+    struct Prepared(Mutex<Vec<UnixStream>>);
+
+    impl Connector for Prepared {
+        fn connect(&self) -> ConnectFuture {
+            let stream = self.0.lock().unwrap().pop().expect("a connection");
+            Box::pin(async move { Ok(Box::new(stream) as Box<_>) })
+        }
+
+        fn keeper(&self, _: &Path) -> ConnectFuture {
+            unreachable!("no keeper is asked")
+        }
+    }
+
+    fn over(connections: Vec<UnixStream>) -> Client {
+        Client::over(Arc::new(Prepared(Mutex::new(connections))))
+    }
+
+    #[tokio::test]
+    async fn what_no_core_read_is_asked_of_the_next_even_where_it_changes_something() {
+        let (unread, dies) = UnixStream::pair().unwrap();
+        let (closed, gone) = UnixStream::pair().unwrap();
+        let (served, mut serves) = UnixStream::pair().unwrap();
+        drop(gone);
+        let client = over(vec![served, closed, unread]);
+        let asked = tokio::spawn(async move { client.delete::<()>("/v1/x").await });
+        dies.readable().await.unwrap();
+        drop(dies);
+        let mut request = [0; 16];
+        serves.read_exact(&mut request).await.unwrap();
+        assert!(request.starts_with(b"DELETE /v1/x "), "{request:?}");
+        serves.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        asked.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_core_read_and_never_answered_is_not_asked_twice() {
+        let (read, mut dies) = UnixStream::pair().unwrap();
+        let client = over(vec![read]);
+        let asked = tokio::spawn(async move { client.delete::<()>("/v1/x").await });
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            dies.read_buf(&mut request).await.unwrap();
+        }
+        drop(dies);
+        let lost = asked.await.unwrap().unwrap_err();
+        assert!(matches!(lost, ClientError::Lost(_)), "{lost}");
+    }
 }

@@ -127,11 +127,6 @@ impl Broker {
         self.runs.iter().filter_map(until).min()
     }
 
-    /// The processes that stand for its runs.
-    pub fn monitors(&self) -> impl Iterator<Item = Pid> {
-        self.runs.iter().filter_map(Run::monitor)
-    }
-
     pub fn is_idle(&self) -> bool {
         !self.runs.iter().any(|run| run.monitor().is_some())
     }

@@ -5,7 +5,7 @@ use crate::model::Exit;
 use crate::sandbox::{Report, Started};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 
@@ -165,21 +165,23 @@ impl Child {
         self.exit.get_or_insert(exit);
     }
 
-    /// Reaps whatever has ended, orphans that came to us too; `others`: who is not ours.
-    pub fn reap(&mut self, news: &mut Vec<News>, others: &mut Vec<(Pid, WaitStatus)>) {
-        loop {
-            match rustix::process::wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) => {
-                    // What it reported before its end comes first.
-                    self.listen(news);
-                    if self.first == Some(pid) {
-                        self.reaped(status, news);
-                    } else {
-                        others.push((pid, status));
-                    }
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Ok(None) | Err(_) => return,
+    /// Reaps whatever has ended, orphans that came to us too; `before`: who can still be
+    /// asked then; `others`: who is not ours.
+    pub fn reap(
+        &mut self,
+        mut before: impl FnMut(Pid),
+        news: &mut Vec<News>,
+        others: &mut Vec<(Pid, WaitStatus)>,
+    ) {
+        while let Some(pid) = ended_child() {
+            before(pid);
+            let Ok(Some((_, status))) = waitpid(Some(pid), WaitOptions::NOHANG) else { return };
+            // What it reported before its end comes first.
+            self.listen(news);
+            if self.first == Some(pid) {
+                self.reaped(status, news);
+            } else {
+                others.push((pid, status));
             }
         }
     }
@@ -214,4 +216,23 @@ impl Child {
             let _ = kill_process(self.init.unwrap_or(pid), Signal::KILL);
         }
     }
+}
+
+/// A child of ours that has ended and is not reaped yet.
+#[allow(unsafe_code)]
+fn ended_child() -> Option<Pid> {
+    // SAFETY: all zeroes are a value of this plain structure.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    loop {
+        // SAFETY: the call writes nothing but `info`.
+        if unsafe { libc::waitid(libc::P_ALL, 0, &mut info, options) } == 0 {
+            break;
+        }
+        if std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
+            return None;
+        }
+    }
+    // SAFETY: filled in by waitid, or still zero where nobody has ended.
+    Pid::from_raw(unsafe { info.si_pid() })
 }

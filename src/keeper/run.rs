@@ -168,14 +168,10 @@ impl Keeper {
             child.listen(&mut news);
             if signal {
                 terminate = self.signals.drain().terminate;
-                if let (Some(watch), Some(broker)) = (&mut self.watch, &self.broker) {
-                    watch.before_reaping(broker.monitors());
-                }
-                child.reap(&mut news, &mut others);
+                let watch = &mut self.watch;
+                let before = |pid| watch.iter_mut().for_each(|watch| watch.before_reaping(pid));
+                child.reap(before, &mut news, &mut others);
             }
-        }
-        if let Some(watch) = &mut self.watch {
-            others.iter().for_each(|(pid, _)| watch.reaped(*pid));
         }
         if let Some(broker) = &mut self.broker {
             others.into_iter().for_each(|(pid, status)| broker.reaped(pid, status));

@@ -15,7 +15,6 @@ use super::usage::{self, Usage, Wanted, Written};
 use crate::model::{Exit, Limits};
 use crate::protocol::keeper::{FactKind, PROCESSES_GAINED};
 use rustix::process::Pid;
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 const SOONEST: Duration = Duration::from_millis(100);
@@ -24,7 +23,7 @@ const LATEST: Duration = Duration::from_secs(2);
 const RELYING: Duration = Duration::from_secs(30);
 /// Of an attempt that is left to the core: what it may still have.
 const FAR: u64 = 4 * PROCESSES_GAINED;
-/// A look takes no more than one part in so many of the time.
+/// A look takes no more than one part in so many of a core's time.
 const SHARE: u32 = 20;
 
 pub struct Watch {
@@ -40,9 +39,8 @@ pub struct Watch {
     before: Machine,
     /// What those have written that are forgotten: their parents did not wait for them.
     lost: Written,
-    /// What brokered programs had written when they were last asked, each with all of its own.
-    runs: HashMap<Pid, Written>,
-    /// What those of them wrote that have ended.
+    /// What our children wrote that have ended, each with those that it waited for: brokered
+    /// programs, and orphans.
     reaped: Written,
 }
 
@@ -63,21 +61,15 @@ impl Watch {
             base: Machine::default(),
             before: Machine::default(),
             lost: Written::default(),
-            runs: HashMap::new(),
             reaped: Written::default(),
         })
     }
 
-    /// Some of `runs` have ended and can still be asked: a short one is in no other look.
-    pub fn before_reaping(&mut self, runs: impl Iterator<Item = Pid>) {
+    /// A child of ours has ended and can still be asked: a short one is in no look.
+    pub fn before_reaping(&mut self, pid: Pid) {
         if self.limits.disk_bytes.is_some() {
-            self.runs.extend(runs.map(|pid| (pid, usage::written_by(pid))));
+            self.reaped = self.reaped.and(usage::written_by(pid));
         }
-    }
-
-    pub fn reaped(&mut self, pid: Pid) {
-        let written = self.runs.remove(&pid).unwrap_or_default();
-        self.reaped = self.reaped.and(written);
     }
 
     fn wanted(&self) -> Wanted {
@@ -162,7 +154,8 @@ impl Watch {
         self.before = all;
     }
 
-    /// Everything was looked at, which took `cost`.
+    /// Everything was looked at, which took `cost` of a core: where others take the cores, the
+    /// time that passed says nothing, and the attempt would be looked at too seldom.
     fn seen(&mut self, usage: Usage, at: Instant, cost: Duration) {
         let grows = |new: u64, old: u64| new > old + old / 8;
         let growing = grows(usage.processes, self.last.processes)
@@ -205,6 +198,7 @@ impl Keeper {
         let living = matches!(self.phase, Phase::Living);
         let Some(watch) = self.watch.as_mut().filter(|_| living) else { return };
         let wanted = watch.wanted();
+        let begun = busy();
         let all = Machine::now(wanted.memory, wanted.disk);
         if let Some(all) = all.filter(|all| watch.is_calm(*all)) {
             return watch.seen_calm(all, at);
@@ -225,7 +219,7 @@ impl Keeper {
         } else {
             // Read before, so that nothing is missed; where it is not told, all is looked at.
             (watch.base, watch.before) = (all.unwrap_or_default(), all.unwrap_or_default());
-            watch.seen(usage, at, at.elapsed());
+            watch.seen(usage, at, busy().saturating_sub(begun));
         }
     }
 
@@ -248,6 +242,12 @@ impl Keeper {
             self.fact(FactKind::LimitReached { limit: limit.to_owned(), message });
         }
     }
+}
+
+/// The time of a core that this thread has taken.
+fn busy() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.try_into().unwrap_or_default()
 }
 
 /// By SIGXFSZ, or a shell's word for it.

@@ -358,6 +358,9 @@ fn what_short_ones_write_is_counted() {
     let (swarm, _) = world.create_and_wait(&args);
     let results = world.ok(&["swarm", "results", &swarm]).text();
     assert!(results.contains("at most 20 MB (--disk)"), "{results}");
+    // Looks now and then meet one in forty of them, and end it after hundreds.
+    let made = fs::read_dir(files.path()).unwrap().count();
+    assert!(made < 100, "{made} files of 3 MB");
 }
 
 /// Programs that the rules which come with Dash speak of: none of them is hidden, and an agent
