@@ -96,6 +96,8 @@ pub enum Command {
     /// The configuration in force
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Serve the core to a model: Model Context Protocol on standard input and output
+    Mcp,
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page

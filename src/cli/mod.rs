@@ -28,6 +28,7 @@ mod inbox;
 mod item;
 mod limits;
 mod man;
+mod mcp;
 mod open;
 mod policy;
 mod prices;
@@ -74,8 +75,8 @@ pub struct CoreWish {
 
 /// The process's own arguments, outputs and environment.
 pub fn run() -> Next {
-    let out = io::stdout();
-    let mut out = BufWriter::new(out.lock());
+    // Not locked: `mcp` writes from another thread.
+    let mut out = BufWriter::new(io::stdout());
     let mut err = io::stderr();
     let mut context = Context {
         out: &mut out,
@@ -179,6 +180,7 @@ async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
         Some(Command::Core(command)) => command.run(context).await,
         Some(Command::Policy(command)) => command.run(context).await,
         Some(Command::Health(command)) => command.run(context).await,
+        Some(Command::Mcp) => Box::pin(mcp::run(context)).await,
         Some(Command::Doctor(command)) => command.run(context).await,
         Some(Command::Config(command)) => command.run(context).await,
         Some(Command::Completions(command)) => command.run(context),

@@ -26,6 +26,7 @@ const BUILT: &str = "
     health
     doctor
     config show|check|schema
+    mcp
     completions";
 
 fn run(words: &[&str]) -> (ExitCode, String, String) {

@@ -70,6 +70,12 @@ impl Client {
         self.get(&format!("/v1/pulse{since}")).await
     }
 
+    /// What is new after `since`, once it needs somebody or tells an end, or after some seconds.
+    pub async fn pulse_that_calls(&self, since: u64, seconds: u64) -> Result<Pulse> {
+        let client = self.within(Duration::from_secs(seconds) + DOCTOR);
+        client.get(&format!("/v1/pulse?since={since}&wait={seconds}")).await
+    }
+
     pub async fn doctor(&self) -> Result<DoctorReport> {
         self.within(DOCTOR).get("/v1/doctor").await
     }

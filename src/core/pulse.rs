@@ -2,7 +2,7 @@
 
 use super::{
     forecasts,
-    state::{Agent, State, Swarm},
+    state::{State, Swarm},
     views::{agent_info, swarm_info},
 };
 use crate::model::{
@@ -26,6 +26,16 @@ pub struct News {
 impl News {
     pub fn after(since: u64) -> Self {
         Self { since, until: since, ..Self::default() }
+    }
+
+    /// True of what a pulse that waits is answered for: a question, a failure, an end.
+    pub fn calls(record: &EventRecord) -> bool {
+        match &record.event {
+            Event::StateChanged { state, .. } => urgency(*state).is_some(),
+            Event::SwarmEnded { .. } => true,
+            Event::ApprovalAsked { approval } => approval.is_open(),
+            _ => false,
+        }
     }
 
     /// Events come in order.
@@ -62,7 +72,7 @@ pub fn pulse(state: &State, top: Option<&AgentId>, news: Option<&News>, now: Sta
         counts.total += 1;
         *counts.by_state.entry(agent.state).or_default() += 1;
         let new = news.is_none_or(|news| news.agents.contains(&agent.id));
-        let groups = match urgency(agent) {
+        let groups = match urgency(agent.state) {
             Some(rank) => (!asking.contains(&agent.id)).then_some((rank, &mut attention)),
             None => news.map(|_| (agent.state as u8, &mut changed)),
         };
@@ -102,8 +112,8 @@ fn is_last_word(state: &State, swarm: &Swarm) -> bool {
 }
 
 /// The lower, the sooner somebody should look; none: nobody needs to.
-fn urgency(agent: &Agent) -> Option<u8> {
-    match agent.state {
+fn urgency(state: AgentState) -> Option<u8> {
+    match state {
         AgentState::Waiting => Some(0),
         AgentState::Failed => Some(1),
         AgentState::Lost => Some(2),

@@ -67,13 +67,15 @@ pub struct PulseMoney {
 }
 
 impl Pulse {
+    /// True if it tells of a question, of an agent that needs somebody, or of an end.
+    pub fn calls(&self) -> bool {
+        let ended = self.money.iter().any(|money| money.ended.is_some());
+        !self.asks.is_empty() || !self.attention.is_empty() || ended
+    }
+
     /// True if all that it tells is money.
     pub fn is_quiet(&self) -> bool {
-        self.since.is_some()
-            && self.asks.is_empty()
-            && self.attention.is_empty()
-            && self.changed.is_empty()
-            && self.money.iter().all(|money| money.ended.is_none())
+        self.since.is_some() && self.changed.is_empty() && !self.calls()
     }
 }
 

@@ -172,7 +172,7 @@ struct Keeping {
     prompt: Option<(ApprovalId, Signal)>,
     /// Of the states that are told again after an earlier core, the latest; none once all is
     /// told.
-    told_again: Option<Option<FactKind>>,
+    told_again: Option<typing::ToldAgain>,
     /// Its keeper types text and answers.
     types: bool,
     /// The last fact taken over.
@@ -384,6 +384,7 @@ impl Keeping {
                 self.observe(seen).await;
             }
             FromKeeper::Screen { id, screen, activity } => {
+                self.caught_up().await;
                 if let Some(done) = self.screens.remove(&id) {
                     let _ = done.send(Seen { screen, activity });
                 }

@@ -1,9 +1,13 @@
 //! The pulse as clients ask for it.
 
-use super::{clock, handle::Handle};
+use super::{clock, handle::Handle, world::leaving};
 use crate::{
     core::{self, News, State},
     model::{AgentId, Pulse, Refusal, RefusalCode},
+};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{Instant, sleep_until},
 };
 
 /// Events read at once.
@@ -25,6 +29,37 @@ impl Handle {
         let now = clock::now();
         let read = move |state: &State| core::pulse(state, top.as_ref(), news.as_ref(), now);
         self.world.read(read).await
+    }
+
+    /// As [`Self::pulse`], but not before it [calls](Pulse::calls) or `until` has come.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn pulse_that_calls(
+        &self,
+        top: Option<AgentId>,
+        since: u64,
+        until: Instant,
+    ) -> Result<Pulse, Refusal> {
+        // From before the first look, so that nothing is missed.
+        let (_, mut commits) = self.follow().await?;
+        loop {
+            let pulse = self.pulse(top.clone(), Some(since)).await?;
+            if pulse.calls() || Instant::now() >= until {
+                return Ok(pulse);
+            }
+            loop {
+                tokio::select! {
+                    commit = commits.recv() => match commit {
+                        Ok(commit) if !commit.events.iter().any(News::calls) => {}
+                        // A lag is as good as a call: something happened.
+                        Ok(_) | Err(RecvError::Lagged(_)) => break,
+                        Err(RecvError::Closed) => return Err(leaving()),
+                    },
+                    () = sleep_until(until) => break,
+                }
+            }
+        }
     }
 
     /// What happened after the event `since`; none where that is no longer known.

@@ -3,7 +3,9 @@
 use super::{
     identity::Served,
     problem::{Answer, Query},
+    swarms::MAX_WAIT,
 };
+use crate::model::{Refusal, RefusalCode};
 use axum::{
     Json,
     extract::State,
@@ -11,11 +13,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use std::time::Duration;
+use tokio::time::Instant;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Wish {
     since: Option<u64>,
+    /// Seconds to wait for something that needs somebody, or for an end.
+    wait: Option<u64>,
 }
 
 pub async fn read(
@@ -23,7 +29,18 @@ pub async fn read(
     Query(wish): Query<Wish>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let pulse = served.handle.pulse(served.caller.branch().cloned(), wish.since).await?;
+    let top = served.caller.branch().cloned();
+    let pulse = match (wish.since, wish.wait) {
+        (since, None) => served.handle.pulse(top, since).await?,
+        (Some(since), Some(seconds)) => {
+            let until = Instant::now() + Duration::from_secs(seconds.min(MAX_WAIT));
+            served.handle.pulse_that_calls(top, since, until).await?
+        }
+        (None, Some(_)) => {
+            let why = "`wait` needs `since`: the cursor of an earlier pulse";
+            return Err(Refusal::new(RefusalCode::Invalid, why).into());
+        }
+    };
     let wants_text = headers
         .get(ACCEPT)
         .and_then(|accept| accept.to_str().ok())

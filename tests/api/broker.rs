@@ -193,7 +193,8 @@ fn a_program_before_the_pinned_one_is_not_held() {
     let by =
         |name: &str| rules.iter().find(|rule| rule["name"] == name).unwrap()["enforced_by"].clone();
     assert_eq!((by("no-rm"), by("no-cry")), ("cooperates".into(), "broker".into()));
-    // The core has the PATH of whoever started it.
+    // The core has the PATH of whoever started it: a keeper would have given it the old one.
+    world.ok(&["agent", "stop", &agent]);
     world.kill_core();
     let doctor = world.dash(&["doctor"]).text();
     let why = format!("no-rm is not held: `strongbox` is {before_it}");

@@ -27,6 +27,7 @@ mod inside;
 mod inside_tree;
 mod journal;
 mod limits;
+mod mcp;
 mod once;
 mod outputs;
 mod policy;

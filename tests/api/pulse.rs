@@ -20,7 +20,7 @@ fn it_tells_what_is_new_and_the_cursor_goes_on_under_the_next_core() {
     assert_eq!(new["since"].to_string(), cursor);
     assert_eq!(new["changed"][0]["agents"], serde_json::json!([world.only_agent(&next)]));
     assert_eq!(new["attention"], serde_json::json!([]));
-    let ahead = world.exits(&["pulse", "--since", "99999999"], 1);
+    let ahead = world.exits(&["pulse", "--since", "99999999"], 2);
     assert!(ahead.stderr.contains("no event 99999999 yet"), "{ahead:?}");
 }
 

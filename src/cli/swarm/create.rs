@@ -34,6 +34,9 @@ pub struct Create {
     /// An item for each file that fits, relative to here
     #[arg(long, value_name = "GLOB", conflicts_with = "items")]
     pub each: Option<String>,
+    /// An item, as often as there are some
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["each", "items"])]
+    pub item: Vec<String>,
     /// An item for each line of a file, - for standard input
     #[arg(long, value_name = "FILE")]
     pub items: Option<PathBuf>,

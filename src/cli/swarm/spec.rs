@@ -59,6 +59,8 @@ impl Create {
             spec.items = Some(each(pattern)?);
         } else if let Some(path) = &self.items {
             spec.items = Some(items(path)?);
+        } else if !self.item.is_empty() {
+            spec.items = Some(self.item.clone());
         }
         let here = here()?;
         spec.cwd = if spec.cwd.as_os_str().is_empty() { here } else { here.join(&spec.cwd) };

@@ -9,12 +9,21 @@ use super::{
     Keeping, LinkWriter,
 };
 use crate::{
-    core::{self, Input, Reply, Standing},
+    agents::Observation,
+    core::{self, Input, Reply, Standing, is_prompt},
     model::{ApprovalId, Signal, Source},
     protocol::keeper::{FactKind, ToKeeper},
 };
 use std::io;
 use tokio::sync::oneshot;
+
+/// What a keeper tells a core that has taken it over, of what the one before did not say that
+/// it had heard.
+#[derive(Default)]
+pub(super) struct ToldAgain {
+    latest: Option<FactKind>,
+    statuses: u32,
+}
 
 /// An answer as [`Order::Answer`](super::Order::Answer) has it.
 pub(super) struct Answer {
@@ -37,7 +46,7 @@ impl Keeping {
             let asked = asked.to_owned();
             self.watcher.expect_prompt(asked);
         }
-        self.told_again = Some(None);
+        self.told_again = Some(ToldAgain::default());
         standing
     }
 
@@ -59,20 +68,36 @@ impl Keeping {
     /// would end, one after the other, what that core knew.
     pub(super) async fn status(&mut self, status: FactKind) {
         match &mut self.told_again {
-            Some(latest) => *latest = Some(status),
+            Some(told) => {
+                told.statuses += 1;
+                told.latest = Some(status);
+            }
             None => {
-                let FactKind::Status { state, kind, message, progress } = status else { return };
-                let seen = self.watcher.status(&state, &kind, &message, progress);
+                let seen = self.seen_in(status);
                 self.observe(seen).await;
             }
         }
     }
 
+    fn seen_in(&mut self, status: FactKind) -> Vec<Observation> {
+        let FactKind::Status { state, kind, message, progress } = status else { return Vec::new() };
+        self.watcher.status(&state, &kind, &message, progress)
+    }
+
     /// All that the keeper kept has come.
     pub(super) async fn caught_up(&mut self) {
-        if let Some(Some(status)) = self.told_again.take() {
-            self.status(status).await;
+        let Some(ToldAgain { latest: Some(status), statuses }) = self.told_again.take() else {
+            return;
+        };
+        let mut seen = self.seen_in(status);
+        if statuses == 1 {
+            // A core that died before it said that it had heard: the prompt is known, and
+            // perhaps answered. Anything said in between would make it another one.
+            let source = self.prompt.as_ref().map(|(_, signal)| signal.source);
+            let is_known = |signal: &Signal| is_prompt(signal) && Some(signal.source) == source;
+            seen.retain(|one| !matches!(one, Observation::Signal(signal) if is_known(signal)));
         }
+        self.observe(seen).await;
     }
 
     /// The agent shows a permission prompt.
