@@ -2,6 +2,7 @@
 //! scope what its programs need: toolchains on PATH, the agent's own program, a home.
 
 mod python;
+mod tools;
 
 use super::{
     above::Above,
@@ -21,13 +22,9 @@ use crate::{
     sandbox,
 };
 use anyhow::{Context, bail};
-use std::{
-    ffi::OsStr,
-    path::{Path, PathBuf},
-};
-
-/// Directories on everybody's machine, visible in every sandbox.
-const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/opt", "/nix/store"];
+use std::path::{Path, PathBuf};
+pub use tools::without_links;
+use tools::{SYSTEM, is_led_away, tools};
 
 /// How `plan`'s attempt is held; none where it runs without a sandbox. `shimmed`: commands
 /// that rules speak of are asked about before they run.
@@ -66,9 +63,9 @@ pub fn confine(
         }
     }
     let found = world.found(&plan.attempt.swarm, &writable).context("looking through the scope")?;
-    readable.extend(tools(world, path, program));
+    readable.extend(tools(world, path, program, &writable));
     readable.extend(named(plan));
-    readable.retain(|path| path.exists());
+    readable.retain(|path| path.exists() && !is_led_away(path, &writable));
     let roots: Vec<PathBuf> = writable.iter().chain(&readable).cloned().collect();
     let seen: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).chain(roots.clone()).collect();
     let listening = world.listening(&plan.attempt.swarm, &plan.meant(), &seen)?;
@@ -180,8 +177,9 @@ pub fn for_git(
     let mut readable = stores(repository);
     let path = search_path(world);
     let git = std::env::split_paths(&path).map(|dir| dir.join("git")).find(|git| git.is_file());
-    readable.extend(tools(world, &path, git.as_deref()));
-    readable.retain(|path| path.exists());
+    let writable = [tree.to_owned()];
+    readable.extend(tools(world, &path, git.as_deref(), &writable));
+    readable.retain(|path| path.exists() && !is_led_away(path, &writable));
     // What a planted program could do in there is not to outlive it.
     let own = tree.join(".git");
     let plain = |path: &PathBuf| {
@@ -190,7 +188,7 @@ pub fn for_git(
     let protected = ["config", "config.worktree", "hooks", "commondir"].map(|name| own.join(name));
     Ok(Some(Confine {
         holder,
-        writable: vec![tree.to_owned()],
+        writable: writable.to_vec(),
         hidden: hidden(world, &readable),
         protected: protected.into_iter().filter(plain).collect(),
         pinned: [own].into_iter().filter(plain).collect(),
@@ -207,87 +205,6 @@ pub fn for_git(
         shims: Vec::new(),
         readable,
     }))
-}
-
-/// Where the programs on PATH, and what belongs to them, lie outside of the system's own
-/// directories. Never a home as a whole.
-fn tools(world: &World, path: &str, program: Option<&Path>) -> Vec<PathBuf> {
-    let home = variable(world, "HOME").and_then(|home| std::fs::canonicalize(home).ok());
-    let home = home.as_deref();
-    let mut tools = Vec::new();
-    for dir in std::env::split_paths(path).filter(|dir| dir.is_absolute()) {
-        let Ok(dir) = std::fs::canonicalize(&dir) else { continue };
-        tools.extend(around(&dir, home));
-    }
-    if let Some(real) = program.and_then(|program| std::fs::canonicalize(program).ok()) {
-        tools.extend(package(&real));
-        tools.extend(real.parent().into_iter().flat_map(|dir| of_python(dir, home)));
-    }
-    let named = ["RUSTUP_HOME", "JAVA_HOME", "GOROOT", "VIRTUAL_ENV"];
-    tools.extend(named.iter().filter_map(|name| variable(world, name)).map(PathBuf::from));
-    if let Some(home) = home {
-        let cargo =
-            variable(world, "CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
-        // Not the whole: beside them lie the user's tokens.
-        tools.extend(["bin", "registry", "git"].map(|part| cargo.join(part)));
-        tools.push(home.join(".rustup"));
-    }
-    tools
-        .retain(|path| !is_system(path) && path.parent().is_some() && Some(path.as_path()) != home);
-    tools.sort();
-    tools.dedup();
-    tools
-}
-
-/// A directory of programs, and what belongs to it: the tool's own directory where it has
-/// one (`~/.pyenv` of `~/.pyenv/shims`), else the usual ones beside it.
-fn around(dir: &Path, home: Option<&Path>) -> Vec<PathBuf> {
-    let mut found = vec![dir.to_owned()];
-    found.extend(of_python(dir, home));
-    let name = |path: &Path| path.file_name().and_then(OsStr::to_str).map(str::to_owned);
-    let programs = name(dir).is_some_and(|name| PROGRAMS.contains(&name.as_str()));
-    let Some(parent) = dir.parent().filter(|parent| programs && Some(*parent) != home) else {
-        return found;
-    };
-    let own = name(parent).unwrap_or_default();
-    if own.starts_with('.') && !WIDE.contains(&own.as_str()) {
-        found.push(parent.to_owned());
-    } else {
-        found.extend(BESIDE.iter().map(|part| parent.join(part)));
-        let share = parent.join("share");
-        found.extend(["claude", "pipx", "uv", "pnpm"].map(|tool| share.join(tool)));
-    }
-    // Where one leads nobody knows; `lib64` usually to the `lib` beside it.
-    found.retain(|path| !path.is_symlink());
-    found
-}
-
-/// The Python environment of these programs, with its interpreter.
-fn of_python(dir: &Path, home: Option<&Path>) -> Vec<PathBuf> {
-    let Some((root, interpreter)) = python::environment(dir) else { return Vec::new() };
-    // One that is an environment itself names a third: nobody makes such.
-    let interpreter = interpreter.filter(|dir| python::environment(dir).is_none());
-    let mut found: Vec<PathBuf> =
-        interpreter.into_iter().flat_map(|dir| around(&dir, home)).collect();
-    found.push(root);
-    found
-}
-
-/// What directories of programs are called.
-const PROGRAMS: &[&str] = &["bin", "shims", ".bin", "sbin"];
-/// What stands beside them.
-const BESIDE: &[&str] = &["lib", "lib64", "libexec", "include", "plugins", "versions", "jre"];
-/// Directories that many programs share, secrets among them.
-const WIDE: &[&str] = &[".local", ".cargo", ".config", ".cache"];
-
-/// The directory that a program was installed with.
-fn package(program: &Path) -> Option<PathBuf> {
-    let modules = program.ancestors().filter(|dir| dir.ends_with("node_modules")).last();
-    modules.or(program.parent()).map(Path::to_owned)
-}
-
-fn is_system(path: &Path) -> bool {
-    SYSTEM.iter().any(|root| path.starts_with(root))
 }
 
 fn variable<'a>(world: &'a World, name: &str) -> Option<&'a str> {

@@ -4,6 +4,7 @@
 
 mod only;
 mod outside;
+mod paths;
 #[allow(dead_code)]
 #[path = "../e2e/procs.rs"]
 mod procs;

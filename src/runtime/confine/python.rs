@@ -1,7 +1,7 @@
 //! What a Python environment needs to be seen of: a program in its `bin` finds its modules by
 //! `pyvenv.cfg` one directory above, and its interpreter in yet another place.
 
-use super::PROGRAMS;
+use super::tools::PROGRAMS;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -27,7 +27,7 @@ pub fn environment(bin: &Path) -> Option<(PathBuf, Option<PathBuf>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::around;
+    use super::super::tools::around;
     use super::*;
     use std::os::unix::fs::symlink;
 
