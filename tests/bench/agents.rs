@@ -48,6 +48,7 @@ pub fn measure(options: &Options, table: &mut Table) {
             continue;
         };
         let version = version::installed(&program).unwrap_or_default();
+        eprintln!("  {kind}");
         one(options, table, kind, &format!("{kind} {version}"), &path);
     }
 }
