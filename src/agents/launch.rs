@@ -133,7 +133,7 @@ impl Adapter {
                 return Ok(["/bin/sh", "-c", request.task].map(str::to_owned).to_vec());
             }
             Run::Program => match self.program(request.path) {
-                Some(program) => vec![program.to_string_lossy().into_owned()],
+                Some(program) => vec![seen_as(program, request.confine)],
                 None => {
                     return Err(LaunchError::NotInstalled {
                         adapter,
@@ -358,6 +358,18 @@ fn git_settings(name: &str, email: &str) -> String {
     // Its tree may belong to somebody whose number the sandbox does not know.
     text.push_str("[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n");
     text
+}
+
+/// The program where its sandbox shows it: the links that lead to its directory are not there.
+/// Its own name stays, since some programs are told by it what they are.
+fn seen_as(program: PathBuf, confine: Option<&Confine>) -> String {
+    let holder = confine.map(|confine| &confine.holder);
+    let real = || Some(std::fs::canonicalize(program.parent()?).ok()?.join(program.file_name()?));
+    let seen = match holder {
+        Some(Holder::Bubblewrap { .. }) => real(),
+        Some(Holder::Landlock | Holder::Seatbelt) | None => None,
+    };
+    seen.as_deref().unwrap_or(&program).to_string_lossy().into_owned()
 }
 
 /// The same directories without the links that lead to them: only the directories themselves

@@ -41,6 +41,7 @@ mod pointer;
 mod problem;
 mod shared;
 mod template;
+pub mod version;
 mod watcher;
 pub mod worktree;
 

@@ -69,6 +69,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 held_for: None,
                 account: Account::limited(grant.budget),
                 calls: 0,
+                first_call_at: None,
                 unpaid: None,
             };
             state.agents.insert(id.clone(), agent);
@@ -141,7 +142,9 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             });
         }
         Event::ItemEnded { index, done } => end_item(state, record, *index, *done),
-        Event::ModelCalled { provider, model, tokens, cost_micros, status, .. } => {
+        Event::ModelCalled {
+            provider, model, tokens, cost_micros, status, duration_ms, ..
+        } => {
             if let Some(attempt) = attempt_of(state, record) {
                 attempt.tokens += *tokens;
                 attempt.cost += *cost_micros;
@@ -152,6 +155,8 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 agent.cost += *cost_micros;
                 agent.provider.clone_from(provider);
                 agent.calls += 1;
+                // Told when it is over: of several at once the first one over counts.
+                agent.first_call_at.get_or_insert(at.minus_ms(*duration_ms));
                 if *status < 400 {
                     agent.seen_model.clone_from(model);
                 }

@@ -153,6 +153,9 @@ pub struct Agent {
     pub account: Account,
     #[serde(default)]
     pub calls: u64,
+    /// When its first call of a model arrived.
+    #[serde(default)]
+    pub first_call_at: Option<Stamp>,
     /// Its budget, or one above, ended its attempt.
     #[serde(default)]
     pub unpaid: Option<Unpaid>,

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::model::{
     AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, ExplainedSignal, Explanation,
-    ItemCounts, ItemState, Micros, Outcome, Scope, Signal, Source, Stamp, SwarmId, SwarmInfo,
-    SwarmResults, SwarmState, Tokens,
+    FirstCalls, ItemCounts, ItemState, Micros, Outcome, Scope, Signal, Source, Stamp, SwarmId,
+    SwarmInfo, SwarmResults, SwarmState, Tokens,
 };
 
 /// What is enforced, in a word and what is in it.
@@ -47,6 +47,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         tokens: agent.tokens,
         cost_micros: agent.cost,
         started_at: attempt.and_then(|attempt| attempt.started_at),
+        first_call_at: agent.first_call_at,
         ended_at: agent.ended_at,
         since: agent.since,
         items_done: agent.items_done,
@@ -57,6 +58,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         // For whoever knows the machine.
         limits: None,
         timeout_ms: None,
+        version: None,
         ends_by: None,
         narrowed: narrowed_of(agent),
         held: held_back(state, agent),
@@ -105,8 +107,15 @@ fn item_text(state: &State, attempt: &Attempt) -> Option<String> {
 pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
     let swarm = state.swarms.get(id)?;
     let mut agents = AgentCounts { total: swarm.agents.len() as u32, ..AgentCounts::default() };
+    let mut first_calls: Option<FirstCalls> = None;
     for agent in swarm.agents.iter().filter_map(|id| state.agents.get(id)) {
         *agents.by_state.entry(agent.state).or_insert(0) += 1;
+        let Some(at) = agent.first_call_at else { continue };
+        let ms = at.ms_since(swarm.created_at);
+        let calls = first_calls.get_or_insert(FirstCalls { agents: 0, first_ms: ms, last_ms: ms });
+        calls.agents += 1;
+        calls.first_ms = calls.first_ms.min(ms);
+        calls.last_ms = calls.last_ms.max(ms);
     }
     let broke = is_broke(state, swarm);
     Some(SwarmInfo {
@@ -129,6 +138,7 @@ pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
         created_at: swarm.created_at,
         started_at: swarm.started_at,
         ended_at: swarm.ended_at,
+        first_calls,
     })
 }
 

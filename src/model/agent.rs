@@ -152,6 +152,9 @@ pub struct AgentInfo {
     pub cost_micros: Micros,
     /// Of the current or last attempt.
     pub started_at: Option<Stamp>,
+    /// When its first call of a model arrived; known once that is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_call_at: Option<Stamp>,
     /// Of the agent; none until its state is final.
     pub ended_at: Option<Stamp>,
     /// When the state last changed.
@@ -165,12 +168,15 @@ pub struct AgentInfo {
     /// What is enforced: `strict: …`, or `none`.
     pub scope: String,
     /// What each of its attempts is held to, whether somebody asked for it or not; told only
-    /// of an agent that is looked at by itself, as the next two are.
+    /// of an agent that is looked at by itself, as the next three are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
     /// For each attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
+    /// Of its program, and what its adapter was measured with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<ProgramVersion>,
     /// When its current attempt has to be over, by its own time or its parent's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_by: Option<Stamp>,
@@ -193,6 +199,17 @@ impl AgentInfo {
     pub fn is_unscoped(&self) -> bool {
         self.scope == NO_SCOPE
     }
+}
+
+/// What is installed of an agent's program, beside what its adapter is known to fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramVersion {
+    /// As it lies there; none where that cannot be told without running it.
+    pub installed: Option<String>,
+    /// What the facts in the adapter's file were measured with; empty where it does not say.
+    pub measured: String,
+    /// Both are the same.
+    pub known: bool,
 }
 
 /// A branch that the failure breaker holds.

@@ -30,6 +30,7 @@ mod tree;
 pub use actor::Actor;
 pub use agent::{
     AgentInfo, AgentState, AttemptResult, Exit, FileChange, HeldBranch, NO_SCOPE, Outcome,
+    ProgramVersion,
 };
 pub use approval::{
     Approval, ApprovalAnswer, ApprovalState, Question, Reach, Remember, Remembered, Resolution,
@@ -56,8 +57,8 @@ pub use pulse::{Pulse, PulseAsk, PulseGroup, PulseMoney};
 pub use scope::{HELD_BACK, Sandbox, Scope, outermost};
 pub use signal::{ExplainedSignal, Explanation, Signal, Source};
 pub use swarm::{
-    AdapterShare, AgentCounts, AgentResult, AgentSpec, HeldFiles, Item, ItemCounts, ItemState,
-    Strategy, SwarmInfo, SwarmResults, SwarmSpec, SwarmState,
+    AdapterShare, AgentCounts, AgentResult, AgentSpec, FirstCalls, HeldFiles, Item, ItemCounts,
+    ItemState, Strategy, SwarmInfo, SwarmResults, SwarmSpec, SwarmState,
 };
 pub use time::Stamp;
 pub use tokens::Tokens;

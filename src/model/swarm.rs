@@ -210,6 +210,19 @@ pub struct SwarmInfo {
     pub created_at: Stamp,
     pub started_at: Option<Stamp>,
     pub ended_at: Option<Stamp>,
+    /// None before one was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_calls: Option<FirstCalls>,
+}
+
+/// When the agents of a swarm began to ask a model, each by its first call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstCalls {
+    /// Agents that have asked.
+    pub agents: u32,
+    /// From the swarm's creation to the first of these calls, and to the last.
+    pub first_ms: u64,
+    pub last_ms: u64,
 }
 
 impl SwarmInfo {

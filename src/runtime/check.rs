@@ -300,7 +300,11 @@ fn runnable(adapter: &Adapter, path: &str, command: &[String], task: &str) -> Re
     }
     if adapter.program(path).is_none() {
         let why = format!("{} is not installed: its program is not on PATH", adapter.name());
-        return Err(invalid(why).hinted("dash doctor"));
+        let hint = match adapter.install() {
+            "" => "dash doctor".to_owned(),
+            install => format!("install it with `{install}`, or see `dash doctor`"),
+        };
+        return Err(invalid(why).hinted(hint));
     }
     Ok(())
 }

@@ -23,7 +23,6 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
-pub use tools::without_links;
 use tools::{SYSTEM, is_led_away, tools};
 
 /// How `plan`'s attempt is held; none where it runs without a sandbox. `shimmed`: commands

@@ -7,7 +7,7 @@ use super::{
     world::{Shared, World},
 };
 use crate::{
-    agents::Adapter,
+    agents::{Adapter, version},
     config::{Dialect, not_held, prices},
     model::{Holder, Verdict},
     protocol::rest::{AdapterReport, CheckStatus, DoctorCheck, DoctorReport},
@@ -282,11 +282,21 @@ fn providers(world: &World) -> Vec<DoctorCheck> {
 async fn adapter_report(adapter: &Adapter, path: &str) -> AdapterReport {
     let program = adapter.program(path);
     let version = match (&program, adapter.version_command()) {
-        (Some(_), Some(argv)) => version(&argv, path).await,
+        (Some(_), Some(argv)) => told_version(&argv, path).await,
         _ => None,
     };
     let usable = program.is_some();
-    let detail = if usable { String::new() } else { "its program is not on PATH".to_owned() };
+    let measured = adapter.measured();
+    let detail = match &version {
+        _ if !usable => "its program is not on PATH".to_owned(),
+        Some(seen) if !measured.is_empty() && !version::names(seen, measured) => {
+            format!(
+                "{}; measured with {measured}: other versions may be read wrongly",
+                adapter.summary()
+            )
+        }
+        Some(_) | None => String::new(),
+    };
     AdapterReport {
         name: adapter.name().to_owned(),
         summary: adapter.summary().to_owned(),
@@ -298,7 +308,7 @@ async fn adapter_report(adapter: &Adapter, path: &str) -> AdapterReport {
     }
 }
 
-async fn version(argv: &[String], path: &str) -> Option<String> {
+async fn told_version(argv: &[String], path: &str) -> Option<String> {
     let (program, args) = argv.split_first()?;
     let mut command = Command::new(program);
     // Cleared, so that asking for a version neither sees a key nor starts an update.

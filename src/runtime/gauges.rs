@@ -75,6 +75,12 @@ impl Gauges {
         self.table().latest.get(agent).map_or(0, |entry| entry.gauge.bytes)
     }
 
+    /// The last line with text that it printed, as last heard.
+    pub fn last_line(&self, agent: &AgentId) -> String {
+        let table = self.table();
+        table.latest.get(agent).map_or_else(String::new, |entry| entry.gauge.last_line.clone())
+    }
+
     /// Fills in what the state does not hold.
     pub fn fill(&self, info: &mut AgentInfo) {
         let table = self.table();

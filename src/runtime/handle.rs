@@ -181,7 +181,10 @@ impl Handle {
         let (mut info, asked) = found.await?.ok_or_else(|| not_found("agent", id.as_str()))?;
         if let Some(asked) = asked {
             let world = self.world.clone();
-            info.limits = tokio::task::spawn_blocking(move || asked.in_force(&world)).await.ok();
+            let look = move || (asked.in_force(&world), asked.version(&world));
+            if let Ok((limits, version)) = tokio::task::spawn_blocking(look).await {
+                (info.limits, info.version) = (Some(limits), version);
+            }
         }
         Ok(info)
     }

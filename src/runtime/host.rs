@@ -369,7 +369,7 @@ fn sit_down(world: &Shared, plan: &Plan, Size(seats, at_once): Size) -> anyhow::
     let (host, seat) = match found {
         Some(found) => found,
         None => {
-            let record = new_record(world, &plan.attempt.swarm, seats)?;
+            let record = new_record(world, &plan.attempt.swarm, seats, &hosts)?;
             let host = Arc::new(Host::new(plan, record, at_once));
             let seat = host.take(agent, None).context("it has no seats")?;
             hosts.push(host.clone());
@@ -386,9 +386,16 @@ fn sit_down(world: &Shared, plan: &Plan, Size(seats, at_once): Size) -> anyhow::
     Ok(place)
 }
 
-fn new_record(world: &World, swarm: &SwarmId, seats: usize) -> anyhow::Result<Record> {
+/// `hosts` are those that are known, also of such as have ended and are being cleared away.
+fn new_record(
+    world: &World,
+    swarm: &SwarmId,
+    seats: usize,
+    hosts: &[Arc<Host>],
+) -> anyhow::Result<Record> {
     let names = (1..).map(|n| AttemptId::new(format!("{swarm}-h{n}")));
-    let mut free = names.filter(|id| !world.instance.attempt_dir(id).exists());
+    let known = |id: &AttemptId| hosts.iter().any(|host| host.record.id == *id);
+    let mut free = names.filter(|id| !known(id) && !world.instance.attempt_dir(id).exists());
     let id = free.next().context("naming it")?;
     let dir = world.instance.meeting_dir(&id);
     launch::make_private(&dir)?;

@@ -1,10 +1,11 @@
 //! What an agent is held to, as whoever looks at one is told: what its latest attempt was
 //! launched with, else what its next would be.
 
-use super::{limits, world::World};
+use super::{limits, worktree::git::search_path, world::World};
 use crate::{
+    agents::version,
     core::{self, State},
-    model::{AgentId, AgentInfo, AttemptId, Limits},
+    model::{AgentId, AgentInfo, AttemptId, Limits, ProgramVersion},
     sandbox::cores,
 };
 
@@ -13,6 +14,9 @@ pub struct Asked {
     limits: Limits,
     strict: bool,
     latest: Option<AttemptId>,
+    adapter: String,
+    /// Where its programs are; none: where the core's are.
+    path: Option<String>,
 }
 
 impl Asked {
@@ -29,11 +33,25 @@ impl Asked {
             limits: core::limits_of(state, agent),
             strict: core::scope_of(state, id).is_strict(),
             latest: agent.latest.clone(),
+            adapter: agent.adapter.clone(),
+            path: state.swarms.get(&agent.swarm).and_then(|s| core::spec_of(s, agent).path),
         })
     }
 
+    /// Of its program; reads files. None for what needs no program.
+    pub fn version(&self, world: &World) -> Option<ProgramVersion> {
+        let catalog = world.catalog();
+        let adapter = catalog.get(&self.adapter)?;
+        adapter.version_command()?;
+        let path = self.path.clone().unwrap_or_else(|| search_path(world));
+        let installed = version::installed(&adapter.program(&path)?);
+        let measured = adapter.measured().to_owned();
+        let known = installed.as_ref().is_some_and(|seen| version::names(seen, &measured));
+        Some(ProgramVersion { installed, measured, known })
+    }
+
     /// Reads a file.
-    pub fn in_force(self, world: &World) -> Limits {
+    pub fn in_force(&self, world: &World) -> Limits {
         let launched = self.latest.as_ref().and_then(|attempt| launched_with(world, attempt));
         let mut limits = launched.unwrap_or_else(|| {
             let all = limits::with_defaults(self.limits, self.strict, &world.config.limits);

@@ -217,8 +217,6 @@ fn keeper_spec(
     };
     let workplace = plan.workplace();
     let search = path.as_deref().unwrap_or("/usr/local/bin:/usr/bin:/bin");
-    let real = plan.scope.is_strict().then(|| confine::without_links(search, &plan.writable()));
-    let search = real.as_deref().unwrap_or(search);
     let program = adapter.program(search);
     let shimmed = !adapter.asks_itself();
     let mut confine = confine::confine(world, plan, private, program.as_deref(), search, shimmed)?;

@@ -42,18 +42,29 @@ pub async fn watch(world: Weak<World>) {
         let all: Vec<(Suspect, Duration)> = with_limits.collect();
         let cpu = |attempt: &AttemptId| adopt::keeper_pid(&world, attempt).and_then(cpu_below);
         for (attempt, stalled) in quiet.look(&all, Instant::now(), cpu) {
-            let signal = word(stalled);
+            let of = all.iter().find(|(suspect, _)| suspect.attempt == attempt);
+            let shows = of.map(|(suspect, _)| world.gauges.last_line(&suspect.agent));
+            let signal = word(stalled, &shows.unwrap_or_default());
             world.tell(Input::Signal { attempt, signal }).await;
         }
     }
 }
 
-/// `stalled`: for how long; none: it does something again.
-fn word(stalled: Option<Duration>) -> Signal {
+/// Of what it showed last, in characters.
+const SHOWN: usize = 200;
+
+/// `stalled`: for how long; none: it does something again. What it shows may be a question that
+/// its adapter does not know.
+fn word(stalled: Option<Duration>, shows: &str) -> Signal {
     let (state, reason, detail) = match stalled {
         Some(time) => {
             let seconds = time.as_secs();
-            let detail = format!("for {seconds} s it neither printed, computed nor called a model");
+            let mut detail =
+                format!("for {seconds} s it neither printed, computed nor called a model");
+            if !shows.is_empty() {
+                detail.push_str("; it shows: ");
+                detail.extend(shows.chars().take(SHOWN));
+            }
             (AgentState::Waiting, STALLED, detail)
         }
         None => (AgentState::Working, "", "it does something again".to_owned()),

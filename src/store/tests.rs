@@ -30,6 +30,8 @@ fn agent(n: u64, state: AgentState) -> AgentInfo {
         scope: "none".into(),
         limits: None,
         timeout_ms: None,
+        version: None,
+        first_call_at: None,
         ends_by: None,
         narrowed: Vec::new(),
         held: None,
@@ -57,6 +59,7 @@ fn swarm(n: u64) -> SwarmInfo {
         created_at: Stamp(0),
         started_at: None,
         ended_at: None,
+        first_calls: None,
     }
 }
 

@@ -8,7 +8,6 @@ use crate::{
 use serde_json::Value;
 use std::{
     env,
-    path::{Path, PathBuf},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -172,14 +171,6 @@ pub fn alone() -> Turn {
 /// The kinds that every test here is about.
 pub const KINDS: [&str; 4] = ["claude", "codex", "mini", "pi"];
 
-/// Where the programs lie: OpenClaw's are apart, and `node` where its link in `.bin` leads,
-/// since of another tree a sandbox shows only what is on PATH.
-fn bins() -> [PathBuf; 3] {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents");
-    ["node_modules/.bin", "node_modules/node/bin", "openclaw/node_modules/.bin"]
-        .map(|dir| here.join(dir))
-}
-
 /// A world for these tests; none, said aloud, where the CLIs are not installed.
 pub fn stage() -> Option<World> {
     stage_with(&["claude", "codex", "pi"])
@@ -188,14 +179,14 @@ pub fn stage() -> Option<World> {
 /// A world with these programs in it, and the `node` that they need.
 pub fn stage_with(programs: &[&str]) -> Option<World> {
     for name in programs.iter().chain(&["node"]) {
-        if !bins().iter().any(|bin| bin.join(name).exists()) {
+        if !tools::agent_bins().iter().any(|bin| bin.join(name).exists()) {
             let why = format!("{name} is not there: see `agents` in .ci/run");
             tools::missing(&why);
             return None;
         }
     }
     let world = World::new();
-    let bins = bins().map(|bin| bin.display().to_string()).join(":");
+    let bins = tools::agent_bins().map(|bin| bin.display().to_string()).join(":");
     let path = format!("{bins}:{}", env::var("PATH").unwrap_or_default());
     let scenario = world.path().join("scenario.toml");
     std::fs::write(&scenario, SCENARIO).unwrap();

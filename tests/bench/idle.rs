@@ -58,11 +58,22 @@ fn parts(pid: i32) -> BTreeMap<&'static str, f64> {
 
 /// Clock ticks of CPU of a process.
 fn ticks(pid: i32) -> f64 {
+    let [user, system, ..] = times(pid);
+    user + system
+}
+
+/// Seconds of CPU of a process, and of those that it waited for.
+pub fn cpu_seconds(pid: i32) -> f64 {
+    times(pid).iter().sum::<f64>() / TICKS
+}
+
+/// Of itself, of those that it waited for: user and system, in ticks.
+fn times(pid: i32) -> [f64; 4] {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields: Vec<&str> =
         stat[stat.rfind(')').map_or(0, |at| at + 1)..].split_whitespace().collect();
     let tick = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
-    tick(11) + tick(12)
+    [11, 12, 13, 14].map(tick)
 }
 
 /// Voluntary context switches so far of each thread. One that ends takes its count along.

@@ -1,17 +1,20 @@
 //! Dash beside tmux, measured in one run: `cargo bench --bench peer [-- OPTIONS] [NAME…]`.
 //!
 //! ```text
-//! NAME         size list spawn sandbox broker latency output idle start forecast (all, without a name)
+//! NAME         size list spawn sandbox broker latency output idle start forecast agents (all, without a name)
 //! --reps N     repetitions, Dash and tmux in turn             (5)
 //! --mb N       megabytes that one agent prints                (200; --full: 1000)
 //! --agents N   of the idle swarm                              (500)
 //! ```
+//!
+//! `agents` are the CLIs of others, where they are installed as `tests/agents` pins them or on PATH.
 //!
 //! Every figure is the median of its repetitions with the least and the greatest beside it.
 //! tmux runs on a private server without a configuration. The programs that print and echo
 //! are this very program, started again with `--child`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod agents;
 mod broker;
 mod child;
 mod forecast;
@@ -90,6 +93,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("idle", idle::measure),
     ("start", start::measure),
     ("forecast", forecast::measure),
+    ("agents", agents::measure),
 ];
 
 fn main() {

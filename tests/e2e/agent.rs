@@ -4,6 +4,7 @@ use crate::{
     tui::Tui,
     world::{World, set_mode},
 };
+use serde_json::json;
 use std::fs;
 
 #[test]
@@ -186,6 +187,43 @@ fn of_two_attached_clients_the_one_that_types_decides_the_size() {
     }
     small.send("exit\r");
     assert_eq!((small.wait_exit(), big.wait_exit()), (0, 0));
+}
+
+/// The link lies where no sandbox shows anything, and the program is the agent's own.
+#[test]
+fn an_agents_own_program_is_found_where_a_link_leads() {
+    let world = World::new();
+    let package = world.path().join("real/node_modules/prog");
+    fs::create_dir_all(package.join("bin")).unwrap();
+    fs::write(package.join("bin/prog"), "#!/bin/sh\necho it runs\n").unwrap();
+    set_mode(&package.join("bin/prog"), 0o755);
+    fs::write(package.join("package.json"), r#"{ "version": "2.0.0" }"#).unwrap();
+    let link = world.path().join("link");
+    std::os::unix::fs::symlink(&package, &link).unwrap();
+    let agents = world.path().join("config/dash/agents");
+    fs::create_dir_all(&agents).unwrap();
+    let adapter = |measured: &str| {
+        format!(
+            "name = 'prog'\nsummary = ''\nmeasured = '{measured}'\n[program]\nname = 'prog'\n\
+             version = ['--version']\n[launch]\nargs = ['{{task}}']\n"
+        )
+    };
+    fs::write(agents.join("prog.toml"), adapter("1.0.0")).unwrap();
+    let path = format!("{}:{}", link.join("bin").display(), std::env::var("PATH").unwrap());
+    let world = world.with("PATH", &path);
+    let (swarm, code) =
+        world.create_and_wait(&["--agent", "prog", "--agents", "1", "--task", "run"]);
+    assert_eq!(code, 0, "{}", world.ok(&["swarm", "results", &swarm]).text());
+
+    // It is another version than the one that its adapter is known to fit.
+    let agent = world.only_agent(&swarm);
+    let shown = || world.ok(&["agent", "show", &agent]).text();
+    assert!(shown().contains("2.0.0; its adapter was measured with 1.0.0"), "{}", shown());
+    let version = json!({ "installed": "2.0.0", "measured": "1.0.0", "known": false });
+    assert_eq!(world.agent(&agent)["version"], version);
+    fs::write(agents.join("prog.toml"), adapter("2.0.0")).unwrap();
+    world.create_and_wait(&["--agent", "prog", "--agents", "1", "--task", "run"]);
+    assert!(shown().contains("2.0.0, as measured"), "{}", shown());
 }
 
 /// As version managers and package managers have it.

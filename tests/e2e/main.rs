@@ -28,6 +28,7 @@ mod keys;
 mod odd_output;
 mod results;
 mod screen;
+mod sharing;
 mod stalled;
 mod stop;
 mod swarm;

@@ -14,6 +14,28 @@ fn states(world: &World) -> Vec<String> {
     changed.filter_map(word).collect()
 }
 
+/// As when it offers an update, or asks what its adapter has no rule for.
+#[test]
+fn one_that_asks_something_new_on_its_screen_is_shown_with_its_question() {
+    let world = World::new();
+    let agents = world.path().join("config/dash/agents");
+    fs::create_dir_all(&agents).unwrap();
+    let text = "name = 'asks'\nsummary = ''\n[program]\nname = 'sh'\n[launch]\nargs = []\n\
+                [interactive]\nargs = ['-c', 'printf \"Install 2.0 now? [y/N] \"; read x; \
+                echo \"it was $x\"']\n[watch]\nstalled_after_s = 2\n";
+    fs::write(agents.join("asks.toml"), text).unwrap();
+    let made = world.json(&["agent", "spawn", "--agent", "asks"]);
+    let agent = made["id"].as_str().unwrap();
+    let row = world.until_state(agent, &["waiting"]);
+    let question = "Install 2.0 now? [y/N]";
+    assert_eq!((&row["reason"], &row["last_line"]), (&json!("stalled"), &json!(question)));
+    let explained = world.ok(&["agent", "explain", agent]).text();
+    assert!(explained.contains(question), "{explained}");
+    world.ok(&["agent", "send", agent, "y"]);
+    assert_eq!(world.until_state(agent, &["done", "failed"])["state"], "done");
+    assert!(world.ok(&["agent", "log", agent]).text().contains("it was y"));
+}
+
 #[test]
 fn one_that_does_nothing_is_waiting_and_says_so() {
     let world = World::new();

@@ -102,6 +102,8 @@ pub fn agent(n: u64, swarm: u64) -> AgentInfo {
         scope: "none".into(),
         limits: None,
         timeout_ms: None,
+        version: None,
+        first_call_at: None,
         ends_by: None,
         narrowed: Vec::new(),
         held: None,
@@ -144,6 +146,7 @@ pub fn swarm(n: u64, name: &str, agents: &[AgentInfo]) -> SwarmInfo {
         created_at: back(500 - n),
         started_at: Some(back(499)),
         ended_at: None,
+        first_calls: None,
     }
 }
 

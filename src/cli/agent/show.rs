@@ -4,10 +4,11 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done, Failure},
-    format::{duration, one_line, scope_style, state_and_reason, state_style, tokens},
+    format::{duration, fg, one_line, scope_style, state_and_reason, state_style, tokens},
     limits::words,
 };
-use crate::model::{AgentInfo, AgentState, HELD_BACK};
+use crate::model::{AgentInfo, AgentState, HELD_BACK, ProgramVersion};
+use anstyle::AnsiColor;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -53,6 +54,9 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         ("printed", format!("{} bytes", agent.bytes)),
         ("last line", some(&agent.last_line)),
     ];
+    if let Some(version) = &agent.version {
+        lines.insert(2, ("version", version_words(version, context)));
+    }
     if agent.scope.starts_with("strict") {
         lines.push(("held back", HELD_BACK.to_owned()));
     }
@@ -83,6 +87,7 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
     }
     if let Some(start) = agent.started_at {
         lines.push(("started", start.to_string()));
+        lines.extend(agent.first_call_at.map(|at| ("first call", at.to_string())));
         if let Some(end) = agent.ended_at {
             lines.push(("took", duration(end.ms_since(start))));
         }
@@ -91,4 +96,23 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         context.line(format!("{name:<10} {value}"))?;
     }
     Ok(())
+}
+
+/// With a warning where what it prints may be read wrongly.
+fn version_words(version: &ProgramVersion, context: &Context<'_>) -> String {
+    let seen = version.installed.as_deref().map(one_line);
+    let measured = one_line(&version.measured);
+    match (seen, measured.as_str()) {
+        (Some(seen), _) if version.known => format!("{seen}, as measured"),
+        (Some(seen), "") => seen,
+        (Some(seen), measured) => {
+            let why = "its states and results may be read wrongly";
+            let words = format!("{seen}; its adapter was measured with {measured}: {why}");
+            context.paint(fg(AnsiColor::Yellow), words)
+        }
+        (None, measured) => {
+            let said = if measured.is_empty() { "" } else { "; its adapter was measured with " };
+            format!("not told by where it lies{said}{measured}: see `dash doctor`")
+        }
+    }
 }

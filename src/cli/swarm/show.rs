@@ -57,6 +57,12 @@ impl Show {
         if let (Some(start), Some(end)) = (swarm.started_at, swarm.ended_at) {
             context.line(format!("took    {}", duration(end.ms_since(start))))?;
         }
+        if let Some(calls) = swarm.first_calls {
+            let (first, last) = (duration(calls.first_ms), duration(calls.last_ms));
+            let when = if calls.agents == 1 { last } else { format!("{first} to {last}") };
+            let asked = format!("{} of {} agents, first", calls.agents, swarm.agents.total);
+            context.line(format!("asked   {asked} after {when}"))?;
+        }
         let scope = context.paint(scope_style(&swarm.scope), &swarm.scope);
         context.line(format!("scope   {scope}"))?;
         context.line("")?;

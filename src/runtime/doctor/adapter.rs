@@ -2,9 +2,9 @@
 //! says, whether its program is here in the version it was measured with, and what would be
 //! started.
 
-use super::{ok, version, warn};
+use super::{ok, told_version, warn};
 use crate::{
-    agents::{Adapter, LaunchError, LaunchRequest, Part, meaning},
+    agents::{Adapter, LaunchError, LaunchRequest, Part, meaning, version::names},
     model::{AgentId, AttemptId, SwarmId},
     protocol::rest::{
         AdapterCheck, AdapterFile, AdapterKey, CheckStatus, DoctorCheck, DryFile, DryLaunch,
@@ -82,7 +82,7 @@ async fn program(adapter: &Adapter, path: &str) -> Vec<DoctorCheck> {
     let mut checks = vec![ok("program", program.display().to_string())];
     let Some(argv) = adapter.version_command() else { return checks };
     let measured = adapter.measured();
-    checks.push(match version(&argv, path).await {
+    checks.push(match told_version(&argv, path).await {
         None => warn("version", format!("`{}` says none", argv.join(" ")), "see program.version"),
         Some(seen) if measured.is_empty() => {
             warn("version", seen, "say in `measured` with which version the file was tried")
@@ -94,15 +94,6 @@ async fn program(adapter: &Adapter, path: &str) -> Vec<DoctorCheck> {
         }
     });
     checks
-}
-
-/// True if `measured` is the version in `seen`, and not the beginning of another.
-fn names(seen: &str, measured: &str) -> bool {
-    let part = |c: char| c.is_ascii_alphanumeric() || c == '.';
-    seen.match_indices(measured).any(|(at, _)| {
-        let before = seen[..at].chars().next_back().is_none_or(|c| c == 'v' || !part(c));
-        before && seen[at + measured.len()..].chars().next().is_none_or(|c| !part(c))
-    })
 }
 
 fn dry(
@@ -162,23 +153,4 @@ fn dry(
             (None, false) => "its terminal".to_owned(),
         },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::names;
-
-    #[test]
-    fn a_version_is_found_in_what_a_program_says() {
-        for (seen, measured, same) in [
-            ("2.1.330 (Claude Code)", "2.1.330", true),
-            ("codex-cli 0.169.0", "0.169.0", true),
-            ("v1.2", "1.2", true),
-            ("1.18.33", "1.18.3", false),
-            ("11.2.0", "1.2.0", false),
-            ("1.2.0.1", "1.2.0", false),
-        ] {
-            assert_eq!(names(seen, measured), same, "{seen} {measured}");
-        }
-    }
 }

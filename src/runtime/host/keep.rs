@@ -40,7 +40,6 @@ pub fn spawn(world: &Shared, host: Arc<Host>) {
     tokio::spawn(async move {
         let why = run(&world, &host, inbox).await;
         host.seats().closed = true;
-        world.hosts.forget(&host);
         if let Some(why) = why {
             host.stage.send_replace(Stage::Over(why));
             let (own, meeting) = (&host.record.id, host.record.meeting.dir.clone());
@@ -49,6 +48,9 @@ pub fn spawn(world: &Shared, host: Arc<Host>) {
             }
         }
         world.keepers().remove(&host.record.id);
+        // Last: whoever looks for a host meanwhile finds this one closed, and neither takes what
+        // is left of it for a host to be adopted nor gives its name to the next.
+        world.hosts.forget(&host);
         world.left.send_replace(());
     });
 }
