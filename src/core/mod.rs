@@ -19,6 +19,7 @@ mod explain;
 pub mod forecast;
 mod ledger;
 pub mod policy;
+mod queue;
 mod requests;
 mod resume;
 mod schedule;

@@ -234,9 +234,9 @@ fn price_table(world: &World) -> DoctorCheck {
         return fail(problem);
     }
     match world.prices.load() {
-        Ok(data) => match data.warning(prices::today()) {
-            Some(old) => warn(name, old, "what calls cost may have changed since"),
-            None => {
+        Ok(data) => match data.warnings(prices::today()).join("; ") {
+            old if !old.is_empty() => warn(name, old, "what calls cost may have changed since"),
+            _ => {
                 let own = match data.own.len() {
                     0 => String::new(),
                     n => format!(", {n} of your own before them"),
