@@ -206,8 +206,8 @@ impl Outlook {
     }
 
     /// How much more would do, where less is there. The last bit of a limit pays for no call:
-    /// whoever would use it needs as much as a call does.
-    fn more(&self, left: &Left, stuck: bool) -> Option<i64> {
+    /// whoever would use it needs as much as a call does. True with it where it is the least.
+    fn more(&self, left: &Left, stuck: bool) -> Option<(i64, bool)> {
         let limit = self.purse.limit?;
         let call = self.purse.call;
         let stands = stuck && self.purse.left().is_some_and(|left| left < call.max(1));
@@ -221,7 +221,8 @@ impl Outlook {
             }
             Some(_) | None => return None,
         };
-        Some(high.saturating_sub(limit).max(0).saturating_add(call).max(1))
+        let more = high.saturating_sub(limit).max(0).saturating_add(call).max(1);
+        Some((more, self.end.is_none()))
     }
 }
 
@@ -251,16 +252,18 @@ fn told(
     let end = |at: usize| Some(Micros(dollars.end?[at]));
     let exhausted = if stuck.is_some() { Some(0) } else { dollars.short.and_then(within) };
     let mut choices = Vec::new();
-    if let Some(more) = dollars.more(&left, stuck.is_some()) {
+    if let Some((more, at_least)) = dollars.more(&left, stuck.is_some()) {
         // To whole cents, upwards.
         let micros = Micros(more.saturating_add(9_999) / 10_000 * 10_000);
         let command = format!("dash budget top-up {id} {micros}");
-        choices.push(Choice::TopUp { micros, command });
+        choices.push(Choice::TopUp { micros, command, at_least });
     }
-    if let Some(more) = in_tokens.and_then(|(outlook, left)| outlook.more(&left, stuck.is_some())) {
+    if let Some((more, at_least)) =
+        in_tokens.and_then(|(outlook, left)| outlook.more(&left, stuck.is_some()))
+    {
         let tokens = u64::try_from(more).unwrap_or(0).div_ceil(1000) * 1000;
         let command = format!("dash budget top-up {id} {}", Budget::of_tokens(tokens));
-        choices.push(Choice::TopUpTokens { tokens, command });
+        choices.push(Choice::TopUpTokens { tokens, command, at_least });
     }
     if let (Some(room), Some([end, ..])) = (dollars.short, dollars.end) {
         let percent = i128::from(room.max(0)) * 100 / i128::from((end - account.spent.0).max(1));

@@ -33,9 +33,20 @@ pub struct Forecast {
 #[serde(tag = "choice", rename_all = "snake_case")]
 pub enum Choice {
     /// Raise the limit by so much, and it does in nine of ten cases.
-    TopUp { micros: Micros, command: String },
+    TopUp {
+        micros: Micros,
+        command: String,
+        /// Nothing is through yet, and so nobody knows how much more than this it takes.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        at_least: bool,
+    },
     /// The same of a limit in tokens.
-    TopUpTokens { tokens: u64, command: String },
+    TopUpTokens {
+        tokens: u64,
+        command: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        at_least: bool,
+    },
     /// Go on with a model at which the rest costs at most so much of what it would now.
     CheaperModel {
         at_most_percent: u32,
@@ -76,8 +87,11 @@ impl Choice {
     /// What it means, in words.
     pub fn words(&self) -> String {
         match self {
-            Self::TopUp { command, .. } | Self::TopUpTokens { command, .. } => {
-                format!("`{command}`")
+            Self::TopUp { command, at_least, .. } | Self::TopUpTokens { command, at_least, .. } => {
+                match at_least {
+                    true => format!("`{command}` or more"),
+                    false => format!("`{command}`"),
+                }
             }
             Self::CheaperModel { at_most_percent, model } => {
                 let such =

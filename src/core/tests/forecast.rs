@@ -62,7 +62,7 @@ fn the_end_and_the_shortage_are_told_with_ways_out() {
     assert!((15_000..40_000).contains(&gone), "{forecast:#?}");
     assert!(forecast.ends_in_ms.unwrap() > gone, "{forecast:#?}");
     let [
-        Choice::TopUp { micros, command },
+        Choice::TopUp { micros, command, at_least: false },
         Choice::CheaperModel { .. },
         Choice::Shrink { items, command: drop },
     ] = forecast.choices.as_slice()
@@ -209,7 +209,7 @@ fn tokens_are_foreseen_where_they_are_limited() {
     assert!(forecast.items_unfinished >= 4, "{forecast:#?}");
     let tokens = |choice: &Choice| matches!(choice, Choice::TopUpTokens { .. });
     assert!(forecast.choices.iter().any(tokens), "{forecast:#?}");
-    let Some(Choice::TopUpTokens { tokens, command }) =
+    let Some(Choice::TopUpTokens { tokens, command, .. }) =
         forecast.choices.iter().find(|it| tokens(it))
     else {
         panic!()
