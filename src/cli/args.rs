@@ -18,6 +18,7 @@ use super::{
     item::ItemCommand,
     policy::PolicyCommand,
     prices::PricesCommand,
+    pulse::PulseArgs,
     swarm::SwarmCommand,
 };
 use clap::{Parser, Subcommand};
@@ -64,6 +65,8 @@ pub enum Command {
     Item(ItemCommand),
     /// What happened, and what happens
     Events(EventsArgs),
+    /// The swarm in a few tokens, or only what is new
+    Pulse(PulseArgs),
     /// Who did what, by whose leave, when; checked for changes with --verify
     Audit(AuditArgs),
     /// The rules on commands, and what they say

@@ -32,6 +32,7 @@ mod open;
 mod policy;
 mod prices;
 mod progress;
+mod pulse;
 mod scope;
 mod stopping;
 mod swarm;
@@ -171,6 +172,7 @@ async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
         Some(Command::Budget(command)) => command.run(context).await,
         Some(Command::Cost(command)) => command.run(context).await,
         Some(Command::Prices(command)) => command.run(context),
+        Some(Command::Pulse(command)) => command.run(context).await,
         Some(Command::Inbox(command)) => command.run(context).await,
         Some(Command::Approve(command)) => command.run(context).await,
         Some(Command::Deny(command)) => command.run(context).await,

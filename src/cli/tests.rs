@@ -13,6 +13,7 @@ const BUILT: &str = "
     attach
     item add|list|drop|restore
     events
+    pulse
     audit
     policy check|show
     budget show|set|top-up

@@ -7,7 +7,8 @@ use super::{
 use crate::{
     model::{
         AccountInfo, AgentInfo, AgentResult, AgentSpec, AgentState, Approval, AuditReport, CostRow,
-        Explanation, Item, Judgement, Remembered, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
+        Explanation, Item, Judgement, Pulse, Remembered, SwarmId, SwarmInfo, SwarmResults,
+        SwarmSpec,
     },
     protocol::{
         keeper::ScreenDump,
@@ -61,6 +62,12 @@ impl Client {
     /// By `agent`, `attempt`, `item`, `swarm`, `model`, `parent` or `day`.
     pub async fn costs(&self, by: &str) -> Result<Vec<CostRow>> {
         self.get(&format!("/v1/ledger?by={}", escape(by))).await
+    }
+
+    /// Everything, or what is new after the cursor of an earlier one.
+    pub async fn pulse(&self, since: Option<u64>) -> Result<Pulse> {
+        let since = since.map(|since| format!("?since={since}")).unwrap_or_default();
+        self.get(&format!("/v1/pulse{since}")).await
     }
 
     pub async fn doctor(&self) -> Result<DoctorReport> {

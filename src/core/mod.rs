@@ -19,6 +19,7 @@ mod explain;
 pub mod forecast;
 mod ledger;
 pub mod policy;
+mod pulse;
 mod queue;
 mod requests;
 mod resume;
@@ -40,6 +41,7 @@ pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spe
 pub use explain::{API_RETRY, STALLED};
 pub use forecast::forecasts;
 pub use ledger::{accounts, is_limited};
+pub use pulse::{News, pulse};
 pub use resume::{Left, left_by};
 pub use schedule::{recover, settle};
 pub use state::{Agent, Attempt, Pause, Phase, State, Swarm, Worktree};

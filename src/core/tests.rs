@@ -4,6 +4,7 @@ mod attempts;
 mod forecast;
 mod histories;
 mod money;
+mod pulse;
 mod reach;
 mod requests;
 mod swarms;

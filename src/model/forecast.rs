@@ -61,16 +61,20 @@ pub enum Choice {
 impl Forecast {
     /// In a line: when the money is gone, else what the end will be.
     pub fn line(&self) -> Option<String> {
-        let gone = self.exhausted_in_ms.map(|ms| match ms {
-            0 => "exhausted".to_owned(),
-            ms => format!("exhausted in {}", about(ms)),
-        });
+        let gone = self.exhausted_words();
         let unfinished = (self.items_unfinished > 0)
             .then(|| format!("{} of {} items will not finish", self.items_unfinished, self.items));
         let end = self.end_micros.zip(self.low_micros).zip(self.high_micros);
         let end = end.map(|((end, low), high)| format!("about {end} in the end ({low} to {high})"));
         let parts: Vec<String> = [gone, unfinished, end].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| format!("estimated: {}", parts.join("; ")))
+    }
+
+    pub fn exhausted_words(&self) -> Option<String> {
+        self.exhausted_in_ms.map(|ms| match ms {
+            0 => "exhausted".to_owned(),
+            ms => format!("exhausted in {}", about(ms)),
+        })
     }
 }
 

@@ -20,6 +20,7 @@ mod money;
 mod net;
 mod policy;
 mod price;
+mod pulse;
 mod scope;
 mod signal;
 mod swarm;
@@ -54,6 +55,7 @@ pub use money::{Micros, NotMoney};
 pub use net::{Host, Net};
 pub use policy::{Enforcement, Finding, Hidden, Judgement, Lookup, Policy, Rule, Verdict};
 pub use price::{LongRow, PriceRow};
+pub use pulse::{Pulse, PulseAsk, PulseGroup, PulseMoney};
 pub use scope::{HELD_BACK, Sandbox, Scope, outermost};
 pub use signal::{ExplainedSignal, Explanation, Signal, Source};
 pub use swarm::{

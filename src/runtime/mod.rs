@@ -41,6 +41,7 @@ mod outcome;
 mod policy;
 mod prompt;
 mod providers;
+mod pulse;
 mod results;
 mod resume;
 mod scope;

@@ -25,7 +25,7 @@ fn need(method: &Method, path: &str) -> Option<Need> {
         return None;
     }
     match (method.as_str(), noun, name, part) {
-        ("GET", "health" | "events" | "agents", None, None) => Some(Need::Nothing),
+        ("GET", "health" | "events" | "pulse" | "agents", None, None) => Some(Need::Nothing),
         ("POST", "agents", None, None) => Some(Need::Nothing),
         // What the rules say of a command of its own.
         ("POST", "policy", Some("check"), None) => Some(Need::Nothing),

@@ -14,6 +14,7 @@ mod log;
 mod policy;
 mod problem;
 mod pty;
+mod pulse;
 mod routes;
 mod swarms;
 

@@ -7,7 +7,7 @@ use super::{
     identity::{Leave, Served, rights},
     log, policy,
     problem::{Answer, Body, Plain, no_method, no_route},
-    pty, swarms,
+    pty, pulse, swarms,
 };
 use crate::{
     model::{Command, Refusal, RefusalCode},
@@ -55,6 +55,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/remembered/{number}", delete(approvals::forget))
         .route("/v1/hooks", post(agents::hook))
         .route("/v1/events", get(events::open))
+        .route("/v1/pulse", get(pulse::read))
         .route("/v1/audit", get(audit::list))
         .route("/v1/audit/verify", get(audit::verify))
         .fallback(no_route)

@@ -32,6 +32,7 @@ mod outputs;
 mod policy;
 mod prices;
 mod prompts;
+mod pulse;
 mod rate;
 mod rest;
 mod silent;

@@ -24,6 +24,7 @@ fn a_query_that_is_not_understood_is_refused_everywhere() {
         format!("agents/{agent}/log"),
         format!("agents/{agent}/pty"),
         "events".to_owned(),
+        "pulse".to_owned(),
         "approvals".to_owned(),
         "approvals/ap-1".to_owned(),
         "remembered".to_owned(),

@@ -36,3 +36,12 @@ fn on_a_terminal_it_opens_the_full_screen() {
     tui.wait_exit();
     tui.assert_restored();
 }
+
+#[test]
+fn a_terminal_that_goes_away_takes_the_rehearsal_with_it() {
+    let world = World::new();
+    let tui = Tui::start(&world, &["demo"], 120, 40);
+    tui.wait_for_text("working");
+    tui.hang_up();
+    eventually("the end of all that it started", || world.processes().is_empty().then_some(()));
+}

@@ -134,7 +134,7 @@ fn a_hang_up_leaves_no_client_behind() {
     let before = world.processes().len();
     let tui = Tui::start(&world, &[], 100, 30);
     tui.wait_for_text("shells");
-    drop(tui);
+    tui.hang_up();
     eventually("the client's end", || (world.processes().len() <= before).then_some(()));
     assert_eq!(world.keepers().len(), 1);
 }

@@ -17,12 +17,14 @@ use std::{
 pub struct Tui {
     master: Box<dyn MasterPty + Send>,
     keys: RefCell<Box<dyn Write + Send>>,
-    child: RefCell<Box<dyn Child + Send + Sync>>,
+    child: RefCell<Program>,
     /// What the program printed, in pieces; closed at its end.
     output: Receiver<Vec<u8>>,
     seen: RefCell<Seen>,
     before: String,
 }
+
+struct Program(Box<dyn Child + Send + Sync>);
 
 struct Seen {
     parser: vt100::Parser,
@@ -42,7 +44,7 @@ impl Tui {
         }
         command.cwd(&world.work);
         let before = format!("{:?}", pair.master.get_termios());
-        let child = pair.slave.spawn_command(command).unwrap();
+        let child = Program(pair.slave.spawn_command(command).unwrap());
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (sender, output) = sync_channel(1024);
@@ -151,7 +153,7 @@ impl Tui {
     }
 
     pub fn signal(&self, signal: Signal) {
-        let pid = self.child.borrow().process_id().unwrap();
+        let pid = self.child.borrow().0.process_id().unwrap();
         kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
     }
 
@@ -160,7 +162,15 @@ impl Tui {
         let deadline = Instant::now() + LIMIT;
         while self.take(deadline) {}
         assert!(self.seen.borrow().over, "still running:\n{}", self.screen());
-        let status = within(LIMIT, || self.child.borrow_mut().try_wait().unwrap());
+        let status = within(LIMIT, || self.child.borrow_mut().0.try_wait().unwrap());
+        status.expect("an exit status").exit_code() as i32
+    }
+
+    /// Closes the terminal, as a window is closed, and waits for the program's end: its exit code.
+    pub fn hang_up(self) -> i32 {
+        let Self { master, keys, output, child, .. } = self;
+        drop((master, keys, output));
+        let status = within(LIMIT, || child.borrow_mut().0.try_wait().unwrap());
         status.expect("an exit status").exit_code() as i32
     }
 
@@ -184,12 +194,11 @@ impl Tui {
     }
 }
 
-impl Drop for Tui {
+impl Drop for Program {
     fn drop(&mut self) {
-        let mut child = self.child.borrow_mut();
-        if matches!(child.try_wait(), Ok(None)) {
-            let _ = child.kill();
-            let _ = child.wait();
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
         }
     }
 }
