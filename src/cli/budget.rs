@@ -204,7 +204,7 @@ fn table(context: &mut Context<'_>, accounts: &[AccountInfo]) -> std::io::Result
 fn style(state: &str) -> Style {
     match state {
         "warning" => fg(AnsiColor::Yellow),
-        "critical" | "exhausted" => fg(AnsiColor::Red).bold(),
+        "critical" | "exhausted" | "blocked" => fg(AnsiColor::Red).bold(),
         _ => Style::new(),
     }
 }

@@ -188,7 +188,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         Event::CallRefused { account, short, .. } => {
             if let Some(attempt) = attempt_of(state, record) {
                 attempt.unpaid = true;
-                attempt.short = short.map(|short| (account.clone(), short));
+                attempt.short = Some((account.clone(), *short));
             }
             ledger::apply(state, record.attempt.as_ref(), &record.event);
         }

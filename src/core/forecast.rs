@@ -205,12 +205,17 @@ impl Outlook {
         Self { purse, end, short, unfinished }
     }
 
+    /// With a limit, and less left than any call needed to be let through.
+    fn pays_for_nothing(&self) -> bool {
+        self.purse.left().is_some_and(|left| left < self.purse.call.max(1))
+    }
+
     /// How much more would do, where less is there. The last bit of a limit pays for no call:
     /// whoever would use it needs as much as a call does. True with it where it is the least.
     fn more(&self, left: &Left, stuck: bool) -> Option<(i64, bool)> {
         let limit = self.purse.limit?;
         let call = self.purse.call;
-        let stands = stuck && self.purse.left().is_some_and(|left| left < call.max(1));
+        let stands = stuck && self.pays_for_nothing();
         let high = match self.end {
             Some([.., high]) if self.short.is_some() || stands => high,
             // Nothing is through yet: as much for each as was spent on those that are begun.
@@ -250,7 +255,9 @@ fn told(
     let unfinished =
         unfinished.max(in_tokens.as_ref().map_or(0, |(outlook, _)| outlook.unfinished));
     let end = |at: usize| Some(Micros(dollars.end?[at]));
-    let exhausted = if stuck.is_some() { Some(0) } else { dollars.short.and_then(within) };
+    let tokens_gone = in_tokens.as_ref().is_some_and(|(outlook, _)| outlook.pays_for_nothing());
+    let gone = stuck.is_some() && (dollars.pays_for_nothing() || tokens_gone);
+    let exhausted = if gone { Some(0) } else { dollars.short.and_then(within) };
     let mut choices = Vec::new();
     if let Some((more, at_least)) = dollars.more(&left, stuck.is_some()) {
         // To whole cents, upwards.

@@ -284,9 +284,9 @@ pub struct Attempt {
     /// A call of it was refused for want of money, and none was let through since.
     #[serde(default)]
     pub unpaid: bool,
-    /// What that call needed, and of whom.
+    /// Whose limit that was, and what the call needed of it; none: nobody can say.
     #[serde(default)]
-    pub short: Option<(AccountId, Shortage)>,
+    pub short: Option<(AccountId, Option<Shortage>)>,
     /// Each source's last word.
     pub signals: Vec<(Signal, Stamp)>,
     pub tokens: Tokens,

@@ -188,7 +188,8 @@ fn own_login(attempt: &Attempt, upstream: &Upstream, headers: &mut HeaderMap) ->
          its login as it would there, and $DASH_TOKEN as `{TOKEN}`",
         upstream.name
     );
-    Err(no(StatusCode::UNAUTHORIZED, message))
+    // Not 401, after which Claude Code (2.1.330) asks again in hope of another key.
+    Err(no(StatusCode::FORBIDDEN, message))
 }
 
 async fn read(body: Incoming) -> Result<Bytes, No> {

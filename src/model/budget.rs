@@ -221,7 +221,8 @@ pub struct AccountInfo {
     /// Of the limit what is spent; with two that of which more is.
     pub percent: Option<u32>,
     /// `open`, `warning` (75 %), `critical` (90 %), `exhausted`: 100 %, or an agent waits for a
-    /// call that needs more than is left.
+    /// call that needs more than is left; `blocked`: it waits for one of which nobody can say
+    /// what it needs.
     pub state: String,
     /// Of what is not over and has cost something.
     #[serde(default, skip_serializing_if = "Option::is_none")]

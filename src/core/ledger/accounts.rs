@@ -7,15 +7,15 @@ use super::{
     },
     account, spent_up, spent_words,
 };
-use crate::model::{Account, AccountId, AccountInfo, Coin, Shortage};
-use std::collections::BTreeSet;
+use crate::model::{Account, AccountId, AccountInfo, Budget, Coin, Shortage};
+use std::collections::BTreeMap;
 
 /// All accounts of what is there: the core's, then each swarm's, then each agent's.
 pub fn accounts(state: &State) -> Vec<AccountInfo> {
-    let short = short(state);
+    let standing = standing_in_the_way(state);
     let info = |id: AccountId, name: &str, parent, account: &Account| {
-        let is_short = short.contains(&id);
-        info(id, name, parent, account, is_short)
+        let stands = standing.get(&id).copied();
+        info(id, name, parent, account, stands)
     };
     let mut all = vec![info(AccountId::Core, "core", None, &state.account)];
     for swarm in state.swarms.values() {
@@ -33,19 +33,26 @@ pub fn accounts(state: &State) -> Vec<AccountInfo> {
     all
 }
 
-/// Accounts with less left than a call needs that an agent waits for: whatever their figures
-/// say, nothing comes of what is left in them.
-fn short(state: &State) -> BTreeSet<AccountId> {
-    state.agents.values().filter_map(|agent| lacking(state, agent)).collect()
+/// Accounts that keep an agent from its work, whatever their figures say. True: they have less
+/// than a call needs that it waits for; false: nobody can say what it needs.
+fn standing_in_the_way(state: &State) -> BTreeMap<AccountId, bool> {
+    let mut all = BTreeMap::new();
+    for (id, short) in state.agents.values().filter_map(|agent| lacking(state, agent)) {
+        *all.entry(id).or_default() |= short;
+    }
+    all
 }
 
-/// The account that keeps an agent from its work.
-fn lacking(state: &State, agent: &Agent) -> Option<AccountId> {
+fn lacking(state: &State, agent: &Agent) -> Option<(AccountId, bool)> {
     let last = state.attempts.get(agent.latest.as_ref()?)?;
-    let waits = last.unpaid && !agent.state.is_final();
-    let (id, Shortage { coin, needs }) = last.short.clone().filter(|_| waits)?;
-    let left = account(state, &id)?.purse(coin).left()?;
-    (left < needs).then_some(id)
+    let (id, short) = last.short.clone().filter(|_| last.unpaid && !agent.state.is_final())?;
+    let account = account(state, &id)?;
+    match short {
+        Some(Shortage { coin, needs }) => {
+            account.purse(coin).left().filter(|left| *left < needs).map(|_| (id, true))
+        }
+        None => (account.budget() != Budget::default()).then_some((id, false)),
+    }
 }
 
 /// What an agent that waits for money lacks, in words: who has how much, and what it needs.
@@ -55,7 +62,10 @@ pub fn wanting(state: &State, agent: &Agent) -> Option<String> {
     }
     let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
     let short = last.and_then(|last| last.short.clone()).filter(|_| agent.unpaid.is_some());
-    let Some((id, Shortage { coin, needs })) = short else {
+    if let Some((id, None)) = short {
+        return Some(format!("{id} has a budget, and nobody can say what its next call needs"));
+    }
+    let Some((id, Some(Shortage { coin, needs }))) = short else {
         let (coin, id) = spent_up(state, agent)?;
         return Some(spent_words(state, coin, &id));
     };
@@ -72,14 +82,14 @@ fn info(
     name: &str,
     parent: Option<AccountId>,
     account: &Account,
-    is_short: bool,
+    stands: Option<bool>,
 ) -> AccountInfo {
-    let state = match account.level() {
-        _ if is_short => "exhausted",
-        0 => "open",
-        75 => "warning",
-        90 => "critical",
-        _ => "exhausted",
+    let state = match (account.level(), stands) {
+        (_, Some(true)) | (100.., _) => "exhausted",
+        (_, Some(false)) => "blocked",
+        (90.., None) => "critical",
+        (75.., None) => "warning",
+        (_, None) => "open",
     };
     let tokens = account.purse(Coin::Tokens);
     let count = |tokens: i64| u64::try_from(tokens).unwrap_or(0);

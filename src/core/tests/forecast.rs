@@ -185,7 +185,8 @@ fn who_stands_still_for_want_of_money_finishes_nothing() {
     let account = accounts(&bench.state).into_iter().find(|it| it.id.to_string() == "sw-1");
     assert_eq!(account.unwrap().state, "exhausted");
     // The core's own account limits nothing, and is told of.
-    assert_eq!(told(&bench, "core").unwrap().items_unfinished, 5);
+    let core = told(&bench, "core").unwrap();
+    assert_eq!((core.items_unfinished, core.exhausted_in_ms), (5, None));
 
     // Some are through: the rest by the estimate, and one call more than that.
     let mut bench = half_way("$5", 10, 4);

@@ -274,6 +274,10 @@ fn an_unknown_price_is_refused_under_a_budget_only() {
     let wish = Err("no price of \"x\" is known".to_owned());
     let Leave::Refused { message } = bench.reserve("ag-01-1", wish, true) else { panic!() };
     assert!(message.contains("no price of \"x\" is known (sw-1 has a budget)"), "{message}");
+    // It is nobody's to say that it is open.
+    assert_eq!(bench.account("sw-1").state, "blocked");
+    bench.set("sw-1", none()).unwrap();
+    assert_eq!(bench.account("sw-1").state, "open");
 }
 
 #[test]

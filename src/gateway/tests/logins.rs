@@ -57,7 +57,7 @@ fn without_a_login_of_its_own_nothing_leaves() {
         format!("x-dash-token: {TOKEN}\r\nauthorization: Bearer {TOKEN}\r\n"),
     ] {
         let answer = read_all(stage.send("/v1/messages", &headers, BODY));
-        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
         assert!(answer.contains("x-dash-token") && !answer.contains(TOKEN), "{answer}");
     }
     // A login is no token.
