@@ -37,8 +37,8 @@ pub struct Show {
 pub struct Set {
     /// core, or a swarm or agent by id or name
     account: String,
-    /// $50, 2M-tokens, or both as $50,2M-tokens; a limit that is not named stays. `none` takes
-    /// all away; none,$50 leaves this one alone
+    /// 50 or '$50', 2M-tokens, or both as 50,2M-tokens; a limit that is not named stays. `none`
+    /// takes all away; none,50 leaves this one alone
     #[arg(value_parser = limit)]
     limit: String,
     #[command(flatten)]
@@ -49,7 +49,7 @@ pub struct Set {
 pub struct TopUp {
     /// core, or a swarm or agent by id or name
     account: String,
-    /// $50, 2M-tokens, or both as $50,2M-tokens
+    /// 50 or '$50', 2M-tokens, or both as 50,2M-tokens
     #[arg(value_parser = budget)]
     sum: String,
     #[command(flatten)]

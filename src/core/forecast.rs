@@ -262,7 +262,7 @@ fn told(
     if let Some((more, at_least)) = dollars.more(&left, stuck.is_some()) {
         // To whole cents, upwards.
         let micros = Micros(more.saturating_add(9_999) / 10_000 * 10_000);
-        let command = format!("dash budget top-up {id} {micros}");
+        let command = format!("dash budget top-up {id} {}", micros.plain());
         choices.push(Choice::TopUp { micros, command, at_least });
     }
     if let Some((more, at_least)) =

@@ -274,7 +274,7 @@ pub(super) fn change(
 
 fn nothing_to_top_up(id: &AccountId, coin: Coin) -> Refusal {
     let (what, sum) = match coin {
-        Coin::Dollars => ("limit", "$5"),
+        Coin::Dollars => ("limit", "5"),
         Coin::Tokens => ("limit in tokens", "2M-tokens"),
     };
     Refusal::new(RefusalCode::Conflict, format!("{id} has no {what}: there is nothing to top up"))
@@ -283,7 +283,7 @@ fn nothing_to_top_up(id: &AccountId, coin: Coin) -> Refusal {
 
 fn less_than_used(id: &AccountId, coin: Coin, used: i64) -> Refusal {
     let (shown, exact) = match coin {
-        Coin::Dollars => (Micros(used).to_string(), Micros(used).exact()),
+        Coin::Dollars => (Micros(used).to_string(), Micros(used).plain()),
         Coin::Tokens => (format!("{used} tokens"), format!("{used}-tokens")),
     };
     let why = format!("{shown} of {id} are spent or set aside already");

@@ -200,6 +200,15 @@ impl Gateway {
         self.target(dialect).name().to_owned()
     }
 
+    /// What is unusual about calls of this dialect: with whose login they are made, and whether
+    /// anybody pays them by the token.
+    pub fn provider_terms(&self, dialect: Dialect) -> Vec<&'static str> {
+        let target = self.target(dialect);
+        let own = matches!(&target, Target::Real(upstream) if upstream.passes_logins());
+        let own = own.then_some("with each agent's own login");
+        own.into_iter().chain(target.is_notional().then_some("costs are notional")).collect()
+    }
+
     /// What keeps providers from being used, for the inbox and for `dash doctor`.
     pub fn problems(&self) -> Vec<String> {
         let missing = self.0.upstreams.iter().filter_map(|u| u.problem()).map(|p| p.to_string());

@@ -269,7 +269,9 @@ fn providers(world: &World) -> Vec<DoctorCheck> {
                 );
                 DoctorCheck { name, status: CheckStatus::Warn, detail: why, remedy }
             } else {
-                ok(&name, provider)
+                let terms = gateway.provider_terms(dialect).into_iter().map(str::to_owned);
+                let parts: Vec<String> = std::iter::once(provider).chain(terms).collect();
+                ok(&name, parts.join(", "))
             }
         })
         .collect();

@@ -220,7 +220,12 @@ fn a_budget_shows_what_it_will_come_to() {
         shown.contains("estimated: ") && shown.contains("of 20 items will not finish"),
         "{shown}"
     );
-    assert!(shown.contains(&format!("dash budget top-up {swarm} $")), "{shown}");
+    assert!(shown.contains(&format!("dash budget top-up {swarm} 0.")), "{shown}");
+    // A shell takes it as it is printed, and it does.
+    let command = forecast["choices"][0]["command"].as_str().unwrap();
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    world.ok(&words);
+    assert_eq!(world.dash(&["swarm", "wait", &swarm]).code, 0, "{}", world.core_log());
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub struct Spawn {
     scope: ScopeArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    /// What it and all that it spawns may spend: $5, 500k-tokens, or both as $5,500k-tokens
+    /// What it and all that it spawns may spend: 5 or '$5', 500k-tokens, or both as 5,500k-tokens
     #[arg(long, value_name = "$|TOKENS", value_parser = create::budget)]
     budget: Option<String>,
     /// A command to run as the agent

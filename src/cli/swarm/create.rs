@@ -75,8 +75,8 @@ pub struct Create {
     pub scope: ScopeArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
-    /// What all its agents may spend together: $50, 2M-tokens, or both as $50,2M-tokens. A call
-    /// that could exceed it is refused
+    /// What all its agents may spend together: 50 or '$50' (a shell reads $5 by itself),
+    /// 2M-tokens, or both as 50,2M-tokens. A call that could exceed it is refused
     #[arg(long, value_name = "$|TOKENS", value_parser = budget)]
     pub budget: Option<String>,
     /// What each agent, with all that it spawns, may spend

@@ -72,7 +72,7 @@ fn the_end_and_the_shortage_are_told_with_ways_out() {
     assert!(micros.0 >= forecast.high_micros.unwrap().0 - 7 * DOLLAR, "{forecast:#?}");
     assert_eq!(
         (command.as_str(), *items),
-        (format!("dash budget top-up sw-1 {micros}").as_str(), forecast.items_unfinished)
+        (format!("dash budget top-up sw-1 {}", micros.plain()).as_str(), forecast.items_unfinished)
     );
     assert_eq!(*drop, format!("dash item drop --swarm sw-1 --last {items}"));
     // More than wait in the queue: to drop those would not do.

@@ -597,7 +597,7 @@ fn play(bench: &mut Bench, step: Step, epoch: &mut u64) {
             let parent = bench.state.attempts[parent.as_str()].agent.clone();
             let budget = Budget { dollars: budget.map(Micros), tokens };
             let budget = (budget != Budget::default()).then(|| {
-                let dollars = budget.dollars.map(Micros::exact);
+                let dollars = budget.dollars.map(Micros::plain);
                 let tokens = budget.tokens.map(|tokens| format!("{tokens}-tokens"));
                 dollars.into_iter().chain(tokens).collect::<Vec<_>>().join(",")
             });
