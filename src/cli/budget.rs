@@ -4,12 +4,12 @@ use super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{Table, cell, fg},
-    swarm::create::money,
+    format::{Table, cell, count, fg},
+    swarm::create::budget,
 };
 use crate::{
     client::in_agent,
-    model::{AccountId, AccountInfo, Choice, Forecast, Micros},
+    model::{AccountId, AccountInfo, BudgetChange, Choice, Forecast, Micros},
     protocol::rest::BudgetBody,
 };
 use anstyle::{AnsiColor, Style};
@@ -37,7 +37,8 @@ pub struct Show {
 pub struct Set {
     /// core, or a swarm or agent by id or name
     account: String,
-    /// $50, 0.25, or none
+    /// 50 or '$50', 2M-tokens, or both as 50,2M-tokens; a limit that is not named stays. `none`
+    /// takes all away; none,50 leaves this one alone
     #[arg(value_parser = limit)]
     limit: String,
     #[command(flatten)]
@@ -48,15 +49,15 @@ pub struct Set {
 pub struct TopUp {
     /// core, or a swarm or agent by id or name
     account: String,
-    /// $50, 0.25
-    #[arg(value_parser = money)]
+    /// 50 or '$50', 2M-tokens, or both as 50,2M-tokens
+    #[arg(value_parser = budget)]
     sum: String,
     #[command(flatten)]
     json: Json,
 }
 
 fn limit(text: &str) -> Result<String, String> {
-    if text == "none" { Ok(text.to_owned()) } else { money(text) }
+    text.parse::<BudgetChange>().map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 impl BudgetCommand {
@@ -86,9 +87,16 @@ async fn change(context: &mut Context<'_>, account: &str, body: &BudgetBody, jso
 }
 
 fn line(account: &AccountInfo) -> String {
-    match (account.limit_micros, account.left_micros) {
-        (Some(limit), Some(left)) => format!("{}: {left} of {limit} left", account.id),
-        _ => format!("{}: no limit, {} spent", account.id, account.spent_micros),
+    let AccountInfo { limit_micros, left_micros, limit_tokens, left_tokens, .. } = account;
+    let dollars = limit_micros.zip(*left_micros);
+    let dollars = dollars.map(|(limit, left)| format!("{left} of {limit} left"));
+    let tokens = limit_tokens.zip(*left_tokens);
+    let tokens =
+        tokens.map(|(limit, left)| format!("{} of {} tokens left", count(left), count(limit)));
+    let parts: Vec<String> = dollars.into_iter().chain(tokens).collect();
+    match parts.is_empty() {
+        true => format!("{}: no limit, {} spent", account.id, account.spent_micros),
+        false => format!("{}: {}", account.id, parts.join(", ")),
     }
 }
 
@@ -112,10 +120,12 @@ impl Show {
             return Ok(Code::Ok);
         }
         let told = |account: &&AccountInfo| {
-            let used =
-                account.spent_micros > Micros::ZERO || account.reserved_micros > Micros::ZERO;
+            let used = account.spent_micros > Micros::ZERO
+                || account.reserved_micros > Micros::ZERO
+                || account.spent_tokens > 0;
             // Of agents only what is their own to say: their swarm's row has the sum.
-            account.limit_micros.is_some() || (used && !matches!(account.id, AccountId::Agent(_)))
+            let limited = account.limit_micros.is_some() || account.limit_tokens.is_some();
+            limited || (used && !matches!(account.id, AccountId::Agent(_)))
         };
         let told: Vec<AccountInfo> = accounts.iter().filter(told).cloned().collect();
         if told.is_empty() {
@@ -140,7 +150,11 @@ fn table(context: &mut Context<'_>, accounts: &[AccountInfo]) -> std::io::Result
     ]);
     for account in accounts {
         let sum = |sum: Option<Micros>| sum.map_or_else(|| "-".to_owned(), |sum| sum.to_string());
-        let used = account.percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"));
+        let used = account.limit_micros.map(|limit| match limit.0 {
+            ..=0 => 100,
+            limit => i128::from(account.spent_micros.0) * 100 / i128::from(limit),
+        });
+        let used = used.map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"));
         table.row([
             cell(&account.id),
             cell(&account.name),
@@ -150,6 +164,26 @@ fn table(context: &mut Context<'_>, accounts: &[AccountInfo]) -> std::io::Result
             cell(sum(account.left_micros)),
             cell(used),
             (account.state.clone(), style(&account.state)),
+        ]);
+        // The account's second side, where there is anything on it.
+        let tokens = |tokens: Option<u64>| tokens.map_or_else(|| "-".to_owned(), count);
+        let AccountInfo { limit_tokens, spent_tokens, reserved_tokens, left_tokens, .. } = account;
+        if limit_tokens.is_none() && *spent_tokens == 0 {
+            continue;
+        }
+        let used = limit_tokens.map(|limit| match limit {
+            0 => 100,
+            limit => u128::from(*spent_tokens) * 100 / u128::from(limit),
+        });
+        table.row([
+            cell(""),
+            cell("tokens"),
+            cell(tokens(*limit_tokens)),
+            cell(count(*spent_tokens)),
+            cell(count(*reserved_tokens)),
+            cell(tokens(*left_tokens)),
+            cell(used.map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"))),
+            cell(""),
         ]);
     }
     let text = table.render(context.term.color, context.term.width);
@@ -170,7 +204,7 @@ fn table(context: &mut Context<'_>, accounts: &[AccountInfo]) -> std::io::Result
 fn style(state: &str) -> Style {
     match state {
         "warning" => fg(AnsiColor::Yellow),
-        "critical" | "exhausted" => fg(AnsiColor::Red).bold(),
+        "critical" | "exhausted" | "blocked" => fg(AnsiColor::Red).bold(),
         _ => Style::new(),
     }
 }

@@ -6,6 +6,7 @@ use super::{
     failure::{Code, Done},
     format::{Table, cell, one_line, short_line},
 };
+use crate::model::{CostRow, Micros};
 use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
@@ -58,22 +59,24 @@ impl Cost {
         }
         if self.csv {
             context.line(
-                "by,id,name,calls,input,output,cache_read,cache_write,cost_micros,simulated",
+                "by,id,name,calls,input,output,cache_read,cache_write,cost_micros,simulated,\
+                 notional_micros",
             )?;
             for row in &rows {
                 let tokens = row.tokens;
                 context.line(format!(
-                    "{},{},{},{},{},{},{},{},{},{}",
+                    "{},{},{},{},{},{},{},{},{},{},{}",
                     row.by,
-                    quoted(&one_line(&row.id)),
-                    quoted(&one_line(&row.name)),
+                    text(&row.id),
+                    text(&row.name),
                     row.calls,
                     tokens.input,
                     tokens.output,
                     tokens.cache_read,
                     tokens.cache_write,
                     row.cost_micros.0,
-                    row.simulated
+                    row.simulated,
+                    row.notional_micros.0
                 ))?;
             }
             return Ok(Code::Ok);
@@ -99,13 +102,31 @@ impl Cost {
                 cell(row.tokens.cache_read),
                 cell(row.tokens.cache_write),
                 cell(row.cost_micros),
-                cell(if row.simulated { "simulated" } else { "" }),
+                cell(label(row)),
             ]);
         }
         let text = table.render(context.term.color, context.term.width);
         context.out.write_all(text.as_bytes())?;
         Ok(Code::Ok)
     }
+}
+
+/// What the sum beside it does not say.
+fn label(row: &CostRow) -> String {
+    let simulated = row.simulated.then(|| "simulated".to_owned());
+    let notional = (row.notional_micros > Micros::ZERO)
+        .then(|| format!("and {} notional", row.notional_micros));
+    let parts: Vec<String> = simulated.into_iter().chain(notional).collect();
+    parts.join(", ")
+}
+
+/// A text of anybody's as a cell: spreadsheets run what begins as a formula does, so that is
+/// marked as text, as OWASP says.
+fn text(text: &str) -> String {
+    let formula = |text: &str| text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let shown = one_line(text);
+    let mark = if formula(text) || formula(&shown) { "'" } else { "" };
+    quoted(&format!("{mark}{shown}"))
 }
 
 /// As RFC 4180 has it.
@@ -120,6 +141,24 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for (name, cell) in [
+            ("plain", "plain"),
+            ("=1+1", "'=1+1"),
+            ("  =1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(1)", "'@SUM(1)"),
+            ("\t=1", "'=1"),
+            ("\rx", "'x"),
+            ("=HYPERLINK(\"a\",\"b\")", "\"'=HYPERLINK(\"\"a\"\",\"\"b\"\")\""),
+            ("a=b", "a=b"),
+        ] {
+            assert_eq!(text(name), cell, "{name:?}");
+        }
+    }
 
     #[test]
     fn a_comma_in_a_name_is_no_column() {

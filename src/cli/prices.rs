@@ -43,6 +43,7 @@ pub struct List {
 #[derive(Debug, Args)]
 pub struct Set {
     /// The model's exact name, at any provider
+    #[arg(value_parser = named)]
     model: String,
     /// input=3 output=15 …
     #[arg(required = true, value_name = "KEY=DOLLARS", value_parser = figure)]
@@ -61,6 +62,15 @@ pub struct Update {
     dry_run: bool,
     #[command(flatten)]
     json: Json,
+}
+
+fn named(text: &str) -> Result<String, String> {
+    let bad = text.trim().is_empty() || text.trim() != text || text.contains(char::is_control);
+    if bad {
+        Err("a model has a name, without blanks around it".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 fn figure(text: &str) -> Result<(String, f64), String> {
@@ -102,7 +112,7 @@ impl List {
                 return Err(Failure::error(format!("no price of {model:?} is known")).hinted(hint));
             }
         }
-        if let Some(old) = data.warning(prices::today()) {
+        for old in data.warnings(prices::today()) {
             context.note(format!("warning: {old}"));
         }
         if self.json.json {
@@ -258,7 +268,7 @@ pub fn warn_if_old(context: &mut Context<'_>) {
     }
     // A file that is wrong is told by whoever needs it: the core does not start with it.
     let data = Dirs::from_env().ok().and_then(|dirs| PriceFiles::of(&dirs).load().ok());
-    if let Some(old) = data.and_then(|data| data.warning(prices::today())) {
+    for old in data.into_iter().flat_map(|data| data.warnings(prices::today())) {
         context.note(format!("warning: {old}"));
     }
 }
@@ -273,6 +283,14 @@ mod tests {
         assert_eq!(figure("long.output=$0.25"), Ok(("long.output".to_owned(), 0.25)));
         for wrong in ["input", "input=", "input=-1", "input=NaN", "input=inf"] {
             assert!(figure(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_model_has_a_name() {
+        assert_eq!(named("gpt-5"), Ok("gpt-5".to_owned()));
+        for wrong in ["", " ", "\n", " gpt-5"] {
+            assert!(named(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -60,7 +60,7 @@ impl PulseArgs {
         if self.json.json {
             context.json(&pulse)?;
         } else {
-            context.line(&pulse.to_string())?;
+            context.line(pulse.to_string())?;
         }
         Ok(Code::Ok)
     }

@@ -11,7 +11,7 @@ const BUILT: &str = "
     swarm create|list|show|wait|results|stop|rm
     agent spawn|list|tree|show|screen|log|results|send|wait|retry|resume|stop|explain
     attach
-    item add|list
+    item add|list|drop|restore
     events
     pulse
     audit

@@ -14,7 +14,7 @@ use crate::{
         keeper::ScreenDump,
         rest::{
             AdapterCheck, AdapterFile, Answer, BudgetBody, Change, DoctorReport, InputBody,
-            NewApproval, NewItem, PolicyQuestion, PolicyRules, Removed, Shutdown,
+            ItemsChange, NewApproval, NewItem, PolicyQuestion, PolicyRules, Removed, Shutdown,
         },
     },
 };
@@ -278,6 +278,11 @@ impl Client {
 
     pub async fn items(&self, swarm: &str) -> Result<Vec<Item>> {
         self.get(&format!("/v1/items?swarm={}", escape(swarm))).await
+    }
+
+    /// Takes items out of a queue, or puts them back: those that were changed.
+    pub async fn change_items(&self, change: &ItemsChange) -> Result<Vec<Item>> {
+        self.patch("/v1/items", change).await
     }
 
     pub async fn add_item(&self, swarm: &str, text: String) -> Result<Item> {

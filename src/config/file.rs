@@ -152,9 +152,31 @@ pub struct Provider {
     pub key_file: Option<PathBuf>,
     #[serde(default)]
     pub key_command: Option<Vec<String>>,
+    /// In place of a key: each agent's own login goes upstream.
+    #[serde(default)]
+    pub login: Option<Login>,
+    /// What its calls cost nobody pays by the token, as under a subscription: it is told and
+    /// labelled, and no budget in dollars counts it. So where logins pass through, unless this
+    /// says `false`.
+    #[serde(default)]
+    pub notional: Option<bool>,
     /// Overrides of the price file, by model: dollars per million tokens.
     #[serde(default)]
     pub prices: BTreeMap<String, ModelPrice>,
+}
+
+impl Provider {
+    pub fn is_notional(&self) -> bool {
+        self.notional.unwrap_or(self.login.is_some())
+    }
+}
+
+/// Whose login a call is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Login {
+    /// The agent's own, as it sends it.
+    Passthrough,
 }
 
 /// Dollars per million tokens.

@@ -135,6 +135,9 @@ impl Provider {
             let last = if self.key_command.is_some() { "key_command" } else { "key_file" };
             return Err((last, "only one of key_env, key_file and key_command may be set"));
         }
+        if self.login.is_some() && keys.contains(&true) {
+            return Err(("login", "where logins pass through there is no key: leave one out"));
+        }
         Ok(())
     }
 }

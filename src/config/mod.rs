@@ -14,7 +14,7 @@ mod small;
 pub use delegation::{BreakerConfig, Delegation, Span};
 pub use duration::{LONGEST_MS, duration};
 pub use file::{
-    AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig,
+    AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, Login,
     ModelPrice, Provider, SandboxConfig, Simulated, Ui,
 };
 pub use load::{ConfigError, from_toml, nearest};

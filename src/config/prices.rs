@@ -277,16 +277,30 @@ impl PriceData {
         age(&self.table.date, today)
     }
 
-    /// What is to be said of old prices, if they are.
-    pub fn warning(&self, today: jiff::civil::Date) -> Option<String> {
+    /// What is to be said of old prices, of the table's and of the user's own.
+    pub fn warnings(&self, today: jiff::civil::Date) -> Vec<String> {
         let days = self.age_days(today);
-        (days > OLD_AFTER).then(|| {
+        let table = (days > OLD_AFTER).then(|| {
             format!(
                 "the prices are {days} days old (from {}): `dash prices update --from FILE` takes \
                  newer ones",
                 self.table.date
             )
-        })
+        });
+        let own = self.own.iter().map(|(model, price)| (age(&price.date, today), model, price));
+        let old: Vec<_> = own.filter(|(days, ..)| *days > OLD_AFTER).collect();
+        let oldest = old.iter().max_by_key(|(days, ..)| *days).map(|(days, model, price)| {
+            let others = match old.len() {
+                1 => String::new(),
+                n => format!(", and {} more are old", n - 1),
+            };
+            format!(
+                "your own price of {model:?} is {days} days old (from {}){others}: `dash prices \
+                 set` says what holds today",
+                price.date
+            )
+        });
+        table.into_iter().chain(oldest).collect()
     }
 }
 

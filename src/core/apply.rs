@@ -5,11 +5,11 @@ use super::{
     approval,
     breaker::FAILURES,
     charges, costs, ledger,
-    state::{Agent, Attempt, Due, Pause, Phase, Retry, State, Swarm, Unpaid, Worktree},
+    state::{Agent, Attempt, Due, Pause, Phase, Retry, Spending, State, Swarm, Unpaid, Worktree},
 };
 use crate::model::{
-    Account, AgentId, AgentState, AttemptId, Breaker, Event, EventRecord, ItemState, Outcome,
-    Stamp, SwarmId, SwarmSpec, SwarmState,
+    Account, AgentId, AgentState, AttemptId, Breaker, Event, EventRecord, ItemState, Micros,
+    Outcome, Stamp, SwarmId, SwarmSpec, SwarmState,
 };
 
 /// Applies one committed event. Events come in the order of `seq`.
@@ -60,6 +60,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 items_failed: 0,
                 tokens: Default::default(),
                 cost: Default::default(),
+                notional: Default::default(),
                 provider: String::new(),
                 seen_model: String::new(),
                 grant: (**grant).clone(),
@@ -67,7 +68,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 failures: Vec::new(),
                 held: false,
                 held_for: None,
-                account: Account::limited(grant.budget),
+                account: Account::limited(grant.limits()),
                 calls: 0,
                 first_call_at: None,
                 unpaid: None,
@@ -142,17 +143,33 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             });
         }
         Event::ItemEnded { index, done } => end_item(state, record, *index, *done),
+        Event::ItemsDropped { items } => put(state, record, items, ItemState::Dropped),
+        Event::ItemsRestored { items } => put(state, record, items, ItemState::Queued),
         Event::ModelCalled {
-            provider, model, tokens, cost_micros, status, duration_ms, ..
+            provider,
+            model,
+            tokens,
+            cost_micros,
+            status,
+            duration_ms,
+            notional,
+            ..
         } => {
+            let [cost, unpaid] = match *notional {
+                true => [Micros::ZERO, *cost_micros],
+                false => [*cost_micros, Micros::ZERO],
+            };
+            let call = Spending { calls: 1, tokens: *tokens, cost, notional: unpaid };
             if let Some(attempt) = attempt_of(state, record) {
                 attempt.tokens += *tokens;
-                attempt.cost += *cost_micros;
+                attempt.cost += cost;
+                attempt.notional += unpaid;
                 attempt.calls += 1;
             }
             with_agent(state, record, |agent| {
                 agent.tokens += *tokens;
-                agent.cost += *cost_micros;
+                agent.cost += cost;
+                agent.notional += unpaid;
                 agent.provider.clone_from(provider);
                 agent.calls += 1;
                 // Told when it is over: of several at once the first one over counts.
@@ -163,24 +180,29 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             });
             if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.get_mut(id)) {
                 swarm.tokens += *tokens;
-                swarm.cost += *cost_micros;
-                let spending = swarm.models.entry(format!("{provider}/{model}")).or_default();
-                spending.add(1, *tokens, *cost_micros);
+                swarm.cost += cost;
+                swarm.notional += unpaid;
+                swarm.models.entry(format!("{provider}/{model}")).or_default().add(&call);
             }
-            costs::apply(state, at, format!("{provider}/{model}"), *tokens, *cost_micros);
-            charges::apply(state, record.attempt.as_ref(), at, *cost_micros);
+            costs::apply(state, at, format!("{provider}/{model}"), &call);
+            if !*notional {
+                charges::apply(state, record.attempt.as_ref(), at, cost);
+            }
             ledger::apply(state, record.attempt.as_ref(), &record.event);
         }
         Event::CallReserved { .. } => {
             if let Some(attempt) = attempt_of(state, record) {
                 attempt.unpaid = false;
+                attempt.short = None;
             }
             ledger::apply(state, record.attempt.as_ref(), &record.event);
         }
-        Event::CallRefused { .. } => {
+        Event::CallRefused { account, short, .. } => {
             if let Some(attempt) = attempt_of(state, record) {
                 attempt.unpaid = true;
+                attempt.short = Some((account.clone(), *short));
             }
+            ledger::apply(state, record.attempt.as_ref(), &record.event);
         }
         Event::BudgetPaused { index } => with_agent(state, record, |agent| {
             agent.unpaid = Some(Unpaid { index: *index, again: false });
@@ -272,9 +294,9 @@ pub fn apply(state: &mut State, record: &EventRecord) {
 
 fn new_swarm(id: SwarmId, name: String, spec: SwarmSpec, queue: bool, at: Stamp) -> Swarm {
     // Checked before it came here.
-    let limit = spec.budget.as_ref().and_then(|text| text.parse().ok());
+    let limits = spec.budget.as_ref().and_then(|text| text.parse().ok());
     Swarm {
-        account: Account::limited(limit),
+        account: Account::limited(limits.unwrap_or_default()),
         models: Default::default(),
         id,
         name,
@@ -289,6 +311,7 @@ fn new_swarm(id: SwarmId, name: String, spec: SwarmSpec, queue: bool, at: Stamp)
         agents: Vec::new(),
         tokens: Default::default(),
         cost: Default::default(),
+        notional: Default::default(),
     }
 }
 
@@ -306,7 +329,10 @@ fn reopen(state: &mut State, record: &EventRecord, index: u32) {
                 ItemState::Failed => {
                     before.items_failed = before.items_failed.saturating_sub(1);
                 }
-                ItemState::Queued | ItemState::Working | ItemState::Stopped => {}
+                ItemState::Queued
+                | ItemState::Working
+                | ItemState::Stopped
+                | ItemState::Dropped => {}
             }
         }
         item.state = ItemState::Working;
@@ -372,10 +398,23 @@ fn new_attempt(
         paused_ms: 0,
         limit: None,
         unpaid: false,
+        short: None,
         signals: Vec::new(),
         tokens: Default::default(),
         cost: Default::default(),
+        notional: Default::default(),
         calls: 0,
+    }
+}
+
+/// These items of the record's swarm are in this state from now on.
+fn put(state: &mut State, record: &EventRecord, items: &[u32], to: ItemState) {
+    let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.get_mut(id)) else { return };
+    for index in items {
+        let at = (*index as usize).wrapping_sub(1);
+        if let Some(item) = swarm.items.get_mut(at) {
+            item.state = to;
+        }
     }
 }
 

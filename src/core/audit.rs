@@ -7,7 +7,7 @@ use super::{
     step::{Decision, Draft, Input, KeeperNews, Reply, Timer},
 };
 use crate::model::{
-    Actor, AuditDraft, Caps, Command, Event, Limits, Question, Scope, argv_digest, masked,
+    Actor, AuditDraft, Caps, Command, Dropped, Event, Limits, Question, Scope, argv_digest, masked,
     masked_line,
 };
 use std::path::Path;
@@ -104,6 +104,16 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
         Command::AddItem { swarm, text } => {
             row("item.add").on_swarm(swarm).with("text", masked_line(text))
         }
+        Command::DropItems { swarm, which } => {
+            let row = row("item.drop").on_swarm(swarm);
+            match which {
+                Dropped::Items(items) => row.with("items", items.clone()),
+                Dropped::Last(count) => row.with("last", *count),
+            }
+        }
+        Command::RestoreItems { swarm, items } => {
+            row("item.restore").on_swarm(swarm).with("items", items.clone())
+        }
         Command::StopSwarm { swarm } => row("swarm.stop").on_swarm(swarm),
         Command::StopAgent { agent } => row("agent.stop").on_agent(agent),
         Command::RetryAgent { agent, model } => {
@@ -139,6 +149,7 @@ pub(super) fn answered(state: &State, mut asked: AuditDraft, decision: &Decision
             }
         }
         Some(Reply::Agent(agent)) => asked.agent = Some(agent.clone()),
+        Some(Reply::Items(items)) => asked = asked.with("items", items.clone()),
         Some(Reply::Item(item)) => asked = asked.with("item", item.index),
         Some(Reply::Approval(_) | Reply::Leave(_) | Reply::Done) | None => {}
     }
@@ -273,17 +284,20 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
             .with("epoch", *epoch)
             .with("pid", *pid)
             .with("version", version.as_str()),
-        Event::BudgetSet { account, limit_micros, .. } => {
-            let row = row("budget.set").with("account", account.to_string());
-            match limit_micros {
-                Some(limit) => row.with("limit_micros", limit.0),
+        Event::BudgetSet { account, limit_micros, limit_tokens, .. } => {
+            let mut row = row("budget.set").with("account", account.to_string());
+            if let Some(limit) = limit_micros {
+                row = row.with("limit_micros", limit.0);
+            }
+            match limit_tokens {
+                Some(limit) => row.with("limit_tokens", *limit),
                 None => row,
             }
         }
         Event::BudgetWarned { account, percent } => {
             row("budget.warn").with("account", account.to_string()).with("percent", *percent)
         }
-        Event::CallRefused { account, why } => {
+        Event::CallRefused { account, why, .. } => {
             row("call.refuse").with("account", account.to_string()).with("why", why.as_str())
         }
         Event::BudgetPaused { index } => row("agent.pause").with("item", *index),
@@ -292,6 +306,8 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         Event::ItemAdded { .. }
         | Event::AttemptStarted { .. }
         | Event::RetryDue { .. }
+        | Event::ItemsDropped { .. }
+        | Event::ItemsRestored { .. }
         | Event::ItemEnded { .. } => return None,
         // What was seen, not what was done: the journal has it.
         Event::SessionNamed { .. }

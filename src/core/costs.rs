@@ -26,14 +26,15 @@ pub fn costs(state: &State, by: &str) -> Option<Vec<CostRow>> {
         "day" => return Some(state.days.iter().map(|(day, models)| of_day(day, models)).collect()),
         _ => return None,
     };
-    rows.sort_by(|a, b| b.cost_micros.cmp(&a.cost_micros).then_with(|| a.id.cmp(&b.id)));
+    let dear = |row: &CostRow| (row.cost_micros, row.notional_micros);
+    rows.sort_by(|a, b| dear(b).cmp(&dear(a)).then_with(|| a.id.cmp(&b.id)));
     Some(rows)
 }
 
 /// A call was paid for.
-pub(super) fn apply(state: &mut State, at: Stamp, model: String, tokens: Tokens, cost: Micros) {
+pub(super) fn apply(state: &mut State, at: Stamp, model: String, call: &Spending) {
     let day = state.days.entry(at.day()).or_default();
-    day.entry(model).or_default().add(1, tokens, cost);
+    day.entry(model).or_default().add(call);
     while state.days.len() > DAYS {
         state.days.pop_first();
     }
@@ -47,6 +48,7 @@ fn row(by: &str, id: String, name: String) -> CostRow {
         calls: 0,
         tokens: Tokens::default(),
         cost_micros: Micros::ZERO,
+        notional_micros: Micros::ZERO,
         simulated: false,
     }
 }
@@ -56,6 +58,7 @@ fn of_agent(agent: &Agent) -> CostRow {
         calls: agent.calls,
         tokens: agent.tokens,
         cost_micros: agent.cost,
+        notional_micros: agent.notional,
         simulated: agent.provider == SIMULATED,
         ..row("agent", agent.id.to_string(), agent.name.clone())
     }
@@ -67,6 +70,7 @@ fn of_attempt(state: &State, attempt: &Attempt) -> CostRow {
         calls: attempt.calls,
         tokens: attempt.tokens,
         cost_micros: attempt.cost,
+        notional_micros: attempt.notional,
         simulated: agent.is_some_and(|agent| agent.provider == SIMULATED),
         ..row("attempt", attempt.id.to_string(), agent.map_or("", |agent| &agent.name).to_owned())
     }
@@ -89,6 +93,7 @@ fn of_items(state: &State) -> Vec<CostRow> {
             row.calls += attempt.calls;
             row.tokens += attempt.tokens;
             row.cost_micros += attempt.cost;
+            row.notional_micros += attempt.notional;
         }
     }
     rows.into_values().collect()
@@ -99,6 +104,7 @@ fn of_swarm(swarm: &Swarm) -> CostRow {
         calls: swarm.models.values().map(|spending| spending.calls).sum(),
         tokens: swarm.tokens,
         cost_micros: swarm.cost,
+        notional_micros: swarm.notional,
         simulated: all_simulated(&swarm.models),
         ..row("swarm", swarm.id.to_string(), swarm.name.clone())
     }
@@ -119,6 +125,7 @@ fn of_models(state: &State) -> BTreeMap<&str, CostRow> {
         row.calls += spending.calls;
         row.tokens += spending.tokens;
         row.cost_micros += spending.cost;
+        row.notional_micros += spending.notional;
     }
     rows
 }
@@ -141,6 +148,7 @@ fn of_parents(state: &State) -> BTreeMap<String, CostRow> {
         row.calls += agent.calls;
         row.tokens += agent.tokens;
         row.cost_micros += agent.cost;
+        row.notional_micros += agent.notional;
     }
     for row in rows.values_mut() {
         row.simulated &= row.calls > 0;
@@ -150,11 +158,12 @@ fn of_parents(state: &State) -> BTreeMap<String, CostRow> {
 
 fn of_day(day: &str, models: &BTreeMap<String, Spending>) -> CostRow {
     let mut sum = Spending::default();
-    models.values().for_each(|one| sum.add(one.calls, one.tokens, one.cost));
+    models.values().for_each(|one| sum.add(one));
     CostRow {
         calls: sum.calls,
         tokens: sum.tokens,
         cost_micros: sum.cost,
+        notional_micros: sum.notional,
         simulated: all_simulated(models),
         ..row("day", day.to_owned(), day.to_owned())
     }

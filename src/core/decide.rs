@@ -124,6 +124,7 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
             duration_ms,
             reservation,
             estimated,
+            notional,
         } => {
             // A call may settle after its attempt ended; it is paid for all the same.
             if let Some(attempt) = state.attempts.get(&attempt) {
@@ -137,6 +138,7 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
                     duration_ms,
                     reservation,
                     estimated,
+                    notional,
                 };
                 decision.events.push(Draft::attempt(attempt, called));
             }

@@ -7,7 +7,7 @@ use super::{
     step::{Decision, Draft, Reply},
 };
 use crate::model::{
-    Actor, AgentId, AgentSpec, Caps, Command, Event, Grant, Item, ItemState, Limits, Micros,
+    Actor, AgentId, AgentSpec, Budget, Caps, Coin, Command, Event, Grant, Item, ItemState, Limits,
     Refusal, RefusalCode, Scope, Stamp, SwarmSpec,
 };
 
@@ -132,6 +132,8 @@ pub(super) fn may(by: &Actor, command: &Command) -> Result<(), Refusal> {
             refused(format!("no agent changes a budget: that of {account} is a person's to set"))
         }
         Command::AddItem { .. }
+        | Command::DropItems { .. }
+        | Command::RestoreItems { .. }
         | Command::StopSwarm { .. }
         | Command::RemoveSwarm { .. }
         | Command::StopAll => refused(format!("{agent} may only spawn agents and stop its own")),
@@ -228,16 +230,23 @@ fn grant(
         own.narrowed.push("timeout: its parent's ends sooner, and with it the child".to_owned());
     }
     // Whatever it spends its parent spends too; its own limit is for it alone.
-    let budget = spec.budget.as_ref().and_then(|text| text.parse::<Micros>().ok());
-    if let (Some(wish), Some(left)) = (budget, ledger::left(state, agent))
-        && wish > left
-    {
-        own.narrowed
-            .push(format!("budget: {left} of its parent's are left, {wish} were asked for"));
+    let wish = spec.budget.as_ref().and_then(|text| text.parse::<Budget>().ok());
+    let (wish, left) = (wish.unwrap_or_default(), ledger::left(state, agent));
+    let mut budget = wish;
+    for coin in Coin::ALL {
+        let Some((wish, left)) = wish.get(coin).zip(left.get(coin)) else { continue };
+        if wish > left {
+            let unit = coin.unit();
+            let [left, wish] = coin.told([left, wish]);
+            let why =
+                format!("budget: {left}{unit} of its parent's are left, {wish} were asked for");
+            own.narrowed.push(why);
+        }
+        budget.set(coin, Some(wish.min(left)));
     }
-    let budget = budget.map(|wish| ledger::left(state, agent).map_or(wish, |left| wish.min(left)));
     let granted = Grant {
-        budget,
+        budget: budget.dollars,
+        tokens: budget.tokens,
         scope: Some(scope),
         deadline: deadline.map(|end| end.minus_ms(attempt.paused_ms)),
         caps: Some(caps.below().lowered(spec.depth, spec.children, spec.total)),

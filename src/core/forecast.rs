@@ -7,8 +7,12 @@ use super::{
     charges::rate,
     ledger::account,
     state::{Agent, State, Swarm},
+    views::{is_broke, waits_for_money},
 };
-use crate::model::{AccountId, AgentId, Choice, Forecast, ItemState, Micros, Stamp, SwarmId};
+use crate::model::{
+    AccountId, AgentId, Budget, Choice, Coin, Forecast, Item, ItemState, Micros, Purse, Stamp,
+    SwarmId, Tokens,
+};
 use std::collections::BTreeMap;
 use tail::{Rest, Work, rest};
 
@@ -20,33 +24,56 @@ struct Open {
     rest: Option<Rest>,
     items: u32,
     ended: u32,
+    waiting: u32,
 }
 
 /// Of every account of what is not over, and of the core's while anything is not.
 pub fn forecasts(state: &State, now: Stamp) -> BTreeMap<AccountId, Forecast> {
+    let mut tokens = BTreeMap::new();
+    if some_limit_tokens(state) {
+        tokens = left_of_all(state, Coin::Tokens);
+    }
+    let all = left_of_all(state, Coin::Dollars).into_iter();
+    all.filter_map(|(id, left)| {
+        let tokens = tokens.remove(&id);
+        Some((id.clone(), told(state, &id, now, left, tokens)?))
+    })
+    .collect()
+}
+
+fn some_limit_tokens(state: &State) -> bool {
+    let swarms = state.swarms.values().map(|swarm| &swarm.account);
+    let agents = state.agents.values().map(|agent| &agent.account);
+    let mut all = std::iter::once(&state.account).chain(swarms).chain(agents);
+    all.any(|account| account.tokens.limit.is_some())
+}
+
+fn left_of_all(state: &State, coin: Coin) -> BTreeMap<AccountId, Left> {
     // Once over all attempts: there may be many.
-    let mut spent: BTreeMap<(&SwarmId, u32), Micros> = BTreeMap::new();
+    let mut spent: BTreeMap<(&SwarmId, u32), i64> = BTreeMap::new();
     for attempt in state.attempts.values() {
-        *spent.entry((&attempt.swarm, attempt.index)).or_default() += attempt.cost;
+        *spent.entry((&attempt.swarm, attempt.index)).or_default() += match coin {
+            Coin::Dollars => attempt.cost.0,
+            Coin::Tokens => Tokens::signed(attempt.tokens.total()),
+        };
     }
     let live = || state.swarms.values().filter(|swarm| !swarm.state.is_final());
     let open: Vec<(&Swarm, Open)> = live().map(|swarm| (swarm, Open::of(swarm, &spent))).collect();
     let mut all = BTreeMap::new();
     for (swarm, open) in &open {
-        all.extend(told(state, AccountId::Swarm(swarm.id.clone()), now, open.whole()));
+        all.insert(AccountId::Swarm(swarm.id.clone()), open.whole());
         let agents = swarm.agents.iter().filter_map(|id| state.agents.get(id));
         let agents: Vec<&Agent> = agents.filter(|agent| !agent.state.is_final()).collect();
         let share = f64::from(open.work.queued) / agents.len().max(1) as f64;
         let mut at_work = open.by_agent();
         for agent in agents {
             let own = at_work.remove(&agent.id).unwrap_or_default();
-            let left = open.left(own, share);
-            all.extend(told(state, AccountId::Agent(agent.id.clone()), now, left));
+            all.insert(AccountId::Agent(agent.id.clone()), open.left(own, share));
         }
     }
     if !open.is_empty() {
         let whole = open.iter().map(|(_, open)| open.whole()).collect();
-        all.extend(told(state, AccountId::Core, now, Left::sum(whole)));
+        all.insert(AccountId::Core, Left::sum(whole));
     }
     all
 }
@@ -56,33 +83,39 @@ pub fn forecasts(state: &State, now: Stamp) -> BTreeMap<AccountId, Forecast> {
 struct Left {
     items: u32,
     ended: u32,
+    /// That something was spent on.
+    begun: u32,
+    /// That nobody has begun with, and so can be dropped.
+    waiting: u32,
     /// Cost, and how far it may be below and above; none: not known yet.
     rest: Option<[f64; 3]>,
     each: Vec<f64>,
 }
 
 impl Open {
-    fn of(swarm: &Swarm, spent: &BTreeMap<(&SwarmId, u32), Micros>) -> Self {
+    fn of(swarm: &Swarm, spent: &BTreeMap<(&SwarmId, u32), i64>) -> Self {
         let (mut work, mut whose, mut over) = (Work::default(), Vec::new(), 0);
-        for item in &swarm.items {
+        let (mut items, mut waiting) = (0, 0);
+        for item in swarm.items.iter().filter(|item| item.state != ItemState::Dropped) {
+            items += 1;
+            waiting += u32::from(item.state == ItemState::Queued && item.agent.is_none());
             let cost = spent.get(&(&swarm.id, item.index)).copied().unwrap_or_default();
             match item.state {
                 ItemState::Done | ItemState::Failed => {
                     over += 1;
-                    work.ended.push(cost.0 as f64);
+                    work.ended.push(cost as f64);
                 }
                 // Cut short: it says nothing of the others.
-                ItemState::Stopped => over += 1,
-                ItemState::Queued | ItemState::Working if cost > Micros::ZERO => {
-                    work.working.push(cost.0 as f64);
+                ItemState::Stopped | ItemState::Dropped => over += 1,
+                ItemState::Queued | ItemState::Working if cost > 0 => {
+                    work.working.push(cost as f64);
                     whose.push(item.agent.clone());
                 }
                 ItemState::Queued | ItemState::Working => work.queued += 1,
             }
         }
         let rest = rest(&work);
-        let items = u32::try_from(swarm.items.len()).unwrap_or(u32::MAX);
-        Self { work, whose, rest, items, ended: over }
+        Self { work, whose, rest, items, ended: over, waiting }
     }
 
     fn whole(&self) -> Left {
@@ -105,15 +138,22 @@ impl Open {
 
     /// Of items at work that will still cost so much, and so many of the queue.
     fn left(&self, mut each: Vec<f64>, queued: f64) -> Left {
-        let (items, ended) = (self.items, self.ended);
-        let Some(rest) = &self.rest else { return Left { items, ended, ..Left::default() } };
+        let begun = u32::try_from(self.work.ended.len() + self.work.working.len());
+        let known = Left {
+            items: self.items,
+            ended: self.ended,
+            begun: begun.unwrap_or(u32::MAX),
+            waiting: self.waiting,
+            ..Left::default()
+        };
+        let Some(rest) = &self.rest else { return known };
         let cost = each.iter().sum::<f64>() + queued * rest.queued;
         each.sort_by(f64::total_cmp);
         each.extend(std::iter::repeat_n(rest.queued, queued.round() as usize));
         // As much to and fro as the whole.
         let part = if rest.cost > 0.0 { cost / rest.cost } else { 0.0 };
         let bounds = [cost, rest.low * part, rest.high * part];
-        Left { items, ended, rest: Some(bounds), each }
+        Left { rest: Some(bounds), each, ..known }
     }
 }
 
@@ -124,6 +164,8 @@ impl Left {
         for left in all {
             sum.items += left.items;
             sum.ended += left.ended;
+            sum.begun += left.begun;
+            sum.waiting += left.waiting;
             sum.each.extend(left.each);
             sum.rest = sum.rest.zip(left.rest).map(|([cost, down, up], [more, low, high])| {
                 [cost + more, down.hypot(more - low), up.hypot(high - more)]
@@ -135,77 +177,155 @@ impl Left {
     }
 }
 
-fn told(state: &State, id: AccountId, now: Stamp, left: Left) -> Option<(AccountId, Forecast)> {
-    let account = account(state, &id)?;
-    let rate = rate(state, &id, now).filter(|rate| *rate > Micros::ZERO);
-    if account.spent <= Micros::ZERO {
+/// What one coin of an account will come to.
+struct Outlook {
+    purse: Purse,
+    /// The end, and the bounds that it lies between.
+    end: Option<[i64; 3]>,
+    /// What may still be spent, where that will not do.
+    short: Option<i64>,
+    unfinished: u32,
+}
+
+impl Outlook {
+    fn of(purse: Purse, left: &Left) -> Self {
+        let plus = |value: f64| purse.spent.saturating_add(value.clamp(0.0, 9e18).round() as i64);
+        let end = left.rest.map(|rest| rest.map(plus));
+        let room = purse.limit.map(|limit| limit.saturating_sub(purse.spent));
+        let short = room.filter(|room| end.is_none_or(|[end, ..]| end - purse.spent > *room));
+        let unfinished = short.filter(|_| end.is_some()).map_or(0, |room| {
+            let mut paid = room as f64;
+            let fit = |cost: &&f64| {
+                paid -= **cost;
+                paid >= 0.0
+            };
+            let finish = left.each.iter().take_while(fit).count();
+            u32::try_from(left.each.len() - finish).unwrap_or(u32::MAX)
+        });
+        Self { purse, end, short, unfinished }
+    }
+
+    /// With a limit, and less left than any call needed to be let through.
+    fn pays_for_nothing(&self) -> bool {
+        self.purse.left().is_some_and(|left| left < self.purse.call.max(1))
+    }
+
+    /// How much more would do, where less is there. The last bit of a limit pays for no call:
+    /// whoever would use it needs as much as a call does. True with it where it is the least.
+    fn more(&self, left: &Left, stuck: bool) -> Option<(i64, bool)> {
+        let limit = self.purse.limit?;
+        let call = self.purse.call;
+        let stands = stuck && self.pays_for_nothing();
+        let high = match self.end {
+            Some([.., high]) if self.short.is_some() || stands => high,
+            // Nothing is through yet: as much for each as was spent on those that are begun.
+            None if stands => {
+                let each = self.purse.spent / i64::from(left.begun.max(1));
+                let open = i64::from(left.items.saturating_sub(left.ended));
+                self.purse.spent.saturating_add(each.max(call).saturating_mul(open))
+            }
+            Some(_) | None => return None,
+        };
+        let more = high.saturating_sub(limit).max(0).saturating_add(call).max(1);
+        Some((more, self.end.is_none()))
+    }
+}
+
+fn told(
+    state: &State,
+    id: &AccountId,
+    now: Stamp,
+    left: Left,
+    tokens: Option<Left>,
+) -> Option<Forecast> {
+    let account = account(state, id)?;
+    let stuck = stuck(state, id);
+    let used = account.spent > Micros::ZERO || account.tokens.spent > 0;
+    if !used && stuck.is_none() {
         return None;
     }
-    let micros = |value: f64| Micros(value.clamp(0.0, 9e18).round() as i64);
-    let plus = |value: f64| Micros(account.spent.0.saturating_add(micros(value).0));
-    let [end, low, high] = match left.rest {
-        Some(rest) => rest.map(|value| Some(plus(value))),
-        None => [None; 3],
-    };
-    let within = |sum: Micros| {
-        let ms = i128::from(sum.0.max(0)) * 60_000 / i128::from(rate?.0);
+    let rate = rate(state, id, now).filter(|rate| *rate > Micros::ZERO);
+    let dollars = Outlook::of(account.purse(Coin::Dollars), &left);
+    let in_tokens = tokens.map(|left| (Outlook::of(account.purse(Coin::Tokens), &left), left));
+    let within = |sum: i64| {
+        let ms = i128::from(sum.max(0)) * 60_000 / i128::from(rate?.0);
         u64::try_from(ms).ok()
     };
-    let room = account.limit.map(|limit| Micros(limit.0.saturating_sub(account.spent.0)));
-    let short = room.filter(|room| end.is_none_or(|end| end.0 - account.spent.0 > room.0));
-    let unfinished = short.filter(|_| end.is_some()).map_or(0, |room| {
-        let mut paid = room.0 as f64;
-        let fit = |cost: &&f64| {
-            paid -= **cost;
-            paid >= 0.0
-        };
-        let finish = left.each.iter().take_while(fit).count();
-        u32::try_from(left.each.len() - finish).unwrap_or(u32::MAX)
-    });
-    let mut forecast = Forecast {
+    let unfinished = dollars.unfinished.max(stuck.unwrap_or(0));
+    let unfinished =
+        unfinished.max(in_tokens.as_ref().map_or(0, |(outlook, _)| outlook.unfinished));
+    let end = |at: usize| Some(Micros(dollars.end?[at]));
+    let tokens_gone = in_tokens.as_ref().is_some_and(|(outlook, _)| outlook.pays_for_nothing());
+    let gone = stuck.is_some() && (dollars.pays_for_nothing() || tokens_gone);
+    let exhausted = if gone { Some(0) } else { dollars.short.and_then(within) };
+    let mut choices = Vec::new();
+    if let Some((more, at_least)) = dollars.more(&left, stuck.is_some()) {
+        // To whole cents, upwards.
+        let micros = Micros(more.saturating_add(9_999) / 10_000 * 10_000);
+        let command = format!("dash budget top-up {id} {}", micros.plain());
+        choices.push(Choice::TopUp { micros, command, at_least });
+    }
+    if let Some((more, at_least)) =
+        in_tokens.and_then(|(outlook, left)| outlook.more(&left, stuck.is_some()))
+    {
+        let tokens = u64::try_from(more).unwrap_or(0).div_ceil(1000) * 1000;
+        let command = format!("dash budget top-up {id} {}", Budget::of_tokens(tokens));
+        choices.push(Choice::TopUpTokens { tokens, command, at_least });
+    }
+    if let (Some(room), Some([end, ..])) = (dollars.short, dollars.end) {
+        let percent = i128::from(room.max(0)) * 100 / i128::from((end - account.spent.0).max(1));
+        let percent = u32::try_from(percent).unwrap_or(0);
+        if percent > 0 {
+            let model = cheaper(state, id, percent);
+            choices.push(Choice::CheaperModel { at_most_percent: percent, model });
+        }
+    }
+    // What is at work cannot be dropped, and what stands still finishes none of the others.
+    if let AccountId::Swarm(swarm) = id
+        && (1..=left.waiting).contains(&unfinished)
+        && stuck.is_none()
+    {
+        let command = format!("dash item drop --swarm {swarm} --last {unfinished}");
+        choices.push(Choice::Shrink { items: unfinished, command });
+    }
+    Some(Forecast {
         estimated: true,
         rate_micros_per_minute: rate,
-        end_micros: end,
-        low_micros: low,
-        high_micros: high,
-        ends_in_ms: end.and_then(|end| within(Micros(end.0 - account.spent.0))),
-        exhausted_in_ms: short.and_then(within),
+        end_micros: end(0),
+        low_micros: end(1),
+        high_micros: end(2),
+        ends_in_ms: dollars.end.and_then(|[end, ..]| within(end - account.spent.0)),
+        exhausted_in_ms: exhausted,
         items: left.items,
         items_ended: left.ended,
         items_unfinished: unfinished,
-        choices: Vec::new(),
-    };
-    if let (Some(room), Some(end), Some(high)) = (short, end, high) {
-        let rest = Micros(end.0 - account.spent.0);
-        forecast.choices = choices(state, &id, room, rest, high, unfinished);
-    }
-    Some((id, forecast))
+        choices,
+    })
 }
 
-/// What would let all of it finish.
-fn choices(
-    state: &State,
-    id: &AccountId,
-    room: Micros,
-    rest: Micros,
-    high: Micros,
-    unfinished: u32,
-) -> Vec<Choice> {
-    let limit = account(state, id).and_then(|account| account.limit).unwrap_or_default();
-    // To whole cents, upwards.
-    let more = Micros((high.0 - limit.0).max(1).saturating_add(9_999) / 10_000 * 10_000);
-    let command = format!("dash budget top-up {id} {more}");
-    let percent = i128::from(room.0.max(0)) * 100 / i128::from(rest.0.max(1));
-    let percent = u32::try_from(percent).unwrap_or(0);
-    let mut choices = vec![Choice::TopUp { micros: more, command }];
-    if percent > 0 {
-        let model = cheaper(state, id, percent);
-        choices.push(Choice::CheaperModel { at_most_percent: percent, model });
+/// Items that nobody goes on with, since all who could wait for money; none where somebody
+/// works.
+fn stuck(state: &State, id: &AccountId) -> Option<u32> {
+    let open = |swarm: &Swarm| {
+        let open = |item: &&Item| matches!(item.state, ItemState::Queued | ItemState::Working);
+        u32::try_from(swarm.items.iter().filter(open).count()).unwrap_or(u32::MAX)
+    };
+    match id {
+        AccountId::Swarm(id) => {
+            let swarm = state.swarms.get(id)?;
+            is_broke(state, swarm).then(|| open(swarm))
+        }
+        // It stands still for its own want of money, or for that of those above it.
+        AccountId::Agent(id) => {
+            let agent = state.agents.get(id)?;
+            waits_for_money(agent).then_some(1)
+        }
+        AccountId::Core => {
+            let mut live = state.swarms.values().filter(|swarm| !swarm.state.is_final());
+            let sum = live.clone().map(open).fold(0, u32::saturating_add);
+            live.all(|swarm| is_broke(state, swarm)).then_some(sum).filter(|sum| *sum > 0)
+        }
     }
-    if unfinished > 0 {
-        choices.push(Choice::Shrink { items: unfinished });
-    }
-    choices
 }
 
 /// A model that cost so much less for a token, by what this core has paid; the dearest of them.

@@ -1,5 +1,11 @@
 //! The ledger's rules: what a call may take from the accounts above it, what becomes of a
-//! reservation, and who waits for money. Every debit reaches all accounts up the tree at once.
+//! reservation, and who waits for money. Every debit reaches all accounts up the tree at once,
+//! in dollars and in tokens.
+
+mod accounts;
+
+pub use accounts::accounts;
+pub(super) use accounts::wanting;
 
 use super::{
     explain::signalled,
@@ -7,8 +13,9 @@ use super::{
     step::{Decision, Draft, Leave, Reply, Wish},
 };
 use crate::model::{
-    Account, AccountId, AccountInfo, Actor, AgentId, AgentState, AttemptId, BudgetChange, Event,
-    Micros, Refusal, RefusalCode, Reservation, Signal, Source, SwarmId,
+    Account, AccountId, Actor, AgentId, AgentState, AttemptId, Bound, Budget, BudgetChange, Coin,
+    Event, Micros, Purse, Refusal, RefusalCode, Reservation, Shortage, Signal, Source, SwarmId,
+    Tokens,
 };
 
 /// The reason of what a budget holds.
@@ -37,29 +44,48 @@ fn account_mut<'a>(state: &'a mut State, id: &AccountId) -> Option<&'a mut Accou
     }
 }
 
-/// The account with the least left; none where nothing above the agent has a limit.
-fn tightest(state: &State, agent: &Agent) -> Option<(AccountId, Micros)> {
+/// The account with the least left of a coin; none where nothing above the agent limits it.
+fn tightest(state: &State, agent: &Agent, coin: Coin) -> Option<(AccountId, i64)> {
     let limited = above(state, agent).into_iter().filter_map(|id| {
-        let left = account(state, &id)?.left()?;
+        let left = account(state, &id)?.purse(coin).left()?;
         Some((id, left))
     });
     limited.min_by_key(|(_, left)| *left)
 }
 
-/// What an agent may still spend; none: as much as it likes.
-pub(super) fn left(state: &State, agent: &Agent) -> Option<Micros> {
-    tightest(state, agent).map(|(_, left)| left)
+/// What an agent may still spend of each coin; none: as much as it likes.
+pub(super) fn left(state: &State, agent: &Agent) -> Budget {
+    let mut left = Budget::default();
+    for coin in Coin::ALL {
+        left.set(coin, tightest(state, agent, coin).map(|(_, left)| left));
+    }
+    left
 }
 
 /// True where an attempt's calls need leave: a limit is above them, or it is over.
 pub fn is_limited(state: &State, id: &AttemptId) -> bool {
     let agent = state.attempts.get(id).and_then(|attempt| state.agents.get(&attempt.agent));
-    agent.is_none_or(|agent| tightest(state, agent).is_some())
+    agent.is_none_or(|agent| Coin::ALL.iter().any(|coin| tightest(state, agent, *coin).is_some()))
 }
 
 /// True while an agent may begin something that costs money.
 pub(super) fn is_open(state: &State, agent: &Agent) -> bool {
-    tightest(state, agent).is_none_or(|(_, left)| left > Micros::ZERO)
+    spent_up(state, agent).is_none()
+}
+
+/// The account above an agent that has nothing left.
+fn spent_up(state: &State, agent: &Agent) -> Option<(Coin, AccountId)> {
+    Coin::ALL.into_iter().find_map(|coin| {
+        tightest(state, agent, coin).filter(|(_, left)| *left <= 0).map(|(id, _)| (coin, id))
+    })
+}
+
+/// That an account has nothing left, in words.
+fn spent_words(state: &State, coin: Coin, id: &AccountId) -> String {
+    let purse = account(state, id).map(|account| account.purse(coin)).unwrap_or_default();
+    let unit = coin.unit();
+    let [left, limit] = coin.told([purse.left().unwrap_or(0).max(0), purse.limit.unwrap_or(0)]);
+    format!("the budget of {id} is spent: {left} of {limit}{unit} is left")
 }
 
 /// May a call leave, and with how much set aside for it? `last`: nobody waits any longer.
@@ -72,55 +98,90 @@ pub(super) fn reserve(state: &State, id: &AttemptId, wish: &Wish, last: bool) ->
         decision.reply = Some(Reply::Leave(Leave::Refused { message }));
         return decision;
     };
-    let Some((tight, left)) = tightest(state, agent) else {
+    let counts = |coin| coin == Coin::Tokens || !wish.notional;
+    let limits = Coin::ALL
+        .map(|coin| tightest(state, agent, coin).filter(|_| counts(coin)).map(|at| (coin, at)));
+    let (mut given, mut least) = (Budget::default(), Budget::default());
+    for (coin, (tight, left)) in limits.into_iter().flatten() {
+        let bound = match wish.bound(coin) {
+            Ok(bound) => bound,
+            Err(why) => {
+                let message = format!("{why} ({tight} has a budget)");
+                return refused(state, attempt, &tight, message, None);
+            }
+        };
+        let Some(amount) = share(bound, left) else {
+            return short(state, attempt, (coin, tight, left), bound.least, last);
+        };
+        given.set(coin, Some(amount));
+        least.set(coin, Some(bound.least));
+    }
+    if given == Budget::default() {
         decision.reply = Some(Reply::Leave(Leave::Free));
         return decision;
-    };
-    let bound = match &wish.bound {
-        Ok(bound) => *bound,
-        Err(why) => {
-            let message = format!("{why} ({tight} has a budget)");
-            return refused(state, attempt, &tight, message);
-        }
-    };
-    // Long answers are asked for and seldom given: where little is left, one call does not
-    // take it all from the others.
-    let fair = bound.usual.max(Micros(left.0 / 4)).min(bound.most);
-    let amount = if bound.most.0 <= left.0 / 4 { bound.most } else { fair.min(left) };
-    if amount >= bound.least {
-        let number = state.reservations_made + 1;
-        let reserved = Event::CallReserved {
-            number,
-            provider: wish.provider.clone(),
-            model: wish.model.clone(),
-            amount_micros: amount,
-        };
-        decision.events.push(Draft::attempt(attempt, reserved));
-        let reservation = Reservation { number, amount };
-        decision.reply = Some(Reply::Leave(Leave::Reserved(reservation)));
-        return decision;
     }
-    let others = account(state, &tight).map_or(Micros::ZERO, |account| account.reserved);
-    if !last && others > Micros::ZERO {
-        decision.reply = Some(Reply::Leave(Leave::Later));
-        return decision;
-    }
-    let limit = account(state, &tight).and_then(|account| account.limit).unwrap_or_default();
-    // opencode (1.18.33) asks again after whatever has `exhausted` in its message, for 35 s.
-    let is = if left > Micros::ZERO { "too small for this call" } else { "spent" };
-    let [left, limit, cost] = Micros::told_apart([left, limit, bound.least]);
-    let message = format!(
-        "the budget of {tight} is {is}: {left} of {limit} is left, and this call could cost {cost}"
-    );
-    refused(state, attempt, &tight, message)
+    let number = state.reservations_made + 1;
+    let reserved = Event::CallReserved {
+        number,
+        provider: wish.provider.clone(),
+        model: wish.model.clone(),
+        amount_micros: given.dollars.unwrap_or_default(),
+        least_micros: least.dollars.unwrap_or_default(),
+        amount_tokens: given.tokens.unwrap_or_default(),
+        least_tokens: least.tokens.unwrap_or_default(),
+    };
+    decision.events.push(Draft::attempt(attempt, reserved));
+    let reservation = Reservation { number, amount: given.dollars, tokens: given.tokens };
+    decision.reply = Some(Reply::Leave(Leave::Reserved(reservation)));
+    decision
 }
 
-fn refused(state: &State, attempt: &Attempt, tight: &AccountId, message: String) -> Decision {
+/// What a call is given of what is left, if that will do. Long answers are asked for and seldom
+/// given: where little is left, one call does not take it all from the others.
+fn share(bound: Bound<i64>, left: i64) -> Option<i64> {
+    let fair = bound.usual.max(left / 4).min(bound.most);
+    let amount = if bound.most <= left / 4 { bound.most } else { fair.min(left) };
+    (amount >= bound.least).then_some(amount)
+}
+
+/// A call that does not fit: it waits while others have something set aside, then is refused.
+fn short(
+    state: &State,
+    attempt: &Attempt,
+    (coin, tight, left): (Coin, AccountId, i64),
+    needs: i64,
+    last: bool,
+) -> Decision {
+    let purse = account(state, &tight).map(|account| account.purse(coin)).unwrap_or_default();
+    if !last && purse.reserved > 0 {
+        return Decision { reply: Some(Reply::Leave(Leave::Later)), ..Decision::default() };
+    }
+    // opencode (1.18.33) asks again after whatever has `exhausted` in its message, for 35 s.
+    let is = if left > 0 { "too small for this call" } else { "spent" };
+    let (unit, could) = match coin {
+        Coin::Dollars => (coin.unit(), "cost"),
+        Coin::Tokens => (coin.unit(), "take"),
+    };
+    let [left, limit, most] = coin.told([left, purse.limit.unwrap_or(0), needs]);
+    let message = format!(
+        "the budget of {tight} is {is}: {left} of {limit}{unit} is left, and this call could \
+         {could} {most}{unit}"
+    );
+    refused(state, attempt, &tight, message, Some(Shortage { coin, needs }))
+}
+
+fn refused(
+    state: &State,
+    attempt: &Attempt,
+    tight: &AccountId,
+    message: String,
+    short: Option<Shortage>,
+) -> Decision {
     let mut decision = Decision::default();
     // Whoever asks again and again is told, and on record once.
     if !attempt.unpaid {
         let why = message.clone();
-        let event = Event::CallRefused { account: tight.clone(), why };
+        let event = Event::CallRefused { account: tight.clone(), why, short };
         decision.events.push(Draft::attempt(attempt, event));
     }
     let signal = Signal {
@@ -156,6 +217,7 @@ fn charged(number: u64, reserved: &Reserved) -> Event {
         duration_ms: 0,
         reservation: Some(number),
         estimated: true,
+        notional: false,
     }
 }
 
@@ -172,24 +234,26 @@ pub(super) fn change(
     let Some(now) = account(state, id) else {
         return Err(Refusal::new(RefusalCode::NotFound, format!("there is no account {id}")));
     };
-    let limit = match (change, now.limit) {
-        (BudgetChange::Limit(limit), _) => limit,
-        (BudgetChange::TopUp(more), Some(limit)) => Some(Micros(limit.0.saturating_add(more.0))),
-        (BudgetChange::TopUp(_), None) => {
-            let why = format!("{id} has no limit: there is nothing to top up");
-            return Err(Refusal::new(RefusalCode::Conflict, why)
-                .hinted(format!("dash budget set {id} $5 gives it one")));
+    let mut limits = now.budget();
+    for coin in Coin::ALL {
+        let limit = match change {
+            BudgetChange::Only(budget) => budget.get(coin),
+            BudgetChange::Limit(budget) => budget.get(coin).or(limits.get(coin)),
+            BudgetChange::TopUp(budget) => match (budget.get(coin), limits.get(coin)) {
+                (None, limit) => limit,
+                (Some(more), Some(limit)) => Some(limit.saturating_add(more)),
+                (Some(_), None) => return Err(nothing_to_top_up(id, coin)),
+            },
+        };
+        let used = now.purse(coin).used();
+        if limit.is_some_and(|limit| limit < used) {
+            return Err(less_than_used(id, coin, used));
         }
-    };
-    let used = Micros(now.spent.0 + now.reserved.0);
-    if limit.is_some_and(|limit| limit < used) {
-        let why = format!("{used} of {id} are spent or set aside already");
-        return Err(Refusal::new(RefusalCode::Conflict, why).hinted(format!(
-            "dash budget set {id} {}, or more; or stop the agents",
-            used.exact()
-        )));
+        limits.set(coin, limit);
     }
-    let event = Event::BudgetSet { account: id.clone(), limit_micros: limit, by: by.clone() };
+    let Budget { dollars: limit_micros, tokens: limit_tokens } = limits;
+    let by = by.clone();
+    let event = Event::BudgetSet { account: id.clone(), limit_micros, limit_tokens, by };
     let mut decision = Decision {
         events: vec![draft(state, id, event)],
         reply: Some(Reply::Done),
@@ -206,6 +270,25 @@ pub(super) fn change(
         signalled(state, attempt, signal, &mut decision);
     }
     Ok(decision)
+}
+
+fn nothing_to_top_up(id: &AccountId, coin: Coin) -> Refusal {
+    let (what, sum) = match coin {
+        Coin::Dollars => ("limit", "5"),
+        Coin::Tokens => ("limit in tokens", "2M-tokens"),
+    };
+    Refusal::new(RefusalCode::Conflict, format!("{id} has no {what}: there is nothing to top up"))
+        .hinted(format!("dash budget set {id} {sum} gives it one"))
+}
+
+fn less_than_used(id: &AccountId, coin: Coin, used: i64) -> Refusal {
+    let (shown, exact) = match coin {
+        Coin::Dollars => (Micros(used).to_string(), Micros(used).plain()),
+        Coin::Tokens => (format!("{used} tokens"), format!("{used}-tokens")),
+    };
+    let why = format!("{shown} of {id} are spent or set aside already");
+    Refusal::new(RefusalCode::Conflict, why)
+        .hinted(format!("dash budget set {id} {exact}, or more; or stop the agents"))
 }
 
 /// Who was refused on its own screen and stands there still: it has to be told to go on, and is
@@ -237,7 +320,7 @@ pub(super) fn warn(state: &State, decision: &mut Decision) {
     let agents =
         state.agents.iter().map(|(id, agent)| (AccountId::Agent(id.clone()), agent.account));
     let core = std::iter::once((AccountId::Core, state.account));
-    let limited = |account: &Account| account.limit.is_some() && account.level() > account.warned;
+    let limited = |account: &Account| account.level() > account.warned;
     for (id, account) in core.chain(swarms).chain(agents).filter(|(_, account)| limited(account)) {
         let event = Event::BudgetWarned { account: id.clone(), percent: account.level() };
         decision.events.push(draft(state, &id, event));
@@ -247,26 +330,58 @@ pub(super) fn warn(state: &State, decision: &mut Decision) {
 /// The money's part of `apply`.
 pub(super) fn apply(state: &mut State, attempt: Option<&AttemptId>, event: &Event) {
     match event {
-        Event::CallReserved { number, provider, model, amount_micros } => {
+        Event::CallReserved {
+            number,
+            provider,
+            model,
+            amount_micros,
+            least_micros,
+            amount_tokens,
+            least_tokens,
+        } => {
             let Some(attempt) = attempt else { return };
             state.reservations_made = *number;
-            let (provider, model, amount) = (provider.clone(), model.clone(), *amount_micros);
-            let reserved = Reserved { attempt: attempt.clone(), provider, model, amount };
+            let (provider, model, tokens) = (provider.clone(), model.clone(), *amount_tokens);
+            let (attempt_id, amount) = (attempt.clone(), *amount_micros);
+            let reserved = Reserved { attempt: attempt_id, provider, model, amount, tokens };
             state.reservations.insert(*number, reserved);
-            debit(state, attempt, |account| account.reserved += amount);
+            let dollars = (Coin::Dollars, amount.0, least_micros.0);
+            let tokens = (Coin::Tokens, Tokens::signed(tokens), Tokens::signed(*least_tokens));
+            for (coin, amount, least) in [dollars, tokens] {
+                debit(state, attempt, coin, |purse| {
+                    purse.reserved += amount;
+                    purse.call = purse.call.max(least);
+                });
+            }
         }
-        Event::ModelCalled { cost_micros, reservation, .. } => {
+        Event::CallRefused { account: id, short, .. } => {
+            let Some(Shortage { coin, needs }) = *short else { return };
+            if let Some(account) = account_mut(state, id) {
+                account.change(coin, |purse| purse.call = purse.call.max(needs));
+            }
+        }
+        Event::ModelCalled { cost_micros, tokens, reservation, estimated, notional, .. } => {
             let Some(attempt) = attempt else { return };
             let reserved = reservation.and_then(|number| state.reservations.remove(&number));
-            let back = reserved.map_or(Micros::ZERO, |reserved| reserved.amount);
-            debit(state, attempt, |account| {
-                account.reserved = Micros(account.reserved.0 - back.0);
-                account.spent += *cost_micros;
+            let back = reserved.as_ref().map_or(Micros::ZERO, |reserved| reserved.amount);
+            let cost = if *notional { Micros::ZERO } else { *cost_micros };
+            debit(state, attempt, Coin::Dollars, |purse| {
+                purse.reserved -= back.0;
+                purse.spent = purse.spent.saturating_add(cost.0);
+            });
+            let back = reserved.map_or(0, |reserved| reserved.tokens);
+            // Nobody knows how many it took: it is charged what was set aside.
+            let took = tokens.total().max(if *estimated { back } else { 0 });
+            let (back, took) = (Tokens::signed(back), Tokens::signed(took));
+            debit(state, attempt, Coin::Tokens, |purse| {
+                purse.reserved -= back;
+                purse.spent = purse.spent.saturating_add(took);
             });
         }
-        Event::BudgetSet { account: id, limit_micros, .. } => {
+        Event::BudgetSet { account: id, limit_micros, limit_tokens, .. } => {
             let Some(account) = account_mut(state, id) else { return };
             account.limit = *limit_micros;
+            account.tokens.limit = limit_tokens.map(Tokens::signed);
             account.warned = account.level();
             let standing: Vec<AttemptId> =
                 unpaid_on_screens(state, id).map(|attempt| attempt.id.clone()).collect();
@@ -294,10 +409,14 @@ pub(super) fn apply(state: &mut State, attempt: Option<&AttemptId>, event: &Even
     }
 }
 
-fn debit(state: &mut State, attempt: &AttemptId, change: impl Fn(&mut Account)) {
+fn debit(state: &mut State, attempt: &AttemptId, coin: Coin, change: impl Fn(&mut Purse)) {
     let agent = state.attempts.get(attempt).and_then(|it| state.agents.get(&it.agent));
     let Some(path) = agent.map(|agent| above(state, agent)) else { return };
-    path.iter().for_each(|id| _ = account_mut(state, id).map(&change));
+    for id in path {
+        if let Some(account) = account_mut(state, &id) {
+            account.change(coin, &change);
+        }
+    }
 }
 
 /// A swarm that is forgotten settles nothing any more: what is still set aside is charged.
@@ -306,48 +425,14 @@ pub(super) fn forget_swarm(state: &mut State, swarm: &SwarmId) {
     reservations.retain(|_, reserved| {
         let gone = attempts.get(&reserved.attempt).is_none_or(|attempt| attempt.swarm == *swarm);
         if gone {
-            account.reserved = Micros(account.reserved.0 - reserved.amount.0);
-            account.spent += reserved.amount;
+            let tokens = Tokens::signed(reserved.tokens);
+            for (coin, amount) in [(Coin::Dollars, reserved.amount.0), (Coin::Tokens, tokens)] {
+                account.change(coin, |purse| {
+                    purse.reserved -= amount;
+                    purse.spent = purse.spent.saturating_add(amount);
+                });
+            }
         }
         !gone
     });
-}
-
-/// All accounts of what is there: the core's, then each swarm's, then each agent's.
-pub fn accounts(state: &State) -> Vec<AccountInfo> {
-    let mut all = vec![info(AccountId::Core, "core", None, &state.account)];
-    for swarm in state.swarms.values() {
-        let id = AccountId::Swarm(swarm.id.clone());
-        all.push(info(id, &swarm.name, Some(AccountId::Core), &swarm.account));
-        for agent in swarm.agents.iter().filter_map(|id| state.agents.get(id)) {
-            let parent = match &agent.parent {
-                Some(parent) => AccountId::Agent(parent.clone()),
-                None => AccountId::Swarm(swarm.id.clone()),
-            };
-            let id = AccountId::Agent(agent.id.clone());
-            all.push(info(id, &agent.name, Some(parent), &agent.account));
-        }
-    }
-    all
-}
-
-fn info(id: AccountId, name: &str, parent: Option<AccountId>, account: &Account) -> AccountInfo {
-    let state = match account.level() {
-        0 => "open",
-        75 => "warning",
-        90 => "critical",
-        _ => "exhausted",
-    };
-    AccountInfo {
-        id,
-        name: name.to_owned(),
-        parent,
-        limit_micros: account.limit,
-        spent_micros: account.spent,
-        reserved_micros: account.reserved,
-        left_micros: account.left(),
-        percent: account.percent(),
-        state: state.to_owned(),
-        forecast: None,
-    }
 }

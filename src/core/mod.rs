@@ -20,6 +20,7 @@ pub mod forecast;
 mod ledger;
 pub mod policy;
 mod pulse;
+mod queue;
 mod requests;
 mod resume;
 mod schedule;

@@ -6,8 +6,8 @@ use super::{
     views::{agent_info, swarm_info},
 };
 use crate::model::{
-    AccountId, AgentCounts, AgentId, AgentState, ApprovalId, Event, EventRecord, Pulse, PulseAsk,
-    PulseGroup, PulseMoney, Stamp, SwarmId,
+    Account, AccountId, AgentCounts, AgentId, AgentState, ApprovalId, Event, EventRecord, Pulse,
+    PulseAsk, PulseGroup, PulseMoney, Stamp, SwarmId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,6 +130,7 @@ fn urgency(state: AgentState) -> Option<u8> {
 
 fn money(state: &State, top: Option<&AgentId>, swarms: &[&Swarm], now: Stamp) -> Vec<PulseMoney> {
     let mut forecasts = forecasts(state, now);
+    let spent = |account: &Account| u64::try_from(account.tokens.spent).unwrap_or(0);
     if let Some(agent) = top.and_then(|top| state.agents.get(top)) {
         let id = AccountId::Agent(agent.id.clone());
         return vec![PulseMoney {
@@ -138,6 +139,8 @@ fn money(state: &State, top: Option<&AgentId>, swarms: &[&Swarm], now: Stamp) ->
             items: None,
             spent_micros: agent.account.spent,
             limit_micros: agent.account.limit,
+            spent_tokens: spent(&agent.account),
+            limit_tokens: agent.account.budget().tokens,
             forecast: forecasts.remove(&id),
             id,
         }];
@@ -151,6 +154,8 @@ fn money(state: &State, top: Option<&AgentId>, swarms: &[&Swarm], now: Stamp) ->
             items: Some(info.items),
             spent_micros: swarm.account.spent,
             limit_micros: info.budget_micros,
+            spent_tokens: spent(&swarm.account),
+            limit_tokens: info.budget_tokens,
             forecast: forecasts.remove(&id),
             id,
         })

@@ -1,12 +1,12 @@
 //! What clients ask for: swarms, agents, items, stops, removals.
 
 use super::{
-    breaker, delegate, ledger, resume,
+    breaker, delegate, ledger, queue, resume,
     state::{Agent, State, Swarm},
     step::{Decision, Draft, Effect, Reply},
 };
 use crate::model::{
-    Actor, AgentId, AgentSpec, AgentState, Command, Event, Grant, Item, ItemState, Refusal,
+    Actor, AgentId, AgentSpec, AgentState, Budget, Command, Event, Grant, Item, ItemState, Refusal,
     RefusalCode, Stamp, SwarmId, SwarmSpec,
 };
 
@@ -29,6 +29,10 @@ pub(super) fn request(
             Actor::User(_) | Actor::Core => spawn(state, *spec, crew),
         },
         Command::AddItem { swarm, text } => add_item(find_swarm(state, &swarm)?, text),
+        Command::DropItems { swarm, which } => queue::drop(find_swarm(state, &swarm)?, &which),
+        Command::RestoreItems { swarm, items } => {
+            queue::restore(find_swarm(state, &swarm)?, &items)
+        }
         Command::StopSwarm { swarm } => {
             let swarm = find_swarm(state, &swarm)?;
             let mut decision = Decision { reply: Some(Reply::Done), ..Decision::default() };
@@ -97,7 +101,7 @@ fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Result<D
         decision.events.push(Draft::swarm(&id, Event::ItemAdded { item }));
     }
     // Checked before it came here.
-    let each = agent_budget.and_then(|text| text.parse().ok());
+    let each: Budget = agent_budget.and_then(|text| text.parse().ok()).unwrap_or_default();
     for (at, (adapter, model)) in crew.iter().enumerate() {
         let agent = AgentId::numbered(state.agents_made + at as u64 + 1);
         let added = Event::AgentAdded {
@@ -106,7 +110,7 @@ fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Result<D
             adapter: adapter.clone(),
             model: model.clone(),
             cwd: cwd.clone(),
-            grant: Box::new(Grant { budget: each, ..Grant::default() }),
+            grant: Box::new(Grant::default().limited(each)),
         };
         decision.events.push(Draft::agent(&id, &agent, added));
     }
@@ -188,7 +192,7 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
     let interactive = spec.interactive;
     let mut grant = Grant { caps: lowered.then_some(caps), interactive, ..Grant::default() };
     // Checked before it came here.
-    let budget = spec.budget.as_ref().and_then(|text| text.parse().ok());
+    let budget: Option<Budget> = spec.budget.as_ref().and_then(|text| text.parse().ok());
     let Some(swarm) = &spec.swarm else {
         let alone = SwarmSpec {
             budget: spec.budget,
@@ -224,7 +228,7 @@ fn spawn(state: &State, spec: AgentSpec, crew: &[(String, String)]) -> Result<De
     let swarm = find_swarm(state, swarm)?;
     still_open(swarm)?;
     grant.scope = spec.granted;
-    grant.budget = budget;
+    grant = grant.limited(budget.unwrap_or_default());
     let mut decision = Decision { reply: Some(Reply::Agent(id.clone())), ..Decision::default() };
     let item = Box::new(new_item(&swarm.id, swarm.items.len() as u32 + 1, spec.task));
     decision.events.push(Draft::swarm(&swarm.id, Event::ItemAdded { item }));

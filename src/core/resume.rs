@@ -115,11 +115,17 @@ mod tests {
         named(&mut bench, "ag-01-1", "s-1");
         let bound = Micros(2_000_000);
         let bound = Ok(Bound { least: bound, usual: bound, most: bound });
-        let wish = Box::new(Wish { provider: "p".to_owned(), model: "m".to_owned(), bound });
+        let wish = Box::new(Wish {
+            provider: "p".to_owned(),
+            model: "m".to_owned(),
+            bound,
+            tokens: Err(String::new()),
+            notional: false,
+        });
         bench.feed(Input::Reserve { attempt: "ag-01-1".into(), wish, last: true }).unwrap();
         bench.ended("ag-01-1", Outcome::Failed);
         assert_eq!(bench.agent("ag-01").state, AgentState::Paused);
-        let change = BudgetChange::TopUp(Micros(4_000_000));
+        let change = BudgetChange::TopUp(Budget::of_dollars(Micros(4_000_000)));
         bench.ask(Command::SetBudget { account: "sw-1".parse().unwrap(), change }).unwrap();
         assert_eq!(left(&bench, "ag-01-2").unwrap().session, None);
     }

@@ -2,8 +2,8 @@
 
 use crate::model::{
     Account, AccountId, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult,
-    Breaker, Exit, Follows, Grant, Item, Micros, Remembered, Signal, Stamp, SwarmId, SwarmSpec,
-    SwarmState, Tokens, outermost,
+    Breaker, Exit, Follows, Grant, Item, Micros, Remembered, Shortage, Signal, Stamp, SwarmId,
+    SwarmSpec, SwarmState, Tokens, outermost,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -61,6 +61,8 @@ pub struct Reserved {
     pub provider: String,
     pub model: String,
     pub amount: Micros,
+    #[serde(default)]
+    pub tokens: u64,
 }
 
 /// What calls to one model came to.
@@ -69,6 +71,9 @@ pub struct Spending {
     pub calls: u64,
     pub tokens: Tokens,
     pub cost: Micros,
+    /// What nobody pays by the token.
+    #[serde(default)]
+    pub notional: Micros,
 }
 
 /// An item that waits for money.
@@ -96,6 +101,8 @@ pub struct Swarm {
     pub agents: Vec<AgentId>,
     pub tokens: Tokens,
     pub cost: Micros,
+    #[serde(default)]
+    pub notional: Micros,
     #[serde(default)]
     pub account: Account,
     /// By provider and model, `anthropic/claude-…`.
@@ -130,6 +137,8 @@ pub struct Agent {
     pub items_failed: u32,
     pub tokens: Tokens,
     pub cost: Micros,
+    #[serde(default)]
+    pub notional: Micros,
     pub provider: String,
     pub seen_model: String,
     /// What it got beside what its swarm has.
@@ -278,10 +287,15 @@ pub struct Attempt {
     /// A call of it was refused for want of money, and none was let through since.
     #[serde(default)]
     pub unpaid: bool,
+    /// Whose limit that was, and what the call needed of it; none: nobody can say.
+    #[serde(default)]
+    pub short: Option<(AccountId, Option<Shortage>)>,
     /// Each source's last word.
     pub signals: Vec<(Signal, Stamp)>,
     pub tokens: Tokens,
     pub cost: Micros,
+    #[serde(default)]
+    pub notional: Micros,
     #[serde(default)]
     pub calls: u64,
 }
@@ -295,10 +309,11 @@ impl Attempt {
 }
 
 impl Spending {
-    pub fn add(&mut self, calls: u64, tokens: Tokens, cost: Micros) {
-        self.calls += calls;
-        self.tokens += tokens;
-        self.cost += cost;
+    pub fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.tokens += other.tokens;
+        self.cost += other.cost;
+        self.notional += other.notional;
     }
 }
 

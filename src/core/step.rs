@@ -2,8 +2,8 @@
 
 use super::{approval::Ask, state::Attempt};
 use crate::model::{
-    Actor, AgentId, ApprovalId, AttemptId, AttemptResult, AuditDraft, Bound, Breaker, Command,
-    Event, Exit, Item, Micros, Reservation, Resolution, Signal, Stamp, SwarmId, Tokens,
+    Actor, AgentId, ApprovalId, AttemptId, AttemptResult, AuditDraft, Bound, Breaker, Coin,
+    Command, Event, Exit, Item, Micros, Reservation, Resolution, Signal, Stamp, SwarmId, Tokens,
 };
 use std::path::PathBuf;
 
@@ -93,6 +93,8 @@ pub enum Input {
         reservation: Option<u64>,
         /// No usage came: `cost` is what was set aside.
         estimated: bool,
+        /// Nobody pays `cost`.
+        notional: bool,
     },
     /// A call is about to leave; `last`: it waits no longer for others to settle.
     Reserve {
@@ -128,6 +130,21 @@ pub struct Wish {
     pub model: String,
     /// What it may cost; else why that is not known.
     pub bound: Result<Bound, String>,
+    /// How many tokens it may take.
+    pub tokens: Result<Bound<u64>, String>,
+    /// Nobody pays it by the token: no limit in dollars counts it.
+    pub notional: bool,
+}
+
+impl Wish {
+    /// In one of the coins.
+    pub(super) fn bound(&self, coin: Coin) -> Result<Bound<i64>, &str> {
+        match coin {
+            Coin::Dollars => self.bound.as_ref().map(|bound| bound.map(|sum| sum.0)),
+            Coin::Tokens => self.tokens.as_ref().map(|bound| bound.map(Tokens::signed)),
+        }
+        .map_err(String::as_str)
+    }
 }
 
 /// Whether a call may leave.
@@ -214,6 +231,8 @@ pub enum Reply {
     Swarm(SwarmId),
     Agent(AgentId),
     Item(Box<Item>),
+    /// Their numbers in the queue.
+    Items(Vec<u32>),
     Approval(ApprovalId),
     Leave(Leave),
     Done,

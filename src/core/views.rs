@@ -5,7 +5,7 @@ use super::{
     breaker::held_back,
     delegate::{is_given_up, reach_of},
     explain::deciding,
-    ledger::BUDGET,
+    ledger::{BUDGET, wanting},
     state::{Agent, Attempt, State, Swarm, Worktree},
 };
 use crate::model::{
@@ -46,6 +46,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         progress,
         tokens: agent.tokens,
         cost_micros: agent.cost,
+        notional_micros: agent.notional,
         started_at: attempt.and_then(|attempt| attempt.started_at),
         first_call_at: agent.first_call_at,
         ended_at: agent.ended_at,
@@ -133,7 +134,9 @@ pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
         items: item_counts(swarm),
         tokens: swarm.tokens,
         cost_micros: swarm.cost,
+        notional_micros: swarm.notional,
         budget_micros: swarm.account.limit,
+        budget_tokens: swarm.account.budget().tokens,
         scope: scope_words(swarm.spec.granted.as_ref()),
         created_at: swarm.created_at,
         started_at: swarm.started_at,
@@ -143,11 +146,8 @@ pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
 }
 
 /// Nothing of it runs or will by itself, and something waits for money.
-fn is_broke(state: &State, swarm: &Swarm) -> bool {
-    let waits = |agent: &Agent| {
-        agent.unpaid.is_some()
-            || (agent.state, agent.reason.as_str()) == (AgentState::Queued, BUDGET)
-    };
+pub(super) fn is_broke(state: &State, swarm: &Swarm) -> bool {
+    let waits = |agent: &Agent| waits_for_money(agent);
     let mut agents = swarm.agents.iter().filter_map(|id| state.agents.get(id));
     let (mut some, mut all) = (false, true);
     agents.by_ref().filter(|agent| !agent.state.is_final()).for_each(|agent| {
@@ -157,13 +157,19 @@ fn is_broke(state: &State, swarm: &Swarm) -> bool {
     some && all && !swarm.stopping
 }
 
+/// It runs no attempt, for want of money.
+pub(super) fn waits_for_money(agent: &Agent) -> bool {
+    agent.unpaid.is_some() || (agent.state, agent.reason.as_str()) == (AgentState::Queued, BUDGET)
+}
+
 fn item_counts(swarm: &Swarm) -> ItemCounts {
     let count =
         |wanted: ItemState| swarm.items.iter().filter(|item| item.state == wanted).count() as u32;
     ItemCounts {
-        total: swarm.items.len() as u32,
+        total: swarm.items.len() as u32 - count(ItemState::Dropped),
         done: count(ItemState::Done),
         failed: count(ItemState::Failed),
+        dropped: count(ItemState::Dropped),
     }
 }
 
@@ -262,7 +268,8 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
         let result = attempt.result.as_ref()?;
         let limit = attempt.limit.as_ref().filter(|_| result.stop_reason == "limit");
         let why = limit.unwrap_or(&result.stop_reason);
-        let detail = format!("{exit}, judged {} ({why})", result.outcome.word());
+        let lacks = wanting(state, agent).map_or(String::new(), |lacks| format!("; {lacks}"));
+        let detail = format!("{exit}, judged {} ({why}){lacks}", result.outcome.word());
         Some((Source::Process, detail, at))
     });
     if let Some((source, detail, at)) = process {
@@ -298,6 +305,13 @@ pub fn explanation(state: &State, id: &AgentId, now: Stamp) -> Option<Explanatio
             signal.detail = format!("until its end: {}", signal.detail);
         }
         signals.push(ExplainedSignal { signal, at: *at, age_ms, decided: false });
+    }
+    // One that was never launched has no signal of its own.
+    if let Some(detail) = wanting(state, agent).filter(|_| agent.state == AgentState::Queued) {
+        let (source, state, reason) = (Source::Gateway, agent.state, agent.reason.clone());
+        let signal = Signal { source, state, reason, detail, progress: None };
+        let (at, age_ms) = (agent.since, now.ms_since(agent.since));
+        signals.insert(0, ExplainedSignal { signal, at, age_ms, decided: true });
     }
     let by_signal = over || agent.current.is_some();
     let held = attempt.is_some_and(|attempt| attempt.held_for().is_some());

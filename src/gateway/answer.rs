@@ -106,6 +106,12 @@ impl Client {
         for own in REPLACED {
             headers.remove(own);
         }
+        headers.remove(TOKEN);
+        if !upstream.passes_logins() {
+            for login in LOGINS {
+                headers.remove(login);
+            }
+        }
         if let Some((name, value)) = credential {
             headers.insert(name, value);
         }
@@ -134,14 +140,18 @@ impl Client {
 
 /// Headers of the agent's request that the gateway sets itself. Compressed answers could
 /// not be metered, so none is asked for.
-const REPLACED: [HeaderName; 6] = [
-    header::HOST,
-    header::CONTENT_LENGTH,
+const REPLACED: [HeaderName; 3] = [header::HOST, header::CONTENT_LENGTH, header::ACCEPT_ENCODING];
+
+/// Headers that carry a key: the attempt's token to here, the real one from here. Where the
+/// agent's own login passes through, they carry that, and the token has a header of its own.
+pub const LOGINS: [HeaderName; 3] = [
     header::AUTHORIZATION,
-    header::ACCEPT_ENCODING,
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("x-goog-api-key"),
 ];
+
+/// The attempt's token, beside a login of the agent's own.
+pub const TOKEN: HeaderName = HeaderName::from_static("x-dash-token");
 
 /// Takes out what concerns one hop only (RFC 9110, 7.6.1).
 pub fn strip(headers: &mut HeaderMap) {

@@ -108,7 +108,8 @@ impl Drop for Bill {
         // Refused by the provider, it costs nothing; cut off, it may have cost all.
         let failed = self.answered && self.status.as_u16() >= 400;
         let uncertain = !(whole || failed || self.unsent);
-        let set_aside = self.reservation.filter(|_| uncertain).map(|given| given.amount);
+        let set_aside = self.reservation.filter(|_| uncertain);
+        let kept = set_aside.and_then(|given| given.amount).unwrap_or_default();
         let attempt = self.attempt.upgrade().filter(|_| whole);
         if let (Some(attempt), Some(prompt)) = (attempt, &self.prompt) {
             let tokens = tokens.input + tokens.cache_read + tokens.cache_write;
@@ -119,8 +120,9 @@ impl Drop for Bill {
             model,
             status: self.status.as_u16(),
             tokens,
-            cost: set_aside.map_or(cost, |amount| amount.max(cost)),
+            cost: cost.max(kept),
             estimated: set_aside.is_some(),
+            notional: self.call.notional,
             priced: price.is_some() || tokens == Tokens::default(),
             duration_ms: self.started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
         };

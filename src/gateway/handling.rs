@@ -3,7 +3,7 @@
 
 use super::{
     Call, Gateway, NoLeave, Target, Traffic,
-    answer::{Answer, Outgoing},
+    answer::{Answer, LOGINS, Outgoing, TOKEN},
     call::{self, Begun, Bill},
     clamp,
     hidden::Hidden,
@@ -18,7 +18,12 @@ use super::{
 use crate::config::Dialect;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{Method, Request, StatusCode, body::Incoming, header, http::request::Parts};
+use hyper::{
+    HeaderMap, Method, Request, StatusCode,
+    body::Incoming,
+    header::{self, HeaderValue},
+    http::request::Parts,
+};
 use std::sync::{Arc, atomic::Ordering};
 
 /// Largest request body, in bytes.
@@ -75,11 +80,16 @@ pub async fn handle(attempt: &Arc<Attempt>, request: Request<Incoming>) -> Resul
 async fn begin(
     listener: &Arc<Attempt>,
     dialect: Dialect,
-    head: Parts,
+    mut head: Parts,
     body: Incoming,
 ) -> Result<Begun, No> {
     let (attempt, wire, path) = admitted(listener, &head)?;
     let target = attempt.gateway.target(dialect);
+    if let Target::Real(upstream) = &target
+        && upstream.passes_logins()
+    {
+        own_login(&attempt, upstream, &mut head.headers)?;
+    }
     if *attempt.stop.borrow() {
         attempt.came_too_late(target.name());
         let message = "this attempt is being stopped: no further call is made";
@@ -150,11 +160,36 @@ fn admitted(listener: &Arc<Attempt>, head: &Parts) -> Result<(Arc<Attempt>, Wire
 /// The key that a request brings, in whichever header its dialect uses.
 fn presented(headers: &hyper::HeaderMap) -> Option<&str> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // Beside it the others are the agent's own login.
+    if let Some(token) = text(TOKEN.as_str()) {
+        return Some(token);
+    }
     text("x-api-key").or_else(|| text("x-goog-api-key")).or_else(|| {
         let value = text("authorization")?;
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     })
+}
+
+/// Leaves the agent's own login in the headers, and nothing that is Dash's.
+fn own_login(attempt: &Attempt, upstream: &Upstream, headers: &mut HeaderMap) -> Result<(), No> {
+    let token = attempt.caller.token.as_bytes();
+    for name in LOGINS {
+        let is_ours = |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), token).is_some();
+        if headers.get_all(&name).iter().any(is_ours) {
+            headers.remove(&name);
+        }
+    }
+    if LOGINS.iter().any(|name| headers.contains_key(name)) {
+        return Ok(());
+    }
+    let message = format!(
+        "provider {} passes each agent's own login on, and this one sends none: it is to send \
+         its login as it would there, and $DASH_TOKEN as `{TOKEN}`",
+        upstream.name
+    );
+    // Not 401, after which Claude Code (2.1.330) asks again in hope of another key.
+    Err(no(StatusCode::FORBIDDEN, message))
 }
 
 async fn read(body: Incoming) -> Result<Bytes, No> {
@@ -213,33 +248,36 @@ async fn held(attempt: &Attempt, flight: Flight, upstream: &Upstream) -> Result<
     held.ok_or_else(|| no(StatusCode::SERVICE_UNAVAILABLE, message))
 }
 
-/// Has money set aside for the call, where a limit is above it, and `out` ask for no longer an
+/// Has money and tokens set aside for the call, where a limit is above it, and `out` ask for no longer an
 /// answer than that pays for. What it may cost takes reading all of `body`, which nobody does
 /// where nothing limits it; a limit that is set in this moment counts from the next call on.
 async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill, No> {
     let Wanted { attempt, wire, target, asked, .. } = wanted;
-    let call = |bound| Call {
+    let call = |bound, tokens| Call {
         caller: attempt.caller.clone(),
         provider: target.name().to_owned(),
         model: asked.model.clone(),
         bound,
+        tokens,
+        notional: target.is_notional(),
     };
     if !attempt.gateway.ledger().is_limited(&attempt.caller).await {
-        let bound = Err("nothing limited it".to_owned());
-        return Ok(Bill::new(attempt, call(bound), None, None));
+        let why = || "nothing limited it".to_owned();
+        return Ok(Bill::new(attempt, call(Err(why()), Err(why())), None, None));
     }
     let (prompt, tokens): (Pieces, u64) = attempt.measure(&asked.model, body);
     let price = attempt.gateway.price(target.name(), &asked.model);
     let terms =
         Terms::of(price.as_ref(), &asked.model, target.name(), (*wire, asked, body), tokens);
-    let bound = terms.as_ref().map(Terms::bound).map_err(Clone::clone);
-    let bill = call::reserve(attempt, call(bound), prompt).await;
+    let bound = terms.as_ref().map_err(Clone::clone).and_then(Terms::bound);
+    let tokens = terms.as_ref().map(Terms::tokens).map_err(Clone::clone);
+    let bill = call::reserve(attempt, call(bound, tokens), prompt).await;
     let mut bill = bill.map_err(|left| match left {
         NoLeave::OverBudget(message) => no(StatusCode::PAYMENT_REQUIRED, message),
         NoLeave::Unavailable(message) => no(StatusCode::SERVICE_UNAVAILABLE, message),
     })?;
     let limit = bill.reservation.zip(terms.ok());
-    if let Some(limit) = limit.and_then(|(given, terms)| terms.clamped(given.amount)) {
+    if let Some(limit) = limit.and_then(|(given, terms)| terms.clamped(&given)) {
         let text = std::str::from_utf8(out).ok();
         let Some(text) = text.and_then(|text| clamp::clamped(*wire, text, limit)) else {
             bill.unsent = true;

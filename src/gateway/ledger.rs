@@ -21,6 +21,10 @@ pub struct Call {
     pub model: String,
     /// What it may cost; else why nobody can say, which only matters under a budget.
     pub bound: Result<Bound, String>,
+    /// How many tokens it may take.
+    pub tokens: Result<Bound<u64>, String>,
+    /// Nobody pays it by the token: no limit in dollars counts it.
+    pub notional: bool,
 }
 
 /// A call that is over, well or not.
@@ -37,6 +41,8 @@ pub struct CallReport {
     pub duration_ms: u64,
     /// No usage of it came, or not all: `cost` is what was set aside.
     pub estimated: bool,
+    /// `cost` is what it would come to, and paid by nobody.
+    pub notional: bool,
 }
 
 /// Why a call may not leave.

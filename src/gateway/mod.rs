@@ -3,7 +3,8 @@
 //!
 //! Each attempt has a listener of its own on loopback and a token that it presents as its
 //! API key. The path says the dialect, the dialect the provider; the real key is put in
-//! here and nowhere else. Bodies pass byte for byte in both directions, but for
+//! here and nowhere else; where a provider is to see each agent's own login, that passes and
+//! the token comes beside it as `x-dash-token`. Bodies pass byte for byte in both directions, but for
 //! `stream_options.include_usage`, which a chat stream needs to bring its usage, and the chunk
 //! that it brings where the agent did not want it. All agents together keep to what a provider
 //! says of its rate limits ([`limiter`]).
@@ -99,6 +100,14 @@ enum Target {
 }
 
 impl Target {
+    /// What is called here nobody pays by the token.
+    fn is_notional(&self) -> bool {
+        match self {
+            Self::Simulated => false,
+            Self::Real(upstream) => upstream.notional,
+        }
+    }
+
     fn name(&self) -> &str {
         match self {
             Self::Simulated => SIMULATED,
@@ -189,6 +198,15 @@ impl Gateway {
     /// Who answers calls of this dialect: a provider's name, or `simulated`.
     pub fn provider_name(&self, dialect: Dialect) -> String {
         self.target(dialect).name().to_owned()
+    }
+
+    /// What is unusual about calls of this dialect: with whose login they are made, and whether
+    /// anybody pays them by the token.
+    pub fn provider_terms(&self, dialect: Dialect) -> Vec<&'static str> {
+        let target = self.target(dialect);
+        let own = matches!(&target, Target::Real(upstream) if upstream.passes_logins());
+        let own = own.then_some("with each agent's own login");
+        own.into_iter().chain(target.is_notional().then_some("costs are notional")).collect()
     }
 
     /// What keeps providers from being used, for the inbox and for `dash doctor`.

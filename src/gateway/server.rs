@@ -143,6 +143,7 @@ impl Attempt {
             priced: false,
             duration_ms: 0,
             estimated: false,
+            notional: false,
         };
         self.gateway.ledger().settle(&self.caller, None, report);
     }

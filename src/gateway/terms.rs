@@ -4,7 +4,7 @@ use super::dear::dear;
 use super::prices::{Price, Writes};
 use super::wire::{Asked, Wire};
 use crate::config::Dialect;
-use crate::model::{Bound, Micros};
+use crate::model::{Bound, Reservation};
 
 /// The shortest answer that is worth asking for, in tokens; the request's own where it asks
 /// for less, and never less than what it wants to think, and one. What it costs of the dearest
@@ -13,10 +13,11 @@ const LEAST: u64 = 256;
 /// Few answers are longer than this, whatever their limit.
 const USUAL: u64 = 8_192;
 
-/// A call with a price.
+/// A call whose tokens can be told beforehand.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    price: Price,
+    /// Else why there is none, which only matters where dollars are limited.
+    price: Result<Price, String>,
     writes: Writes,
     /// Tokens of the prompt, at most.
     input: u64,
@@ -32,7 +33,7 @@ impl Terms {
     /// `input`: the most tokens that the prompt has.
     ///
     /// # Errors
-    /// Why nobody can say what it may cost.
+    /// Why nobody can say how many tokens it may take.
     pub fn of(
         price: Option<&Price>,
         model: &str,
@@ -40,12 +41,12 @@ impl Terms {
         (wire, asked, body): (Wire, &Asked<'_>, &[u8]),
         input: u64,
     ) -> Result<Self, String> {
-        let Some(price) = price else {
-            return Err(format!(
+        let price = price.cloned().ok_or_else(|| {
+            format!(
                 "no price of {model:?} is known: `dash prices set {model} input=… output=…` (dollars \
                  per million tokens), or [providers.{provider}.prices.\"{model}\"] in config.toml"
-            ));
-        };
+            )
+        });
         if let Some(dear) = dear(wire, body) {
             return Err(format!(
                 "nobody can say what `{dear}` of this request costs beside the tokens that it shows"
@@ -61,18 +62,35 @@ impl Terms {
         let thinking = asked.thinking().map_or(0, |tokens| tokens.saturating_add(1));
         let least = LEAST.max(thinking).saturating_mul(answers).min(most);
         let usual = USUAL.saturating_mul(answers).min(most).max(least);
-        Ok(Self { price: price.clone(), writes, input, least, usual, most, answers })
+        Ok(Self { price, writes, input, least, usual, most, answers })
     }
 
-    pub fn bound(&self) -> Bound {
-        let with = |output| self.price.bound(self.input, output, self.writes);
-        Bound { least: with(self.least), usual: with(self.usual), most: with(self.most) }
+    /// # Errors
+    /// Where no price is known.
+    pub fn bound(&self) -> Result<Bound, String> {
+        let price = self.price.as_ref().map_err(Clone::clone)?;
+        Ok(self.outputs().map(|output| price.bound(self.input, output, self.writes)))
     }
 
-    /// What the request's limit for an answer is to be, for an answer within `amount`; none
-    /// where its own will do.
-    pub fn clamped(&self, amount: Micros) -> Option<u64> {
-        let output = self.price.output_within(amount, self.input, self.writes);
+    /// Cached or not, a token of the prompt is a token.
+    pub fn tokens(&self) -> Bound<u64> {
+        self.outputs().map(|output| self.input.saturating_add(output))
+    }
+
+    fn outputs(&self) -> Bound<u64> {
+        Bound { least: self.least, usual: self.usual, most: self.most }
+    }
+
+    /// What the request's limit for an answer is to be, for an answer within what was set
+    /// aside; none where its own will do.
+    pub fn clamped(&self, given: &Reservation) -> Option<u64> {
+        let price = self.price.as_ref().ok();
+        let paid = given
+            .amount
+            .zip(price)
+            .map(|(amount, price)| price.output_within(amount, self.input, self.writes));
+        let counted = given.tokens.map(|tokens| tokens.saturating_sub(self.input));
+        let output = paid.into_iter().chain(counted).min()?;
         (output < self.most).then(|| output.max(self.least) / self.answers.max(1))
     }
 }

@@ -1,6 +1,7 @@
 //! The proxy over real loopback sockets, with an upstream whose every byte the test writes.
 
 mod guests;
+mod logins;
 mod paid;
 mod passing;
 mod refused;
@@ -27,7 +28,7 @@ struct Books {
     whose: Arc<Mutex<BTreeSet<AttemptId>>>,
     broke: bool,
     limited: bool,
-    amount: Micros,
+    given: Reservation,
 }
 
 impl Ledger for Books {
@@ -41,7 +42,7 @@ impl Ledger for Books {
         Box::pin(async {
             match self.broke {
                 true => Err(NoLeave::OverBudget("the swarm's $5 are spent".to_owned())),
-                false => Ok(Some(Reservation { number: 7, amount: self.amount })),
+                false => Ok(Some(self.given)),
             }
         })
     }
@@ -78,19 +79,41 @@ impl Stage {
 
     /// One whose ledger sets `amount` aside for each call; none: nothing is limited.
     fn with(dialect: Dialect, base_url: &str, broke: bool, amount: Option<Micros>) -> Self {
-        let limited = amount.is_some();
-        let amount = amount.unwrap_or_default();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let base_url = base_url.replace("PORT", &port.to_string());
+        Self::given(dialect, base_url, broke, (amount, None))
+    }
+
+    /// The same in dollars and in tokens.
+    fn given(
+        dialect: Dialect,
+        base_url: &str,
+        broke: bool,
+        given: (Option<Micros>, Option<u64>),
+    ) -> Self {
         let provider = Provider {
             dialect,
-            base_url,
+            base_url: base_url.to_owned(),
             key_env: Some("THE_KEY".to_owned()),
             key_file: None,
             key_command: None,
+            login: None,
+            notional: None,
             prices: Default::default(),
         };
+        Self::through(provider, broke, given)
+    }
+
+    /// In front of this provider.
+    fn through(
+        mut provider: Provider,
+        broke: bool,
+        (amount, tokens): (Option<Micros>, Option<u64>),
+    ) -> Self {
+        let dialect = provider.dialect;
+        let limited = amount.is_some() || tokens.is_some();
+        let given = Reservation { number: 7, amount, tokens };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        provider.base_url = provider.base_url.replace("PORT", &port.to_string());
         let config =
             Config { providers: [("up".to_owned(), provider)].into(), ..Config::default() };
         let (to, settled) = sync_channel(16);
@@ -106,7 +129,7 @@ impl Stage {
                 whose: whose.clone(),
                 broke,
                 limited,
-                amount,
+                given,
             }),
         )
         .unwrap();

@@ -25,6 +25,8 @@ pub struct Upstream {
     key: Key,
     /// Sent as `Authorization: Bearer`, whatever the dialect's habit.
     bearer: bool,
+    /// What its calls cost is told, and paid by nobody.
+    pub notional: bool,
     /// The variable that the key is taken from.
     variable: Option<String>,
     /// An earlier core had the key, this one does not: its calls wait for one that does.
@@ -48,6 +50,8 @@ enum Key {
     Known(Secret),
     Missing(String),
     Command(Vec<String>, OnceCell<Secret>),
+    /// The agent's own login, as it sends it.
+    OfAgent,
 }
 
 #[derive(Clone)]
@@ -103,6 +107,8 @@ impl Upstream {
                 true => Key::Missing("key_command is empty".to_owned()),
                 false => Key::Command(command.clone(), OnceCell::new()),
             }
+        } else if provider.login.is_some() {
+            Key::OfAgent
         } else {
             Key::None
         };
@@ -113,6 +119,7 @@ impl Upstream {
             base: parse_base(name, &provider.base_url)?,
             key,
             bearer: false,
+            notional: provider.is_notional(),
             variable: provider.key_env.clone(),
             held: false,
         })
@@ -149,6 +156,7 @@ impl Upstream {
             overrides: Overrides::default(),
             base: parse_base(name, url.as_deref().unwrap_or(default))?,
             bearer: found.as_ref().is_some_and(|(key, _)| *key == "ANTHROPIC_AUTH_TOKEN"),
+            notional: false,
             variable: found.as_ref().map(|(key, _)| (*key).to_owned()),
             held: false,
             key: found.map_or(Key::None, |(_, v)| Key::Known(Secret(v.trim().to_owned()))),
@@ -169,6 +177,7 @@ impl Upstream {
             base: parse_base(&known.name, &known.base_url)?,
             key: Key::Missing(reason),
             bearer: false,
+            notional: false,
             variable: Some(known.variable.clone()),
             held: true,
         })
@@ -227,7 +236,7 @@ impl Upstream {
     pub fn problem(&self) -> Option<KeyMissing> {
         match &self.key {
             Key::Missing(reason) => Some(self.missing(reason.clone())),
-            Key::None | Key::Known(_) | Key::Command(..) => None,
+            Key::None | Key::Known(_) | Key::Command(..) | Key::OfAgent => None,
         }
     }
 
@@ -235,10 +244,15 @@ impl Upstream {
         KeyMissing { provider: self.name.clone(), reason }
     }
 
+    /// True where agents' own logins go upstream.
+    pub fn passes_logins(&self) -> bool {
+        matches!(self.key, Key::OfAgent)
+    }
+
     /// The header with the real key; none for a server that asks for none.
     pub async fn credential(&self) -> Result<Option<(HeaderName, HeaderValue)>, KeyMissing> {
         let secret = match &self.key {
-            Key::None => return Ok(None),
+            Key::None | Key::OfAgent => return Ok(None),
             Key::Known(secret) => secret,
             Key::Missing(reason) => return Err(self.missing(reason.clone())),
             Key::Command(command, cell) => cell

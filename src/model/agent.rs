@@ -150,6 +150,9 @@ pub struct AgentInfo {
     pub progress: Option<u8>,
     pub tokens: Tokens,
     pub cost_micros: Micros,
+    /// Beside it, of calls that nobody pays by the token.
+    #[serde(default)]
+    pub notional_micros: Micros,
     /// Of the current or last attempt.
     pub started_at: Option<Stamp>,
     /// When its first call of a model arrived; known once that is over.

@@ -1,7 +1,7 @@
-//! Budgets: a tree of accounts, core → swarm → agent → child, in micro-dollars. What an agent
-//! spends is debited from every account above it too.
+//! Budgets: a tree of accounts, core → swarm → agent → child, in micro-dollars and in tokens.
+//! What an agent spends is debited from every account above it too.
 
-use super::{AgentId, Forecast, Micros, SwarmId};
+use super::{AgentId, Budget, Coin, Forecast, Micros, Purse, SwarmId};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -61,7 +61,8 @@ impl From<AccountId> for String {
     }
 }
 
-/// Invariant of one with a limit: `spent + reserved <= limit` after every reservation.
+/// Invariant of one with a limit: `spent + reserved <= limit` after every reservation, in
+/// either coin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// None: unlimited.
@@ -73,25 +74,61 @@ pub struct Account {
     /// The highest of [`WARN_AT`] that was said.
     #[serde(default)]
     pub warned: u8,
+    /// As [`Purse::call`].
+    #[serde(default)]
+    pub call: Micros,
+    #[serde(default, skip_serializing_if = "Purse::is_unused")]
+    pub tokens: Purse,
 }
 
 impl Account {
-    pub fn limited(limit: Option<Micros>) -> Self {
-        Self { limit, ..Self::default() }
+    pub fn limited(budget: Budget) -> Self {
+        let tokens = Purse { limit: budget.get(Coin::Tokens), ..Purse::default() };
+        Self { limit: budget.dollars, tokens, ..Self::default() }
     }
 
-    /// What may still be reserved; none: as much as one likes.
-    pub fn left(&self) -> Option<Micros> {
-        Some(Micros(self.limit?.0 - self.spent.0 - self.reserved.0))
-    }
-
-    /// Of the limit what is spent, in percent, rounded down; none without a limit.
-    pub fn percent(&self) -> Option<u32> {
-        let limit = i128::from(self.limit?.0);
-        if limit <= 0 {
-            return Some(100);
+    pub fn purse(&self, coin: Coin) -> Purse {
+        match coin {
+            Coin::Dollars => Purse {
+                limit: self.limit.map(|limit| limit.0),
+                spent: self.spent.0,
+                reserved: self.reserved.0,
+                call: self.call.0,
+            },
+            Coin::Tokens => self.tokens,
         }
-        Some(u32::try_from(i128::from(self.spent.0) * 100 / limit).unwrap_or(u32::MAX))
+    }
+
+    /// Changes one coin's side.
+    pub fn change(&mut self, coin: Coin, change: impl FnOnce(&mut Purse)) {
+        let mut purse = self.purse(coin);
+        change(&mut purse);
+        match coin {
+            Coin::Dollars => {
+                self.limit = purse.limit.map(Micros);
+                self.spent = Micros(purse.spent);
+                self.reserved = Micros(purse.reserved);
+                self.call = Micros(purse.call);
+            }
+            Coin::Tokens => self.tokens = purse,
+        }
+    }
+
+    /// Its limits.
+    pub fn budget(&self) -> Budget {
+        let mut budget = Budget { dollars: self.limit, tokens: None };
+        budget.set(Coin::Tokens, self.tokens.limit);
+        budget
+    }
+
+    /// What of dollars may still be reserved; none: as much as one likes.
+    pub fn left(&self) -> Option<Micros> {
+        self.purse(Coin::Dollars).left().map(Micros)
+    }
+
+    /// Of the limit what is spent, of that coin of which more is; none without a limit.
+    pub fn percent(&self) -> Option<u32> {
+        Coin::ALL.into_iter().filter_map(|coin| self.purse(coin).percent()).max()
     }
 
     /// The highest of [`WARN_AT`] that is reached, else 0.
@@ -101,32 +138,64 @@ impl Account {
     }
 }
 
-/// What a call may cost, in micro-dollars.
+/// What a call may cost, or how many tokens it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bound {
+pub struct Bound<T = Micros> {
     /// The prompt and the shortest answer that is worth asking for.
-    pub least: Micros,
+    pub least: T,
     /// With an answer of usual length.
-    pub usual: Micros,
+    pub usual: T,
     /// With the longest answer that was asked for.
-    pub most: Micros,
+    pub most: T,
 }
 
-/// What was set aside for a call.
+impl<T> Bound<T> {
+    pub fn map<U>(self, change: impl Fn(T) -> U) -> Bound<U> {
+        Bound { least: change(self.least), usual: change(self.usual), most: change(self.most) }
+    }
+}
+
+/// What was set aside for a call: of each coin that something above it limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reservation {
     pub number: u64,
-    pub amount: Micros,
+    pub amount: Option<Micros>,
+    pub tokens: Option<u64>,
+}
+
+/// What a call needed of an account that had less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortage {
+    pub coin: Coin,
+    pub needs: i64,
 }
 
 /// How a limit is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BudgetChange {
-    /// None takes the limit away.
-    Limit(Option<Micros>),
+    /// These limits and no other: none of them takes all away.
+    Only(Budget),
+    /// The limits that are named; another stays.
+    Limit(Budget),
     /// So much more than now.
-    TopUp(Micros),
+    TopUp(Budget),
+}
+
+impl FromStr for BudgetChange {
+    type Err = super::NotABudget;
+
+    /// What limits are set to: `$50`, `2M-tokens`, `$50,2M-tokens`, `none`, and, since a limit
+    /// that is not named stays, `none,$50` for that one alone.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim().strip_prefix("none") {
+            Some("") => Ok(Self::Only(Budget::default())),
+            Some(rest) if rest.trim_start().starts_with(',') => {
+                rest.trim_start().trim_start_matches(',').parse().map(Self::Only)
+            }
+            Some(_) | None => text.parse().map(Self::Limit),
+        }
+    }
 }
 
 /// An account as clients see it.
@@ -140,9 +209,20 @@ pub struct AccountInfo {
     pub spent_micros: Micros,
     pub reserved_micros: Micros,
     pub left_micros: Option<Micros>,
-    /// Of the limit what is spent.
+    /// The same in tokens.
+    #[serde(default)]
+    pub limit_tokens: Option<u64>,
+    #[serde(default)]
+    pub spent_tokens: u64,
+    #[serde(default)]
+    pub reserved_tokens: u64,
+    #[serde(default)]
+    pub left_tokens: Option<u64>,
+    /// Of the limit what is spent; with two that of which more is.
     pub percent: Option<u32>,
-    /// `open`, `warning` (75 %), `critical` (90 %), `exhausted`.
+    /// `open`, `warning` (75 %), `critical` (90 %), `exhausted`: 100 %, or an agent waits for a
+    /// call that needs more than is left; `blocked`: it waits for one of which nobody can say
+    /// what it needs.
     pub state: String,
     /// Of what is not over and has cost something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,6 +241,9 @@ pub struct CostRow {
     pub calls: u64,
     pub tokens: super::Tokens,
     pub cost_micros: Micros,
+    /// What it would come to by the token, and nobody pays so: calls under a subscription.
+    #[serde(default)]
+    pub notional_micros: Micros,
     /// Answered by the simulated provider: nobody pays this.
     pub simulated: bool,
 }
@@ -185,11 +268,35 @@ mod tests {
             limit: Some(Micros(1_000)),
             spent: Micros(899),
             reserved: Micros(50),
-            warned: 0,
+            ..Account::default()
         };
         assert_eq!(account.left(), Some(Micros(51)));
         assert_eq!((account.percent(), account.level()), (Some(89), 75));
         assert_eq!(Account::default().left(), None);
-        assert_eq!(Account::limited(Some(Micros(0))).level(), 100);
+        assert_eq!(Account::limited(Budget::of_dollars(Micros(0))).level(), 100);
+        let both = Budget { dollars: Some(Micros(1_000)), tokens: Some(100) };
+        let mut account = Account { spent: Micros(100), ..Account::limited(both) };
+        account.change(Coin::Tokens, |purse| purse.spent = 92);
+        assert_eq!((account.percent(), account.level()), (Some(92), 90), "the scarcer one");
+        assert_eq!((account.budget(), account.purse(Coin::Tokens).left()), (both, Some(8)));
+        let text = serde_json::to_string(&account).unwrap();
+        assert_eq!(serde_json::from_str::<Account>(&text).unwrap(), account);
+    }
+
+    #[test]
+    fn limits_are_set_each_for_itself_or_all() {
+        let dollars = Budget::of_dollars(Micros(5_000_000));
+        for (text, change) in [
+            ("$5", BudgetChange::Limit(dollars)),
+            ("2k-tokens", BudgetChange::Limit(Budget::of_tokens(2_000))),
+            ("none", BudgetChange::Only(Budget::default())),
+            ("none,$5", BudgetChange::Only(dollars)),
+            ("none, 2k-tokens", BudgetChange::Only(Budget::of_tokens(2_000))),
+        ] {
+            assert_eq!(text.parse::<BudgetChange>().unwrap(), change, "{text}");
+        }
+        for text in ["nonsense", "none,", "none $5", ""] {
+            assert!(text.parse::<BudgetChange>().is_err(), "{text}");
+        }
     }
 }

@@ -20,6 +20,16 @@ pub enum Command {
         swarm: SwarmId,
         text: String,
     },
+    /// Takes items out of a queue that nobody has begun with.
+    DropItems {
+        swarm: SwarmId,
+        which: Dropped,
+    },
+    /// Puts dropped items back; none named: all of them.
+    RestoreItems {
+        swarm: SwarmId,
+        items: Vec<u32>,
+    },
     StopSwarm {
         swarm: SwarmId,
     },
@@ -59,6 +69,16 @@ pub enum Command {
     },
     /// Stops every agent; the core leaves when the last is gone.
     StopAll,
+}
+
+/// Which items of a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dropped {
+    /// By their numbers.
+    Items(Vec<u32>),
+    /// So many, from its end.
+    Last(u32),
 }
 
 /// A stable word for why a request was refused; clients may branch on it.

@@ -1,6 +1,6 @@
 //! How much an agent may hand on: caps on the agents below it, and what it was granted.
 
-use super::{AgentSpec, Micros, Scope, Stamp};
+use super::{AgentSpec, Budget, Micros, Scope, Stamp};
 use serde::{Deserialize, Serialize};
 
 /// Caps on the agents that an agent makes. A child's are never wider than its parent's.
@@ -110,9 +110,21 @@ pub struct Grant {
     /// What it and all below it may spend; none: what is above it alone counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Micros>,
+    /// The same in tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
 }
 
 impl Grant {
+    pub fn limits(&self) -> Budget {
+        Budget { dollars: self.budget, tokens: self.tokens }
+    }
+
+    #[must_use]
+    pub fn limited(self, budget: Budget) -> Self {
+        Self { budget: budget.dollars, tokens: budget.tokens, ..self }
+    }
+
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

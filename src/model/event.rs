@@ -5,8 +5,8 @@ mod summary;
 
 use super::{
     AccountId, Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Exit,
-    Grant, Item, Micros, Remember, Resolution, Signal, Stamp, SwarmId, SwarmSpec, SwarmState,
-    Tokens,
+    Grant, Item, Micros, Remember, Resolution, Shortage, Signal, Stamp, SwarmId, SwarmSpec,
+    SwarmState, Tokens,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -140,23 +140,40 @@ pub enum Event {
         /// No usage came: what was set aside is charged.
         #[serde(default, skip_serializing_if = "is_false")]
         estimated: bool,
+        /// `cost_micros` is what it would come to by the token: nobody pays that.
+        #[serde(default, skip_serializing_if = "is_false")]
+        notional: bool,
     },
     /// Money was set aside for a call that is about to leave.
     CallReserved {
         number: u64,
         provider: String,
         model: String,
+        /// 0 where nothing above it limits dollars.
         amount_micros: Micros,
+        /// With less it would not have left.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        least_micros: Micros,
+        /// The same in tokens.
+        #[serde(default, skip_serializing_if = "is_none_of")]
+        amount_tokens: u64,
+        #[serde(default, skip_serializing_if = "is_none_of")]
+        least_tokens: u64,
     },
     /// A call did not leave: what is left of the account is less than it may cost.
     CallRefused {
         account: AccountId,
         why: String,
+        /// None: nobody can say what it needs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        short: Option<Shortage>,
     },
     /// What may be spent was changed; none: there is no limit any more.
     BudgetSet {
         account: AccountId,
         limit_micros: Option<Micros>,
+        #[serde(default)]
+        limit_tokens: Option<u64>,
         by: Actor,
     },
     /// So much of an account's limit is spent.
@@ -215,6 +232,14 @@ pub enum Event {
         model: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         follows: Option<Follows>,
+    },
+    /// Taken out of the queue, before anybody began with them.
+    ItemsDropped {
+        items: Vec<u32>,
+    },
+    /// Put back.
+    ItemsRestored {
+        items: Vec<u32>,
     },
     ItemEnded {
         index: u32,
@@ -296,6 +321,14 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+fn is_zero(sum: &Micros) -> bool {
+    *sum == Micros::ZERO
+}
+
+fn is_none_of(count: &u64) -> bool {
+    *count == 0
+}
+
 impl Event {
     pub fn level(&self) -> Level {
         match self {
@@ -346,6 +379,8 @@ impl Event {
             | Self::InputSent { .. }
             | Self::StopAsked { .. }
             | Self::ItemEnded { .. }
+            | Self::ItemsDropped { .. }
+            | Self::ItemsRestored { .. }
             | Self::DiskBack
             | Self::ApprovalAnswered { .. }
             | Self::ApprovalRecalled { .. }

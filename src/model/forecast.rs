@@ -17,12 +17,12 @@ pub struct Forecast {
     pub high_micros: Option<Micros>,
     /// At the present rate.
     pub ends_in_ms: Option<u64>,
-    /// At the present rate the limit is reached before the end, after so long.
+    /// At the present rate the limit is reached before the end, after so long; 0: nothing goes on.
     pub exhausted_in_ms: Option<u64>,
     pub items: u32,
     /// That are through, well or not: what the estimate stands on.
     pub items_ended: u32,
-    /// For which the limit will not do.
+    /// For which the limit will not do; where all who could go on wait for money, all that are left.
     pub items_unfinished: u32,
     /// What would let all of them finish; empty where all do.
     pub choices: Vec<Choice>,
@@ -33,7 +33,20 @@ pub struct Forecast {
 #[serde(tag = "choice", rename_all = "snake_case")]
 pub enum Choice {
     /// Raise the limit by so much, and it does in nine of ten cases.
-    TopUp { micros: Micros, command: String },
+    TopUp {
+        micros: Micros,
+        command: String,
+        /// Nothing is through yet, and so nobody knows how much more than this it takes.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        at_least: bool,
+    },
+    /// The same of a limit in tokens.
+    TopUpTokens {
+        tokens: u64,
+        command: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        at_least: bool,
+    },
     /// Go on with a model at which the rest costs at most so much of what it would now.
     CheaperModel {
         at_most_percent: u32,
@@ -42,7 +55,7 @@ pub enum Choice {
         model: Option<String>,
     },
     /// Do so many items fewer.
-    Shrink { items: u32 },
+    Shrink { items: u32, command: String },
 }
 
 impl Forecast {
@@ -58,7 +71,10 @@ impl Forecast {
     }
 
     pub fn exhausted_words(&self) -> Option<String> {
-        self.exhausted_in_ms.map(|ms| format!("exhausted in {}", about(ms)))
+        self.exhausted_in_ms.map(|ms| match ms {
+            0 => "exhausted".to_owned(),
+            ms => format!("exhausted in {}", about(ms)),
+        })
     }
 }
 
@@ -75,13 +91,18 @@ impl Choice {
     /// What it means, in words.
     pub fn words(&self) -> String {
         match self {
-            Self::TopUp { command, .. } => format!("`{command}`"),
+            Self::TopUp { command, at_least, .. } | Self::TopUpTokens { command, at_least, .. } => {
+                match at_least {
+                    true => format!("`{command}` or more"),
+                    false => format!("`{command}`"),
+                }
+            }
             Self::CheaperModel { at_most_percent, model } => {
                 let such =
                     model.as_ref().map_or(String::new(), |model| format!(", such as {model}"));
                 format!("a model for at most {at_most_percent} % of the price{such}")
             }
-            Self::Shrink { items } => format!("{items} items fewer"),
+            Self::Shrink { items, command } => format!("{items} items fewer (`{command}`)"),
         }
     }
 }
@@ -107,6 +128,8 @@ mod tests {
             "estimated: exhausted in 3 min; 8 of 20 items will not finish; about $3.00 in the end \
              ($2.00 to $5.00)"
         );
+        let now = Forecast { exhausted_in_ms: Some(0), ..forecast };
+        assert!(now.line().unwrap().starts_with("estimated: exhausted; 8 of 20"));
         assert_eq!(about(12_345), "13 s");
         assert_eq!(about(7_000_000), "2 h");
     }

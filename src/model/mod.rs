@@ -6,6 +6,7 @@ mod agent;
 mod approval;
 mod audit;
 mod budget;
+mod coin;
 mod command;
 mod confine;
 mod delegation;
@@ -38,9 +39,11 @@ pub use approval::{
 };
 pub use audit::{AuditDraft, AuditReport, AuditRow, Break, BreakKind, Chain, ChainEnd, Gap, Head};
 pub use budget::{
-    Account, AccountId, AccountInfo, Bound, BudgetChange, CostRow, NoAccount, Reservation, WARN_AT,
+    Account, AccountId, AccountInfo, Bound, BudgetChange, CostRow, NoAccount, Reservation,
+    Shortage, WARN_AT,
 };
-pub use command::{Command, Refusal, RefusalCode};
+pub use coin::{Budget, Coin, NotABudget, Purse};
+pub use command::{Command, Dropped, Refusal, RefusalCode};
 pub use confine::{BROKER_LINK, Brokered, Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
 pub use delegation::{Breaker, Caps, Grant};
 pub use event::{Event, EventRecord, Follows, Level};

@@ -24,9 +24,14 @@ impl Micros {
         texts
     }
 
-    /// To the last digit, as it can be given again.
-    pub fn exact(self) -> String {
-        format!("${:.6}", self.dollars())
+    /// To the last digit, as it can be given again: in a command without the sign, which a
+    /// shell would take for one of its variables.
+    pub fn plain(self) -> String {
+        let (whole, part) = (self.0 / 1_000_000, (self.0 % 1_000_000).abs());
+        match format!("{whole}.{part:06}").trim_end_matches('0') {
+            text if text.ends_with('.') => whole.to_string(),
+            text => text.to_owned(),
+        }
     }
 
     pub fn dollars(self) -> f64 {
@@ -108,6 +113,12 @@ mod tests {
         }
         for text in ["", "$", "-1", "1.0000001", "1e3", "ten", "99999999999999999999"] {
             assert!(text.parse::<Micros>().is_err(), "{text}");
+        }
+        for (micros, text) in
+            [(0, "0"), (60_000, "0.06"), (5_000_000, "5"), (1_000_001, "1.000001")]
+        {
+            assert_eq!(Micros(micros).plain(), text);
+            assert_eq!(text.parse(), Ok(Micros(micros)));
         }
         assert_eq!(Micros(42_100).to_string(), "$0.0421");
         assert_eq!(Micros(3_180_000).to_string(), "$3.18");

@@ -62,6 +62,10 @@ pub struct PulseMoney {
     pub items: Option<ItemCounts>,
     pub spent_micros: Micros,
     pub limit_micros: Option<Micros>,
+    #[serde(default)]
+    pub spent_tokens: u64,
+    #[serde(default)]
+    pub limit_tokens: Option<u64>,
     /// Estimated.
     pub forecast: Option<Forecast>,
 }
@@ -147,6 +151,9 @@ impl fmt::Display for PulseMoney {
         if let Some(limit) = self.limit_micros {
             write!(f, " of {limit}")?;
         }
+        if let Some(limit) = self.limit_tokens {
+            write!(f, ", {} of {limit} tokens", self.spent_tokens)?;
+        }
         let Some(forecast) = &self.forecast else { return Ok(()) };
         if let Some(end) = forecast.end_micros {
             write!(f, ", ends at about {end}")?;
@@ -216,9 +223,11 @@ mod tests {
             id: AccountId::Swarm("sw-1".into()),
             name: "refactor".to_owned(),
             ended: None,
-            items: Some(ItemCounts { total: 50, done: 31, failed: 2 }),
+            items: Some(ItemCounts { total: 50, done: 31, failed: 2, dropped: 0 }),
             spent_micros: Micros(3_210_000),
             limit_micros: Some(Micros(50_000_000)),
+            spent_tokens: 1_200,
+            limit_tokens: None,
             forecast: Some(Forecast { end_micros: Some(Micros(8_400_000)), ..Forecast::default() }),
         }
     }
@@ -247,6 +256,11 @@ mod tests {
              50 agents: 12 working, 1 waiting\n\
              sw-1 31/50 done 2 failed $3.21 of $50.00, ends at about $8.40\n\
              cursor 1234"
+        );
+        let tokens = PulseMoney { limit_tokens: Some(5_000), ..money() };
+        assert_eq!(
+            tokens.to_string(),
+            "sw-1 31/50 done 2 failed $3.21 of $50.00, 1200 of 5000 tokens, ends at about $8.40"
         );
         let quiet = Pulse { asks: vec![], attention: vec![], since: Some(1200), ..pulse };
         assert_eq!(

@@ -42,7 +42,7 @@ pub struct SwarmSpec {
     pub command: Vec<String>,
     /// The caller's PATH, so that agents find the same programs.
     pub path: Option<String>,
-    /// What all its agents may spend together, `$50`.
+    /// What all its agents may spend together: `$50`, `2M-tokens`, `$50,2M-tokens`.
     pub budget: Option<String>,
     /// What each of them may spend.
     pub agent_budget: Option<String>,
@@ -177,6 +177,8 @@ pub enum ItemState {
     Done,
     Failed,
     Stopped,
+    /// Taken out of the queue: nobody is to do it.
+    Dropped,
 }
 
 /// A unit of work of a swarm's queue.
@@ -205,7 +207,12 @@ pub struct SwarmInfo {
     pub items: ItemCounts,
     pub tokens: Tokens,
     pub cost_micros: Micros,
+    /// Beside it, of calls that nobody pays by the token.
+    #[serde(default)]
+    pub notional_micros: Micros,
     pub budget_micros: Option<Micros>,
+    #[serde(default)]
+    pub budget_tokens: Option<u64>,
     pub scope: String,
     pub created_at: Stamp,
     pub started_at: Option<Stamp>,
@@ -240,9 +247,12 @@ pub struct AgentCounts {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemCounts {
+    /// Without those that were dropped.
     pub total: u32,
     pub done: u32,
     pub failed: u32,
+    #[serde(default)]
+    pub dropped: u32,
 }
 
 /// `swarm results`: failures are counted, and listed, first.

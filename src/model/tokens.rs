@@ -18,6 +18,11 @@ impl Tokens {
     pub fn total(&self) -> u64 {
         self.input + self.output + self.cache_read + self.cache_write
     }
+
+    /// A count as ledgers keep it: signed, so that differences are safe.
+    pub fn signed(count: u64) -> i64 {
+        i64::try_from(count).unwrap_or(i64::MAX)
+    }
 }
 
 impl AddAssign for Tokens {

@@ -17,7 +17,7 @@
 //! POST /v1/hooks (an object) → 204                  what an agent's own hook tells of it; from inside alone
 //! POST /v1/agents/{id}/ticket (TicketBody) → Ticket   (direct attach to the keeper)
 //! GET  /v1/agents/{id}/pty?cols=&rows=&read_only=  WebSocket of raw bytes
-//! GET  /v1/items?swarm=ID    POST (NewItem) → 201 Item
+//! GET  /v1/items?swarm=ID    POST (NewItem) → 201 Item    PATCH (ItemsChange) → [Item] that were changed
 //! GET  /v1/budgets                                [AccountInfo]
 //! GET  /v1/budgets/{id}      PATCH (BudgetBody) → AccountInfo; also `core`
 //! GET  /v1/ledger?by=WORD                         [CostRow] by agent, attempt, item, swarm, model, parent, day
@@ -42,7 +42,8 @@
 //! `application/problem+json`.
 
 use crate::model::{
-    AgentState, Enforcement, Refusal, RefusalCode, Remember, Resolution, Rule, SwarmId, Verdict,
+    AgentState, Enforcement, ItemState, Refusal, RefusalCode, Remember, Resolution, Rule, SwarmId,
+    Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -129,7 +130,8 @@ pub struct Change {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetBody {
-    /// `$50`, or `none`.
+    /// `$50`, `2M-tokens`, `$50,2M-tokens`, each of which leaves a limit that it does not name;
+    /// `none`, or `none,$50` for these alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
     /// So much more than now.
@@ -184,6 +186,21 @@ pub struct Ticket {
 pub struct NewItem {
     pub swarm: SwarmId,
     pub text: String,
+}
+
+/// Takes items out of a swarm's queue, or puts them back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemsChange {
+    pub swarm: SwarmId,
+    /// `dropped`, or `queued` of what was dropped.
+    pub state: ItemState,
+    /// By their numbers; of what was dropped, none named: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<u32>,
+    /// So many of those that wait, from the end of the queue, in place of numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u32>,
 }
 
 /// May this be run? Exactly one of `argv` and `line` is set, and at most one of `agent` and

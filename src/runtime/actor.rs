@@ -379,9 +379,11 @@ fn begins_something(input: &Input) -> bool {
         Command::CreateSwarm { .. }
         | Command::SpawnAgent { .. }
         | Command::AddItem { .. }
+        | Command::RestoreItems { .. }
         | Command::RetryAgent { .. }
         | Command::ResumeAgent { .. } => true,
         Command::StopSwarm { .. }
+        | Command::DropItems { .. }
         | Command::StopAgent { .. }
         | Command::RemoveSwarm { .. }
         | Command::Decide { .. }

@@ -90,7 +90,12 @@ impl World {
         match self.feed(Input::Asked { attempt: attempt.clone(), ask }).await? {
             Some(Reply::Approval(id)) => Ok(id),
             Some(
-                Reply::Swarm(_) | Reply::Agent(_) | Reply::Item(_) | Reply::Leave(_) | Reply::Done,
+                Reply::Swarm(_)
+                | Reply::Agent(_)
+                | Reply::Item(_)
+                | Reply::Items(_)
+                | Reply::Leave(_)
+                | Reply::Done,
             )
             | None => Err(leaving()),
         }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     agents::{Adapter, Catalog},
     config::LONGEST_MS,
-    model::{AdapterShare, AgentSpec, Micros, Refusal, RefusalCode, Scope, Strategy, SwarmSpec},
+    model::{AdapterShare, AgentSpec, Budget, Refusal, RefusalCode, Scope, Strategy, SwarmSpec},
 };
 use std::{path::Path, sync::Arc};
 
@@ -152,7 +152,7 @@ pub async fn agent(world: &Shared, spec: &mut AgentSpec) -> Result<Crew, Refusal
 fn unbuilt(spec: &SwarmSpec) -> Result<(), Refusal> {
     let asked = [("strategy", spec.strategy != Strategy::Parallel)];
     for (field, sum) in [("budget", &spec.budget), ("agent_budget", &spec.agent_budget)] {
-        if let Some(Err(error)) = sum.as_ref().map(|sum| sum.parse::<Micros>()) {
+        if let Some(Err(error)) = sum.as_ref().map(|sum| sum.parse::<Budget>()) {
             return Err(Refusal::new(RefusalCode::Invalid, format!("{field}: {error}")));
         }
     }

@@ -234,9 +234,9 @@ fn price_table(world: &World) -> DoctorCheck {
         return fail(problem);
     }
     match world.prices.load() {
-        Ok(data) => match data.warning(prices::today()) {
-            Some(old) => warn(name, old, "what calls cost may have changed since"),
-            None => {
+        Ok(data) => match data.warnings(prices::today()).join("; ") {
+            old if !old.is_empty() => warn(name, old, "what calls cost may have changed since"),
+            _ => {
                 let own = match data.own.len() {
                     0 => String::new(),
                     n => format!(", {n} of your own before them"),
@@ -269,7 +269,9 @@ fn providers(world: &World) -> Vec<DoctorCheck> {
                 );
                 DoctorCheck { name, status: CheckStatus::Warn, detail: why, remedy }
             } else {
-                ok(&name, provider)
+                let terms = gateway.provider_terms(dialect).into_iter().map(str::to_owned);
+                let parts: Vec<String> = std::iter::once(provider).chain(terms).collect();
+                ok(&name, parts.join(", "))
             }
         })
         .collect();

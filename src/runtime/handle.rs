@@ -264,6 +264,17 @@ impl Handle {
         }
     }
 
+    /// Takes items out of a queue, or puts them back: those that were changed.
+    ///
+    /// # Errors
+    /// When the request is refused.
+    pub async fn change_items(&self, command: Command) -> Result<Vec<u32>, Refusal> {
+        match self.request(command, Vec::new()).await? {
+            Reply::Items(items) => Ok(items),
+            _ => Err(leaving()),
+        }
+    }
+
     /// # Errors
     /// When the request is refused.
     pub async fn change(&self, command: Command) -> Result<(), Refusal> {

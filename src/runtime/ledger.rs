@@ -87,6 +87,7 @@ impl Drop for Given {
             duration_ms: 0,
             reservation: Some(reservation.number),
             estimated: false,
+            notional: self.wish.notional,
         });
     }
 }
@@ -189,6 +190,8 @@ impl Ledger for CoreLedger {
             provider: call.provider.clone(),
             model: call.model.clone(),
             bound: call.bound.clone(),
+            tokens: call.tokens.clone(),
+            notional: call.notional,
         });
         let (ledger, attempt) = (self.clone(), call.caller.attempt.clone());
         let (mut to, from) = oneshot::channel();
@@ -216,6 +219,7 @@ impl Ledger for CoreLedger {
             duration_ms: report.duration_ms,
             reservation: reservation.map(|reservation| reservation.number),
             estimated: report.estimated,
+            notional: report.notional,
         });
     }
 
@@ -261,9 +265,12 @@ mod tests {
             token: String::new(),
         };
         let bound = Bound { least: Micros(1), usual: Micros(1), most: Micros(1) };
-        let call = Call { caller, provider: "p".into(), model: "m".into(), bound: Ok(bound) };
+        let tokens = Err(String::new());
+        let (provider, model) = ("p".into(), "m".into());
+        let notional = false;
+        let call = Call { caller, provider, model, bound: Ok(bound), tokens, notional };
         let asked = tokio::spawn(async move { ledger.reserve(&call).await });
-        let given = Reservation { number: 1, amount: Micros(1) };
+        let given = Reservation { number: 1, amount: Some(Micros(1)), tokens: None };
         let started = Instant::now();
         for leave in [Leave::Later, Leave::Reserved(given)] {
             let Some(Message::Input { done: Some(done), .. }) = messages.recv().await else {

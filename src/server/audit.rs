@@ -175,6 +175,7 @@ fn action(method: &Method, steps: &[&str]) -> &'static str {
         ("PATCH", ["swarms", _]) => "swarm.change",
         ("DELETE", ["swarms", _]) => "swarm.remove",
         ("POST", ["items"]) => "item.add",
+        ("PATCH", ["items"]) => "item.change",
         ("POST", ["agents"]) => "agent.spawn",
         ("PATCH", ["agents", _]) => "agent.change",
         ("POST", ["agents", _, "input"]) => "agent.input",

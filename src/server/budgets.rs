@@ -5,7 +5,7 @@ use super::{
     problem::{Answer, Body, Plain, Query},
 };
 use crate::{
-    model::{AccountInfo, BudgetChange, CostRow, Micros, PriceRow, Refusal, RefusalCode},
+    model::{AccountInfo, BudgetChange, CostRow, NotABudget, PriceRow, Refusal, RefusalCode},
     protocol::rest::BudgetBody,
 };
 use axum::{
@@ -40,15 +40,17 @@ pub async fn change(
     Body(body): Body<BudgetBody>,
 ) -> Answer<Json<AccountInfo>> {
     let invalid = |why: String| Refusal::new(RefusalCode::Invalid, why);
-    let sum = |key: &str, text: &str| {
-        text.parse::<Micros>().map_err(|error| invalid(format!("{key}: {error}")))
-    };
     let change = match (body.limit.as_deref(), body.top_up.as_deref()) {
-        (Some("none"), None) => BudgetChange::Limit(None),
-        (Some(text), None) => BudgetChange::Limit(Some(sum("limit", text)?)),
-        (None, Some(text)) => BudgetChange::TopUp(sum("top_up", text)?),
+        (Some(text), None) => {
+            text.parse().map_err(|error: NotABudget| invalid(format!("limit: {error}")))?
+        }
+        (None, Some(text)) => {
+            let more = text.parse();
+            let more = more.map_err(|error: NotABudget| invalid(format!("top_up: {error}")))?;
+            BudgetChange::TopUp(more)
+        }
         (Some(_), Some(_)) | (None, None) => {
-            let why = "say `limit` (a sum, or `none`) or `top_up`";
+            let why = "say `limit` ($50, 2M-tokens, or `none`) or `top_up`";
             return Err(invalid(why.to_owned()).into());
         }
     };

@@ -33,7 +33,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/swarms", get(swarms::list).post(swarms::create))
         .route("/v1/swarms/{id}", get(swarms::show).patch(swarms::change).delete(swarms::remove))
         .route("/v1/swarms/{id}/results", get(swarms::results))
-        .route("/v1/items", get(swarms::items).post(swarms::add_item))
+        .route("/v1/items", get(swarms::items).post(swarms::add_item).patch(swarms::change_items))
         .route("/v1/agents", get(agents::list).post(agents::spawn))
         .route("/v1/agents/{id}", get(agents::show).patch(agents::change))
         .route("/v1/agents/{id}/explain", get(agents::explain))

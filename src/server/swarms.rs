@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{
     model::{
-        AgentState, Command, Item, Refusal, RefusalCode, SwarmId, SwarmInfo, SwarmResults,
-        SwarmSpec,
+        AgentState, Command, Dropped, Item, ItemState, Refusal, RefusalCode, SwarmId, SwarmInfo,
+        SwarmResults, SwarmSpec,
     },
-    protocol::rest::{Change, NewItem, Removed},
+    protocol::rest::{Change, ItemsChange, NewItem, Removed},
     runtime::Handle,
 };
 use axum::{
@@ -182,4 +182,37 @@ pub async fn add_item(
 ) -> Answer<(StatusCode, Json<Item>)> {
     let id: SwarmId = served.handle.swarm_id(new.swarm.as_str()).await?;
     Ok((StatusCode::CREATED, Json(served.handle.add_item(id, new.text).await?)))
+}
+
+pub async fn change_items(
+    _: Plain,
+    State(served): State<Served>,
+    Body(change): Body<ItemsChange>,
+) -> Answer<Json<Vec<Item>>> {
+    let invalid = |why: &str| Refusal::new(RefusalCode::Invalid, why);
+    let swarm: SwarmId = served.handle.swarm_id(change.swarm.as_str()).await?;
+    let ItemsChange { state, items, last, .. } = change;
+    let (command, action) = match (state, last) {
+        (ItemState::Dropped, Some(_)) if !items.is_empty() => {
+            return Err(invalid("say `items` or `last`, not both").into());
+        }
+        (ItemState::Dropped, last) => {
+            let which = last.map_or(Dropped::Items(items), Dropped::Last);
+            (Command::DropItems { swarm: swarm.clone(), which }, "item.drop")
+        }
+        (ItemState::Queued, None) => {
+            (Command::RestoreItems { swarm: swarm.clone(), items }, "item.restore")
+        }
+        (ItemState::Queued, Some(_)) => {
+            return Err(invalid("`last` is for `dropped`: name the items").into());
+        }
+        (ItemState::Working | ItemState::Done | ItemState::Failed | ItemState::Stopped, _) => {
+            return Err(invalid("items are set to `dropped` or `queued`").into());
+        }
+    };
+    let changed = served.handle.change_items(command).await;
+    let changed = changed.map_err(|refusal| Refused(refusal, None, Some(action)))?;
+    let mut items = served.handle.items(&swarm).await?;
+    items.retain(|item| changed.contains(&item.index));
+    Ok(Json(items))
 }

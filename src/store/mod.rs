@@ -17,8 +17,8 @@ pub use history::{BUCKET_SECONDS, BUCKETS, History};
 pub use order::{Column, GridOptions, Row, need, rows};
 
 use crate::model::{
-    AgentId, AgentInfo, AgentState, Approval, ApprovalId, Event, EventRecord, Stamp, SwarmId,
-    SwarmInfo,
+    AgentId, AgentInfo, AgentState, Approval, ApprovalId, Event, EventRecord, Micros, Stamp,
+    SwarmId, SwarmInfo,
 };
 use crate::protocol::stream::{Gauge, ServerMessage, Snapshot, Update};
 use std::collections::{BTreeMap, VecDeque};
@@ -146,7 +146,8 @@ impl Store {
             return;
         }
         self.counted = record.seq;
-        if let Event::ModelCalled { tokens, cost_micros, .. } = &record.event {
+        if let Event::ModelCalled { tokens, cost_micros, notional, .. } = &record.event {
+            let cost_micros = if *notional { &Micros::ZERO } else { cost_micros };
             self.total.add(record.time, tokens.total(), *cost_micros);
             if let Some(agent) = &record.agent {
                 let history = self.histories.entry(agent.clone()).or_default();

@@ -21,6 +21,7 @@ fn agent(n: u64, state: AgentState) -> AgentInfo {
         progress: None,
         tokens: Tokens { input: n, ..Tokens::default() },
         cost_micros: Micros(n as i64),
+        notional_micros: Micros::ZERO,
         started_at: Some(Stamp(n as i64)),
         ended_at: None,
         since: Stamp(0),
@@ -54,7 +55,9 @@ fn swarm(n: u64) -> SwarmInfo {
         items: ItemCounts::default(),
         tokens: Tokens::default(),
         cost_micros: Micros::ZERO,
+        notional_micros: Micros::ZERO,
         budget_micros: None,
+        budget_tokens: None,
         scope: "none".into(),
         created_at: Stamp(0),
         started_at: None,
@@ -80,6 +83,7 @@ fn called(seq: u64, n: u64) -> EventRecord {
             duration_ms: 1,
             reservation: None,
             estimated: false,
+            notional: false,
         },
     }
 }

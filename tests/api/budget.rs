@@ -220,5 +220,97 @@ fn a_budget_shows_what_it_will_come_to() {
         shown.contains("estimated: ") && shown.contains("of 20 items will not finish"),
         "{shown}"
     );
-    assert!(shown.contains(&format!("dash budget top-up {swarm} $")), "{shown}");
+    assert!(shown.contains(&format!("dash budget top-up {swarm} 0.")), "{shown}");
+    // A shell takes it as it is printed, and it does.
+    let command = forecast["choices"][0]["command"].as_str().unwrap();
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    world.ok(&words);
+    assert_eq!(world.dash(&["swarm", "wait", &swarm]).code, 0, "{}", world.core_log());
+}
+
+#[test]
+fn a_budget_in_tokens_stops_at_the_wire_and_goes_on_with_more() {
+    let world = World::new();
+    let task = ["--agent", "mini", "--agents", "2", "--task", "say hello"];
+    let (swarm, code) = world.create_and_wait(&[&task[..], &["--budget", "10-tokens"]].concat());
+    assert_eq!(code, 4, "{}", world.core_log());
+    let stopped = account(&world, &swarm);
+    assert_eq!(
+        (&stopped["limit_micros"], &stopped["limit_tokens"], &stopped["spent_tokens"]),
+        (&Value::Null, &json!(10), &json!(0))
+    );
+    assert_eq!((&stopped["state"], &stopped["percent"]), (&json!("exhausted"), &json!(0)));
+    assert_eq!(stopped["forecast"]["items_unfinished"], 2, "{stopped:#}");
+    let choice = &stopped["forecast"]["choices"][0];
+    assert_eq!(choice["choice"], "top_up_tokens", "{stopped:#}");
+    let results = world.ok(&["swarm", "results", &swarm]).text();
+    assert!(results.contains("10 of 10 tokens is left, and this call could take"), "{results}");
+    let first = &world.agents_of(&swarm)[0];
+    let explained = world.ok(&["agent", "explain", first]).text();
+    assert!(
+        explained.contains("has 10 of 10 tokens left, and its next call needs at least"),
+        "{explained}"
+    );
+    // What is advised is a command; as long as nothing is through, of the least that it takes.
+    assert_eq!(choice["at_least"], true, "{stopped:#}");
+    let advised: Vec<&str> = choice["command"].as_str().unwrap().split(' ').skip(1).collect();
+    let topped = world.ok(&advised).text();
+    assert!(topped.contains("tokens left"), "{topped}");
+    world.ok(&["budget", "top-up", &swarm, "2M-tokens"]);
+    assert_eq!(world.dash(&["swarm", "wait", &swarm]).code, 0, "{}", world.core_log());
+    let after = account(&world, &swarm);
+    let of = |key: &str| after[key].as_u64().unwrap();
+    assert!((1..=of("limit_tokens")).contains(&of("spent_tokens")), "{after:#}");
+    assert_eq!(of("reserved_tokens"), 0, "{after:#}");
+    assert!(micros(&after["spent_micros"]) > 0, "{after:#}");
+    let shown = world.ok(&["swarm", "show", &swarm]).text();
+    assert!(shown.contains("budget  ") && shown.contains("tokens, "), "{shown}");
+    assert!(world.json(&["swarm", "show", &swarm])["budget_tokens"].as_u64() > Some(10));
+    let both = world.ok(&["budget", "set", &swarm, "$5"]).text();
+    assert!(both.contains("of $5.00 left, ") && both.contains("tokens left"), "{both}");
+    let one = world.json(&["budget", "set", &swarm, "none,$5"]);
+    assert_eq!((&one["limit_micros"], &one["limit_tokens"]), (&json!(5_000_000), &Value::Null));
+    for wrong in ["2M", "1.5-tokens", "$5,$6"] {
+        world.exits(&["budget", "set", &swarm, wrong], 2);
+    }
+}
+
+#[test]
+fn a_child_has_no_more_tokens_than_its_parent() {
+    let world = World::new();
+    let script = "dash agent spawn --budget 3M-tokens -- true >/dev/null";
+    let args = ["--agents", "1", "--agent-budget", "2M-tokens", "--", "sh", "-c", script];
+    let (swarm, _) = world.create_and_wait(&args);
+    let agents = world.agents_of(&swarm);
+    let said = String::from_utf8(world.raw_log(&agents[0])).unwrap();
+    assert!(said.contains("2000000 tokens of its parent's are left"), "{said}");
+    assert_eq!(account(&world, &agents[1])["limit_tokens"], 2_000_000);
+}
+
+#[test]
+fn a_queue_shrinks_by_command_and_grows_back() {
+    let world = World::new();
+    let items = world.write("items", "a\nb\nc\nd\n");
+    let items = items.to_str().unwrap();
+    let wait = "until [ -e go ]; do sleep 0.05; done; echo {item} >> done";
+    let args = ["--agents", "1", "--items", items, "--", "sh", "-c", wait];
+    let swarm = world.create(&args);
+    let agent = world.only_agent(&swarm);
+    world.until_state(&agent, &["working", "idle"]);
+    let dropped = world.ok(&["item", "drop", "--swarm", &swarm, "--last", "2"]);
+    assert_eq!(dropped.text(), format!("item 3 of {swarm} dropped\nitem 4 of {swarm} dropped\n"));
+    assert!(dropped.stderr.contains("item restore --swarm sw-1 3 4"), "{dropped:?}");
+    let restored = world.json(&["item", "restore", "--swarm", &swarm, "4"]);
+    assert_eq!((&restored[0]["index"], &restored[0]["state"]), (&json!(4), &json!("queued")));
+    let first = world.exits(&["item", "drop", "--swarm", &swarm, "1"], 1);
+    assert!(first.stderr.contains("item 1 of sw-1 is at work"), "{first:?}");
+    world.exits(&["item", "drop", "--swarm", &swarm], 2);
+    world.write("go", "");
+    assert_eq!(world.dash(&["swarm", "wait", &swarm]).code, 0, "{}", world.core_log());
+    let shown = world.json(&["swarm", "show", &swarm]);
+    let counts = &shown["items"];
+    assert_eq!((&counts["total"], &counts["dropped"]), (&json!(3), &json!(1)), "{shown:#}");
+    let audit = world.ok(&["audit", "--json"]).text();
+    assert!(audit.contains("item.drop") && audit.contains("item.restore"), "{audit}");
+    world.ok(&["audit", "--verify"]);
 }

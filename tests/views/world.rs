@@ -93,6 +93,7 @@ pub fn agent(n: u64, swarm: u64) -> AgentInfo {
         progress: (n.is_multiple_of(3) && !queued).then_some(((n * 37) % 100) as u8),
         tokens: Tokens { input: tokens * 4 / 5, output: tokens / 5, ..Tokens::default() },
         cost_micros: Micros((tokens * 9 / 2) as i64),
+        notional_micros: Micros::ZERO,
         started_at: (!queued).then(|| back(20 + (n * 13) % 400)),
         ended_at: over.then(|| back(n % 19)),
         since: back(n % 60),
@@ -129,6 +130,7 @@ pub fn swarm(n: u64, name: &str, agents: &[AgentInfo]) -> SwarmInfo {
         total: counts.total,
         done: of(AgentState::Done),
         failed: of(AgentState::Failed),
+        dropped: 0,
     };
     SwarmInfo {
         id: SwarmId::numbered(n),
@@ -141,7 +143,9 @@ pub fn swarm(n: u64, name: &str, agents: &[AgentInfo]) -> SwarmInfo {
         items,
         tokens,
         cost_micros: cost,
+        notional_micros: Micros::ZERO,
         budget_micros: None,
+        budget_tokens: None,
         scope: "none".into(),
         created_at: back(500 - n),
         started_at: Some(back(499)),
@@ -180,6 +184,7 @@ fn events(agents: u64) -> Vec<EventRecord> {
                 duration_ms: 900,
                 reservation: None,
                 estimated: false,
+                notional: false,
             };
             list.push(event(seq, second, Some(n), called));
             seq += 1;

@@ -7,7 +7,7 @@ use super::super::{
     format::{duration, fg, one_line, scope_style, state_and_reason, state_style, tokens},
     limits::words,
 };
-use crate::model::{AgentInfo, AgentState, HELD_BACK, ProgramVersion};
+use crate::model::{AgentInfo, AgentState, HELD_BACK, Micros, ProgramVersion};
 use anstyle::AnsiColor;
 use clap::Args;
 
@@ -41,6 +41,10 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         provider => format!("{} through {provider}", agent.adapter),
     };
     let adapter = if agent.interactive { format!("{adapter}, on its own screen") } else { adapter };
+    let notional = match agent.notional_micros {
+        Micros::ZERO => String::new(),
+        sum => format!(", and {sum} notional"),
+    };
     let mut lines = vec![
         ("swarm", agent.swarm.to_string()),
         ("agent", adapter),
@@ -50,7 +54,7 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         ("attempt", agent.attempt.to_string()),
         ("scope", context.paint(scope_style(&agent.scope), &agent.scope)),
         ("in", agent.cwd.display().to_string()),
-        ("usage", format!("{}, {}", tokens(&agent.tokens), agent.cost_micros)),
+        ("usage", format!("{}, {}{notional}", tokens(&agent.tokens), agent.cost_micros)),
         ("printed", format!("{} bytes", agent.bytes)),
         ("last line", some(&agent.last_line)),
     ];

@@ -8,7 +8,7 @@ use super::super::{
     format::one_line,
     limits::{LimitArgs, further, warn_cores},
     scope::{ScopeArgs, shown, tell_narrowed, warn, warn_of},
-    swarm::{create::money, here},
+    swarm::{create, here},
 };
 use crate::{
     client::in_agent,
@@ -64,8 +64,8 @@ pub struct Spawn {
     scope: ScopeArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    /// What it and all that it spawns may spend: $5, 0.25
-    #[arg(long, value_name = "$", value_parser = money)]
+    /// What it and all that it spawns may spend: 5 or '$5', 500k-tokens, or both as 5,500k-tokens
+    #[arg(long, value_name = "$|TOKENS", value_parser = create::budget)]
     budget: Option<String>,
     /// A command to run as the agent
     #[arg(last = true, value_name = "CMD")]

@@ -13,7 +13,7 @@ use super::{
     },
     wait::{Report, wait_for},
 };
-use crate::model::{Micros, SwarmSpec};
+use crate::model::{Budget, SwarmSpec};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -78,11 +78,12 @@ pub struct Create {
     pub scope: ScopeArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
-    /// What all its agents may spend together: $50, 0.25. A call that could exceed it is refused
-    #[arg(long, value_name = "$", value_parser = money)]
+    /// What all its agents may spend together: 50 or '$50' (a shell reads $5 by itself),
+    /// 2M-tokens, or both as 50,2M-tokens. A call that could exceed it is refused
+    #[arg(long, value_name = "$|TOKENS", value_parser = budget)]
     pub budget: Option<String>,
     /// What each agent, with all that it spawns, may spend
-    #[arg(long, value_name = "$", value_parser = money)]
+    #[arg(long, value_name = "$|TOKENS", value_parser = budget)]
     pub agent_budget: Option<String>,
     /// A command to run as the agent
     #[arg(last = true, value_name = "CMD")]
@@ -182,7 +183,7 @@ fn agents(n: u32) -> String {
     format!("{n} {}", if n == 1 { "agent" } else { "agents" })
 }
 
-/// Checks a sum of money, which the core reads again.
-pub fn money(text: &str) -> Result<String, String> {
-    text.parse::<Micros>().map(|_| text.to_owned()).map_err(|error| error.to_string())
+/// Checks a budget, which the core reads again.
+pub fn budget(text: &str) -> Result<String, String> {
+    text.parse::<Budget>().map(|_| text.to_owned()).map_err(|error| error.to_string())
 }

@@ -5,7 +5,7 @@ use super::super::{
     args::Json,
     context::Context,
     failure::{Code, Done},
-    format::{duration, harmless, scope_style, swarm_style, tokens},
+    format::{count, duration, harmless, scope_style, swarm_style, tokens},
 };
 use crate::model::{AgentInfo, Micros, SwarmInfo};
 use clap::Args;
@@ -45,14 +45,28 @@ impl Show {
         let counts: Vec<String> =
             swarm.agents.by_state.iter().map(|(state, n)| format!("{n} {state}")).collect();
         context.line(format!("agents  {} ({})", swarm.agents.total, counts.join(", ")))?;
+        let dropped = match swarm.items.dropped {
+            0 => String::new(),
+            n => format!(", {n} dropped"),
+        };
         context.line(format!(
-            "items   {} done, {} failed, of {}",
+            "items   {} done, {} failed, of {}{dropped}",
             swarm.items.done, swarm.items.failed, swarm.items.total
         ))?;
-        context.line(format!("usage   {}, {}", tokens(&swarm.tokens), swarm.cost_micros))?;
+        let notional = match swarm.notional_micros {
+            Micros::ZERO => String::new(),
+            sum => format!(", and {sum} notional"),
+        };
+        let usage = format!("{}, {}{notional}", tokens(&swarm.tokens), swarm.cost_micros);
+        context.line(format!("usage   {usage}"))?;
         if let Some(limit) = swarm.budget_micros {
             let left = Micros(limit.0 - swarm.cost_micros.0);
             context.line(format!("budget  {limit}, {left} not spent"))?;
+        }
+        if let Some(limit) = swarm.budget_tokens {
+            let left = limit.saturating_sub(swarm.tokens.total());
+            let (limit, left) = (count(limit), count(left));
+            context.line(format!("budget  {limit} tokens, {left} not spent"))?;
         }
         if let (Some(start), Some(end)) = (swarm.started_at, swarm.ended_at) {
             context.line(format!("took    {}", duration(end.ms_since(start))))?;

@@ -2,7 +2,7 @@
 
 use super::{
     super::failure::{Code, Failure},
-    create::{Create, StrategyArg, money},
+    create::{Create, StrategyArg, budget},
 };
 use crate::{
     config,
@@ -91,7 +91,7 @@ fn read_file(path: &Path) -> Result<SwarmSpec, Failure> {
     let spec: SwarmSpec = config::from_toml(path, &text)
         .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
     for (key, sum) in [("budget", &spec.budget), ("agent_budget", &spec.agent_budget)] {
-        if let Some(Err(error)) = sum.as_deref().map(money) {
+        if let Some(Err(error)) = sum.as_deref().map(budget) {
             return Err(Failure::usage(format!("{}: {key}: {error}", path.display())));
         }
     }
@@ -285,6 +285,8 @@ mod tests {
         assert!(failure.message.contains(":2:1") && failure.message.contains("`agents`"));
         std::fs::write(&file, "task = \"t\"\nbudget = \"$5\"\n").unwrap();
         assert_eq!(create.spec().unwrap().budget.as_deref(), Some("$5"));
+        std::fs::write(&file, "task = \"t\"\nbudget = \"$5,2M-tokens\"\n").unwrap();
+        assert_eq!(create.spec().unwrap().budget.as_deref(), Some("$5,2M-tokens"));
         std::fs::write(&file, "task = \"t\"\nbudget = \"5 euros\"\n").unwrap();
         assert!(create.spec().unwrap_err().message.contains("not a sum of money"));
     }

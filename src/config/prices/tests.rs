@@ -41,10 +41,24 @@ fn old_prices_are_warned_of_after_sixty_days() {
     let mut data = PriceFiles::default().load().unwrap();
     data.table.date = "2026-01-01".to_owned();
     assert_eq!(data.age_days(date(2025, 12, 1)), 0, "of tomorrow");
-    assert_eq!(data.warning(date(2026, 3, 2)), None, "sixty days");
-    let said = data.warning(date(2026, 3, 3)).unwrap();
+    assert_eq!(data.warnings(date(2026, 3, 2)), [""; 0], "sixty days");
+    let said = data.warnings(date(2026, 3, 3)).remove(0);
     assert!(said.contains("61 days old (from 2026-01-01)"), "{said}");
     assert_eq!(data.age_days(date(2027, 1, 1)), 365);
+}
+
+#[test]
+fn old_prices_of_ones_own_are_warned_of_too() {
+    let (_directory, files) = files();
+    for (model, day) in [("new", "2026-03-01"), ("old", "2026-01-01"), ("older", "2025-12-01")] {
+        files.set(model, &[("input".to_owned(), 1.0), ("output".to_owned(), 1.0)], day).unwrap();
+    }
+    let mut data = files.load().unwrap();
+    data.table.date = "2026-03-01".to_owned();
+    assert_eq!(data.warnings(date(2026, 1, 30)), [""; 0], "sixty days");
+    let said = data.warnings(date(2026, 3, 3));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("\"older\" is 92 days old") && said[0].contains("1 more"), "{said:?}");
 }
 
 #[test]

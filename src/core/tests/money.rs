@@ -17,13 +17,36 @@ fn flat(amount: i64) -> Result<Bound, String> {
     bound(amount, amount, amount)
 }
 
+fn more(micros: i64) -> BudgetChange {
+    BudgetChange::TopUp(Budget::of_dollars(Micros(micros)))
+}
+
+fn none() -> BudgetChange {
+    BudgetChange::Only(Budget::default())
+}
+
+fn tokens(least: u64, most: u64) -> Result<Bound<u64>, String> {
+    Ok(Bound { least, usual: least + (most - least) / 3, most })
+}
+
 fn budget(sum: &str) -> SwarmSpec {
     SwarmSpec { budget: Some(sum.to_owned()), ..spec() }
 }
 
 impl Bench {
     fn reserve(&mut self, attempt: &str, bound: Result<Bound, String>, last: bool) -> Leave {
-        let wish = Box::new(Wish { provider: "p".to_owned(), model: "m".to_owned(), bound });
+        self.reserve_both(attempt, bound, Err("nobody asked".to_owned()), last)
+    }
+
+    fn reserve_both(
+        &mut self,
+        attempt: &str,
+        bound: Result<Bound, String>,
+        tokens: Result<Bound<u64>, String>,
+        last: bool,
+    ) -> Leave {
+        let (provider, model) = ("p".to_owned(), "m".to_owned());
+        let wish = Box::new(Wish { provider, model, bound, tokens, notional: false });
         match self.feed(Input::Reserve { attempt: attempt.into(), wish, last }).unwrap() {
             Some(Reply::Leave(leave)) => leave,
             other => panic!("{other:?}"),
@@ -33,7 +56,7 @@ impl Bench {
     fn given(&mut self, attempt: &str, amount: i64) -> u64 {
         match self.reserve(attempt, flat(amount), true) {
             Leave::Reserved(given) => {
-                assert_eq!(given.amount, Micros(amount));
+                assert_eq!(given.amount, Some(Micros(amount)));
                 given.number
             }
             other => panic!("{other:?}"),
@@ -41,17 +64,29 @@ impl Bench {
     }
 
     fn settle_call(&mut self, attempt: &str, reservation: Option<u64>, cost: i64) {
+        self.settle_both(attempt, reservation, cost, 3, false);
+    }
+
+    fn settle_both(
+        &mut self,
+        attempt: &str,
+        reservation: Option<u64>,
+        cost: i64,
+        tokens: u64,
+        estimated: bool,
+    ) {
         let call = Input::ModelCall {
             attempt: attempt.into(),
             provider: "p".to_owned(),
             model: "m".to_owned(),
             status: 200,
-            tokens: Tokens { input: 1, output: 2, cache_read: 0, cache_write: 0 },
+            tokens: Tokens { input: tokens, ..Tokens::default() },
             cost: Micros(cost),
             priced: true,
             duration_ms: 1,
             reservation,
-            estimated: false,
+            estimated,
+            notional: false,
         };
         self.feed(call).unwrap();
     }
@@ -122,7 +157,7 @@ fn long_answers_do_not_take_it_all_from_the_others() {
     let mut bench = Bench::default();
     bench.running(budget("$1"), 1);
     let take = |bench: &mut Bench, wish| match bench.reserve("ag-01-1", wish, true) {
-        Leave::Reserved(given) => (given.number, given.amount.0),
+        Leave::Reserved(given) => (given.number, given.amount.unwrap().0),
         other => panic!("{other:?}"),
     };
     // What is small beside what is left is had in full, what is not only as far as usual.
@@ -160,7 +195,7 @@ fn what_does_not_fit_is_refused_and_its_agent_waits_for_money() {
     assert_eq!((swarm.state, swarm.reason.as_str()), (SwarmState::Paused, "budget"));
     assert_eq!(bench.launches(), [] as [&str; 0]);
 
-    bench.set("sw-1", BudgetChange::TopUp(Micros(4 * DOLLAR))).unwrap();
+    bench.set("sw-1", more(4 * DOLLAR)).unwrap();
     assert_eq!(bench.launches(), ["ag-01-2"], "its item again");
     assert_eq!(bench.state.attempts["ag-01-2"].index, 1);
     bench.started("ag-01-2", 1);
@@ -183,7 +218,7 @@ fn who_stands_on_its_screen_is_let_go_on_by_a_top_up() {
     bench.effects.clear();
     assert!(matches!(bench.reserve("ag-01-1", flat(2 * DOLLAR), false), Leave::Refused { .. }));
     assert_eq!(bench.agent("ag-01").state, AgentState::Paused);
-    bench.set("sw-1", BudgetChange::TopUp(Micros(4 * DOLLAR))).unwrap();
+    bench.set("sw-1", more(4 * DOLLAR)).unwrap();
     assert_ne!(bench.agent("ag-01").state, AgentState::Paused);
     assert_eq!(bench.launches(), [] as [&str; 0], "it stands there still");
     bench.ended("ag-01-1", Outcome::Done);
@@ -211,7 +246,7 @@ fn what_waits_for_money_can_be_stopped() {
     let swarm = swarm_info(&bench.state, &"sw-1".into()).unwrap();
     assert!(swarm.state.is_final(), "{swarm:?}");
     assert_eq!(bench.agent("ag-01").state, AgentState::Stopped);
-    bench.set("sw-1", BudgetChange::TopUp(Micros(DOLLAR))).unwrap();
+    bench.set("sw-1", more(DOLLAR)).unwrap();
     assert_eq!(bench.launches(), [] as [&str; 0]);
 }
 
@@ -228,7 +263,7 @@ fn nothing_begins_where_nothing_is_left() {
         (AgentState::Queued, "budget")
     );
     assert_eq!(swarm_info(&bench.state, &"sw-1".into()).unwrap().state, SwarmState::Paused);
-    bench.set("sw-1", BudgetChange::Limit(None)).unwrap();
+    bench.set("sw-1", none()).unwrap();
     assert_eq!(bench.launches(), ["ag-01-2"]);
 }
 
@@ -239,6 +274,10 @@ fn an_unknown_price_is_refused_under_a_budget_only() {
     let wish = Err("no price of \"x\" is known".to_owned());
     let Leave::Refused { message } = bench.reserve("ag-01-1", wish, true) else { panic!() };
     assert!(message.contains("no price of \"x\" is known (sw-1 has a budget)"), "{message}");
+    // It is nobody's to say that it is open.
+    assert_eq!(bench.account("sw-1").state, "blocked");
+    bench.set("sw-1", none()).unwrap();
+    assert_eq!(bench.account("sw-1").state, "open");
 }
 
 #[test]
@@ -246,18 +285,16 @@ fn limits_change_as_far_as_they_can() {
     let mut bench = Bench::default();
     bench.running(budget("$1"), 1);
     bench.given("ag-01-1", 400_000);
-    let refused = bench.set("sw-1", BudgetChange::Limit(Some(Micros(399_999)))).unwrap_err();
+    let refused =
+        bench.set("sw-1", BudgetChange::Limit(Budget::of_dollars(Micros(399_999)))).unwrap_err();
     assert_eq!(refused.code, RefusalCode::Conflict);
-    bench.set("sw-1", BudgetChange::Limit(Some(Micros(400_000)))).unwrap();
+    bench.set("sw-1", BudgetChange::Limit(Budget::of_dollars(Micros(400_000)))).unwrap();
     assert_eq!(bench.account("sw-1").left_micros, Some(Micros(0)));
-    let nothing = bench.set("ag-01", BudgetChange::TopUp(Micros(1))).unwrap_err();
+    let nothing = bench.set("ag-01", more(1)).unwrap_err();
     assert!(nothing.message.contains("no limit"), "{nothing:?}");
-    assert_eq!(
-        bench.set("sw-9", BudgetChange::Limit(None)).unwrap_err().code,
-        RefusalCode::NotFound
-    );
+    assert_eq!(bench.set("sw-9", none()).unwrap_err().code, RefusalCode::NotFound);
     let by = Actor::Agent("ag-01".into());
-    let change = BudgetChange::Limit(None);
+    let change = none();
     let command = Command::SetBudget { account: AccountId::Swarm("sw-1".into()), change };
     let own = bench.feed(Input::Request { by, command, crew: Vec::new() }).unwrap_err();
     assert_eq!(own.code, RefusalCode::Forbidden, "no agent raises its own");
@@ -273,7 +310,7 @@ fn each_mark_is_said_once() {
         assert_eq!(bench.count(|event| matches!(event, Event::BudgetWarned { .. })), said);
     }
     assert_eq!(bench.account("sw-1").state, "exhausted");
-    bench.set("sw-1", BudgetChange::TopUp(Micros(DOLLAR))).unwrap();
+    bench.set("sw-1", more(DOLLAR)).unwrap();
     assert_eq!(bench.account("sw-1").state, "open");
 }
 
@@ -301,6 +338,166 @@ fn a_swarm_that_is_removed_keeps_no_money() {
     assert!(bench.state.reservations.is_empty());
 }
 
+#[test]
+fn a_limit_in_tokens_holds_as_one_in_dollars_does() {
+    let mut bench = Bench::default();
+    bench.running(
+        SwarmSpec { agent_budget: Some("600-tokens".to_owned()), ..budget("1k-tokens") },
+        2,
+    );
+    let side = |bench: &Bench, id: &str| {
+        let account = bench.account(id);
+        (account.spent_tokens, account.reserved_tokens, account.left_tokens)
+    };
+    // No price is known, and none is needed.
+    let unpriced = || Err("no price".to_owned());
+    let take = |bench: &mut Bench, attempt: &str, amount| match bench.reserve_both(
+        attempt,
+        unpriced(),
+        tokens(amount, amount),
+        false,
+    ) {
+        Leave::Reserved(given) => {
+            assert_eq!((given.amount, given.tokens), (None, Some(amount)));
+            Some(given.number)
+        }
+        Leave::Later => None,
+        other => panic!("{other:?}"),
+    };
+    let first = take(&mut bench, "ag-01-1", 600);
+    assert_eq!(side(&bench, "ag-01"), (0, 600, Some(0)));
+    assert_eq!(side(&bench, "sw-1"), (0, 600, Some(400)));
+    assert_eq!(side(&bench, "core"), (0, 600, None));
+    assert_eq!(take(&mut bench, "ag-02-1", 500), None, "its swarm has 400 until the other settles");
+    bench.settle_both("ag-01-1", first, 7, 90, false);
+    assert_eq!(side(&bench, "sw-1"), (90, 0, Some(910)));
+    // One whose usage never came is charged what was set aside, or what was seen of it.
+    let second = take(&mut bench, "ag-02-1", 500);
+    bench.settle_both("ag-02-1", second, 0, 20, true);
+    assert_eq!(side(&bench, "ag-02"), (500, 0, Some(100)));
+    assert_eq!(bench.figures("sw-1"), (7, 0), "dollars are counted beside");
+    let wish = bench.reserve_both("ag-02-1", unpriced(), tokens(101, 4_000), false);
+    let Leave::Refused { message } = wish else { panic!("{wish:?}") };
+    assert_eq!(
+        message,
+        "the budget of ag-02 is too small for this call: 100 of 600 tokens is left, and this call \
+         could take 101 tokens"
+    );
+    assert_eq!(bench.account("ag-02").state, "exhausted", "at 83 %, and yet nothing fits");
+    assert_eq!(bench.account("sw-1").state, "open");
+    bench.ended("ag-02-1", Outcome::Failed);
+    assert_eq!(bench.agent("ag-02").state, AgentState::Paused);
+    let refused = bench.set("ag-02", more(5)).unwrap_err();
+    assert!(refused.message.contains("no limit"), "{refused:?}");
+    bench.set("ag-02", BudgetChange::TopUp(Budget::of_tokens(100))).unwrap();
+    assert_eq!(bench.launches(), ["ag-02-2"]);
+    assert_eq!(bench.account("ag-02").state, "open");
+}
+
+#[test]
+fn what_nobody_pays_by_the_token_counts_in_tokens_alone() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1,1k-tokens"), 1);
+    let wish = |count| Wish {
+        provider: "plan".to_owned(),
+        model: "m".to_owned(),
+        bound: flat(5 * DOLLAR),
+        tokens: tokens(count, count),
+        notional: true,
+    };
+    let reserve = |bench: &mut Bench, count| {
+        let (attempt, wish) = ("ag-01-1".into(), Box::new(wish(count)));
+        bench.feed(Input::Reserve { attempt, wish, last: true }).unwrap()
+    };
+    let Some(Reply::Leave(Leave::Reserved(given))) = reserve(&mut bench, 600) else { panic!() };
+    assert_eq!((given.amount, given.tokens), (None, Some(600)));
+    let call = Input::ModelCall {
+        attempt: "ag-01-1".into(),
+        provider: "plan".to_owned(),
+        model: "m".to_owned(),
+        status: 200,
+        tokens: Tokens { input: 500, ..Tokens::default() },
+        cost: Micros(3 * DOLLAR),
+        priced: true,
+        duration_ms: 1,
+        reservation: Some(given.number),
+        estimated: false,
+        notional: true,
+    };
+    bench.feed(call).unwrap();
+    let account = bench.account("sw-1");
+    assert_eq!((account.spent_micros, account.spent_tokens), (Micros(0), 500));
+    for by in BY {
+        let rows = costs(&bench.state, by).unwrap();
+        let sums = (rows[0].cost_micros, rows[0].notional_micros.0);
+        assert_eq!(sums, (Micros(0), 3 * DOLLAR), "{by}");
+    }
+    let swarm = swarm_info(&bench.state, &"sw-1".into()).unwrap();
+    assert_eq!((swarm.cost_micros, swarm.notional_micros.0), (Micros(0), 3 * DOLLAR));
+    let Some(Reply::Leave(Leave::Refused { message })) = reserve(&mut bench, 600) else { panic!() };
+    assert!(message.contains("500 of 1000 tokens"), "{message}");
+}
+
+#[test]
+fn of_two_limits_each_holds() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1,1k-tokens"), 1);
+    let wish = |bench: &mut Bench, dollars, count| {
+        bench.reserve_both("ag-01-1", flat(dollars), tokens(count, count), true)
+    };
+    let Leave::Refused { message } = wish(&mut bench, 10, 1_001) else { panic!() };
+    assert!(message.contains("1000 of 1000 tokens"), "{message}");
+    let Leave::Refused { message } = wish(&mut bench, 2 * DOLLAR, 10) else { panic!() };
+    assert!(message.contains("$1.00 of $1.00"), "{message}");
+    let Leave::Reserved(given) = wish(&mut bench, 400_000, 900) else { panic!() };
+    assert_eq!((given.amount, given.tokens), (Some(Micros(400_000)), Some(900)));
+    bench.settle_both("ag-01-1", Some(given.number), 400_000, 800, false);
+    // The scarcer one is warned of; each is changed for itself.
+    let account = bench.account("sw-1");
+    assert_eq!((account.percent, account.state.as_str()), (Some(80), "warning"));
+    let low = bench.set("sw-1", BudgetChange::Limit(Budget::of_tokens(799))).unwrap_err();
+    assert!(low.message.contains("800 tokens of sw-1"), "{low:?}");
+    bench.set("sw-1", BudgetChange::Limit(Budget::of_tokens(2_000))).unwrap();
+    let account = bench.account("sw-1");
+    assert_eq!((account.limit_micros, account.limit_tokens), (Some(Micros(DOLLAR)), Some(2_000)));
+    bench.set("sw-1", BudgetChange::Only(Budget::of_tokens(3_000))).unwrap();
+    let account = bench.account("sw-1");
+    assert_eq!((account.limit_micros, account.limit_tokens), (None, Some(3_000)));
+    bench.set("sw-1", none()).unwrap();
+    assert_eq!(bench.account("sw-1").limit_tokens, None);
+}
+
+#[test]
+fn what_waits_for_money_says_what_it_lacks() {
+    let mut bench = Bench::default();
+    bench.running(SwarmSpec { budget: Some("$1".to_owned()), ..queue(5) }, 2);
+    let given = bench.given("ag-01-1", 900_000);
+    bench.settle_call("ag-01-1", Some(given), 900_000);
+    bench.reserve("ag-01-1", flat(200_000), true);
+    assert_eq!(bench.account("sw-1").state, "exhausted");
+    bench.ended("ag-01-1", Outcome::Failed);
+    bench.ended("ag-02-1", Outcome::Done);
+    let said = |bench: &Bench, id: &str| {
+        let explained = explanation(&bench.state, &id.into(), Stamp(bench.now)).unwrap();
+        explained.signals[0].signal.detail.clone()
+    };
+    let told = said(&bench, "ag-01");
+    assert!(
+        told.contains("sw-1 has $0.1000 of $1.00 left, and its next call needs at least $0.2000"),
+        "{told}"
+    );
+    // Enough for another to begin with: it takes what is left, and the next one cannot begin.
+    bench.started("ag-02-2", 1);
+    let given = bench.given("ag-02-2", 100_000);
+    bench.settle_call("ag-02-2", Some(given), 100_000);
+    bench.ended("ag-02-2", Outcome::Done);
+    assert_eq!(bench.agent("ag-02").state, AgentState::Queued);
+    let explained = explanation(&bench.state, &"ag-02".into(), Stamp(bench.now)).unwrap();
+    let first = &explained.signals[0];
+    assert!(first.decided, "{explained:#?}");
+    assert_eq!(first.signal.detail, "the budget of sw-1 is spent: $0 of $1.00 is left");
+}
+
 /// One step of a random history.
 #[derive(Clone, Debug)]
 enum Step {
@@ -308,15 +505,18 @@ enum Step {
         agent: u8,
         least: i64,
         more: i64,
+        tokens: u64,
     },
     /// Of the open reservations, the `which`-th: settled with a part of it, in percent.
     Settle {
         which: u8,
         part: i64,
+        estimated: bool,
     },
     Spawn {
         agent: u8,
         budget: Option<i64>,
+        tokens: Option<u64>,
     },
     End {
         agent: u8,
@@ -331,11 +531,12 @@ enum Step {
 
 fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        8 => (any::<u8>(), 1..300_000i64, 0..900_000i64)
-            .prop_map(|(agent, least, more)| Step::Reserve { agent, least, more }),
-        8 => (any::<u8>(), 0..=100i64).prop_map(|(which, part)| Step::Settle { which, part }),
-        2 => (any::<u8>(), proptest::option::of(0..2_000_000i64))
-            .prop_map(|(agent, budget)| Step::Spawn { agent, budget }),
+        8 => (any::<u8>(), 1..300_000i64, 0..900_000i64, 1..40_000u64)
+            .prop_map(|(agent, least, more, tokens)| Step::Reserve { agent, least, more, tokens }),
+        8 => (any::<u8>(), 0..=100i64, any::<bool>())
+            .prop_map(|(which, part, estimated)| Step::Settle { which, part, estimated }),
+        2 => (any::<u8>(), proptest::option::of(0..2_000_000i64), proptest::option::of(0..90_000u64))
+            .prop_map(|(agent, budget, tokens)| Step::Spawn { agent, budget, tokens }),
         2 => (any::<u8>(), any::<bool>()).prop_map(|(agent, done)| Step::End { agent, done }),
         1 => (any::<u8>(), 0..1_000_000i64)
             .prop_map(|(account, more)| Step::TopUp { account, more }),
@@ -346,18 +547,24 @@ fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
 
 /// At every node: spent + reserved <= limit, and reserved is the sum of what is open below.
 fn sound(state: &State) {
-    let mut open: std::collections::BTreeMap<AccountId, i64> = Default::default();
+    let mut open: std::collections::BTreeMap<AccountId, (i64, u64)> = Default::default();
     for reserved in state.reservations.values() {
         let agent = &state.agents[&state.attempts[&reserved.attempt].agent];
         for id in above(state, agent) {
-            *open.entry(id).or_default() += reserved.amount.0;
+            let sum = open.entry(id).or_default();
+            sum.0 += reserved.amount.0;
+            sum.1 += reserved.tokens;
         }
     }
     for account in accounts(state) {
-        let reserved = open.get(&account.id).copied().unwrap_or(0);
-        assert_eq!(account.reserved_micros.0, reserved, "{}", account.id);
+        let reserved = open.get(&account.id).copied().unwrap_or_default();
+        let shown = (account.reserved_micros.0, account.reserved_tokens);
+        assert_eq!(shown, reserved, "{}", account.id);
         if let Some(left) = account.left_micros {
             assert!(left >= Micros::ZERO, "{account:?}");
+        }
+        if let Some(limit) = account.limit_tokens {
+            assert!(account.spent_tokens + account.reserved_tokens <= limit, "{account:?}");
         }
     }
     let spent: i64 = state.agents.values().map(|agent| agent.cost.0).sum();
@@ -368,24 +575,32 @@ fn play(bench: &mut Bench, step: Step, epoch: &mut u64) {
     let live: Vec<String> = bench.state.live_attempts().map(|it| it.id.to_string()).collect();
     let pick = |n: u8| live.get(usize::from(n) % live.len().max(1)).cloned();
     match step {
-        Step::Reserve { agent, least, more } => {
+        Step::Reserve { agent, least, more, tokens: count } => {
             let Some(attempt) = pick(agent) else { return };
-            bench.reserve(&attempt, bound(least, least + more / 3, least + more), true);
+            let dollars = bound(least, least + more / 3, least + more);
+            bench.reserve_both(&attempt, dollars, tokens(count / 3 + 1, count + 1), true);
         }
-        Step::Settle { which, part } => {
-            let open: Vec<(u64, String, i64)> = (bench.state.reservations.iter())
-                .map(|(number, it)| (*number, it.attempt.to_string(), it.amount.0))
+        Step::Settle { which, part, estimated } => {
+            let open: Vec<(u64, String, i64, u64)> = (bench.state.reservations.iter())
+                .map(|(number, it)| (*number, it.attempt.to_string(), it.amount.0, it.tokens))
                 .collect();
-            let Some((number, attempt, amount)) = open.get(usize::from(which) % open.len().max(1))
+            let Some((number, attempt, amount, tokens)) =
+                open.get(usize::from(which) % open.len().max(1))
             else {
                 return;
             };
-            bench.settle_call(attempt, Some(*number), amount * part / 100);
+            let (cost, tokens) = (amount * part / 100, tokens * part.unsigned_abs() / 100);
+            bench.settle_both(attempt, Some(*number), cost, tokens, estimated);
         }
-        Step::Spawn { agent, budget } => {
+        Step::Spawn { agent, budget, tokens } => {
             let Some(parent) = pick(agent) else { return };
             let parent = bench.state.attempts[parent.as_str()].agent.clone();
-            let budget = budget.map(|sum| format!("{}.{:06}", sum / DOLLAR, sum % DOLLAR));
+            let budget = Budget { dollars: budget.map(Micros), tokens };
+            let budget = (budget != Budget::default()).then(|| {
+                let dollars = budget.dollars.map(Micros::plain);
+                let tokens = budget.tokens.map(|tokens| format!("{tokens}-tokens"));
+                dollars.into_iter().chain(tokens).collect::<Vec<_>>().join(",")
+            });
             let spec = AgentSpec { task: "t".to_owned(), budget, ..AgentSpec::default() };
             let command = Command::SpawnAgent { spec: Box::new(spec) };
             let crew = vec![("command".to_owned(), String::new())];
@@ -400,7 +615,10 @@ fn play(bench: &mut Bench, step: Step, epoch: &mut u64) {
             let all = accounts(&bench.state);
             let id = all[usize::from(account) % all.len()].id.clone();
             // It may have no limit.
-            let _ = bench.set(&id.to_string(), BudgetChange::TopUp(Micros(more)));
+            let _ =
+                bench.set(&id.to_string(), BudgetChange::TopUp(Budget::of_dollars(Micros(more))));
+            let tokens = more.unsigned_abs() / 50;
+            let _ = bench.set(&id.to_string(), BudgetChange::TopUp(Budget::of_tokens(tokens)));
         }
         Step::Crash => {
             *epoch += 1;
@@ -414,9 +632,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_history_spends_more_than_it_may(steps in steps(), swarm in 0..3_000_000i64) {
+    fn no_history_spends_more_than_it_may(
+        steps in steps(),
+        swarm in 0..3_000_000i64,
+        tokens in proptest::option::of(0..200_000u64),
+    ) {
         let mut bench = Bench::default();
-        let sum = format!("{}.{:06}", swarm / DOLLAR, swarm % DOLLAR);
+        let mut sum = format!("{}.{:06}", swarm / DOLLAR, swarm % DOLLAR);
+        sum.extend(tokens.map(|tokens| format!(",{tokens}-tokens")));
         bench.running(SwarmSpec { agent_budget: Some("$1".to_owned()), ..budget(&sum) }, 3);
         let mut epoch = 1;
         for step in steps {

@@ -75,3 +75,56 @@ fn stopping_ends_everything_once() {
     let next = bench.create(spec(), 1);
     assert_eq!((next.as_str(), bench.state.agents.contains_key("ag-03")), ("sw-2", true));
 }
+
+#[test]
+fn a_queue_shrinks_and_grows_again() {
+    let mut bench = Bench::default();
+    bench.create(queue(6), 1);
+    let swarm = || SwarmId::from("sw-1");
+    let last = |count| Command::DropItems { swarm: swarm(), which: Dropped::Last(count) };
+    let these = |items: &[u32]| Command::DropItems {
+        swarm: swarm(),
+        which: Dropped::Items(items.to_vec()),
+    };
+    let refused = bench.ask(last(6)).unwrap_err();
+    assert!(refused.message.contains("only 5 of sw-1's items wait"), "{refused:?}");
+    assert_eq!(bench.ask(last(2)).unwrap(), Some(Reply::Items(vec![5, 6])));
+    assert_eq!(bench.ask(these(&[3, 2, 3])).unwrap(), Some(Reply::Items(vec![2, 3])));
+    for (items, why) in
+        [(&[1][..], "at work"), (&[5], "dropped already"), (&[7], "no item 7"), (&[], "which")]
+    {
+        let refused = bench.ask(these(items)).unwrap_err();
+        assert!(refused.message.contains(why), "{refused:?}");
+    }
+    let counts = swarm_info(&bench.state, &swarm()).unwrap().items;
+    assert_eq!((counts.total, counts.dropped), (2, 4));
+    let restore = |items: &[u32]| Command::RestoreItems { swarm: swarm(), items: items.to_vec() };
+    assert!(bench.ask(restore(&[4])).unwrap_err().message.contains("was not dropped"));
+    assert_eq!(bench.ask(restore(&[6])).unwrap(), Some(Reply::Items(vec![6])));
+    for attempt in ["ag-01-1", "ag-01-2", "ag-01-3"] {
+        bench.started(attempt, 1);
+        bench.ended(attempt, Outcome::Done);
+    }
+    // What was dropped is nobody's failure.
+    let info = swarm_info(&bench.state, &swarm()).unwrap();
+    assert_eq!((info.state, info.items.done, info.items.total), (SwarmState::Done, 3, 3));
+    assert!(bench.ask(restore(&[])).is_err(), "it is over");
+    let mut again = State::default();
+    bench.journal.iter().for_each(|record| apply(&mut again, record));
+    assert_eq!(again, bench.state);
+}
+
+#[test]
+fn whoever_is_done_takes_what_was_put_back() {
+    let mut bench = Bench::default();
+    bench.create(queue(3), 2);
+    for attempt in ["ag-01-1", "ag-02-1"] {
+        bench.started(attempt, 1);
+    }
+    let (swarm, which) = (SwarmId::from("sw-1"), Dropped::Last(1));
+    bench.ask(Command::DropItems { swarm: swarm.clone(), which }).unwrap();
+    bench.ended("ag-01-1", Outcome::Done);
+    assert_eq!(bench.agent("ag-01").state, AgentState::Done);
+    bench.ask(Command::RestoreItems { swarm, items: Vec::new() }).unwrap();
+    assert_eq!(bench.agent("ag-01").attempts, 2);
+}

@@ -105,6 +105,8 @@ fn house(dialect: Dialect, url: &str) -> House {
         key_env: None,
         key_file: None,
         key_command: None,
+        login: None,
+        notional: None,
         prices: Default::default(),
     };
     let config = Config { providers: [("up".to_owned(), provider)].into(), ..Config::default() };

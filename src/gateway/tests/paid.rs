@@ -56,6 +56,33 @@ fn an_answer_is_no_longer_than_what_was_set_aside() {
 }
 
 #[test]
+fn tokens_cut_an_answer_short_as_dollars_do_and_need_no_price() {
+    let none = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let seen = |model: &str, given| {
+        let upstream = Upstream::new(none, "");
+        let stage = Stage::given(Dialect::Anthropic, &upstream.url, false, given);
+        let body = format!("{{\"model\":\"{model}\",\"max_tokens\":64000}}");
+        stage.ask("/v1/messages", &body);
+        let bill = stage.bill();
+        let seen = upstream.seen.recv_timeout(PATIENCE).unwrap();
+        let limit = seen.split("\"max_tokens\":").nth(1).unwrap();
+        (limit.trim_end_matches('}').parse::<u64>().unwrap(), bill)
+    };
+    // Less the prompt, which counts by its bytes.
+    let (limit, bill) = seen("claude-opus-4-5", (None, Some(2_000)));
+    assert!((1_900..2_000).contains(&limit), "{limit}");
+    // What was set aside is charged in tokens by the core; of dollars nothing was.
+    assert_eq!((bill.cost, bill.estimated), (Micros(0), true));
+    let (limit, bill) = seen("nobody-knows-its-price", (None, Some(2_000)));
+    assert!((1_900..2_000).contains(&limit), "{limit}");
+    assert!(bill.estimated);
+    // Of two the tighter one: $0.0504 pay for some 2,000 tokens of answer.
+    let both = |tokens| seen("claude-opus-4-5", (Some(Micros(50_400)), Some(tokens))).0;
+    assert!((900..1_000).contains(&both(1_000)));
+    assert!((1_900..2_017).contains(&both(1_000_000)));
+}
+
+#[test]
 fn what_nothing_limits_is_counted_and_not_reserved() {
     let whole = concat!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n",

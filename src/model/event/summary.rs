@@ -1,7 +1,7 @@
 //! An event in a line, for people.
 
 use super::Event;
-use crate::model::{Breaker, Resolution};
+use crate::model::{Breaker, Budget, Micros, Resolution};
 
 impl Event {
     /// One line for people, without the names that stand beside it.
@@ -45,15 +45,19 @@ impl Event {
             Self::ModelCalled { model, cost_micros, estimated: true, .. } => {
                 format!("no usage of a call to {model} came: charged as reserved, {cost_micros}")
             }
-            Self::CallReserved { model, amount_micros, .. } => {
-                format!("{amount_micros} set aside for a call to {model}")
+            Self::CallReserved { model, amount_micros, amount_tokens, .. } => {
+                let dollars = (*amount_micros != Micros::ZERO).then(|| amount_micros.to_string());
+                let tokens = (*amount_tokens > 0).then(|| format!("{amount_tokens} tokens"));
+                let parts: Vec<String> = dollars.into_iter().chain(tokens).collect();
+                format!("{} set aside for a call to {model}", parts.join(" and "))
             }
             Self::CallRefused { why, .. } => format!("a model call was refused: {why}"),
-            Self::BudgetSet { account, limit_micros: Some(limit), by } => {
-                format!("budget of {account} set to {limit} by {by}")
-            }
-            Self::BudgetSet { account, limit_micros: None, by } => {
+            Self::BudgetSet { account, limit_micros: None, limit_tokens: None, by } => {
                 format!("budget of {account} lifted by {by}")
+            }
+            Self::BudgetSet { account, limit_micros, limit_tokens, by } => {
+                let limit = Budget { dollars: *limit_micros, tokens: *limit_tokens };
+                format!("budget of {account} set to {limit} by {by}")
             }
             Self::BudgetWarned { account, percent: 100 } => {
                 format!("the budget of {account} is spent")
@@ -106,6 +110,8 @@ impl Event {
             }
             Self::RetryPlanned { number, .. } => format!("attempt {number} follows"),
             Self::RetryDue { number, .. } => format!("attempt {number} is due"),
+            Self::ItemsDropped { items } => format!("taken out of the queue: {}", numbers(items)),
+            Self::ItemsRestored { items } => format!("back in the queue: {}", numbers(items)),
             Self::ItemEnded { index, done: true } => format!("item {index} done"),
             Self::ItemEnded { index, done: false } => format!("item {index} not done"),
             Self::DiskFull => "disk full: held until there is room".to_owned(),
@@ -161,6 +167,23 @@ impl Event {
             }
         }
     }
+}
+
+/// `item 7`, `items 3 to 6, 9`.
+fn numbers(items: &[u32]) -> String {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for &item in items {
+        match runs.last_mut() {
+            Some((_, last)) if item == *last + 1 => *last = item,
+            Some(_) | None => runs.push((item, item)),
+        }
+    }
+    let run = |&(first, last): &(u32, u32)| match last - first {
+        0 => first.to_string(),
+        _ => format!("{first} to {last}"),
+    };
+    let runs: Vec<String> = runs.iter().map(run).collect();
+    format!("{} {}", if items.len() == 1 { "item" } else { "items" }, runs.join(", "))
 }
 
 fn first_line(text: &str) -> &str {

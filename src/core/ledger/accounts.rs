@@ -1,0 +1,112 @@
+//! Accounts as clients see them, and which of them keep an agent from its work.
+
+use super::{
+    super::{
+        state::{Agent, State},
+        views::waits_for_money,
+    },
+    account, spent_up, spent_words,
+};
+use crate::model::{Account, AccountId, AccountInfo, Budget, Coin, Shortage};
+use std::collections::BTreeMap;
+
+/// All accounts of what is there: the core's, then each swarm's, then each agent's.
+pub fn accounts(state: &State) -> Vec<AccountInfo> {
+    let standing = standing_in_the_way(state);
+    let info = |id: AccountId, name: &str, parent, account: &Account| {
+        let stands = standing.get(&id).copied();
+        info(id, name, parent, account, stands)
+    };
+    let mut all = vec![info(AccountId::Core, "core", None, &state.account)];
+    for swarm in state.swarms.values() {
+        let id = AccountId::Swarm(swarm.id.clone());
+        all.push(info(id, &swarm.name, Some(AccountId::Core), &swarm.account));
+        for agent in swarm.agents.iter().filter_map(|id| state.agents.get(id)) {
+            let parent = match &agent.parent {
+                Some(parent) => AccountId::Agent(parent.clone()),
+                None => AccountId::Swarm(swarm.id.clone()),
+            };
+            let id = AccountId::Agent(agent.id.clone());
+            all.push(info(id, &agent.name, Some(parent), &agent.account));
+        }
+    }
+    all
+}
+
+/// Accounts that keep an agent from its work, whatever their figures say. True: they have less
+/// than a call needs that it waits for; false: nobody can say what it needs.
+fn standing_in_the_way(state: &State) -> BTreeMap<AccountId, bool> {
+    let mut all = BTreeMap::new();
+    for (id, short) in state.agents.values().filter_map(|agent| lacking(state, agent)) {
+        *all.entry(id).or_default() |= short;
+    }
+    all
+}
+
+fn lacking(state: &State, agent: &Agent) -> Option<(AccountId, bool)> {
+    let last = state.attempts.get(agent.latest.as_ref()?)?;
+    let (id, short) = last.short.clone().filter(|_| last.unpaid && !agent.state.is_final())?;
+    let account = account(state, &id)?;
+    match short {
+        Some(Shortage { coin, needs }) => {
+            account.purse(coin).left().filter(|left| *left < needs).map(|_| (id, true))
+        }
+        None => (account.budget() != Budget::default()).then_some((id, false)),
+    }
+}
+
+/// What an agent that waits for money lacks, in words: who has how much, and what it needs.
+pub fn wanting(state: &State, agent: &Agent) -> Option<String> {
+    if !waits_for_money(agent) {
+        return None;
+    }
+    let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
+    let short = last.and_then(|last| last.short.clone()).filter(|_| agent.unpaid.is_some());
+    if let Some((id, None)) = short {
+        return Some(format!("{id} has a budget, and nobody can say what its next call needs"));
+    }
+    let Some((id, Some(Shortage { coin, needs }))) = short else {
+        let (coin, id) = spent_up(state, agent)?;
+        return Some(spent_words(state, coin, &id));
+    };
+    let purse = account(state, &id)?.purse(coin);
+    let [left, limit, needs] = coin.told([purse.left()?, purse.limit?, needs]);
+    let unit = coin.unit();
+    Some(format!(
+        "{id} has {left} of {limit}{unit} left, and its next call needs at least {needs}{unit}"
+    ))
+}
+
+fn info(
+    id: AccountId,
+    name: &str,
+    parent: Option<AccountId>,
+    account: &Account,
+    stands: Option<bool>,
+) -> AccountInfo {
+    let state = match (account.level(), stands) {
+        (_, Some(true)) | (100.., _) => "exhausted",
+        (_, Some(false)) => "blocked",
+        (90.., None) => "critical",
+        (75.., None) => "warning",
+        (_, None) => "open",
+    };
+    let tokens = account.purse(Coin::Tokens);
+    let count = |tokens: i64| u64::try_from(tokens).unwrap_or(0);
+    AccountInfo {
+        id,
+        name: name.to_owned(),
+        parent,
+        limit_micros: account.limit,
+        spent_micros: account.spent,
+        reserved_micros: account.reserved,
+        left_micros: account.left(),
+        limit_tokens: tokens.limit.map(count),
+        spent_tokens: count(tokens.spent),
+        reserved_tokens: count(tokens.reserved),
+        left_tokens: tokens.left().map(count),
+        percent: account.percent(),
+        state: state.to_owned(),
+        forecast: None,
+    }
+}

@@ -1,0 +1,81 @@
+//! An agent's own login: it goes upstream as it is, and nothing of Dash's with it.
+
+use super::*;
+use crate::config::Login;
+
+const LOGIN: &str = "oauth-login-of-the-agent";
+const WHOLE: &str = concat!(
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n",
+    "{\"usage\":{\"input_tokens\":1000,\"output_tokens\":10}}",
+);
+const BODY: &str = r#"{"model":"claude-opus-4-5","max_tokens":64000}"#;
+
+fn plan(url: &str, notional: Option<bool>) -> Stage {
+    let provider = Provider {
+        dialect: Dialect::Anthropic,
+        base_url: url.to_owned(),
+        key_env: None,
+        key_file: None,
+        key_command: None,
+        login: Some(Login::Passthrough),
+        notional,
+        prices: Default::default(),
+    };
+    Stage::through(provider, false, (None, None))
+}
+
+#[test]
+fn a_login_of_the_agents_own_passes_and_its_cost_is_notional() {
+    for (notional, is) in [(None, true), (Some(false), false)] {
+        let upstream = Upstream::new(WHOLE, "");
+        let stage = plan(&upstream.url, notional);
+        let headers = format!(
+            "authorization: Bearer {LOGIN}\r\nx-dash-token: {TOKEN}\r\nanthropic-beta: oauth\r\n"
+        );
+        let answer = read_all(stage.send("/v1/messages", &headers, BODY));
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let seen = upstream.seen.recv_timeout(PATIENCE).unwrap();
+        assert!(seen.contains(&format!("authorization: Bearer {LOGIN}\r\n")), "{seen}");
+        assert!(seen.contains("anthropic-beta: oauth\r\n") && seen.ends_with(BODY), "{seen}");
+        assert!(!seen.contains(TOKEN) && !seen.contains("x-dash-token"), "{seen}");
+        let bill = stage.bill();
+        assert_eq!(
+            (bill.tokens, bill.cost, bill.notional),
+            (tokens(1000, 10, 0), Micros(5250), is)
+        );
+    }
+}
+
+#[test]
+fn without_a_login_of_its_own_nothing_leaves() {
+    let upstream = Upstream::new(WHOLE, "");
+    let stage = plan(&upstream.url, None);
+    for headers in [
+        format!("x-api-key: {TOKEN}\r\n"),
+        format!("x-dash-token: {TOKEN}\r\n"),
+        // Its token is no login, wherever it stands.
+        format!("x-dash-token: {TOKEN}\r\nauthorization: Bearer {TOKEN}\r\n"),
+    ] {
+        let answer = read_all(stage.send("/v1/messages", &headers, BODY));
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+        assert!(answer.contains("x-dash-token") && !answer.contains(TOKEN), "{answer}");
+    }
+    // A login is no token.
+    let answer = read_all(stage.send("/v1/messages", &format!("x-api-key: {LOGIN}\r\n"), BODY));
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert!(upstream.seen.try_recv().is_err());
+    stage.no_bill();
+}
+
+#[test]
+fn no_other_provider_sees_a_login() {
+    let upstream = Upstream::new(WHOLE, "");
+    let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+    let headers = format!("authorization: Bearer {LOGIN}\r\nx-dash-token: {TOKEN}\r\n");
+    let answer = read_all(stage.send("/v1/messages", &headers, BODY));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let seen = upstream.seen.recv_timeout(PATIENCE).unwrap();
+    assert!(seen.contains(&format!("x-api-key: {KEY}\r\n")), "{seen}");
+    assert!(!seen.contains(LOGIN) && !seen.contains(TOKEN), "{seen}");
+    assert!(!stage.bill().notional);
+}
