@@ -8,10 +8,11 @@ pub enum Place {
     Focus,
     Scroll,
     Inbox,
+    Costs,
 }
 
 impl Place {
-    pub const ALL: [Self; 4] = [Self::Grid, Self::Focus, Self::Scroll, Self::Inbox];
+    pub const ALL: [Self; 5] = [Self::Grid, Self::Focus, Self::Scroll, Self::Inbox, Self::Costs];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -19,6 +20,7 @@ impl Place {
             Self::Focus => "focus",
             Self::Scroll => "scroll",
             Self::Inbox => "inbox",
+            Self::Costs => "costs",
         }
     }
 }
@@ -66,14 +68,14 @@ macro_rules! actions {
 }
 
 actions! {
-    Down "down" "next row" "down" [Grid Scroll Inbox];
-    Up "up" "previous row" "up" [Grid Scroll Inbox];
-    HalfPageDown "half-page-down" "half a page down" "½ page" [Grid Scroll Inbox];
-    HalfPageUp "half-page-up" "half a page up" "½ page" [Grid Scroll Inbox];
-    PageDown "page-down" "a page down" "page" [Grid Scroll Inbox];
-    PageUp "page-up" "a page up" "page" [Grid Scroll Inbox];
-    Top "top" "first row" "top" [Grid Scroll Inbox];
-    Bottom "bottom" "last row" "bottom" [Grid Scroll Inbox];
+    Down "down" "next row" "down" [Grid Scroll Inbox Costs];
+    Up "up" "previous row" "up" [Grid Scroll Inbox Costs];
+    HalfPageDown "half-page-down" "half a page down" "½ page" [Grid Scroll Inbox Costs];
+    HalfPageUp "half-page-up" "half a page up" "½ page" [Grid Scroll Inbox Costs];
+    PageDown "page-down" "a page down" "page" [Grid Scroll Inbox Costs];
+    PageUp "page-up" "a page up" "page" [Grid Scroll Inbox Costs];
+    Top "top" "first row" "top" [Grid Scroll Inbox Costs];
+    Bottom "bottom" "last row" "bottom" [Grid Scroll Inbox Costs];
     NextInNeed "next-in-need" "next agent that needs somebody" "in need" [Grid Focus];
     Focus "focus" "open the agent's terminal" "focus" [Grid Inbox];
     Stop "stop" "stop the agent, or all marked ones" "stop" [Grid Focus];
@@ -93,23 +95,27 @@ actions! {
     Fold "fold" "in the tree: fold or unfold a branch" "fold" [Grid];
     Events "events" "show or hide the events" "events" [Grid];
     EventsSize "events-size" "give the events more room" "events size" [Grid];
-    Palette "palette" "type a command" "command" [Grid Focus Inbox];
-    Help "help" "show the keys in force" "keys" [Grid Focus Inbox];
-    NextTheme "next-theme" "switch to the next theme" "theme" [Grid Inbox];
-    Suspend "suspend" "go back to the shell; fg returns" "suspend" [Grid Inbox];
-    Quit "quit" "leave; the agents go on" "quit" [Grid Focus Inbox];
+    Palette "palette" "type a command" "command" [Grid Focus Inbox Costs];
+    Help "help" "show the keys in force" "keys" [Grid Focus Inbox Costs];
+    NextTheme "next-theme" "switch to the next theme" "theme" [Grid Inbox Costs];
+    Suspend "suspend" "go back to the shell; fg returns" "suspend" [Grid Inbox Costs];
+    Quit "quit" "leave; the agents go on" "quit" [Grid Focus Inbox Costs];
     Detach "detach" "back to the grid" "detach" [Focus];
     NextAgent "next-agent" "the next agent's terminal" "next" [Focus];
     PreviousAgent "previous-agent" "the previous agent's terminal" "previous" [Focus];
     Zoom "zoom" "hide or show the side panel" "zoom" [Focus];
     Scroll "scroll" "look back through what was printed" "scroll" [Focus];
     Leave "leave" "back to typing" "leave" [Scroll];
-    Inbox "inbox" "what waits for an answer" "inbox" [Grid Focus];
+    Inbox "inbox" "what waits for an answer" "inbox" [Grid Focus Costs];
+    Costs "costs" "what was spent, on whom, and what it will come to" "costs" [Grid Focus Inbox];
+    By "by" "costs by swarm, by model or by agent" "by…" [Costs];
+    Span "span" "chart the last minutes or the last hours" "span" [Costs];
+    Show "show" "show in the grid what the row stands for" "in the grid" [Costs];
     Approve "approve" "let what is asked happen, once" "approve" [Inbox];
     ApproveFor "approve-for" "let it happen, and choose for how long" "for…" [Inbox];
     Deny "deny" "refuse what is asked" "deny" [Inbox];
     Read "read" "show the whole question, to its end" "read" [Inbox];
-    Close "close" "back to the grid" "grid" [Inbox];
+    Close "close" "back to the grid" "grid" [Inbox Costs];
 }
 
 impl Action {

@@ -53,6 +53,8 @@ struct File {
     scroll: Bindings,
     #[serde(default)]
     inbox: Bindings,
+    #[serde(default)]
+    costs: Bindings,
 }
 
 /// The keys in force.
@@ -137,6 +139,7 @@ impl Keymap {
             (Place::Focus, file.focus),
             (Place::Scroll, file.scroll),
             (Place::Inbox, file.inbox),
+            (Place::Costs, file.costs),
         ] {
             let mut table: Vec<_> = table.into_iter().collect();
             table.sort_by_key(|(keys, _)| keys.span().start);

@@ -2,7 +2,7 @@
 //! Views read it; only `app` changes it. No clock and no terminal in here.
 
 use crate::model::{AgentId, ApprovalId, Level, Stamp, SwarmId};
-use crate::store::GridOptions;
+use crate::store::{By, GridOptions};
 use crate::tui::{focus::Focus, palette::Palette};
 use std::collections::BTreeSet;
 
@@ -34,6 +34,8 @@ pub struct Ui {
     pub focus: Option<Focus>,
     /// The inbox stands in the grid's place; behind an agent's terminal it waits.
     pub inbox: Option<Inbox>,
+    /// What was spent stands in the grid's place.
+    pub costs: Option<Costs>,
     pub palette: Palette,
     pub notice: Option<Notice>,
     /// Why there is no core, while there is none.
@@ -74,6 +76,27 @@ pub struct Inbox {
     pub read: BTreeSet<ApprovalId>,
     /// The number of the last one answered: the next step goes on from it.
     pub answered: u64,
+}
+
+/// The costs, as they are shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Costs {
+    pub by: By,
+    /// The ledger's id of the chosen row; none: all together.
+    pub cursor: Option<String>,
+    /// First row shown below the sum.
+    pub top: usize,
+    /// The order to keep while the cursor is in it; empty: the dearest first.
+    pub hold: Vec<String>,
+    /// The chart spans hours, not minutes.
+    pub long: bool,
+    /// Why the ledger's last answer did not come.
+    pub failed: Option<String>,
+    /// Something was told since the ledger was asked last.
+    pub stale: bool,
+    /// When it was asked; and whether it has answered.
+    pub asked_at: Option<Stamp>,
+    pub waits: bool,
 }
 
 /// A question before something that cannot be taken back.

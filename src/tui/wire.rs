@@ -7,6 +7,7 @@ use crate::client::{
 };
 use crate::model::{AgentId, AgentState, ApprovalState};
 use crate::protocol::rest::Answer;
+use crate::store::{By, Money};
 use bytes::Bytes;
 use std::time::Duration;
 use tokio::{
@@ -122,6 +123,9 @@ async fn serve(client: Client, end: LinkEnd) {
             Request::Resize { attachment, columns, rows } => {
                 let key = Key::Resize(columns, rows);
                 type_into(attached.as_ref(), attachment, key, &messages).await;
+            }
+            Request::Costs(by) => {
+                tokio::spawn(ask_costs(client.clone(), by, messages.clone()));
             }
             call @ (Request::StopAgent(_)
             | Request::RetryAgent { .. }
@@ -263,6 +267,17 @@ async fn write(mut writer: AttachWriter, mut keys: mpsc::Receiver<Key>) -> Optio
     None
 }
 
+/// Asks the ledger; its answer is always told, so that it can be asked again.
+async fn ask_costs(client: Client, by: By, messages: Sender<Message>) {
+    let asked = async {
+        let accounts = client.accounts().await?;
+        let rows = client.costs(by.word()).await?;
+        Ok::<_, ClientError>(Box::new(Money { accounts, by, rows }))
+    };
+    let answer = asked.await.map_err(|error| error.to_string());
+    _ = messages.send(Message::Costs(answer)).await;
+}
+
 /// Carries a call out, and says so when the core is slow to answer.
 async fn patiently(client: Client, request: Request, messages: Sender<Message>) {
     let call = carry_out(client, request, messages.clone());
@@ -308,7 +323,8 @@ async fn carry_out(client: Client, request: Request, messages: Sender<Message>) 
                 state => format!("{} {state}", approval.id),
             })
         }
-        Request::Attach { .. }
+        Request::Costs(_)
+        | Request::Attach { .. }
         | Request::Detach { .. }
         | Request::Input { .. }
         | Request::Resize { .. } => return,

@@ -61,6 +61,7 @@ impl App {
     /// Back to the grid, whatever stands in its place.
     fn leave_focus(&mut self) {
         self.ui.inbox = None;
+        self.ui.costs = None;
         if self.ui.focus.is_some() {
             self.detach();
         }

@@ -46,7 +46,7 @@ impl App {
         }
     }
 
-    fn hold_here(&mut self, agent: AgentId) {
+    pub(super) fn hold_here(&mut self, agent: AgentId) {
         if self.ui.grid.hold.is_empty() {
             self.ui.grid.hold =
                 self.rows().iter().filter_map(Row::agent).map(|a| a.id.clone()).collect();

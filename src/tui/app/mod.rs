@@ -2,8 +2,10 @@
 //! nothing here blocks, draws, or talks to anybody, so a test can press keys and look.
 
 mod commands;
+mod costs;
 mod focus;
 mod grid;
+mod hints;
 mod inbox;
 mod overlays;
 
@@ -13,7 +15,7 @@ use super::{
     keymap::{Found, Keymap},
     link::{Message, Request},
     theme::{Theme, Themes},
-    ui::{EventsPane, Hint, Mode, Notice, Ui},
+    ui::{EventsPane, Mode, Notice, Ui},
     views,
 };
 use crate::model::{AgentState, Level, Stamp};
@@ -126,6 +128,9 @@ impl App {
             // How long is left is counted.
             return (self.store.approvals().len() > 0).then_some(SECOND);
         }
+        if let Some(costs) = &self.ui.costs {
+            return self.costs_pace(costs);
+        }
         let works = |state| matches!(state, AgentState::Working | AgentState::Starting);
         let grid = self.ui.events != EventsPane::Full;
         if grid && self.store.agents().any(|agent| works(agent.state)) {
@@ -167,6 +172,7 @@ impl App {
                 }
                 let loaded = self.store.is_loaded();
                 self.store.apply(message);
+                self.costs_are_stale();
                 self.tell_of_approvals(loaded);
                 self.follow_attempt();
                 self.try_select();
@@ -174,6 +180,7 @@ impl App {
             Message::Lost(why) => self.ui.lost = Some(why),
             Message::Back => self.ui.lost = None,
             Message::Terminal { attachment, event } => self.terminal(attachment, event),
+            Message::Costs(answer) => self.take_costs(answer),
             Message::Done(what) => self.say(Level::Info, what),
             Message::Refused(why) => self.say(Level::Error, why),
         }
@@ -210,10 +217,11 @@ impl App {
 
     /// Where keys and commands apply.
     fn place(&self) -> Place {
-        match (&self.ui.focus, &self.ui.inbox) {
-            (Some(_), _) => Place::Focus,
-            (None, Some(_)) => Place::Inbox,
-            (None, None) => Place::Grid,
+        match (&self.ui.focus, &self.ui.inbox, &self.ui.costs) {
+            (Some(_), _, _) => Place::Focus,
+            (None, Some(_), _) => Place::Inbox,
+            (None, None, Some(_)) => Place::Costs,
+            (None, None, None) => Place::Grid,
         }
     }
 
@@ -258,9 +266,13 @@ impl App {
         if self.place() == Place::Inbox && self.inbox_action(action) {
             return;
         }
+        if self.place() == Place::Costs && self.costs_action(action) {
+            return;
+        }
         self.find_cursor();
         match action {
             Action::Inbox => self.open_inbox(),
+            Action::Costs => self.open_costs(),
             Action::Palette => self.open_palette(""),
             Action::Help => self.open_help(),
             Action::Quit => self.leave(),
@@ -309,6 +321,9 @@ impl App {
             Action::Approve | Action::ApproveFor | Action::Deny | Action::Read | Action::Close => {
                 self.say(Level::Info, format!("{} works in the inbox", action.name()));
             }
+            Action::By | Action::Span | Action::Show => {
+                self.say(Level::Info, format!("{} works in the costs", action.name()));
+            }
         }
     }
 
@@ -348,84 +363,10 @@ impl App {
         }
         self.settle();
         self.settle_inbox();
+        self.settle_costs();
         self.note_read(area);
         self.ui.hints = self.hints();
         self.dirty = false;
         views::draw(&self.store, &self.ui, &self.theme, area, buffer)
-    }
-
-    fn hint(&self, place: Place, action: Action, label: &str) -> Option<Hint> {
-        let key = self.keymap.key_of(place, action)?;
-        let label = if label.is_empty() { action.short() } else { label };
-        Some(Hint { key, label: label.to_owned() })
-    }
-
-    fn hints(&self) -> Vec<Hint> {
-        let own: &[(&str, &str)] = match &self.ui.mode {
-            Mode::Normal | Mode::Filter { .. } => &[],
-            Mode::Confirm(_) => &[("y", "yes"), ("n", "no")],
-            Mode::Remember(_) => &[("1-4", "choose"), ("Esc", "close")],
-            Mode::Help => &[("j k", "move"), ("g G", "ends"), ("Esc", "close")],
-            Mode::Palette => {
-                &[("Enter", "run"), ("Tab", "complete"), ("Up", "history"), ("Esc", "close")]
-            }
-        };
-        if !own.is_empty() {
-            let hint = |(key, label): &(&str, &str)| Hint {
-                key: (*key).to_owned(),
-                label: (*label).to_owned(),
-            };
-            return own.iter().map(hint).collect();
-        }
-        if let Some(focus) = &self.ui.focus {
-            return self.focus_hints(focus);
-        }
-        if self.ui.inbox.is_some() {
-            return self.inbox_hints();
-        }
-        let chosen = self.ui.cursor.as_ref().and_then(|id| self.store.agent(id));
-        let over = chosen.is_some_and(|agent| agent.state.is_final());
-        let mut wanted =
-            vec![(Action::Focus, ""), if over { (Action::Retry, "") } else { (Action::Stop, "") }];
-        let waits = self.waiting_label();
-        if let Some(label) = &waits {
-            wanted.insert(0, (Action::Inbox, label));
-        }
-        if self.ui.moved > 0 {
-            wanted.push((Action::OrderNow, ""));
-        }
-        wanted.extend([
-            (Action::NextInNeed, ""),
-            (Action::Filter, ""),
-            (Action::Palette, ""),
-            (Action::Help, ""),
-            (Action::Quit, ""),
-            (Action::Sort, ""),
-            (Action::Mark, ""),
-            (Action::Events, ""),
-            (Action::Group, ""),
-            (Action::OnlySwarm, ""),
-            (Action::NextTheme, ""),
-        ]);
-        if self.ui.grid.tree {
-            wanted.insert(1, (Action::Fold, ""));
-            wanted.insert(2, (Action::Tree, "grid"));
-        }
-        if waits.is_none() {
-            wanted.push((Action::Inbox, ""));
-        }
-        if chosen.is_none() {
-            wanted = vec![(Action::Palette, ""), (Action::Help, ""), (Action::Quit, "")];
-        }
-        let find = |(a, label)| self.hint(Place::Grid, a, label);
-        let both = chosen.and_then(|_| self.both_ways(Place::Grid));
-        both.into_iter().chain(wanted.into_iter().filter_map(find)).collect()
-    }
-
-    /// Down and up as one hint.
-    fn both_ways(&self, place: Place) -> Option<Hint> {
-        let down = self.hint(place, Action::Down, "move")?;
-        let up = self.hint(place, Action::Up, "")?;
-        Some(Hint { key: format!("{}/{}", down.key, up.key), ..down })
     }
 }

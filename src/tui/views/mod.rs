@@ -5,6 +5,7 @@
 
 pub mod columns;
 mod confirm;
+pub mod costs;
 mod events;
 pub mod focus;
 mod footer;
@@ -93,12 +94,16 @@ pub fn draw(
                 header::banner(why, ui, theme, strip, buffer);
             }
         }
-        None => match &ui.inbox {
-            Some(inbox) => {
+        None => match (&ui.inbox, &ui.costs) {
+            (Some(inbox), _) => {
                 top(store, ui, theme, &layout, buffer);
                 inbox::draw(store, inbox, ui, theme, layout.middle(), buffer);
             }
-            None => home(store, &rows, ui, theme, &layout, buffer),
+            (None, Some(costs)) => {
+                top(store, ui, theme, &layout, buffer);
+                costs::draw(store, costs, ui, theme, layout.middle(), buffer);
+            }
+            (None, None) => home(store, &rows, ui, theme, &layout, buffer),
         },
     }
     let shown = rows.iter().filter(|row| matches!(row, Row::Agent { .. })).count();
@@ -127,7 +132,7 @@ pub fn draw(
 /// those shown need somebody.
 fn position(rows: &[Row], ui: &Ui, layout: &Layout) -> String {
     let room = grid::capacity(layout.grid);
-    if ui.inbox.is_some() {
+    if ui.inbox.is_some() || ui.costs.is_some() {
         return String::new();
     }
     if ui.focus.is_some() || ui.events == EventsPane::Full || rows.len() <= room {

@@ -1,0 +1,88 @@
+//! The keys that the bottom line shows: those that matter here and now.
+
+use super::App;
+use crate::tui::{
+    actions::{Action, Place},
+    ui::{Hint, Mode},
+};
+
+impl App {
+    pub(super) fn hint(&self, place: Place, action: Action, label: &str) -> Option<Hint> {
+        let key = self.keymap.key_of(place, action)?;
+        let label = if label.is_empty() { action.short() } else { label };
+        Some(Hint { key, label: label.to_owned() })
+    }
+
+    pub(super) fn hints(&self) -> Vec<Hint> {
+        let own: &[(&str, &str)] = match &self.ui.mode {
+            Mode::Normal | Mode::Filter { .. } => &[],
+            Mode::Confirm(_) => &[("y", "yes"), ("n", "no")],
+            Mode::Remember(_) => &[("1-4", "choose"), ("Esc", "close")],
+            Mode::Help => &[("j k", "move"), ("g G", "ends"), ("Esc", "close")],
+            Mode::Palette => {
+                &[("Enter", "run"), ("Tab", "complete"), ("Up", "history"), ("Esc", "close")]
+            }
+        };
+        if !own.is_empty() {
+            let hint = |(key, label): &(&str, &str)| Hint {
+                key: (*key).to_owned(),
+                label: (*label).to_owned(),
+            };
+            return own.iter().map(hint).collect();
+        }
+        if let Some(focus) = &self.ui.focus {
+            return self.focus_hints(focus);
+        }
+        if self.ui.inbox.is_some() {
+            return self.inbox_hints();
+        }
+        if self.ui.costs.is_some() {
+            return self.costs_hints();
+        }
+        let chosen = self.ui.cursor.as_ref().and_then(|id| self.store.agent(id));
+        let over = chosen.is_some_and(|agent| agent.state.is_final());
+        let mut wanted =
+            vec![(Action::Focus, ""), if over { (Action::Retry, "") } else { (Action::Stop, "") }];
+        let waits = self.waiting_label();
+        if let Some(label) = &waits {
+            wanted.insert(0, (Action::Inbox, label));
+        }
+        if self.ui.moved > 0 {
+            wanted.push((Action::OrderNow, ""));
+        }
+        wanted.extend([
+            (Action::NextInNeed, ""),
+            (Action::Filter, ""),
+            (Action::Palette, ""),
+            (Action::Help, ""),
+            (Action::Quit, ""),
+            (Action::Sort, ""),
+            (Action::Mark, ""),
+            (Action::Costs, ""),
+            (Action::Events, ""),
+            (Action::Group, ""),
+            (Action::OnlySwarm, ""),
+            (Action::NextTheme, ""),
+        ]);
+        if self.ui.grid.tree {
+            wanted.insert(1, (Action::Fold, ""));
+            wanted.insert(2, (Action::Tree, "grid"));
+        }
+        if waits.is_none() {
+            wanted.push((Action::Inbox, ""));
+        }
+        if chosen.is_none() {
+            wanted = vec![(Action::Palette, ""), (Action::Help, ""), (Action::Quit, "")];
+        }
+        let find = |(a, label)| self.hint(Place::Grid, a, label);
+        let both = chosen.and_then(|_| self.both_ways(Place::Grid));
+        both.into_iter().chain(wanted.into_iter().filter_map(find)).collect()
+    }
+
+    /// Down and up as one hint.
+    pub(super) fn both_ways(&self, place: Place) -> Option<Hint> {
+        let down = self.hint(place, Action::Down, "move")?;
+        let up = self.hint(place, Action::Up, "")?;
+        Some(Hint { key: format!("{}/{}", down.key, up.key), ..down })
+    }
+}
