@@ -81,14 +81,17 @@ actions! {
     Stop "stop" "stop the agent, or all marked ones" "stop" [Grid Focus];
     StopSwarm "stop-swarm" "stop the whole swarm" "stop swarm" [Grid Focus];
     RemoveSwarm "remove-swarm" "forget a finished swarm, its recordings too" "remove" [Grid];
-    Retry "retry" "try a finished agent's last item again" "retry" [Grid Focus];
+    Retry "retry" "try the last item again, the marked ones' too" "retry" [Grid Focus];
+    Send "send" "type a text to it, or to all marked ones" "send" [Grid];
     Mark "mark" "mark or unmark the agent" "mark" [Grid];
+    MarkAll "mark-all" "mark all that are shown, or none" "mark all" [Grid];
     ClearMarks "clear-marks" "unmark all" "unmark" [Grid];
     Filter "filter" "show only what fits" "filter" [Grid];
     Clear "clear" "clear the filter, then the marks, and let the order go" "clear" [Grid];
     Sort "sort" "sort by the next column" "sort" [Grid];
     Reverse "reverse" "turn the order round" "reverse" [Grid];
     OrderNow "order-now" "put rows that changed into their place" "order now" [Grid];
+    Columns "columns" "choose, order and size columns" "columns" [Grid];
     Group "group" "group rows by swarm, or not" "group" [Grid];
     OnlySwarm "only-swarm" "show only this swarm, or all" "one swarm" [Grid];
     Tree "tree" "show who spawned whom, or the plain grid" "tree" [Grid];
@@ -107,7 +110,7 @@ actions! {
     Scroll "scroll" "look back through what was printed" "scroll" [Focus];
     Leave "leave" "back to typing" "leave" [Scroll];
     Inbox "inbox" "what waits for an answer" "inbox" [Grid Focus Costs];
-    Costs "costs" "what was spent, on whom, and what it will come to" "costs" [Grid Focus Inbox];
+    Costs "costs" "what was spent, and what it will come to" "costs" [Grid Focus Inbox];
     By "by" "costs by swarm, by model or by agent" "by…" [Costs];
     Span "span" "chart the last minutes or the last hours" "span" [Costs];
     Show "show" "show in the grid what the row stands for" "in the grid" [Costs];

@@ -51,6 +51,12 @@ pub enum Request {
         verdict: Resolution,
         remember: Remember,
     },
+    SendText {
+        agent: AgentId,
+        text: String,
+    },
+    /// One after the other, told of in one message.
+    All(Vec<Request>),
     /// What was spent, and how the budgets stand.
     Costs(By),
 }

@@ -7,6 +7,7 @@
 use super::{
     app::{App, Want},
     link::Link,
+    memory::Shelf,
 };
 use crate::model::{Level, Stamp};
 use crossterm::event::Event;
@@ -50,6 +51,7 @@ pub async fn drive(
     mut events: impl Stream<Item = io::Result<Event>> + Unpin,
     mut signals: impl Stream<Item = Signal> + Unpin,
     mut link: Link,
+    shelf: &mut Shelf,
     clock: impl Fn() -> Stamp,
 ) -> anyhow::Result<()> {
     let mut drawn: Option<Instant> = None;
@@ -109,6 +111,12 @@ pub async fn drive(
             if link.requests.try_send(request).is_err() {
                 app.say(Level::Error, "too much is asked of the core at once: not done");
             }
+        }
+        if shelf.is_due()
+            && app.take_used()
+            && let Err(error) = shelf.keep(app.remember())
+        {
+            app.say(Level::Warn, format!("the layout cannot be kept: {error}"));
         }
         if app.take_bell() {
             canvas.ring()?;

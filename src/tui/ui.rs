@@ -3,7 +3,7 @@
 
 use crate::model::{AgentId, ApprovalId, Level, Stamp, SwarmId};
 use crate::store::{By, GridOptions};
-use crate::tui::{focus::Focus, palette::Palette};
+use crate::tui::{field::Chosen, focus::Focus, palette::Palette};
 use std::collections::BTreeSet;
 
 /// State of the screen.
@@ -22,6 +22,8 @@ pub struct Ui {
     /// Agents end with this screen.
     pub rehearsal: bool,
     pub grid: GridOptions,
+    /// The columns of the grid; none: those that have something to tell.
+    pub columns: Vec<Chosen>,
     /// The row under the cursor.
     pub cursor: Option<AgentId>,
     /// First row shown.
@@ -62,6 +64,9 @@ pub enum Mode {
     Confirm(Confirm),
     /// For how long an approval is to stand.
     Remember(ApprovalId),
+    /// A text to agents is being typed.
+    Letter(Letter),
+    Columns(Chooser),
 }
 
 /// The inbox, as it is shown.
@@ -107,10 +112,30 @@ pub struct Confirm {
     pub ask: Ask,
 }
 
+/// A text to agents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Letter {
+    pub to: Vec<AgentId>,
+    /// Theirs, with blanks between.
+    pub names: String,
+    /// So many were chosen too, and cannot hear.
+    pub deaf: usize,
+    pub text: String,
+}
+
+/// The columns, while they are chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chooser {
+    /// All of them, and whether each is shown.
+    pub list: Vec<(Chosen, bool)>,
+    pub at: usize,
+}
+
 /// What is done after a yes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
     StopAgents(Vec<AgentId>),
+    RetryAgents(Vec<AgentId>),
     StopSwarm(SwarmId),
     RemoveSwarm(SwarmId),
     /// End a rehearsal.
@@ -156,6 +181,21 @@ pub enum EventsPane {
 }
 
 impl EventsPane {
+    const ALL: [Self; 4] = [Self::Hidden, Self::Small, Self::Half, Self::Full];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hidden => "hidden",
+            Self::Small => "small",
+            Self::Half => "half",
+            Self::Full => "full",
+        }
+    }
+
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|pane| pane.word() == word)
+    }
+
     pub fn larger(self) -> Self {
         match self {
             Self::Hidden => Self::Small,

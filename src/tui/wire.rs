@@ -6,7 +6,7 @@ use crate::client::{
     AttachEvent, AttachReader, AttachWriter, Attachment, Client, ClientError, EventsQuery, FeedItem,
 };
 use crate::model::{AgentId, AgentState, ApprovalState};
-use crate::protocol::rest::Answer;
+use crate::protocol::rest::{Answer, InputBody};
 use crate::store::{By, Money};
 use bytes::Bytes;
 use std::time::Duration;
@@ -132,6 +132,8 @@ async fn serve(client: Client, end: LinkEnd) {
             | Request::StopSwarm(_)
             | Request::RemoveSwarm(_)
             | Request::CreateSwarm(_)
+            | Request::SendText { .. }
+            | Request::All(_)
             | Request::Answer { .. }) => {
                 tokio::spawn(patiently(client.clone(), call, messages.clone()));
             }
@@ -292,6 +294,35 @@ async fn patiently(client: Client, request: Request, messages: Sender<Message>) 
 
 async fn carry_out(client: Client, request: Request, messages: Sender<Message>) {
     let done = match request {
+        Request::All(requests) => all(&client, requests).await,
+        request => one(&client, request).await.map_err(|error| error.to_string()),
+    };
+    let message = match done {
+        Ok(what) => Message::Done(what),
+        Err(why) => Message::Refused(why),
+    };
+    _ = messages.send(message).await;
+}
+
+/// In their order; what is refused holds up nothing.
+async fn all(client: &Client, requests: Vec<Request>) -> Result<String, String> {
+    let count = requests.len();
+    let mut refused = Vec::new();
+    let mut last = String::new();
+    for request in requests {
+        match one(client, request).await {
+            Ok(what) => last = what,
+            Err(error) => refused.push(error.to_string()),
+        }
+    }
+    match refused.first() {
+        None => Ok(format!("{last}, and {} more", count - 1)),
+        Some(why) => Err(format!("{} of {count} refused: {why}", refused.len())),
+    }
+}
+
+async fn one(client: &Client, request: Request) -> Result<String, ClientError> {
+    match request {
         Request::StopAgent(agent) => {
             client.stop_agent(agent.as_str()).await.map(|agent| format!("{} stops", agent.name))
         }
@@ -299,6 +330,10 @@ async fn carry_out(client: Client, request: Request, messages: Sender<Message>) 
             .retry_agent(agent.as_str(), model)
             .await
             .map(|agent| format!("{} tries again", agent.name)),
+        Request::SendText { agent, text } => {
+            let input = InputBody { text, enter: true, ..InputBody::default() };
+            client.send_input(agent.as_str(), &input).await.map(|()| format!("sent to {agent}"))
+        }
         Request::StopSwarm(swarm) => {
             client.stop_swarm(swarm.as_str()).await.map(|swarm| format!("{} stops", swarm.name))
         }
@@ -323,15 +358,12 @@ async fn carry_out(client: Client, request: Request, messages: Sender<Message>) 
                 state => format!("{} {state}", approval.id),
             })
         }
-        Request::Costs(_)
+        // Not calls: they never come here.
+        Request::All(_)
+        | Request::Costs(_)
         | Request::Attach { .. }
         | Request::Detach { .. }
         | Request::Input { .. }
-        | Request::Resize { .. } => return,
-    };
-    let message = match done {
-        Ok(what) => Message::Done(what),
-        Err(error) => Message::Refused(error.to_string()),
-    };
-    _ = messages.send(message).await;
+        | Request::Resize { .. } => Ok(String::new()),
+    }
 }

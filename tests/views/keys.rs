@@ -90,7 +90,10 @@ fn asks_before_it_stops() {
     press(&mut app, "Space Space x y");
     assert_eq!(
         app.take_requests(),
-        [Request::StopAgent("ag-03".into()), Request::StopAgent("ag-11".into())]
+        [Request::All(vec![
+            Request::StopAgent("ag-03".into()),
+            Request::StopAgent("ag-11".into())
+        ])]
     );
     press(&mut app, "X y");
     assert_eq!(app.take_requests(), [Request::StopSwarm(SwarmId::numbered(1))]);

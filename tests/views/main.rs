@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod board;
 mod costs;
 mod inbox;
 mod keys;

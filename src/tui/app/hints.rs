@@ -18,6 +18,14 @@ impl App {
             Mode::Normal | Mode::Filter { .. } => &[],
             Mode::Confirm(_) => &[("y", "yes"), ("n", "no")],
             Mode::Remember(_) => &[("1-4", "choose"), ("Esc", "close")],
+            Mode::Letter(_) => &[("Enter", "send"), ("C-u", "empty"), ("Esc", "close")],
+            Mode::Columns(_) => &[
+                ("Space", "show or hide"),
+                ("J K", "move"),
+                ("h l", "width"),
+                ("0", "as Dash chooses"),
+                ("Esc", "close"),
+            ],
             Mode::Help => &[("j k", "move"), ("g G", "ends"), ("Esc", "close")],
             Mode::Palette => {
                 &[("Enter", "run"), ("Tab", "complete"), ("Up", "history"), ("Esc", "close")]
@@ -58,10 +66,12 @@ impl App {
             (Action::Quit, ""),
             (Action::Sort, ""),
             (Action::Mark, ""),
+            (Action::Send, ""),
             (Action::Costs, ""),
             (Action::Events, ""),
             (Action::Group, ""),
             (Action::OnlySwarm, ""),
+            (Action::Columns, ""),
             (Action::NextTheme, ""),
         ]);
         if self.ui.grid.tree {

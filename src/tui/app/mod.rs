@@ -1,21 +1,26 @@
 //! The screen's one owner: replica, state, theme and keys. Events go in, requests come out;
 //! nothing here blocks, draws, or talks to anybody, so a test can press keys and look.
 
+mod bulk;
+mod columns;
 mod commands;
 mod costs;
 mod focus;
 mod grid;
 mod hints;
 mod inbox;
+mod memory;
 mod overlays;
 
 use super::{
     actions::{Action, Place},
+    field::Chosen,
     key::{Key, show},
     keymap::{Found, Keymap},
     link::{Message, Request},
+    memory::Memory,
     theme::{Theme, Themes},
-    ui::{EventsPane, Mode, Notice, Ui},
+    ui::{EventsPane, Letter, Mode, Notice, Ui},
     views,
 };
 use crate::model::{AgentState, Level, Stamp};
@@ -71,11 +76,18 @@ pub struct App {
     told: u64,
     bell: bool,
     dirty: bool,
+    /// The columns that the configuration names.
+    configured: Vec<Chosen>,
+    /// What the screen before left, until it is known which agents there are.
+    recalled: Option<Memory>,
+    /// A person did something since this was asked last.
+    used: bool,
 }
 
 impl App {
     pub fn new(parts: Parts, area: Rect) -> Self {
         let Parts { keymap, themes, theme, ui, cwd, path } = parts;
+        let configured = ui.columns.clone();
         Self {
             store: Store::default(),
             ui,
@@ -95,6 +107,9 @@ impl App {
             told: 0,
             bell: false,
             dirty: true,
+            configured,
+            recalled: None,
+            used: false,
         }
     }
 
@@ -160,6 +175,7 @@ impl App {
             Event::Key(_) | Event::Mouse(_) | Event::FocusGained | Event::FocusLost => return,
         }
         self.dirty = true;
+        self.used = true;
     }
 
     /// Something from the core.
@@ -176,11 +192,17 @@ impl App {
                 self.tell_of_approvals(loaded);
                 self.follow_attempt();
                 self.try_select();
+                if self.store.is_loaded() {
+                    self.recall_agents();
+                }
             }
             Message::Lost(why) => self.ui.lost = Some(why),
             Message::Back => self.ui.lost = None,
             Message::Terminal { attachment, event } => self.terminal(attachment, event),
             Message::Costs(answer) => self.take_costs(answer),
+            // What went wrong a moment ago is not hidden by what went well.
+            Message::Done(_)
+                if self.ui.notice.as_ref().is_some_and(|n| n.level == Level::Error) => {}
             Message::Done(what) => self.say(Level::Info, what),
             Message::Refused(why) => self.say(Level::Error, why),
         }
@@ -210,6 +232,8 @@ impl App {
             Mode::Help => self.help_key(key),
             Mode::Confirm(confirm) => self.confirm_key(key, confirm),
             Mode::Remember(approval) => self.remember_key(key, approval),
+            Mode::Letter(letter) => self.letter_key(key, letter),
+            Mode::Columns(chooser) => self.columns_key(key, chooser),
             Mode::Normal if self.ui.focus.is_some() => self.focus_key(key, &event),
             Mode::Normal => _ = self.chord_key(self.place(), key),
         }
@@ -282,6 +306,8 @@ impl App {
             Action::StopSwarm => self.ask_stop_swarm(None),
             Action::RemoveSwarm => self.ask_remove_swarm(None),
             Action::Retry => self.retry_chosen(),
+            Action::Send => self.write_letter(),
+            Action::Columns => self.open_columns(),
             Action::Events => {
                 self.ui.events = match self.ui.events {
                     EventsPane::Hidden => EventsPane::Small,
@@ -300,6 +326,7 @@ impl App {
             | Action::NextInNeed
             | Action::Focus
             | Action::Mark
+            | Action::MarkAll
             | Action::ClearMarks
             | Action::Filter
             | Action::Clear
@@ -338,7 +365,11 @@ impl App {
                 let typed = format!("{}{}", self.ui.grid.filter.text(), text.trim());
                 self.set_filter(&typed);
             }
-            Mode::Help | Mode::Confirm(_) | Mode::Remember(_) => {}
+            Mode::Letter(letter) => {
+                let text = format!("{}{text}", letter.text);
+                self.ui.mode = Mode::Letter(Letter { text, ..letter.clone() });
+            }
+            Mode::Help | Mode::Confirm(_) | Mode::Remember(_) | Mode::Columns(_) => {}
         }
     }
 

@@ -184,7 +184,12 @@ impl App {
             self.ui.mode = Mode::Normal;
             match confirm.ask {
                 Ask::StopAgents(ids) => {
-                    self.requests.extend(ids.into_iter().map(Request::StopAgent));
+                    self.ask_all(ids.into_iter().map(Request::StopAgent).collect());
+                    self.ui.marked.clear();
+                }
+                Ask::RetryAgents(ids) => {
+                    let retry = |agent| Request::RetryAgent { agent, model: None };
+                    self.ask_all(ids.into_iter().map(retry).collect());
                     self.ui.marked.clear();
                 }
                 Ask::StopSwarm(id) => self.requests.push(Request::StopSwarm(id)),

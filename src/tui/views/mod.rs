@@ -3,6 +3,7 @@
 //! [`draw`] lays out the whole screen; one file a part. Nothing in here reads a clock, waits
 //! or remembers anything. A buffer of any size, even none, is taken.
 
+mod chooser;
 pub mod columns;
 mod confirm;
 pub mod costs;
@@ -13,6 +14,7 @@ pub mod grid;
 mod header;
 mod help;
 pub mod inbox;
+mod letter;
 mod notes;
 mod overlay;
 mod palette;
@@ -116,6 +118,8 @@ pub fn draw(
         Mode::Palette => palette::draw(ui, theme, middle, buffer),
         Mode::Help => help::draw(ui, theme, middle, buffer),
         Mode::Confirm(confirm) => confirm::draw(confirm, ui, theme, middle, buffer),
+        Mode::Letter(letter) => letter::draw(letter, ui, theme, middle, buffer),
+        Mode::Columns(chooser) => chooser::draw(chooser, ui, theme, middle, buffer),
         Mode::Remember(id) => {
             if let Some(open) = store.approval(id) {
                 inbox::remember(open, ui, theme, middle, buffer);

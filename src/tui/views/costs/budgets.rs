@@ -8,7 +8,6 @@ use crate::model::{AccountId, AccountInfo, Forecast, Micros, WARN_AT};
 use crate::store::{Money, Store};
 use crate::tui::{theme::Theme, ui::Ui};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
-use unicode_width::UnicodeWidthStr;
 
 /// Columns of a name, of what is spent of what, and of how full that is.
 const NAME: usize = 17;
