@@ -55,6 +55,8 @@ struct File {
     inbox: Bindings,
     #[serde(default)]
     costs: Bindings,
+    #[serde(default)]
+    wall: Bindings,
 }
 
 /// The keys in force.
@@ -140,6 +142,7 @@ impl Keymap {
             (Place::Scroll, file.scroll),
             (Place::Inbox, file.inbox),
             (Place::Costs, file.costs),
+            (Place::Wall, file.wall),
         ] {
             let mut table: Vec<_> = table.into_iter().collect();
             table.sort_by_key(|(keys, _)| keys.span().start);

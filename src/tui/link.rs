@@ -38,6 +38,14 @@ pub enum Request {
         columns: u16,
         rows: u16,
     },
+    /// A terminal is to be seen, and not typed into.
+    Watch {
+        attachment: u64,
+        agent: AgentId,
+    },
+    Unwatch {
+        attachment: u64,
+    },
     StopAgent(AgentId),
     RetryAgent {
         agent: AgentId,

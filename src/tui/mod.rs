@@ -25,6 +25,7 @@ pub mod theme;
 mod tty;
 pub mod ui;
 pub mod views;
+pub mod wall;
 mod wire;
 
 use crate::client::Client;

@@ -3,7 +3,7 @@
 
 use crate::model::{AgentId, ApprovalId, Level, Stamp, SwarmId};
 use crate::store::{By, GridOptions};
-use crate::tui::{field::Chosen, focus::Focus, palette::Palette};
+use crate::tui::{field::Chosen, focus::Focus, palette::Palette, wall::Wall};
 use std::collections::BTreeSet;
 
 /// State of the screen.
@@ -38,6 +38,8 @@ pub struct Ui {
     pub inbox: Option<Inbox>,
     /// What was spent stands in the grid's place.
     pub costs: Option<Costs>,
+    /// Terminals stand in the grid's place.
+    pub wall: Option<Wall>,
     pub palette: Palette,
     pub notice: Option<Notice>,
     /// Why there is no core, while there is none.

@@ -9,7 +9,7 @@ use crate::model::{AgentId, AgentState, ApprovalState};
 use crate::protocol::rest::{Answer, InputBody};
 use crate::store::{By, Money};
 use bytes::Bytes;
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 use tokio::{
     sync::mpsc::{self, Sender},
     task::JoinHandle,
@@ -103,20 +103,51 @@ impl Drop for Attached {
     }
 }
 
+/// A terminal that is only looked at.
+struct Watched {
+    /// Kept, or the writing half would be over, and with it the watching.
+    _keys: Sender<Key>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What is attached to, and how.
+struct View {
+    agent: AgentId,
+    size: (u16, u16),
+    read_only: bool,
+}
+
 async fn serve(client: Client, end: LinkEnd) {
     let LinkEnd { mut requests, messages } = end;
     let mut attached: Option<Attached> = None;
+    let mut watched: HashMap<u64, Watched> = HashMap::new();
     while let Some(request) = requests.recv().await {
         match request {
             Request::Attach { attachment, agent, columns, rows } => {
                 let (keys, queue) = mpsc::channel(KEYS);
                 let teller = Teller { attachment, messages: messages.clone() };
-                let run = attach(client.clone(), agent, (columns, rows), queue, teller);
+                let view = View { agent, size: (columns, rows), read_only: false };
+                let run = attach(client.clone(), view, queue, teller);
                 attached = Some(Attached { attachment, keys, task: tokio::spawn(run) });
             }
             Request::Detach { attachment } => {
                 attached = attached.filter(|now| now.attachment != attachment);
             }
+            Request::Watch { attachment, agent } => {
+                let (keys, queue) = mpsc::channel(1);
+                let teller = Teller { attachment, messages: messages.clone() };
+                // No size: whoever types into it says how large it is.
+                let view = View { agent, size: (0, 0), read_only: true };
+                let task = tokio::spawn(attach(client.clone(), view, queue, teller));
+                watched.insert(attachment, Watched { _keys: keys, task });
+            }
+            Request::Unwatch { attachment } => _ = watched.remove(&attachment),
             Request::Input { attachment, bytes } => {
                 type_into(attached.as_ref(), attachment, Key::Input(bytes), &messages).await;
             }
@@ -164,14 +195,9 @@ impl Teller {
     }
 }
 
-async fn attach(
-    client: Client,
-    agent: AgentId,
-    size: (u16, u16),
-    mut keys: mpsc::Receiver<Key>,
-    teller: Teller,
-) {
-    let attachment = match reach(&client, &agent, size, &mut keys).await {
+async fn attach(client: Client, view: View, mut keys: mpsc::Receiver<Key>, teller: Teller) {
+    let agent = view.agent.clone();
+    let attachment = match reach(&client, view, &mut keys).await {
         Ok(attachment) => attachment,
         Err(error) => {
             // It may be over: then its last screen is kept.
@@ -210,14 +236,14 @@ async fn attach(
 /// and what is typed meanwhile is typed to nobody.
 async fn reach(
     client: &Client,
-    agent: &AgentId,
-    mut size: (u16, u16),
+    view: View,
     keys: &mut mpsc::Receiver<Key>,
 ) -> Result<Attachment, ClientError> {
+    let View { agent, mut size, read_only } = view;
     let begun = Instant::now();
     let mut pause = SHORTEST;
     loop {
-        let error = match client.attach(agent.as_str(), size.0, size.1, false).await {
+        let error = match client.attach(agent.as_str(), size.0, size.1, read_only).await {
             Ok(attachment) => return Ok(attachment),
             Err(error) => error,
         };
@@ -364,6 +390,8 @@ async fn one(client: &Client, request: Request) -> Result<String, ClientError> {
         | Request::Attach { .. }
         | Request::Detach { .. }
         | Request::Input { .. }
+        | Request::Watch { .. }
+        | Request::Unwatch { .. }
         | Request::Resize { .. } => Ok(String::new()),
     }
 }

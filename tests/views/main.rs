@@ -14,6 +14,7 @@ mod picture;
 mod portrait;
 mod shots;
 mod speed;
+mod wall;
 mod world;
 
 use crossterm::event::{Event, KeyEvent};

@@ -64,6 +64,7 @@ impl App {
     fn leave_focus(&mut self) {
         self.ui.inbox = None;
         self.ui.costs = None;
+        self.close_wall();
         if self.ui.focus.is_some() {
             self.detach();
         }

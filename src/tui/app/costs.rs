@@ -140,6 +140,7 @@ impl App {
             By::Model => {
                 let name = id.split_once('/').map_or(id.as_str(), |(_, name)| name).to_owned();
                 self.ui.costs = None;
+                self.close_wall();
                 self.set_filter(&format!("model:{name}"));
             }
             By::Agent => {
@@ -148,6 +149,7 @@ impl App {
                     return self.say(Level::Info, format!("{id} is not there any more"));
                 }
                 self.ui.costs = None;
+                self.close_wall();
                 self.hold_here(id);
             }
         }

@@ -87,6 +87,11 @@ impl App {
 
     pub(super) fn terminal(&mut self, attachment: u64, event: TerminalEvent) {
         let Some(focus) = self.ui.focus.as_mut().filter(|f| f.attachment == attachment) else {
+            let tiles = self.ui.wall.as_mut().map(|wall| &mut wall.tiles);
+            let tile = tiles.into_iter().flatten().find(|tile| tile.attachment == attachment);
+            if let Some(tile) = tile {
+                tile.event(event);
+            }
             return;
         };
         match event {

@@ -47,6 +47,9 @@ impl App {
         if self.ui.costs.is_some() {
             return self.costs_hints();
         }
+        if self.ui.wall.is_some() {
+            return self.wall_hints();
+        }
         let chosen = self.ui.cursor.as_ref().and_then(|id| self.store.agent(id));
         let over = chosen.is_some_and(|agent| agent.state.is_final());
         let mut wanted =
@@ -67,6 +70,7 @@ impl App {
             (Action::Sort, ""),
             (Action::Mark, ""),
             (Action::Send, ""),
+            (Action::Wall, ""),
             (Action::Costs, ""),
             (Action::Events, ""),
             (Action::Group, ""),

@@ -7,6 +7,7 @@ use crate::tui::{
     field::{self, Chosen},
     memory::Memory,
     ui::{Costs, EventsPane, Inbox},
+    wall::Wall,
 };
 
 impl App {
@@ -26,6 +27,7 @@ impl App {
         let view = match (&self.ui.costs, &self.ui.inbox) {
             (_, Some(_)) => "inbox",
             (Some(_), None) => "costs",
+            (None, None) if self.ui.wall.is_some() => "wall",
             (None, None) => "grid",
         };
         Memory {
@@ -41,7 +43,7 @@ impl App {
             view: view.to_owned(),
             costs_by: self.ui.costs.as_ref().map_or(By::Swarm, |costs| costs.by).word().to_owned(),
             costs_long: self.ui.costs.as_ref().is_some_and(|costs| costs.long),
-            tiles: 0,
+            tiles: self.ui.wall.as_ref().map_or(self.tiles, |wall| wall.want),
             zoom: self.ui.focus.as_ref().is_some_and(|focus| focus.zoom),
             cursor: match &self.ui.focus {
                 Some(focus) => Some(focus.agent.clone()),
@@ -67,7 +69,9 @@ impl App {
             self.ui.columns = list;
         }
         self.ui.events = EventsPane::named(&memory.events).unwrap_or_default();
+        self.tiles = memory.tiles;
         match memory.view.as_str() {
+            "wall" => self.ui.wall = Some(Wall::new(memory.tiles)),
             "inbox" => self.ui.inbox = Some(Inbox::default()),
             "costs" => {
                 let by = By::ALL.into_iter().find(|by| by.word() == memory.costs_by);

@@ -11,6 +11,7 @@ mod hints;
 mod inbox;
 mod memory;
 mod overlays;
+mod wall;
 
 use super::{
     actions::{Action, Place},
@@ -82,6 +83,8 @@ pub struct App {
     recalled: Option<Memory>,
     /// A person did something since this was asked last.
     used: bool,
+    /// How many tiles the wall had when it was closed; 0: it was never open.
+    tiles: usize,
 }
 
 impl App {
@@ -110,6 +113,7 @@ impl App {
             configured,
             recalled: None,
             used: false,
+            tiles: 0,
         }
     }
 
@@ -147,7 +151,7 @@ impl App {
             return self.costs_pace(costs);
         }
         let works = |state| matches!(state, AgentState::Working | AgentState::Starting);
-        let grid = self.ui.events != EventsPane::Full;
+        let grid = self.ui.events != EventsPane::Full || self.ui.wall.is_some();
         if grid && self.store.agents().any(|agent| works(agent.state)) {
             return Some(BEAT);
         }
@@ -245,6 +249,7 @@ impl App {
             (Some(_), _, _) => Place::Focus,
             (None, Some(_), _) => Place::Inbox,
             (None, None, Some(_)) => Place::Costs,
+            (None, None, None) if self.ui.wall.is_some() => Place::Wall,
             (None, None, None) => Place::Grid,
         }
     }
@@ -294,9 +299,13 @@ impl App {
             return;
         }
         self.find_cursor();
+        if self.place() == Place::Wall && self.wall_action(action) {
+            return;
+        }
         match action {
             Action::Inbox => self.open_inbox(),
             Action::Costs => self.open_costs(),
+            Action::Wall => self.open_wall(),
             Action::Palette => self.open_palette(""),
             Action::Help => self.open_help(),
             Action::Quit => self.leave(),
@@ -348,6 +357,9 @@ impl App {
             Action::Approve | Action::ApproveFor | Action::Deny | Action::Read | Action::Close => {
                 self.say(Level::Info, format!("{} works in the inbox", action.name()));
             }
+            Action::Left | Action::Right | Action::MoreTiles | Action::FewerTiles => {
+                self.say(Level::Info, format!("{} works on the wall", action.name()));
+            }
             Action::By | Action::Span | Action::Show => {
                 self.say(Level::Info, format!("{} works in the costs", action.name()));
             }
@@ -395,6 +407,7 @@ impl App {
         self.settle();
         self.settle_inbox();
         self.settle_costs();
+        self.settle_wall();
         self.note_read(area);
         self.ui.hints = self.hints();
         self.dirty = false;

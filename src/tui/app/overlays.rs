@@ -122,6 +122,7 @@ impl App {
             (Place::Scroll, "looking back".to_owned()),
             (Place::Inbox, "inbox".to_owned()),
             (Place::Costs, "costs".to_owned()),
+            (Place::Wall, "wall".to_owned()),
         ];
         let mut sections = Vec::new();
         for (place, title) in titles {

@@ -20,7 +20,9 @@ mod overlay;
 mod palette;
 pub mod pen;
 mod row;
+mod terminal;
 mod tree;
+pub mod wall;
 pub mod words;
 
 pub use notes::{MIN_COLUMNS, MIN_ROWS};
@@ -105,7 +107,13 @@ pub fn draw(
                 top(store, ui, theme, &layout, buffer);
                 costs::draw(store, costs, ui, theme, layout.middle(), buffer);
             }
-            (None, None) => home(store, &rows, ui, theme, &layout, buffer),
+            (None, None) => match &ui.wall {
+                Some(wall) => {
+                    top(store, ui, theme, &layout, buffer);
+                    wall::draw(store, &rows, wall, ui, theme, layout.middle(), buffer);
+                }
+                None => home(store, &rows, ui, theme, &layout, buffer),
+            },
         },
     }
     let shown = rows.iter().filter(|row| matches!(row, Row::Agent { .. })).count();
@@ -136,7 +144,7 @@ pub fn draw(
 /// those shown need somebody.
 fn position(rows: &[Row], ui: &Ui, layout: &Layout) -> String {
     let room = grid::capacity(layout.grid);
-    if ui.inbox.is_some() || ui.costs.is_some() {
+    if ui.inbox.is_some() || ui.costs.is_some() || ui.wall.is_some() {
         return String::new();
     }
     if ui.focus.is_some() || ui.events == EventsPane::Full || rows.len() <= room {
