@@ -23,6 +23,7 @@ pub async fn open(context: &mut Context<'_>, target: &Target, options: TuiOption
         theme: config.ui.theme,
         keymap: config.ui.keymap,
         columns: config.ui.columns,
+        mouse: config.ui.mouse,
         // A rehearsal leaves nothing behind.
         memory: (!options.rehearsal).then(|| target.instance.state.join("screen.json")),
         config: Some(dirs.config),

@@ -57,6 +57,8 @@ pub struct TuiOptions {
     pub config: Option<PathBuf>,
     /// The columns of the grid, as `[ui] columns` has them.
     pub columns: Vec<String>,
+    /// Whether the mouse is taken.
+    pub mouse: bool,
     /// Where the layout is kept; none: nowhere.
     pub memory: Option<PathBuf>,
     /// A note in the header, such as `rehearsal`.
@@ -74,7 +76,7 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
     let keymap = load_keymap(&options)?;
     let columns = field::parse(options.columns.iter().map(String::as_str))
         .map_err(|error| anyhow::anyhow!("[ui] columns: {error}"))?;
-    let mut tty = Tty::enter()?;
+    let mut tty = Tty::enter(options.mouse)?;
     let appearance = appearance(&options.theme, var("COLORFGBG").as_deref());
     let directory = options.config.as_ref().map(|dir| dir.join("themes"));
     let themes = Themes { directory, depth: theme::depth(var), appearance };

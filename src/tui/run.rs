@@ -71,7 +71,10 @@ pub async fn drive(
                 Some(Signal::Quit) | None => return Ok(()),
             },
             event = events.next() => match event {
-                Some(event) => app.event(event?),
+                Some(event) => {
+                    app.heard_at(clock());
+                    app.event(event?);
+                }
                 // The terminal is gone.
                 None => return Ok(()),
             },
@@ -96,7 +99,10 @@ pub async fn drive(
         }
         for _ in 0..BATCH {
             match ready(&mut events).await {
-                Poll::Ready(Some(event)) => app.event(event?),
+                Poll::Ready(Some(event)) => {
+                    app.heard_at(clock());
+                    app.event(event?);
+                }
                 Poll::Ready(None) => return Ok(()),
                 Poll::Pending => break,
             }

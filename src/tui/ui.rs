@@ -48,6 +48,8 @@ pub struct Ui {
     pub pending: String,
     /// The keys that matter here and now.
     pub hints: Vec<Hint>,
+    /// The keys that may follow those pressed so far.
+    pub follows: Vec<Hint>,
     pub help: Help,
 }
 
@@ -179,30 +181,34 @@ pub enum EventsPane {
     #[default]
     Small,
     Half,
+    /// As many as were dragged to, with the heading.
+    Rows(u16),
     Full,
 }
 
 impl EventsPane {
     const ALL: [Self; 4] = [Self::Hidden, Self::Small, Self::Half, Self::Full];
 
-    pub fn word(self) -> &'static str {
+    pub fn word(self) -> String {
         match self {
-            Self::Hidden => "hidden",
-            Self::Small => "small",
-            Self::Half => "half",
-            Self::Full => "full",
+            Self::Hidden => "hidden".to_owned(),
+            Self::Small => "small".to_owned(),
+            Self::Half => "half".to_owned(),
+            Self::Rows(rows) => rows.to_string(),
+            Self::Full => "full".to_owned(),
         }
     }
 
     pub fn named(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|pane| pane.word() == word)
+        let rows = word.parse().ok().map(Self::Rows);
+        Self::ALL.into_iter().find(|pane| pane.word() == word).or(rows)
     }
 
     pub fn larger(self) -> Self {
         match self {
             Self::Hidden => Self::Small,
             Self::Small => Self::Half,
-            Self::Half => Self::Full,
+            Self::Half | Self::Rows(_) => Self::Full,
             Self::Full => Self::Small,
         }
     }
@@ -214,6 +220,8 @@ impl EventsPane {
             Self::Small if height < 12 => 0,
             Self::Small => (height / 5).clamp(3, 9),
             Self::Half => height / 2,
+            // The grid keeps its titles and a row.
+            Self::Rows(rows) => rows.min(height.saturating_sub(2)),
             Self::Full => height,
         }
     }

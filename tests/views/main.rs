@@ -10,6 +10,7 @@ mod costs;
 mod inbox;
 mod keys;
 mod loops;
+mod mouse;
 mod picture;
 mod portrait;
 mod shots;

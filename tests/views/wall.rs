@@ -129,8 +129,7 @@ fn the_tile_under_the_cursor_opens_and_one_comes_back() {
     // What is done to rows is done to tiles.
     press(&mut app, "Space Space x");
     assert!(text(&frame(&mut app, size)).contains("Stop ag-03?"));
-    press(&mut app, "n u h");
-    press(&mut app, "m");
+    press(&mut app, "n u m");
     enter(&mut app, "go on");
     press(&mut app, "Enter");
     let sent = app.take_requests().into_iter().any(|r| matches!(r, Request::SendText { .. }));

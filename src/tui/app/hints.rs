@@ -3,6 +3,7 @@
 use super::App;
 use crate::tui::{
     actions::{Action, Place},
+    focus::FocusMode,
     ui::{Hint, Mode},
 };
 
@@ -91,6 +92,18 @@ impl App {
         let find = |(a, label)| self.hint(Place::Grid, a, label);
         let both = chosen.and_then(|_| self.both_ways(Place::Grid));
         both.into_iter().chain(wanted.into_iter().filter_map(find)).collect()
+    }
+
+    /// What may follow a prefix or the beginning of a chord.
+    pub(super) fn follows(&self) -> Vec<Hint> {
+        let prefixed = self.ui.focus.as_ref().is_some_and(|f| f.mode == FocusMode::Prefix);
+        if self.ui.mode != Mode::Normal || (self.chord.is_empty() && !prefixed) {
+            return Vec::new();
+        }
+        let scrolls = self.ui.focus.as_ref().is_some_and(|f| f.mode == FocusMode::Scroll);
+        let place = if scrolls { Place::Scroll } else { self.place() };
+        let hint = |(key, action): (String, Action)| Hint { key, label: action.short().into() };
+        self.keymap.following(place, &self.chord).into_iter().map(hint).collect()
     }
 
     /// Down and up as one hint.

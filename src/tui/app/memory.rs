@@ -39,7 +39,7 @@ impl App {
             swarm: grid.swarm.clone(),
             columns: own.then(|| words(&self.ui.columns)),
             configured: words(&self.configured),
-            events: self.ui.events.word().to_owned(),
+            events: self.ui.events.word(),
             view: view.to_owned(),
             costs_by: self.ui.costs.as_ref().map_or(By::Swarm, |costs| costs.by).word().to_owned(),
             costs_long: self.ui.costs.as_ref().is_some_and(|costs| costs.long),

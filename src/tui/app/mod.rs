@@ -10,6 +10,7 @@ mod grid;
 mod hints;
 mod inbox;
 mod memory;
+mod mouse;
 mod overlays;
 mod wall;
 
@@ -85,6 +86,9 @@ pub struct App {
     used: bool,
     /// How many tiles the wall had when it was closed; 0: it was never open.
     tiles: usize,
+    mouse: mouse::Mouse,
+    /// When the event came that is being taken in.
+    heard: Stamp,
 }
 
 impl App {
@@ -114,6 +118,8 @@ impl App {
             recalled: None,
             used: false,
             tiles: 0,
+            mouse: mouse::Mouse::default(),
+            heard: Stamp(0),
         }
     }
 
@@ -176,7 +182,13 @@ impl App {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
             Event::Paste(text) => self.paste(&text),
             Event::Resize(columns, rows) => self.resize(columns, rows),
-            Event::Key(_) | Event::Mouse(_) | Event::FocusGained | Event::FocusLost => return,
+            Event::Mouse(event) => {
+                if !self.mouse(event) {
+                    return;
+                }
+                self.pressed = true;
+            }
+            Event::Key(_) | Event::FocusGained | Event::FocusLost => return,
         }
         self.dirty = true;
         self.used = true;
@@ -320,7 +332,10 @@ impl App {
             Action::Events => {
                 self.ui.events = match self.ui.events {
                     EventsPane::Hidden => EventsPane::Small,
-                    EventsPane::Small | EventsPane::Half | EventsPane::Full => EventsPane::Hidden,
+                    EventsPane::Small
+                    | EventsPane::Half
+                    | EventsPane::Rows(_)
+                    | EventsPane::Full => EventsPane::Hidden,
                 };
             }
             Action::EventsSize => self.ui.events = self.ui.events.larger(),
@@ -410,6 +425,7 @@ impl App {
         self.settle_wall();
         self.note_read(area);
         self.ui.hints = self.hints();
+        self.ui.follows = self.follows();
         self.dirty = false;
         views::draw(&self.store, &self.ui, &self.theme, area, buffer)
     }

@@ -9,6 +9,7 @@ mod confirm;
 pub mod costs;
 mod events;
 pub mod focus;
+mod follows;
 mod footer;
 pub mod grid;
 mod header;
@@ -26,6 +27,7 @@ pub mod wall;
 pub mod words;
 
 pub use notes::{MIN_COLUMNS, MIN_ROWS};
+pub use terminal::first_row;
 
 use crate::model::AgentState;
 use crate::store::{Row, Store, rows};
@@ -121,7 +123,7 @@ pub fn draw(
     footer::draw((shown, store.agents().len()), &position, ui, theme, layout.footer, buffer);
     let middle = below(Rect { height: area.height - 1, ..area }, 1);
     match &ui.mode {
-        Mode::Normal => {}
+        Mode::Normal => follows::draw(ui, theme, middle, buffer),
         Mode::Filter { .. } => {}
         Mode::Palette => palette::draw(ui, theme, middle, buffer),
         Mode::Help => help::draw(ui, theme, middle, buffer),

@@ -37,7 +37,7 @@ pub fn draw(screen: &Screen, theme: &Theme, area: Rect, buffer: &mut Buffer) -> 
 
 /// The first row shown of a screen that is higher than its place, as one that has ended or
 /// belongs to another viewer's window may be: what was written last is in view.
-fn first_row(screen: &Screen, height: u16) -> u16 {
+pub fn first_row(screen: &Screen, height: u16) -> u16 {
     let rows = screen.size().1;
     if rows <= height {
         return 0;
