@@ -98,6 +98,7 @@ actions! {
     OnlySwarm "only-swarm" "show only this swarm, or all" "one swarm" [Grid];
     Tree "tree" "show who spawned whom, or the plain grid" "tree" [Grid];
     Fold "fold" "in the tree: fold or unfold a branch" "fold" [Grid];
+    Tour "tour" "Dash in one screen" "tour" [Grid];
     Events "events" "show or hide the events" "events" [Grid];
     EventsSize "events-size" "give the events more room" "events size" [Grid];
     Palette "palette" "type a command" "command" [Grid Focus Inbox Costs Wall];
@@ -109,6 +110,7 @@ actions! {
     NextAgent "next-agent" "the next agent's terminal" "next" [Focus];
     PreviousAgent "previous-agent" "the previous agent's terminal" "previous" [Focus];
     Zoom "zoom" "hide or show the side panel" "zoom" [Focus];
+    Split "split" "beside grid and events, or alone" "split" [Focus];
     Scroll "scroll" "look back through what was printed" "scroll" [Focus];
     Leave "leave" "back to typing" "leave" [Scroll];
     Inbox "inbox" "what waits for an answer" "inbox" [Grid Focus Costs Wall];

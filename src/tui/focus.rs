@@ -42,8 +42,10 @@ pub struct Focus {
     pub mode: FocusMode,
     /// Keys that came after the end stand in a line begun before it: Enter only ends that.
     pub midline: bool,
-    /// Hides the side panel.
+    /// It has the screen for itself, without the side panel.
     pub zoom: bool,
+    /// It stands beside the grid and the events.
+    pub split: bool,
     /// Columns and rows that the keeper was asked for.
     pub size: (u16, u16),
 }
@@ -64,6 +66,7 @@ impl Focus {
             mode: FocusMode::Typing,
             midline: false,
             zoom: false,
+            split: false,
             size,
         }
     }

@@ -36,7 +36,7 @@ pub struct Memory {
     pub costs_by: String,
     pub costs_long: bool,
     pub tiles: usize,
-    pub zoom: bool,
+    pub split: bool,
     pub cursor: Option<AgentId>,
     pub marked: BTreeSet<AgentId>,
     pub folded: BTreeSet<AgentId>,

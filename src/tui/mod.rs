@@ -95,8 +95,10 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
     let mut app = App::new(Parts { keymap, themes, theme, ui, cwd, path: var("PATH") }, area);
     app.select_swarm(options.swarm);
     let (mut shelf, memory) = Shelf::open(options.memory);
-    if let Some(memory) = memory {
-        app.recall(memory);
+    match memory {
+        Some(memory) => app.recall(memory),
+        None if !options.rehearsal => app.welcome(),
+        None => {}
     }
     if let Some(error) = errors.first() {
         app.say(Level::Warn, error.to_string());

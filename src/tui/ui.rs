@@ -71,6 +71,8 @@ pub enum Mode {
     /// A text to agents is being typed.
     Letter(Letter),
     Columns(Chooser),
+    /// Keys, and what they do; the next key closes it and is still itself.
+    Tour(Vec<Hint>),
 }
 
 /// The inbox, as it is shown.

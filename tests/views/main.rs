@@ -15,6 +15,7 @@ mod picture;
 mod portrait;
 mod shots;
 mod speed;
+mod split;
 mod wall;
 mod world;
 

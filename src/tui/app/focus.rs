@@ -14,7 +14,6 @@ use crate::tui::{
     views,
 };
 use crossterm::event::{KeyCode, KeyEvent};
-use ratatui::layout::Rect;
 
 impl App {
     pub(super) fn focus_cursor(&mut self) {
@@ -29,12 +28,19 @@ impl App {
         self.detach();
         let attempt = self.store.agent(&id).and_then(|agent| agent.attempt_id.clone());
         self.attachments += 1;
-        let (columns, rows) = self.terminal_size(zoom);
-        let mut focus = Focus::new(id.clone(), attempt, self.attachments, (columns, rows));
-        focus.zoom = zoom;
+        let mut focus = Focus::new(id.clone(), attempt, self.attachments, (1, 1));
+        (focus.zoom, focus.split) = (zoom, self.split);
         let attachment = self.attachments;
         self.ui.focus = Some(focus);
+        let (columns, rows) = self.terminal_size();
+        if let Some(focus) = &mut self.ui.focus {
+            focus.size = (columns, rows);
+        }
         self.ui.cursor = Some(id.clone());
+        if self.split {
+            // Its row is the current one.
+            self.hold_here(id.clone());
+        }
         self.requests.push(Request::Attach { attachment, agent: id, columns, rows });
     }
 
@@ -54,15 +60,13 @@ impl App {
         self.ui.cursor = Some(agent);
     }
 
-    fn terminal_size(&self, zoom: bool) -> (u16, u16) {
-        let above = Rect { height: self.area.height.saturating_sub(1), ..self.area };
-        let terminal = views::focus::parts(zoom, above).terminal;
+    fn terminal_size(&self) -> (u16, u16) {
+        let terminal = views::focus::parts_of(&self.ui, self.area).terminal;
         (terminal.width.max(1), terminal.height.max(1))
     }
 
     pub(super) fn resize_focus(&mut self) {
-        let Some(zoom) = self.ui.focus.as_ref().map(|focus| focus.zoom) else { return };
-        let size = self.terminal_size(zoom);
+        let size = self.terminal_size();
         let Some(focus) = &mut self.ui.focus else { return };
         if focus.size != size {
             focus.size = size;
@@ -167,7 +171,7 @@ impl App {
 
     /// True if the action was one of the focused agent's.
     pub(super) fn focus_action(&mut self, action: Action) -> bool {
-        let page = self.terminal_size(true).1 as isize;
+        let page = self.terminal_size().1 as isize;
         let Some(focus) = &mut self.ui.focus else { return false };
         let scrolling = focus.mode == FocusMode::Scroll;
         match action {
@@ -183,6 +187,13 @@ impl App {
             }
             Action::Zoom => {
                 focus.zoom = !focus.zoom;
+                self.resize_focus();
+            }
+            Action::Split => {
+                (focus.split, focus.zoom) = (!focus.split || focus.zoom, false);
+                self.split = focus.split;
+                let agent = focus.agent.clone();
+                self.hold_here(agent);
                 self.resize_focus();
             }
             Action::Scroll => focus.mode = FocusMode::Scroll,
@@ -229,6 +240,7 @@ impl App {
             Action::PreviousAgent,
             Action::NextInNeed,
             Action::Zoom,
+            Action::Split,
             Action::Scroll,
             Action::Stop,
             Action::Palette,

@@ -27,6 +27,7 @@ impl App {
                 ("0", "as Dash chooses"),
                 ("Esc", "close"),
             ],
+            Mode::Tour(_) => &[("any key", "begins")],
             Mode::Help => &[("j k", "move"), ("g G", "ends"), ("Esc", "close")],
             Mode::Palette => {
                 &[("Enter", "run"), ("Tab", "complete"), ("Up", "history"), ("Esc", "close")]

@@ -44,7 +44,7 @@ impl App {
             costs_by: self.ui.costs.as_ref().map_or(By::Swarm, |costs| costs.by).word().to_owned(),
             costs_long: self.ui.costs.as_ref().is_some_and(|costs| costs.long),
             tiles: self.ui.wall.as_ref().map_or(self.tiles, |wall| wall.want),
-            zoom: self.ui.focus.as_ref().is_some_and(|focus| focus.zoom),
+            split: self.split,
             cursor: match &self.ui.focus {
                 Some(focus) => Some(focus.agent.clone()),
                 // One that was not moved stands on whoever comes first.
@@ -69,7 +69,7 @@ impl App {
             self.ui.columns = list;
         }
         self.ui.events = EventsPane::named(&memory.events).unwrap_or_default();
-        self.tiles = memory.tiles;
+        (self.tiles, self.split) = (memory.tiles, memory.split);
         match memory.view.as_str() {
             "wall" => self.ui.wall = Some(Wall::new(memory.tiles)),
             "inbox" => self.ui.inbox = Some(Inbox::default()),

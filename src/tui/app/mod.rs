@@ -12,6 +12,7 @@ mod inbox;
 mod memory;
 mod mouse;
 mod overlays;
+mod tour;
 mod wall;
 
 use super::{
@@ -28,7 +29,7 @@ use super::{
 use crate::model::{AgentState, Level, Stamp};
 use crate::protocol::stream::ServerMessage;
 use crate::store::{Row, Store, rows};
-use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
 use ratatui::{buffer::Buffer, layout::Position, layout::Rect};
 use std::{path::PathBuf, time::Duration};
 
@@ -89,6 +90,10 @@ pub struct App {
     mouse: mouse::Mouse,
     /// When the event came that is being taken in.
     heard: Stamp,
+    /// Terminals are opened beside grid and events.
+    split: bool,
+    /// Nobody has used this instance's screen before.
+    first_run: bool,
 }
 
 impl App {
@@ -120,6 +125,8 @@ impl App {
             tiles: 0,
             mouse: mouse::Mouse::default(),
             heard: Stamp(0),
+            split: false,
+            first_run: false,
         }
     }
 
@@ -144,16 +151,17 @@ impl App {
     /// How often the screen changes by itself, if it does: the slow clock has to run then.
     pub fn pace(&self) -> Option<Duration> {
         if let Some(focus) = &self.ui.focus {
-            // Beside a terminal only seconds are counted.
-            let counted = views::focus::shows_side(focus.zoom, self.area);
+            // Beside a terminal only seconds are counted, unless the grid stands there.
+            let counted = views::focus::parts_of(&self.ui, self.area).side.width > 0;
             let runs = self.store.agent(&focus.agent).is_some_and(|agent| agent.pid.is_some());
-            return (counted && runs).then_some(SECOND);
-        }
-        if self.ui.inbox.is_some() {
+            if !views::layout(&self.ui, self.area).split {
+                return (counted && runs).then_some(SECOND);
+            }
+        } else if self.ui.inbox.is_some() {
             // How long is left is counted.
             return (self.store.approvals().len() > 0).then_some(SECOND);
         }
-        if let Some(costs) = &self.ui.costs {
+        if let Some(costs) = self.ui.costs.as_ref().filter(|_| self.ui.focus.is_none()) {
             return self.costs_pace(costs);
         }
         let works = |state| matches!(state, AgentState::Working | AgentState::Starting);
@@ -210,6 +218,7 @@ impl App {
                 self.try_select();
                 if self.store.is_loaded() {
                     self.recall_agents();
+                    self.begin_tour();
                 }
             }
             Message::Lost(why) => self.ui.lost = Some(why),
@@ -250,6 +259,14 @@ impl App {
             Mode::Remember(approval) => self.remember_key(key, approval),
             Mode::Letter(letter) => self.letter_key(key, letter),
             Mode::Columns(chooser) => self.columns_key(key, chooser),
+            Mode::Tour(_) => {
+                self.ui.mode = Mode::Normal;
+                // One who only closes it means nothing else.
+                let closes = matches!(key.code, KeyCode::Esc | KeyCode::Enter);
+                if !(closes || key.is(' ')) {
+                    self.key(event);
+                }
+            }
             Mode::Normal if self.ui.focus.is_some() => self.focus_key(key, &event),
             Mode::Normal => _ = self.chord_key(self.place(), key),
         }
@@ -329,6 +346,7 @@ impl App {
             Action::Retry => self.retry_chosen(),
             Action::Send => self.write_letter(),
             Action::Columns => self.open_columns(),
+            Action::Tour => self.open_tour(),
             Action::Events => {
                 self.ui.events = match self.ui.events {
                     EventsPane::Hidden => EventsPane::Small,
@@ -365,6 +383,7 @@ impl App {
             | Action::NextAgent
             | Action::PreviousAgent
             | Action::Zoom
+            | Action::Split
             | Action::Scroll
             | Action::Leave => {
                 self.say(Level::Info, format!("{} works in an agent's terminal", action.name()));
@@ -396,7 +415,11 @@ impl App {
                 let text = format!("{}{text}", letter.text);
                 self.ui.mode = Mode::Letter(Letter { text, ..letter.clone() });
             }
-            Mode::Help | Mode::Confirm(_) | Mode::Remember(_) | Mode::Columns(_) => {}
+            Mode::Help
+            | Mode::Confirm(_)
+            | Mode::Remember(_)
+            | Mode::Columns(_)
+            | Mode::Tour(_) => {}
         }
     }
 

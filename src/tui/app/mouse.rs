@@ -105,9 +105,30 @@ impl App {
         if event.row == layout.grid.y {
             return self.sort_by_title(layout.grid, event.column);
         }
-        let line = usize::from(event.row - layout.grid.y - 1) + self.ui.top;
-        let found = self.rows().get(line).and_then(Row::agent).map(|agent| agent.id.clone());
-        found.is_some_and(|id| self.click(id))
+        self.row_at(layout.grid, event.row).is_some_and(|id| self.click(id))
+    }
+
+    fn row_at(&self, area: Rect, y: u16) -> Option<AgentId> {
+        let line = usize::from(y.checked_sub(area.y + 1)?) + self.ui.top;
+        self.rows().get(line).and_then(Row::agent).map(|agent| agent.id.clone())
+    }
+
+    /// In the grid beside a terminal: that of the row is shown.
+    fn mouse_beside(&mut self, event: MouseEvent, area: Rect) -> bool {
+        if let Some(down) = wheel(event) {
+            self.act(if down { Action::NextAgent } else { Action::PreviousAgent });
+            return true;
+        }
+        if event.kind != MouseEventKind::Down(MouseButton::Left) {
+            return false;
+        }
+        match self.row_at(area, event.row) {
+            Some(id) => {
+                self.focus(id);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Chooses; twice opens.
@@ -168,9 +189,12 @@ impl App {
     }
 
     fn mouse_in_focus(&mut self, event: MouseEvent) -> bool {
-        let above = Rect { height: self.area.height.saturating_sub(1), ..self.area };
+        let layout = views::layout(&self.ui, self.area);
+        let area = views::focus::parts_of(&self.ui, self.area).terminal;
+        if layout.split && layout.grid.contains(Position::new(event.column, event.row)) {
+            return self.mouse_beside(event, layout.grid);
+        }
         let Some(focus) = &mut self.ui.focus else { return false };
-        let area = views::focus::parts(focus.zoom, above).terminal;
         if !area.contains(Position::new(event.column, event.row)) {
             return false;
         }

@@ -28,16 +28,17 @@ pub struct Parts {
     pub side: Rect,
 }
 
-/// Whether the side panel has room on such a screen.
-pub fn shows_side(zoom: bool, screen: Rect) -> bool {
-    parts(zoom, screen).side.width > 0
+/// The parts of a focus on such a screen.
+pub fn parts_of(ui: &Ui, screen: Rect) -> Parts {
+    let bare = ui.focus.as_ref().is_some_and(|focus| focus.zoom || focus.split);
+    parts(bare, super::layout(ui, screen).focus)
 }
 
-/// Lays out the area above the footer.
-pub fn parts(zoom: bool, area: Rect) -> Parts {
+/// Lays out its area; a bare one has no side panel.
+fn parts(bare: bool, area: Rect) -> Parts {
     let header = Rect { height: 1.min(area.height), ..area };
     let rest = super::pen::below(area, 1);
-    let side = if zoom || area.width < 80 + SIDE { 0 } else { SIDE };
+    let side = if bare || area.width < 80 + SIDE { 0 } else { SIDE };
     Parts {
         header,
         terminal: Rect { width: rest.width - side, ..rest },
@@ -54,7 +55,7 @@ pub fn draw(
     area: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let parts = parts(focus.zoom, area);
+    let parts = parts(focus.zoom || focus.split, area);
     let agent = store.agent(&focus.agent);
     header(agent, focus, parts.side.width > 0, ui, theme, parts.header, buffer);
     if parts.side.width > 0
