@@ -10,7 +10,9 @@
 
 pub mod actions;
 pub mod app;
+mod clipboard;
 mod command;
+pub mod copy;
 mod encode;
 pub mod field;
 pub mod focus;
@@ -193,5 +195,9 @@ impl Canvas for Tty {
 
     fn ring(&mut self) -> std::io::Result<()> {
         Tty::ring(self)
+    }
+
+    fn copy(&mut self, text: &str) -> std::io::Result<()> {
+        Tty::write(self, &clipboard::sequence(text))
     }
 }

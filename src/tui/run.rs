@@ -28,6 +28,8 @@ pub trait Canvas {
     fn resume(&mut self) -> anyhow::Result<()>;
     /// Calls for the person at the terminal.
     fn ring(&mut self) -> io::Result<()>;
+    /// Puts a text into the clipboard.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
 }
 
 /// A signal that concerns the screen.
@@ -123,6 +125,9 @@ pub async fn drive(
             && let Err(error) = shelf.keep(app.remember())
         {
             app.say(Level::Warn, format!("the layout cannot be kept: {error}"));
+        }
+        if let Some(text) = app.take_copied() {
+            canvas.copy(&text)?;
         }
         if app.take_bell() {
             canvas.ring()?;

@@ -89,8 +89,13 @@ impl Tty {
     }
 
     pub fn ring(&mut self) -> std::io::Result<()> {
+        self.write("\x07")
+    }
+
+    /// Beside the frames.
+    pub fn write(&mut self, sequence: &str) -> std::io::Result<()> {
         let out = self.terminal.backend_mut();
-        out.write_all(b"\x07")?;
+        out.write_all(sequence.as_bytes())?;
         std::io::Write::flush(out)
     }
 

@@ -71,6 +71,8 @@ pub enum Mode {
     /// A text to agents is being typed.
     Letter(Letter),
     Columns(Chooser),
+    /// What is searched for in a terminal is being typed.
+    Search(String),
     /// Keys, and what they do; the next key closes it and is still itself.
     Tour(Vec<Hint>),
 }

@@ -41,6 +41,10 @@ impl Canvas for Film {
         Ok(())
     }
 
+    fn copy(&mut self, _text: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     fn suspend(&mut self) -> anyhow::Result<()> {
         self.stops += 1;
         Ok(())

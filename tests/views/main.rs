@@ -9,6 +9,7 @@ mod board;
 mod costs;
 mod inbox;
 mod keys;
+mod look;
 mod loops;
 mod mouse;
 mod picture;

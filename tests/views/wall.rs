@@ -18,7 +18,7 @@ fn asked(app: &mut App, size: (u16, u16)) -> (Vec<(u64, String)>, Vec<u64>) {
         match request {
             Request::Watch { attachment, agent } => watched.push((attachment, agent.to_string())),
             Request::Unwatch { attachment } => unwatched.push(attachment),
-            other => panic!("{other:?}"),
+            other => unreachable!("{other:?}"),
         }
     }
     (watched, unwatched)

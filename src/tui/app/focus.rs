@@ -171,9 +171,10 @@ impl App {
 
     /// True if the action was one of the focused agent's.
     pub(super) fn focus_action(&mut self, action: Action) -> bool {
-        let page = self.terminal_size().1 as isize;
+        if self.look_action(action) {
+            return true;
+        }
         let Some(focus) = &mut self.ui.focus else { return false };
-        let scrolling = focus.mode == FocusMode::Scroll;
         match action {
             Action::Detach => self.detach(),
             Action::NextAgent => self.focus_beside(1),
@@ -196,19 +197,8 @@ impl App {
                 self.hold_here(agent);
                 self.resize_focus();
             }
-            Action::Scroll => focus.mode = FocusMode::Scroll,
-            Action::Leave => {
-                focus.mode = FocusMode::Typing;
-                focus.scroll_to(0);
-            }
-            Action::Down if scrolling => focus.scroll(-1),
-            Action::Up if scrolling => focus.scroll(1),
-            Action::HalfPageDown if scrolling => focus.scroll(-(page / 2).max(1)),
-            Action::HalfPageUp if scrolling => focus.scroll((page / 2).max(1)),
-            Action::PageDown if scrolling => focus.scroll(-page),
-            Action::PageUp if scrolling => focus.scroll(page),
-            Action::Top if scrolling => focus.scroll_to(usize::MAX),
-            Action::Bottom if scrolling => focus.scroll_to(0),
+            Action::Scroll => self.begin_look(),
+            Action::Leave => focus.leave_scroll(),
             _ => return false,
         }
         true
@@ -251,8 +241,11 @@ impl App {
                 Action::Up,
                 Action::Down,
                 Action::HalfPageUp,
+                Action::Search,
+                Action::SearchAgain,
+                Action::Select,
+                Action::Copy,
                 Action::Top,
-                Action::Bottom,
                 Action::Leave,
             ]
             .into_iter()

@@ -16,7 +16,7 @@ impl App {
 
     pub(super) fn hints(&self) -> Vec<Hint> {
         let own: &[(&str, &str)] = match &self.ui.mode {
-            Mode::Normal | Mode::Filter { .. } => &[],
+            Mode::Normal | Mode::Filter { .. } | Mode::Search(_) => &[],
             Mode::Confirm(_) => &[("y", "yes"), ("n", "no")],
             Mode::Remember(_) => &[("1-4", "choose"), ("Esc", "close")],
             Mode::Letter(_) => &[("Enter", "send"), ("C-u", "empty"), ("Esc", "close")],

@@ -1,6 +1,7 @@
 //! The screen's one owner: replica, state, theme and keys. Events go in, requests come out;
 //! nothing here blocks, draws, or talks to anybody, so a test can press keys and look.
 
+mod act;
 mod bulk;
 mod columns;
 mod commands;
@@ -9,6 +10,7 @@ mod focus;
 mod grid;
 mod hints;
 mod inbox;
+mod look;
 mod memory;
 mod mouse;
 mod overlays;
@@ -16,7 +18,7 @@ mod tour;
 mod wall;
 
 use super::{
-    actions::{Action, Place},
+    actions::Place,
     field::Chosen,
     key::{Key, show},
     keymap::{Found, Keymap},
@@ -92,6 +94,8 @@ pub struct App {
     heard: Stamp,
     /// Terminals are opened beside grid and events.
     split: bool,
+    /// On its way to the clipboard.
+    copied: Option<String>,
     /// Nobody has used this instance's screen before.
     first_run: bool,
 }
@@ -126,6 +130,7 @@ impl App {
             mouse: mouse::Mouse::default(),
             heard: Stamp(0),
             split: false,
+            copied: None,
             first_run: false,
         }
     }
@@ -259,6 +264,7 @@ impl App {
             Mode::Remember(approval) => self.remember_key(key, approval),
             Mode::Letter(letter) => self.letter_key(key, letter),
             Mode::Columns(chooser) => self.columns_key(key, chooser),
+            Mode::Search(text) => self.search_key(key, text),
             Mode::Tour(_) => {
                 self.ui.mode = Mode::Normal;
                 // One who only closes it means nothing else.
@@ -316,90 +322,6 @@ impl App {
         self.ui.pending.clear();
     }
 
-    /// Carries out an action, wherever it came from.
-    pub fn act(&mut self, action: Action) {
-        if self.ui.focus.is_some() && self.focus_action(action) {
-            return;
-        }
-        if self.place() == Place::Inbox && self.inbox_action(action) {
-            return;
-        }
-        if self.place() == Place::Costs && self.costs_action(action) {
-            return;
-        }
-        self.find_cursor();
-        if self.place() == Place::Wall && self.wall_action(action) {
-            return;
-        }
-        match action {
-            Action::Inbox => self.open_inbox(),
-            Action::Costs => self.open_costs(),
-            Action::Wall => self.open_wall(),
-            Action::Palette => self.open_palette(""),
-            Action::Help => self.open_help(),
-            Action::Quit => self.leave(),
-            Action::Suspend => self.want = Some(Want::Suspend),
-            Action::NextTheme => self.next_theme(),
-            Action::Stop => self.ask_stop(),
-            Action::StopSwarm => self.ask_stop_swarm(None),
-            Action::RemoveSwarm => self.ask_remove_swarm(None),
-            Action::Retry => self.retry_chosen(),
-            Action::Send => self.write_letter(),
-            Action::Columns => self.open_columns(),
-            Action::Tour => self.open_tour(),
-            Action::Events => {
-                self.ui.events = match self.ui.events {
-                    EventsPane::Hidden => EventsPane::Small,
-                    EventsPane::Small
-                    | EventsPane::Half
-                    | EventsPane::Rows(_)
-                    | EventsPane::Full => EventsPane::Hidden,
-                };
-            }
-            Action::EventsSize => self.ui.events = self.ui.events.larger(),
-            Action::Down
-            | Action::Up
-            | Action::HalfPageDown
-            | Action::HalfPageUp
-            | Action::PageDown
-            | Action::PageUp
-            | Action::Top
-            | Action::Bottom
-            | Action::NextInNeed
-            | Action::Focus
-            | Action::Mark
-            | Action::MarkAll
-            | Action::ClearMarks
-            | Action::Filter
-            | Action::Clear
-            | Action::Sort
-            | Action::Reverse
-            | Action::OrderNow
-            | Action::Group
-            | Action::Tree
-            | Action::Fold
-            | Action::OnlySwarm => self.grid_action(action),
-            Action::Detach
-            | Action::NextAgent
-            | Action::PreviousAgent
-            | Action::Zoom
-            | Action::Split
-            | Action::Scroll
-            | Action::Leave => {
-                self.say(Level::Info, format!("{} works in an agent's terminal", action.name()));
-            }
-            Action::Approve | Action::ApproveFor | Action::Deny | Action::Read | Action::Close => {
-                self.say(Level::Info, format!("{} works in the inbox", action.name()));
-            }
-            Action::Left | Action::Right | Action::MoreTiles | Action::FewerTiles => {
-                self.say(Level::Info, format!("{} works on the wall", action.name()));
-            }
-            Action::By | Action::Span | Action::Show => {
-                self.say(Level::Info, format!("{} works in the costs", action.name()));
-            }
-        }
-    }
-
     fn paste(&mut self, text: &str) {
         match &self.ui.mode {
             Mode::Normal => self.paste_into_focus(text),
@@ -420,6 +342,10 @@ impl App {
             | Mode::Remember(_)
             | Mode::Columns(_)
             | Mode::Tour(_) => {}
+            Mode::Search(before) => {
+                let text = format!("{before}{}", text.lines().next().unwrap_or(""));
+                self.ui.mode = Mode::Search(text);
+            }
         }
     }
 

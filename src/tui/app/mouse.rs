@@ -211,12 +211,20 @@ impl App {
             return false;
         }
         let Some(down) = wheel(event) else { return false };
+        if !scrolls {
+            if down {
+                return false;
+            }
+            self.begin_look();
+        }
+        let Some(focus) = &mut self.ui.focus else { return false };
         focus.scroll(if down { -WHEEL } else { WHEEL });
-        focus.mode = match (focus.scrolled(), focus.mode) {
-            (0, FocusMode::Scroll) => FocusMode::Typing,
-            (0, mode) => mode,
-            (_, _) => FocusMode::Scroll,
-        };
+        if focus.scrolled() == 0 {
+            focus.leave_scroll();
+        }
+        // The cursor stays among the rows shown.
+        let (lowest, rows) = (focus.scrolled(), usize::from(area.height).max(1));
+        focus.copy.at.up = focus.copy.at.up.clamp(lowest, lowest + rows - 1);
         true
     }
 }

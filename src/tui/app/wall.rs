@@ -2,7 +2,7 @@
 //! filter and the marks are the grid's, so that all that is done to rows is done to tiles.
 
 use super::App;
-use crate::model::{AgentId, AttemptId};
+use crate::model::{AgentId, AgentInfo, AttemptId};
 use crate::store::Row;
 use crate::tui::{
     actions::{Action, Place},
@@ -95,12 +95,9 @@ impl App {
             let rows = self.rows();
             let agents: Vec<_> = rows.iter().filter_map(Row::agent).collect();
             let shown = views::wall::shown(self.wall_area(), wall.want, &agents, &self.ui);
-            let watched = |agent: &&&crate::model::AgentInfo| agent.attempt_id.is_some();
-            let live =
-                |agent: &crate::model::AgentInfo| agent.pid.is_some() && !agent.state.is_final();
-            let of = |agent: &&crate::model::AgentInfo| {
-                (agent.id.clone(), agent.attempt_id.clone(), live(agent))
-            };
+            let watched = |agent: &&&AgentInfo| agent.attempt_id.is_some();
+            let live = |agent: &AgentInfo| agent.pid.is_some() && !agent.state.is_final();
+            let of = |agent: &&AgentInfo| (agent.id.clone(), agent.attempt_id.clone(), live(agent));
             agents[shown].iter().filter(watched).map(of).collect()
         } else {
             Vec::new()

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::model::{AgentInfo, AgentState};
 use crate::store::Store;
+use crate::term::Screen;
 use crate::tui::{
     focus::{Focus, FocusMode, Stage},
     theme::Theme,
@@ -14,7 +15,7 @@ use crate::tui::{
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
-    style::Style,
+    style::{Modifier, Style},
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -218,7 +219,38 @@ fn screen(focus: &Focus, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Opti
         Pen::new(buffer, area, 1).skip(2).put(words, theme.muted);
         return None;
     };
-    terminal::draw(screen, theme, area, buffer)
+    let cursor = terminal::draw(screen, theme, area, buffer);
+    if focus.mode != FocusMode::Scroll {
+        return cursor;
+    }
+    looking(focus, screen, theme, area, buffer)
+}
+
+/// The selection over the cells, and where the cursor of looking back stands.
+fn looking(
+    focus: &Focus,
+    screen: &Screen,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
+    let (columns, rows) = screen.size();
+    let first = terminal::first_row(screen, area.height);
+    let mut cursor = None;
+    for row in 0..(rows - first).min(area.height) {
+        let up = screen.scrollback() + usize::from(rows - 1 - first - row);
+        for column in 0..columns.min(area.width) {
+            if focus.copy.covers(up, column) {
+                let cell = &mut buffer[(area.x + column, area.y + row)];
+                cell.set_style(theme.selection.add_modifier(Modifier::REVERSED));
+            }
+        }
+        if up == focus.copy.at.up {
+            let column = focus.copy.at.column.min(area.width.saturating_sub(1));
+            cursor = Some(Position::new(area.x + column, area.y + row));
+        }
+    }
+    cursor
 }
 
 #[cfg(test)]

@@ -45,7 +45,10 @@ pub fn draw(
     let left = if room == 0 { area } else { left };
     let mut pen = Pen::new(buffer, left, 0);
     pen.skip(1);
-    if typing {
+    if let Mode::Search(text) = &ui.mode {
+        let caret = if ui.unicode { "▏" } else { "_" };
+        pen.put("search ", theme.muted).put(text, theme.strong).put(caret, theme.accent);
+    } else if typing {
         let caret = if ui.unicode { "▏" } else { "_" };
         pen.put("/", theme.key).put(filter, theme.strong).put(caret, theme.accent);
     } else if ui.pending.is_empty() {
