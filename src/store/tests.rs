@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{AgentCounts, ItemCounts, Micros, Strategy, SwarmState, Tokens};
+use crate::model::{AgentCounts, Event, ItemCounts, Micros, Strategy, SwarmState, Tokens};
 use proptest::prelude::*;
 
 fn agent(n: u64, state: AgentState) -> AgentInfo {
