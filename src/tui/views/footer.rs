@@ -86,7 +86,7 @@ fn state(shown: usize, all: usize, typing: bool, ui: &Ui) -> String {
     if typing && let Some(problem) = filter.problem() {
         parts.push(problem.to_owned());
     }
-    if ui.focus.is_none() {
+    if ui.focus.is_none() && ui.inbox.is_none() && ui.costs.is_none() {
         if ui.grid.sort != Column::default() || ui.grid.reverse {
             let way = if ui.grid.reverse { ", reversed" } else { "" };
             parts.push(format!("by {}{way}", ui.grid.sort.word()));
