@@ -143,7 +143,7 @@ fn level(account: &AccountInfo, theme: &Theme) -> Style {
 fn line(account: &AccountInfo) -> Option<String> {
     let forecast = account.forecast.as_ref()?;
     let rate = forecast.rate_micros_per_minute.map(|rate| format!("now {rate}/min"));
-    let ends = forecast.ends_in_ms.filter(|_| forecast.exhausted_in_ms.is_none());
+    let ends = forecast.ends_in_ms.filter(|ms| *ms >= 1000 && forecast.exhausted_in_ms.is_none());
     let ends = ends.map(|ms| format!("done in about {}", words::age(ms)));
     // Said by the core in one voice with `dash budget show`.
     let parts: Vec<String> = [rate, forecast.line(), ends].into_iter().flatten().collect();
