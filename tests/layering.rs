@@ -107,6 +107,12 @@ const DEVIATIONS: &[(&str, &str, &str)] = &[
         "tui/focus",
         "the state of the focused terminal, drawn by one view; it holds no connection",
     ),
+    ("tui/views", "tui/wall", "the state of the watched terminals, as that of the focused one"),
+    (
+        "tui/views",
+        "tui/field",
+        "the columns of the grid as plain data: also named in a configuration and in commands",
+    ),
 ];
 
 #[test]

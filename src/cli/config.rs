@@ -11,6 +11,7 @@ use crate::{
     config::{Config, Dirs, PolicyFiles, PriceFiles, check_policy, not_held, shadowed_by},
     model::Rule,
     tui::{
+        field,
         keymap::Keymap,
         theme::{Appearance, Depth, Themes},
     },
@@ -99,6 +100,9 @@ fn of_the_screen(config: &Config, dirs: &Dirs) -> Vec<String> {
     };
     let (_, errors) = themes.load(&config.ui.theme);
     problems.extend(errors.iter().map(ToString::to_string));
+    if let Err(why) = field::parse(config.ui.columns.iter().map(String::as_str)) {
+        problems.push(format!("[ui] columns: {why}"));
+    }
     problems
 }
 

@@ -22,6 +22,10 @@ pub async fn open(context: &mut Context<'_>, target: &Target, options: TuiOption
     let options = TuiOptions {
         theme: config.ui.theme,
         keymap: config.ui.keymap,
+        columns: config.ui.columns,
+        mouse: config.ui.mouse,
+        // A rehearsal leaves nothing behind.
+        memory: (!options.rehearsal).then(|| target.instance.state.join("screen.json")),
         config: Some(dirs.config),
         ..options
     };

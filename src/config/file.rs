@@ -208,10 +208,20 @@ pub struct Ui {
     /// A name from `themes/`, or `auto`: dark or light as the terminal says.
     pub theme: String,
     pub keymap: String,
+    /// Columns of the grid in their order, such as `agent` or `item:40`; none: those that have
+    /// something to tell.
+    pub columns: Vec<String>,
+    /// Clicks, wheel and drags are Dash's; false leaves them to the terminal.
+    pub mouse: bool,
 }
 
 impl Default for Ui {
     fn default() -> Self {
-        Self { theme: "auto".to_owned(), keymap: "vim".to_owned() }
+        Self {
+            theme: "auto".to_owned(),
+            keymap: "vim".to_owned(),
+            columns: Vec::new(),
+            mouse: true,
+        }
     }
 }

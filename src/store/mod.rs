@@ -5,20 +5,23 @@
 //! older one, an event is kept once. What is kept is bounded: rows by what the core has,
 //! events by [`EVENTS_KEPT`], histories by their number of buckets.
 
+mod burn;
 mod filter;
 mod history;
+mod money;
 mod order;
 #[cfg(test)]
 mod tests;
 mod tree;
 
+pub use burn::Burn;
 pub use filter::Filter;
-pub use history::{BUCKET_SECONDS, BUCKETS, History};
+pub use history::{BUCKET_SECONDS, BUCKETS, History, Series};
+pub use money::{By, Money};
 pub use order::{Column, GridOptions, Row, need, rows};
 
 use crate::model::{
-    AgentId, AgentInfo, AgentState, Approval, ApprovalId, Event, EventRecord, Micros, Stamp,
-    SwarmId, SwarmInfo,
+    AgentId, AgentInfo, AgentState, Approval, ApprovalId, EventRecord, Stamp, SwarmId, SwarmInfo,
 };
 use crate::protocol::stream::{Gauge, ServerMessage, Snapshot, Update};
 use std::collections::{BTreeMap, VecDeque};
@@ -34,11 +37,8 @@ pub struct Store {
     /// Those that are open, in the order of asking.
     approvals: BTreeMap<u64, Approval>,
     events: VecDeque<EventRecord>,
-    histories: BTreeMap<AgentId, History>,
-    /// All agents together.
-    total: History,
-    /// The newest event counted into the histories.
-    counted: u64,
+    burn: Burn,
+    money: Option<Money>,
     /// The journal position that the rows stand for.
     seq: u64,
     version: String,
@@ -74,9 +74,9 @@ impl Store {
         approvals.into_iter().for_each(|approval| self.put_approval(approval));
         self.agents.clear();
         agents.into_iter().for_each(|agent| self.put_agent(agent));
+        self.burn.begin(recent.first());
         recent.into_iter().for_each(|record| self.record(record));
-        let agents = &self.agents;
-        self.histories.retain(|id, _| agents.contains_key(id));
+        self.forget_gone();
     }
 
     fn update(&mut self, update: Update) {
@@ -98,9 +98,14 @@ impl Store {
             self.agents.remove(id);
         }
         if !(update.removed_swarms.is_empty() && update.removed_agents.is_empty()) {
-            let agents = &self.agents;
-            self.histories.retain(|id, _| agents.contains_key(id));
+            self.forget_gone();
         }
+    }
+
+    /// The histories of what is not there any more.
+    fn forget_gone(&mut self) {
+        let (agents, swarms) = (&self.agents, &self.swarms);
+        self.burn.keep(|id| agents.contains_key(id), |id| swarms.contains_key(id));
     }
 
     fn put_agent(&mut self, agent: AgentInfo) {
@@ -129,7 +134,7 @@ impl Store {
     }
 
     fn record(&mut self, record: EventRecord) {
-        self.count(&record);
+        self.burn.count(&record);
         let newest = self.events.back().map_or(0, |last| last.seq);
         if record.seq > newest {
             self.events.push_back(record);
@@ -138,21 +143,6 @@ impl Store {
         }
         while self.events.len() > EVENTS_KEPT {
             self.events.pop_front();
-        }
-    }
-
-    fn count(&mut self, record: &EventRecord) {
-        if record.seq <= self.counted {
-            return;
-        }
-        self.counted = record.seq;
-        if let Event::ModelCalled { tokens, cost_micros, notional, .. } = &record.event {
-            let cost_micros = if *notional { &Micros::ZERO } else { cost_micros };
-            self.total.add(record.time, tokens.total(), *cost_micros);
-            if let Some(agent) = &record.agent {
-                let history = self.histories.entry(agent.clone()).or_default();
-                history.add(record.time, tokens.total(), *cost_micros);
-            }
         }
     }
 
@@ -217,12 +207,26 @@ impl Store {
     }
 
     pub fn history(&self, id: &AgentId) -> Option<&History> {
-        self.histories.get(id)
+        self.burn.agent(id.as_str()).map(|series| &series.short)
     }
 
     /// All agents together.
     pub fn total(&self) -> &History {
-        &self.total
+        &self.burn.total().short
+    }
+
+    pub fn burn(&self) -> &Burn {
+        &self.burn
+    }
+
+    /// What the ledger answered.
+    pub fn set_money(&mut self, money: Money) {
+        self.money = Some(money);
+    }
+
+    /// The ledger's last answer; none before it was asked.
+    pub fn money(&self) -> Option<&Money> {
+        self.money.as_ref()
     }
 
     /// Whether any agent ever reported a progress; else no view need leave room for one.

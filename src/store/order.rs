@@ -21,13 +21,14 @@ pub enum Column {
     Progress,
     Tokens,
     Burn,
+    Scope,
     Cost,
     Age,
     Last,
 }
 
 impl Column {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Need,
         Self::State,
         Self::Agent,
@@ -37,6 +38,7 @@ impl Column {
         Self::Progress,
         Self::Tokens,
         Self::Burn,
+        Self::Scope,
         Self::Cost,
         Self::Age,
         Self::Last,
@@ -53,6 +55,7 @@ impl Column {
             Self::Progress => "progress",
             Self::Tokens => "tokens",
             Self::Burn => "burn",
+            Self::Scope => "scope",
             Self::Cost => "cost",
             Self::Age => "age",
             Self::Last => "last",
@@ -197,6 +200,11 @@ fn compare(column: Column, a: &AgentInfo, b: &AgentInfo) -> Ordering {
         Column::Tokens => b.tokens.total().cmp(&a.tokens.total()),
         // Not told by the agents alone: see `sort`.
         Column::Burn => Ordering::Equal,
+        // Whom nothing holds comes first.
+        Column::Scope => {
+            let bare = |agent: &AgentInfo| !agent.is_unscoped();
+            bare(a).cmp(&bare(b)).then_with(|| a.scope.cmp(&b.scope))
+        }
         Column::Cost => b.cost_micros.cmp(&a.cost_micros),
         Column::Age => a
             .started_at

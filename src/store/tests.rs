@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{AgentCounts, ItemCounts, Micros, Strategy, SwarmState, Tokens};
+use crate::model::{AgentCounts, Event, ItemCounts, Micros, Strategy, SwarmState, Tokens};
 use proptest::prelude::*;
 
 fn agent(n: u64, state: AgentState) -> AgentInfo {
@@ -237,6 +237,14 @@ fn need_comes_first_and_filters_narrow() {
     assert_eq!(filtered("file10"), ["ag-10"]);
     assert_eq!(filtered("model:opus"), Vec::<String>::new());
     assert_eq!(filtered("state:"), names(&store, &plain));
+    assert_eq!(filtered("cost>0.000003"), ["ag-04", "ag-10"]);
+    assert_eq!(filtered("cost>=0.000003 !cost>$0.000009"), ["ag-04", "ag-03"]);
+    assert_eq!(filtered("tokens<=2"), ["ag-02", "ag-01"]);
+    assert_eq!(filtered("tokens<0.003k"), ["ag-02", "ag-01"]);
+    assert_eq!(filtered("cost>"), names(&store, &plain));
+    assert!(Filter::parse("cost>").problem().is_none());
+    assert!(Filter::parse("cost>much").problem().unwrap().contains("cost>0.50"));
+    assert!(Filter::is_term("!cost<1") && !Filter::is_term("a>b"));
     let by_cost = GridOptions { sort: Column::Cost, ..GridOptions::default() };
     assert_eq!(names(&store, &by_cost)[0], "ag-10");
 }

@@ -8,10 +8,12 @@ pub enum Place {
     Focus,
     Scroll,
     Inbox,
+    Costs,
+    Wall,
 }
 
 impl Place {
-    pub const ALL: [Self; 4] = [Self::Grid, Self::Focus, Self::Scroll, Self::Inbox];
+    pub const ALL: [Self; 5] = [Self::Grid, Self::Focus, Self::Scroll, Self::Inbox, Self::Costs];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -19,6 +21,8 @@ impl Place {
             Self::Focus => "focus",
             Self::Scroll => "scroll",
             Self::Inbox => "inbox",
+            Self::Costs => "costs",
+            Self::Wall => "wall",
         }
     }
 }
@@ -66,50 +70,74 @@ macro_rules! actions {
 }
 
 actions! {
-    Down "down" "next row" "down" [Grid Scroll Inbox];
-    Up "up" "previous row" "up" [Grid Scroll Inbox];
-    HalfPageDown "half-page-down" "half a page down" "½ page" [Grid Scroll Inbox];
-    HalfPageUp "half-page-up" "half a page up" "½ page" [Grid Scroll Inbox];
-    PageDown "page-down" "a page down" "page" [Grid Scroll Inbox];
-    PageUp "page-up" "a page up" "page" [Grid Scroll Inbox];
-    Top "top" "first row" "top" [Grid Scroll Inbox];
-    Bottom "bottom" "last row" "bottom" [Grid Scroll Inbox];
-    NextInNeed "next-in-need" "next agent that needs somebody" "in need" [Grid Focus];
-    Focus "focus" "open the agent's terminal" "focus" [Grid Inbox];
-    Stop "stop" "stop the agent, or all marked ones" "stop" [Grid Focus];
-    StopSwarm "stop-swarm" "stop the whole swarm" "stop swarm" [Grid Focus];
+    Down "down" "next row" "down" [Grid Scroll Inbox Costs Wall];
+    Up "up" "previous row" "up" [Grid Scroll Inbox Costs Wall];
+    HalfPageDown "half-page-down" "half a page down" "½ page" [Grid Scroll Inbox Costs Wall];
+    HalfPageUp "half-page-up" "half a page up" "½ page" [Grid Scroll Inbox Costs Wall];
+    PageDown "page-down" "a page down" "page" [Grid Scroll Inbox Costs Wall];
+    PageUp "page-up" "a page up" "page" [Grid Scroll Inbox Costs Wall];
+    Top "top" "first row" "top" [Grid Scroll Inbox Costs Wall];
+    Bottom "bottom" "last row" "bottom" [Grid Scroll Inbox Costs Wall];
+    NextInNeed "next-in-need" "next agent that needs somebody" "in need" [Grid Focus Wall];
+    Focus "focus" "open the agent's terminal" "focus" [Grid Inbox Wall];
+    Stop "stop" "stop the agent, or all marked ones" "stop" [Grid Focus Wall];
+    StopSwarm "stop-swarm" "stop the whole swarm" "stop swarm" [Grid Focus Wall];
     RemoveSwarm "remove-swarm" "forget a finished swarm, its recordings too" "remove" [Grid];
-    Retry "retry" "try a finished agent's last item again" "retry" [Grid Focus];
-    Mark "mark" "mark or unmark the agent" "mark" [Grid];
-    ClearMarks "clear-marks" "unmark all" "unmark" [Grid];
-    Filter "filter" "show only what fits" "filter" [Grid];
+    Retry "retry" "try the last item again, the marked ones' too" "retry" [Grid Focus Wall];
+    Send "send" "type a text to it, or to all marked ones" "send" [Grid Wall];
+    Mark "mark" "mark or unmark the agent" "mark" [Grid Wall];
+    MarkAll "mark-all" "mark all that are shown, or none" "mark all" [Grid Wall];
+    ClearMarks "clear-marks" "unmark all" "unmark" [Grid Wall];
+    Filter "filter" "show only what fits" "filter" [Grid Wall];
     Clear "clear" "clear the filter, then the marks, and let the order go" "clear" [Grid];
     Sort "sort" "sort by the next column" "sort" [Grid];
     Reverse "reverse" "turn the order round" "reverse" [Grid];
-    OrderNow "order-now" "put rows that changed into their place" "order now" [Grid];
+    OrderNow "order-now" "put rows that changed into their place" "order now" [Grid Wall];
+    Columns "columns" "choose, order and size columns" "columns" [Grid];
     Group "group" "group rows by swarm, or not" "group" [Grid];
     OnlySwarm "only-swarm" "show only this swarm, or all" "one swarm" [Grid];
     Tree "tree" "show who spawned whom, or the plain grid" "tree" [Grid];
     Fold "fold" "in the tree: fold or unfold a branch" "fold" [Grid];
+    Tour "tour" "Dash in one screen" "tour" [Grid];
     Events "events" "show or hide the events" "events" [Grid];
     EventsSize "events-size" "give the events more room" "events size" [Grid];
-    Palette "palette" "type a command" "command" [Grid Focus Inbox];
-    Help "help" "show the keys in force" "keys" [Grid Focus Inbox];
-    NextTheme "next-theme" "switch to the next theme" "theme" [Grid Inbox];
-    Suspend "suspend" "go back to the shell; fg returns" "suspend" [Grid Inbox];
-    Quit "quit" "leave; the agents go on" "quit" [Grid Focus Inbox];
+    Palette "palette" "type a command" "command" [Grid Focus Inbox Costs Wall];
+    Help "help" "show the keys in force" "keys" [Grid Focus Inbox Costs Wall];
+    NextTheme "next-theme" "switch to the next theme" "theme" [Grid Inbox Costs Wall];
+    Suspend "suspend" "go back to the shell; fg returns" "suspend" [Grid Inbox Costs Wall];
+    Quit "quit" "leave; the agents go on" "quit" [Grid Focus Inbox Costs Wall];
     Detach "detach" "back to the grid" "detach" [Focus];
     NextAgent "next-agent" "the next agent's terminal" "next" [Focus];
     PreviousAgent "previous-agent" "the previous agent's terminal" "previous" [Focus];
     Zoom "zoom" "hide or show the side panel" "zoom" [Focus];
+    Split "split" "beside grid and events, or alone" "split" [Focus];
     Scroll "scroll" "look back through what was printed" "scroll" [Focus];
     Leave "leave" "back to typing" "leave" [Scroll];
-    Inbox "inbox" "what waits for an answer" "inbox" [Grid Focus];
+    LineStart "line-start" "to the line's first column" "start" [Scroll];
+    LineEnd "line-end" "to the line's last letter" "end" [Scroll];
+    NextWord "next-word" "to the next word" "word" [Scroll];
+    PreviousWord "previous-word" "to the word before" "back" [Scroll];
+    Select "select" "begin or drop a selection" "select" [Scroll];
+    SelectLines "select-lines" "the same, of whole lines" "lines" [Scroll];
+    Copy "copy" "the selection, or the line, to the clipboard" "copy" [Scroll];
+    Search "search" "search upwards" "search" [Scroll];
+    SearchAgain "search-again" "the next hit upwards" "again" [Scroll];
+    SearchBack "search-back" "the next hit downwards" "back" [Scroll];
+    Inbox "inbox" "what waits for an answer" "inbox" [Grid Focus Costs Wall];
+    Costs "costs" "what was spent, and what it will come to" "costs" [Grid Focus Inbox Wall];
+    Wall "wall" "the terminals themselves, side by side" "wall" [Grid Focus Inbox Costs];
+    Left "left" "to the left" "left" [Scroll Wall];
+    Right "right" "to the right" "right" [Scroll Wall];
+    MoreTiles "more-tiles" "more and smaller tiles" "more" [Wall];
+    FewerTiles "fewer-tiles" "fewer and larger tiles" "fewer" [Wall];
+    By "by" "costs by swarm, by model or by agent" "by…" [Costs];
+    Span "span" "chart the last minutes or the last hours" "span" [Costs];
+    Show "show" "show in the grid what the row stands for" "in the grid" [Costs];
     Approve "approve" "let what is asked happen, once" "approve" [Inbox];
     ApproveFor "approve-for" "let it happen, and choose for how long" "for…" [Inbox];
     Deny "deny" "refuse what is asked" "deny" [Inbox];
     Read "read" "show the whole question, to its end" "read" [Inbox];
-    Close "close" "back to the grid" "grid" [Inbox];
+    Close "close" "back to the grid" "grid" [Inbox Costs Wall];
 }
 
 impl Action {

@@ -1,6 +1,10 @@
 //! What is typed after `:`, as a value.
 
-use super::{actions::Action, nearest::nearest};
+use super::{
+    actions::Action,
+    field::{self, Chosen},
+    nearest::nearest,
+};
 use crate::store::Column;
 
 /// A command. Names are resolved by whoever runs it.
@@ -26,10 +30,14 @@ pub enum Command {
     Theme(String),
     Filter(String),
     Sort(Column),
+    /// None: as Dash chooses.
+    Columns(Vec<Chosen>),
+    /// To the chosen agents.
+    Send(String),
 }
 
 /// Commands with words after them: how they begin, and what they do.
-pub const OPEN: [(&str, &str); 10] = [
+pub const OPEN: [(&str, &str); 12] = [
     ("focus", "NAME: open an agent's terminal"),
     ("stop", "NAME…: stop agents"),
     ("retry", "NAME [MODEL]: try an agent's last item again"),
@@ -38,8 +46,10 @@ pub const OPEN: [(&str, &str); 10] = [
     ("swarm stop", "NAME: stop a swarm"),
     ("swarm rm", "NAME: forget a finished swarm"),
     ("theme", "NAME: switch the theme"),
-    ("filter", "WORDS: show only what fits (state: swarm: model: adapter:)"),
+    ("filter", "WORDS: show only what fits (state: swarm: model: cost> tokens>)"),
     ("sort", "COLUMN: need, state, agent, tokens, cost, age …"),
+    ("columns", "COLUMN[:WIDTH]… or auto: what the grid shows"),
+    ("send", "TEXT: type it to the chosen agents, and Enter"),
 ];
 
 impl Command {
@@ -62,6 +72,9 @@ impl Command {
             Self::Theme(name) => format!("switch to the theme {name}"),
             Self::Filter(text) => format!("show only what fits {text}"),
             Self::Sort(column) => format!("sort by {}", column.word()),
+            Self::Columns(chosen) if chosen.is_empty() => "the columns that Dash chooses".into(),
+            Self::Columns(chosen) => format!("show {} columns, in this order", chosen.len()),
+            Self::Send(text) => format!("type it to the chosen agents: {text}"),
         }
     }
 }
@@ -98,6 +111,11 @@ pub fn parse(line: &str) -> Result<Command, String> {
             at.map(|at| Command::Sort(Column::ALL[at]))
                 .ok_or_else(|| format!("no column is called {rest:?}: {}", words.join(", ")))
         }
+        "columns" if !bare => {
+            let words = if rest == "auto" { "" } else { rest };
+            field::parse(words.split_whitespace()).map(Command::Columns)
+        }
+        "send" if !bare => Ok(Command::Send(rest.to_owned())),
         "swarm" => swarm(rest),
         name => match Action::named(name) {
             Some(action) if bare => Ok(Command::Action(action)),
@@ -163,6 +181,12 @@ mod tests {
         let create = Command::CreateSwarm { agents: 5, task: "fix it".into() };
         assert_eq!(parse("swarm create -n 5 \"fix it\""), Ok(create));
         assert_eq!(parse("filter state:failed x"), Ok(Command::Filter("state:failed x".into())));
+        assert_eq!(parse("send go on, please"), Ok(Command::Send("go on, please".into())));
+        assert_eq!(parse("columns auto"), Ok(Command::Columns(Vec::new())));
+        assert!(
+            matches!(parse("columns state agent:9"), Ok(Command::Columns(list)) if list.len() == 2)
+        );
+        assert!(parse("columns sate").unwrap_err().contains("nearest: state"));
         assert!(parse("quti").unwrap_err().contains("nearest: quit"));
         for wrong in
             ["", "theme", "swarm", "swarm create", "swarm create -n x y", "sort colour", "help me"]

@@ -2,9 +2,13 @@
 
 use crate::model::{AgentId, AttemptId, Exit};
 use crate::term::Screen;
+use crate::tui::copy::Copy;
 
 /// Rows of scrollback kept in memory; older text is in the recording.
 const SCROLLBACK: usize = 2_000;
+
+/// Bytes held back at most while one looks back.
+const HELD: usize = 1 << 20;
 
 /// Where the attachment stands.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,10 +46,16 @@ pub struct Focus {
     pub mode: FocusMode,
     /// Keys that came after the end stand in a line begun before it: Enter only ends that.
     pub midline: bool,
-    /// Hides the side panel.
+    /// It has the screen for itself, without the side panel.
     pub zoom: bool,
+    /// It stands beside the grid and the events.
+    pub split: bool,
     /// Columns and rows that the keeper was asked for.
     pub size: (u16, u16),
+    /// The cursor and the selection while one looks back.
+    pub copy: Copy,
+    /// What was printed since then: it is shown when that is over.
+    held: Vec<u8>,
 }
 
 impl Focus {
@@ -64,11 +74,43 @@ impl Focus {
             mode: FocusMode::Typing,
             midline: false,
             zoom: false,
+            split: false,
             size,
+            copy: Copy::default(),
+            held: Vec::new(),
         }
     }
 
     pub fn bytes(&mut self, bytes: &[u8]) {
+        if self.mode == FocusMode::Scroll && self.screen.is_some() {
+            if self.held.len() + bytes.len() <= HELD {
+                self.held.extend_from_slice(bytes);
+                return;
+            }
+            // Too much to wait for: lines get other numbers, so nothing stays chosen.
+            self.copy.anchor = None;
+        }
+        self.let_go();
+        self.process(bytes);
+    }
+
+    /// Back to typing, and to what was printed meanwhile.
+    pub fn leave_scroll(&mut self) {
+        self.mode = FocusMode::Typing;
+        self.copy.anchor = None;
+        self.scroll_to(0);
+        self.let_go();
+    }
+
+    /// Shows what was held back.
+    fn let_go(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        if !held.is_empty() {
+            self.process(&held);
+        }
+    }
+
+    fn process(&mut self, bytes: &[u8]) {
         let (columns, rows) = self.size;
         self.screen.get_or_insert_with(|| Screen::new(columns, rows, SCROLLBACK)).process(bytes);
         if self.stage == Stage::Attaching {

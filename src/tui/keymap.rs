@@ -53,6 +53,10 @@ struct File {
     scroll: Bindings,
     #[serde(default)]
     inbox: Bindings,
+    #[serde(default)]
+    costs: Bindings,
+    #[serde(default)]
+    wall: Bindings,
 }
 
 /// The keys in force.
@@ -137,6 +141,8 @@ impl Keymap {
             (Place::Focus, file.focus),
             (Place::Scroll, file.scroll),
             (Place::Inbox, file.inbox),
+            (Place::Costs, file.costs),
+            (Place::Wall, file.wall),
         ] {
             let mut table: Vec<_> = table.into_iter().collect();
             table.sort_by_key(|(keys, _)| keys.span().start);
@@ -214,6 +220,17 @@ impl Keymap {
         if begun { Found::Begun } else { Found::Nothing }
     }
 
+    /// The keys that may follow those pressed, with what they do.
+    pub fn following(&self, place: Place, keys: &[Key]) -> Vec<(String, Action)> {
+        let bound = |slot: &&(Place, Vec<Key>)| {
+            slot.0 == place && slot.1.len() > keys.len() && slot.1.starts_with(keys)
+        };
+        let rest = |slot: &(Place, Vec<Key>)| {
+            self.bindings.get(slot).map(|action| (show(&slot.1[keys.len()..]), *action))
+        };
+        self.order.iter().filter(bound).filter_map(rest).collect()
+    }
+
     /// The first key of an action, as it is shown.
     pub fn key_of(&self, place: Place, action: Action) -> Option<String> {
         let bound = self
@@ -266,6 +283,8 @@ mod tests {
         }
         assert_eq!(keymap.find(Place::Grid, &chord("g").unwrap()), Found::Begun);
         assert_eq!(keymap.find(Place::Grid, &chord("g g").unwrap()), Found::Action(Action::Top));
+        let following = keymap.following(Place::Grid, &chord("g").unwrap());
+        assert_eq!(following, [("g".to_owned(), Action::Top)]);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 use crate::model::{AgentId, ApprovalId, Exit, Remember, Resolution, SwarmId, SwarmSpec};
 use crate::protocol::stream::ServerMessage;
+use crate::store::{By, Money};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
@@ -19,16 +20,53 @@ pub const REQUESTS: usize = 256;
 /// What the screen asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
-    Attach { attachment: u64, agent: AgentId, columns: u16, rows: u16 },
-    Detach { attachment: u64 },
-    Input { attachment: u64, bytes: Vec<u8> },
-    Resize { attachment: u64, columns: u16, rows: u16 },
+    Attach {
+        attachment: u64,
+        agent: AgentId,
+        columns: u16,
+        rows: u16,
+    },
+    Detach {
+        attachment: u64,
+    },
+    Input {
+        attachment: u64,
+        bytes: Vec<u8>,
+    },
+    Resize {
+        attachment: u64,
+        columns: u16,
+        rows: u16,
+    },
+    /// A terminal is to be seen, and not typed into.
+    Watch {
+        attachment: u64,
+        agent: AgentId,
+    },
+    Unwatch {
+        attachment: u64,
+    },
     StopAgent(AgentId),
-    RetryAgent { agent: AgentId, model: Option<String> },
+    RetryAgent {
+        agent: AgentId,
+        model: Option<String>,
+    },
     StopSwarm(SwarmId),
     RemoveSwarm(SwarmId),
     CreateSwarm(Box<SwarmSpec>),
-    Answer { approval: ApprovalId, verdict: Resolution, remember: Remember },
+    Answer {
+        approval: ApprovalId,
+        verdict: Resolution,
+        remember: Remember,
+    },
+    SendText {
+        agent: AgentId,
+        text: String,
+    },
+    /// One after the other, told of in one message.
+    All(Vec<Request>),
+    /// What was spent, and how the budgets stand.
+    Costs(By),
 }
 
 /// What the screen hears.
@@ -43,6 +81,8 @@ pub enum Message {
         attachment: u64,
         event: TerminalEvent,
     },
+    /// The ledger's answer, or why there is none.
+    Costs(Result<Box<Money>, String>),
     /// A request was carried out; what was done, for the status line.
     Done(String),
     Refused(String),

@@ -10,12 +10,16 @@
 
 pub mod actions;
 pub mod app;
+mod clipboard;
 mod command;
+pub mod copy;
 mod encode;
+pub mod field;
 pub mod focus;
 pub mod key;
 pub mod keymap;
 pub mod link;
+pub mod memory;
 mod nearest;
 pub mod palette;
 pub mod run;
@@ -23,6 +27,7 @@ pub mod theme;
 mod tty;
 pub mod ui;
 pub mod views;
+pub mod wall;
 mod wire;
 
 use crate::client::Client;
@@ -32,6 +37,7 @@ use app::{App, Parts};
 use crossterm::event::EventStream;
 use futures_util::{Stream, stream::select_all};
 use keymap::Keymap;
+use memory::Shelf;
 use run::{Canvas, Signal, drive};
 use std::{path::PathBuf, time::Duration};
 use theme::{Appearance, Themes};
@@ -51,6 +57,12 @@ pub struct TuiOptions {
     pub keymap: String,
     /// Dash's configuration directory, with `themes/` and `keymaps/` in it.
     pub config: Option<PathBuf>,
+    /// The columns of the grid, as `[ui] columns` has them.
+    pub columns: Vec<String>,
+    /// Whether the mouse is taken.
+    pub mouse: bool,
+    /// Where the layout is kept; none: nowhere.
+    pub memory: Option<PathBuf>,
     /// A note in the header, such as `rehearsal`.
     pub title: String,
     /// The agents end when the screen is left.
@@ -64,7 +76,9 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
     let var = |key: &str| std::env::var(key).ok();
     tty::check(var("TERM").as_deref())?;
     let keymap = load_keymap(&options)?;
-    let mut tty = Tty::enter()?;
+    let columns = field::parse(options.columns.iter().map(String::as_str))
+        .map_err(|error| anyhow::anyhow!("[ui] columns: {error}"))?;
+    let mut tty = Tty::enter(options.mouse)?;
     let appearance = appearance(&options.theme, var("COLORFGBG").as_deref());
     let directory = options.config.as_ref().map(|dir| dir.join("themes"));
     let themes = Themes { directory, depth: theme::depth(var), appearance };
@@ -76,17 +90,27 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
         utc_offset_minutes: utc_offset_minutes(),
         title: options.title.clone(),
         rehearsal: options.rehearsal,
+        columns,
         ..Ui::default()
     };
     let cwd = std::env::current_dir().context("finding the current directory")?;
     let mut app = App::new(Parts { keymap, themes, theme, ui, cwd, path: var("PATH") }, area);
     app.select_swarm(options.swarm);
+    let (mut shelf, memory) = Shelf::open(options.memory);
+    match memory {
+        Some(memory) => app.recall(memory),
+        None if !options.rehearsal => app.welcome(),
+        None => {}
+    }
     if let Some(error) = errors.first() {
         app.say(Level::Warn, error.to_string());
     }
     let signals = signals()?;
     let link = wire::connect(client);
-    drive(&mut app, &mut tty, EventStream::new(), signals, link, now).await
+    let done = drive(&mut app, &mut tty, EventStream::new(), signals, link, &mut shelf, now).await;
+    // Nobody is there any more to be told that it cannot be.
+    _ = shelf.keep(app.remember());
+    done
 }
 
 fn load_keymap(options: &TuiOptions) -> anyhow::Result<Keymap> {
@@ -171,5 +195,9 @@ impl Canvas for Tty {
 
     fn ring(&mut self) -> std::io::Result<()> {
         Tty::ring(self)
+    }
+
+    fn copy(&mut self, text: &str) -> std::io::Result<()> {
+        Tty::write(self, &clipboard::sequence(text))
     }
 }

@@ -7,6 +7,7 @@
 use super::{
     app::{App, Want},
     link::Link,
+    memory::Shelf,
 };
 use crate::model::{Level, Stamp};
 use crossterm::event::Event;
@@ -27,6 +28,8 @@ pub trait Canvas {
     fn resume(&mut self) -> anyhow::Result<()>;
     /// Calls for the person at the terminal.
     fn ring(&mut self) -> io::Result<()>;
+    /// Puts a text into the clipboard.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
 }
 
 /// A signal that concerns the screen.
@@ -50,6 +53,7 @@ pub async fn drive(
     mut events: impl Stream<Item = io::Result<Event>> + Unpin,
     mut signals: impl Stream<Item = Signal> + Unpin,
     mut link: Link,
+    shelf: &mut Shelf,
     clock: impl Fn() -> Stamp,
 ) -> anyhow::Result<()> {
     let mut drawn: Option<Instant> = None;
@@ -69,7 +73,10 @@ pub async fn drive(
                 Some(Signal::Quit) | None => return Ok(()),
             },
             event = events.next() => match event {
-                Some(event) => app.event(event?),
+                Some(event) => {
+                    app.heard_at(clock());
+                    app.event(event?);
+                }
                 // The terminal is gone.
                 None => return Ok(()),
             },
@@ -94,7 +101,10 @@ pub async fn drive(
         }
         for _ in 0..BATCH {
             match ready(&mut events).await {
-                Poll::Ready(Some(event)) => app.event(event?),
+                Poll::Ready(Some(event)) => {
+                    app.heard_at(clock());
+                    app.event(event?);
+                }
                 Poll::Ready(None) => return Ok(()),
                 Poll::Pending => break,
             }
@@ -109,6 +119,15 @@ pub async fn drive(
             if link.requests.try_send(request).is_err() {
                 app.say(Level::Error, "too much is asked of the core at once: not done");
             }
+        }
+        if shelf.is_due()
+            && app.take_used()
+            && let Err(error) = shelf.keep(app.remember())
+        {
+            app.say(Level::Warn, format!("the layout cannot be kept: {error}"));
+        }
+        if let Some(text) = app.take_copied() {
+            canvas.copy(&text)?;
         }
         if app.take_bell() {
             canvas.ring()?;

@@ -6,6 +6,7 @@ use crossterm::{
     cursor::Show,
     event::{DisableBracketedPaste, EnableBracketedPaste},
     execute, queue,
+    style::Print,
     terminal::{
         BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
         LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -20,6 +21,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+
+/// Buttons, wheel and drags, in the SGR form; not every move, which would wake us for nothing.
+const MOUSE: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
+const NO_MOUSE: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
 
 type Backend = CrosstermBackend<BufWriter<Stdout>>;
 
@@ -50,11 +55,13 @@ pub struct Tty {
     /// Never dropped: its own end writes to standard error that the cursor cannot be shown, and
     /// panics where that is the terminal which has gone, before anything is cleared away.
     terminal: ManuallyDrop<Terminal<Backend>>,
+    /// Whether the mouse is taken, too.
+    mouse: bool,
 }
 
 impl Tty {
     /// Takes the terminal: raw mode first, since queries need it.
-    pub fn enter() -> anyhow::Result<Self> {
+    pub fn enter(mouse: bool) -> anyhow::Result<Self> {
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
@@ -62,10 +69,10 @@ impl Tty {
                 before(info);
             }));
         });
-        take()?;
+        take(mouse)?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(64 << 10, stdout()));
         let terminal = Terminal::new(backend).context("measuring the terminal")?;
-        Ok(Self { terminal: ManuallyDrop::new(terminal) })
+        Ok(Self { terminal: ManuallyDrop::new(terminal), mouse })
     }
 
     pub fn terminal(&mut self) -> &mut Terminal<Backend> {
@@ -82,8 +89,13 @@ impl Tty {
     }
 
     pub fn ring(&mut self) -> std::io::Result<()> {
+        self.write("\x07")
+    }
+
+    /// Beside the frames.
+    pub fn write(&mut self, sequence: &str) -> std::io::Result<()> {
         let out = self.terminal.backend_mut();
-        out.write_all(b"\x07")?;
+        out.write_all(sequence.as_bytes())?;
         std::io::Write::flush(out)
     }
 
@@ -98,7 +110,7 @@ impl Tty {
 
     /// Takes the terminal (again) and forgets what stood on it.
     pub fn resume(&mut self) -> anyhow::Result<()> {
-        take()?;
+        take(self.mouse)?;
         // Not `clear`, which would ask where the cursor is while the event stream reads.
         let area = self.terminal.get_frame().area();
         self.terminal.resize(area).context("clearing the terminal")
@@ -111,10 +123,11 @@ impl Drop for Tty {
     }
 }
 
-fn take() -> anyhow::Result<()> {
+fn take(mouse: bool) -> anyhow::Result<()> {
     TAKEN.store(true, Ordering::SeqCst);
     let taken = enable_raw_mode()
-        .and_then(|()| execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste));
+        .and_then(|()| execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste))
+        .and_then(|()| if mouse { execute!(stdout(), Print(MOUSE)) } else { Ok(()) });
     if taken.is_err() {
         give_back();
     }
@@ -130,6 +143,7 @@ fn give_back() {
         _ = execute!(
             out,
             EndSynchronizedUpdate,
+            Print(NO_MOUSE),
             DisableBracketedPaste,
             clear,
             LeaveAlternateScreen,

@@ -2,8 +2,8 @@
 //! Views read it; only `app` changes it. No clock and no terminal in here.
 
 use crate::model::{AgentId, ApprovalId, Level, Stamp, SwarmId};
-use crate::store::GridOptions;
-use crate::tui::{focus::Focus, palette::Palette};
+use crate::store::{By, GridOptions};
+use crate::tui::{field::Chosen, focus::Focus, palette::Palette, wall::Wall};
 use std::collections::BTreeSet;
 
 /// State of the screen.
@@ -22,6 +22,8 @@ pub struct Ui {
     /// Agents end with this screen.
     pub rehearsal: bool,
     pub grid: GridOptions,
+    /// The columns of the grid; none: those that have something to tell.
+    pub columns: Vec<Chosen>,
     /// The row under the cursor.
     pub cursor: Option<AgentId>,
     /// First row shown.
@@ -34,6 +36,10 @@ pub struct Ui {
     pub focus: Option<Focus>,
     /// The inbox stands in the grid's place; behind an agent's terminal it waits.
     pub inbox: Option<Inbox>,
+    /// What was spent stands in the grid's place.
+    pub costs: Option<Costs>,
+    /// Terminals stand in the grid's place.
+    pub wall: Option<Wall>,
     pub palette: Palette,
     pub notice: Option<Notice>,
     /// Why there is no core, while there is none.
@@ -42,6 +48,8 @@ pub struct Ui {
     pub pending: String,
     /// The keys that matter here and now.
     pub hints: Vec<Hint>,
+    /// The keys that may follow those pressed so far.
+    pub follows: Vec<Hint>,
     pub help: Help,
 }
 
@@ -60,6 +68,13 @@ pub enum Mode {
     Confirm(Confirm),
     /// For how long an approval is to stand.
     Remember(ApprovalId),
+    /// A text to agents is being typed.
+    Letter(Letter),
+    Columns(Chooser),
+    /// What is searched for in a terminal is being typed.
+    Search(String),
+    /// Keys, and what they do; the next key closes it and is still itself.
+    Tour(Vec<Hint>),
 }
 
 /// The inbox, as it is shown.
@@ -76,6 +91,27 @@ pub struct Inbox {
     pub answered: u64,
 }
 
+/// The costs, as they are shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Costs {
+    pub by: By,
+    /// The ledger's id of the chosen row; none: all together.
+    pub cursor: Option<String>,
+    /// First row shown below the sum.
+    pub top: usize,
+    /// The order to keep while the cursor is in it; empty: the dearest first.
+    pub hold: Vec<String>,
+    /// The chart spans hours, not minutes.
+    pub long: bool,
+    /// Why the ledger's last answer did not come.
+    pub failed: Option<String>,
+    /// Something was told since the ledger was asked last.
+    pub stale: bool,
+    /// When it was asked; and whether it has answered.
+    pub asked_at: Option<Stamp>,
+    pub waits: bool,
+}
+
 /// A question before something that cannot be taken back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Confirm {
@@ -84,10 +120,30 @@ pub struct Confirm {
     pub ask: Ask,
 }
 
+/// A text to agents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Letter {
+    pub to: Vec<AgentId>,
+    /// Theirs, with blanks between.
+    pub names: String,
+    /// So many were chosen too, and cannot hear.
+    pub deaf: usize,
+    pub text: String,
+}
+
+/// The columns, while they are chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chooser {
+    /// All of them, and whether each is shown.
+    pub list: Vec<(Chosen, bool)>,
+    pub at: usize,
+}
+
 /// What is done after a yes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
     StopAgents(Vec<AgentId>),
+    RetryAgents(Vec<AgentId>),
     StopSwarm(SwarmId),
     RemoveSwarm(SwarmId),
     /// End a rehearsal.
@@ -129,15 +185,34 @@ pub enum EventsPane {
     #[default]
     Small,
     Half,
+    /// As many as were dragged to, with the heading.
+    Rows(u16),
     Full,
 }
 
 impl EventsPane {
+    const ALL: [Self; 4] = [Self::Hidden, Self::Small, Self::Half, Self::Full];
+
+    pub fn word(self) -> String {
+        match self {
+            Self::Hidden => "hidden".to_owned(),
+            Self::Small => "small".to_owned(),
+            Self::Half => "half".to_owned(),
+            Self::Rows(rows) => rows.to_string(),
+            Self::Full => "full".to_owned(),
+        }
+    }
+
+    pub fn named(word: &str) -> Option<Self> {
+        let rows = word.parse().ok().map(Self::Rows);
+        Self::ALL.into_iter().find(|pane| pane.word() == word).or(rows)
+    }
+
     pub fn larger(self) -> Self {
         match self {
             Self::Hidden => Self::Small,
             Self::Small => Self::Half,
-            Self::Half => Self::Full,
+            Self::Half | Self::Rows(_) => Self::Full,
             Self::Full => Self::Small,
         }
     }
@@ -149,6 +224,8 @@ impl EventsPane {
             Self::Small if height < 12 => 0,
             Self::Small => (height / 5).clamp(3, 9),
             Self::Half => height / 2,
+            // The grid keeps its titles and a row.
+            Self::Rows(rows) => rows.min(height.saturating_sub(2)),
             Self::Full => height,
         }
     }

@@ -1,14 +1,16 @@
 //! The real other side of a [`Link`]: requests become calls, the subscription and the
 //! attachment become messages. A call that waits holds up nobody else.
 
+mod calls;
+
 use super::link::{Link, LinkEnd, Message, Request, TerminalEvent, link};
 use crate::client::{
     AttachEvent, AttachReader, AttachWriter, Attachment, Client, ClientError, EventsQuery, FeedItem,
 };
-use crate::model::{AgentId, AgentState, ApprovalState};
-use crate::protocol::rest::Answer;
+use crate::model::{AgentId, AgentState};
 use bytes::Bytes;
-use std::time::Duration;
+use calls::{ask_costs, patiently};
+use std::{collections::HashMap, time::Duration};
 use tokio::{
     sync::mpsc::{self, Sender},
     task::JoinHandle,
@@ -102,20 +104,51 @@ impl Drop for Attached {
     }
 }
 
+/// A terminal that is only looked at.
+struct Watched {
+    /// Kept, or the writing half would be over, and with it the watching.
+    _keys: Sender<Key>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What is attached to, and how.
+struct View {
+    agent: AgentId,
+    size: (u16, u16),
+    read_only: bool,
+}
+
 async fn serve(client: Client, end: LinkEnd) {
     let LinkEnd { mut requests, messages } = end;
     let mut attached: Option<Attached> = None;
+    let mut watched: HashMap<u64, Watched> = HashMap::new();
     while let Some(request) = requests.recv().await {
         match request {
             Request::Attach { attachment, agent, columns, rows } => {
                 let (keys, queue) = mpsc::channel(KEYS);
                 let teller = Teller { attachment, messages: messages.clone() };
-                let run = attach(client.clone(), agent, (columns, rows), queue, teller);
+                let view = View { agent, size: (columns, rows), read_only: false };
+                let run = attach(client.clone(), view, queue, teller);
                 attached = Some(Attached { attachment, keys, task: tokio::spawn(run) });
             }
             Request::Detach { attachment } => {
                 attached = attached.filter(|now| now.attachment != attachment);
             }
+            Request::Watch { attachment, agent } => {
+                let (keys, queue) = mpsc::channel(1);
+                let teller = Teller { attachment, messages: messages.clone() };
+                // No size: whoever types into it says how large it is.
+                let view = View { agent, size: (0, 0), read_only: true };
+                let task = tokio::spawn(attach(client.clone(), view, queue, teller));
+                watched.insert(attachment, Watched { _keys: keys, task });
+            }
+            Request::Unwatch { attachment } => _ = watched.remove(&attachment),
             Request::Input { attachment, bytes } => {
                 type_into(attached.as_ref(), attachment, Key::Input(bytes), &messages).await;
             }
@@ -123,11 +156,16 @@ async fn serve(client: Client, end: LinkEnd) {
                 let key = Key::Resize(columns, rows);
                 type_into(attached.as_ref(), attachment, key, &messages).await;
             }
+            Request::Costs(by) => {
+                tokio::spawn(ask_costs(client.clone(), by, messages.clone()));
+            }
             call @ (Request::StopAgent(_)
             | Request::RetryAgent { .. }
             | Request::StopSwarm(_)
             | Request::RemoveSwarm(_)
             | Request::CreateSwarm(_)
+            | Request::SendText { .. }
+            | Request::All(_)
             | Request::Answer { .. }) => {
                 tokio::spawn(patiently(client.clone(), call, messages.clone()));
             }
@@ -158,14 +196,9 @@ impl Teller {
     }
 }
 
-async fn attach(
-    client: Client,
-    agent: AgentId,
-    size: (u16, u16),
-    mut keys: mpsc::Receiver<Key>,
-    teller: Teller,
-) {
-    let attachment = match reach(&client, &agent, size, &mut keys).await {
+async fn attach(client: Client, view: View, mut keys: mpsc::Receiver<Key>, teller: Teller) {
+    let agent = view.agent.clone();
+    let attachment = match reach(&client, view, &mut keys).await {
         Ok(attachment) => attachment,
         Err(error) => {
             // It may be over: then its last screen is kept.
@@ -204,14 +237,14 @@ async fn attach(
 /// and what is typed meanwhile is typed to nobody.
 async fn reach(
     client: &Client,
-    agent: &AgentId,
-    mut size: (u16, u16),
+    view: View,
     keys: &mut mpsc::Receiver<Key>,
 ) -> Result<Attachment, ClientError> {
+    let View { agent, mut size, read_only } = view;
     let begun = Instant::now();
     let mut pause = SHORTEST;
     loop {
-        let error = match client.attach(agent.as_str(), size.0, size.1, false).await {
+        let error = match client.attach(agent.as_str(), size.0, size.1, read_only).await {
             Ok(attachment) => return Ok(attachment),
             Err(error) => error,
         };
@@ -261,61 +294,4 @@ async fn write(mut writer: AttachWriter, mut keys: mpsc::Receiver<Key>) -> Optio
         }
     }
     None
-}
-
-/// Carries a call out, and says so when the core is slow to answer.
-async fn patiently(client: Client, request: Request, messages: Sender<Message>) {
-    let call = carry_out(client, request, messages.clone());
-    tokio::pin!(call);
-    if timeout(PATIENCE, &mut call).await.is_err() {
-        let seconds = PATIENCE.as_secs();
-        let why = format!("the core has not answered for {seconds} s; it is still waited for");
-        _ = messages.send(Message::Refused(why)).await;
-        call.await;
-    }
-}
-
-async fn carry_out(client: Client, request: Request, messages: Sender<Message>) {
-    let done = match request {
-        Request::StopAgent(agent) => {
-            client.stop_agent(agent.as_str()).await.map(|agent| format!("{} stops", agent.name))
-        }
-        Request::RetryAgent { agent, model } => client
-            .retry_agent(agent.as_str(), model)
-            .await
-            .map(|agent| format!("{} tries again", agent.name)),
-        Request::StopSwarm(swarm) => {
-            client.stop_swarm(swarm.as_str()).await.map(|swarm| format!("{} stops", swarm.name))
-        }
-        Request::RemoveSwarm(swarm) => {
-            client.remove_swarm(swarm.as_str(), false).await.map(|removed| {
-                match removed.kept.len() {
-                    0 => format!("{swarm} is forgotten"),
-                    n => format!("{swarm} is forgotten; {n} worktrees with work in them were kept"),
-                }
-            })
-        }
-        Request::CreateSwarm(spec) => {
-            client.create_swarm(&spec).await.map(|swarm| match swarm.agents.total {
-                1 => format!("{} created, 1 agent", swarm.name),
-                n => format!("{} created, {n} agents", swarm.name),
-            })
-        }
-        Request::Answer { approval, verdict, remember } => {
-            let answer = Answer { verdict, remember, note: String::new() };
-            client.answer(approval.as_str(), &answer).await.map(|approval| match approval.state {
-                ApprovalState::Open => format!("{} needs one more user", approval.id),
-                state => format!("{} {state}", approval.id),
-            })
-        }
-        Request::Attach { .. }
-        | Request::Detach { .. }
-        | Request::Input { .. }
-        | Request::Resize { .. } => return,
-    };
-    let message = match done {
-        Ok(what) => Message::Done(what),
-        Err(error) => Message::Refused(error.to_string()),
-    };
-    _ = messages.send(message).await;
 }

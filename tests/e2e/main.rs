@@ -16,6 +16,7 @@ mod admission;
 mod agent;
 mod audit;
 mod bad_input;
+mod board;
 mod clones;
 mod core;
 mod demo;

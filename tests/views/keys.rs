@@ -90,7 +90,10 @@ fn asks_before_it_stops() {
     press(&mut app, "Space Space x y");
     assert_eq!(
         app.take_requests(),
-        [Request::StopAgent("ag-03".into()), Request::StopAgent("ag-11".into())]
+        [Request::All(vec![
+            Request::StopAgent("ag-03".into()),
+            Request::StopAgent("ag-11".into())
+        ])]
     );
     press(&mut app, "X y");
     assert_eq!(app.take_requests(), [Request::StopSwarm(SwarmId::numbered(1))]);
@@ -179,9 +182,9 @@ fn looks_back_and_follows_a_new_attempt() {
     let lines: String = (0..200).map(|n| format!("line {n}\r\n")).collect();
     let event = TerminalEvent::Bytes(lines.into());
     app.message(Message::Terminal { attachment: 1, event });
-    press(&mut app, "C-b [ k k");
+    press(&mut app, "C-b [ C-b C-b");
     let focus = app.ui.focus.as_ref().unwrap();
-    assert_eq!((focus.mode, focus.scrolled()), (FocusMode::Scroll, 2));
+    assert_eq!((focus.mode, focus.scrolled()), (FocusMode::Scroll, 31));
     press(&mut app, "g");
     assert!(text(&frame(&mut app, SIZE)).contains("line 0"));
     press(&mut app, "q");

@@ -5,6 +5,7 @@ use dash::{
     model::Stamp,
     tui::{
         link::{LinkEnd, Request, TerminalEvent, link},
+        memory::Shelf,
         run::{Canvas, Signal, drive},
     },
 };
@@ -37,6 +38,10 @@ impl Canvas for Film {
     fn ring(&mut self) -> io::Result<()> {
         // Among the frames, so that a scene can wait for it.
         _ = self.frames.try_send("\u{7}".to_owned());
+        Ok(())
+    }
+
+    fn copy(&mut self, _text: &str) -> io::Result<()> {
         Ok(())
     }
 
@@ -115,7 +120,9 @@ fn play<F: Future<Output = ()>>(scene: impl FnOnce(Stage) -> F) -> (App, u32) {
         // A task of its own: only its own wakers may move it.
         let looped = tokio::task::spawn_local(async move {
             let (events, signals) = (source(event_queue), source(signal_queue));
-            drive(&mut app, &mut film, events, signals, link, clock).await.unwrap();
+            drive(&mut app, &mut film, events, signals, link, &mut Shelf::default(), clock)
+                .await
+                .unwrap();
             (app, film.stops)
         });
         let stage = Stage { events, signals, end, frames };

@@ -5,13 +5,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod board;
+mod costs;
 mod inbox;
 mod keys;
+mod look;
 mod loops;
+mod mouse;
 mod picture;
 mod portrait;
 mod shots;
 mod speed;
+mod split;
+mod wall;
 mod world;
 
 use crossterm::event::{Event, KeyEvent};

@@ -51,6 +51,8 @@ impl App {
                 self.leave_focus();
                 self.set_filter(&text);
             }
+            Command::Columns(chosen) => self.ui.columns = chosen,
+            Command::Send(text) => self.send_chosen(&text),
             Command::Sort(column) => {
                 self.ui.grid.sort = column;
                 self.release();
@@ -61,6 +63,8 @@ impl App {
     /// Back to the grid, whatever stands in its place.
     fn leave_focus(&mut self) {
         self.ui.inbox = None;
+        self.ui.costs = None;
+        self.close_wall();
         if self.ui.focus.is_some() {
             self.detach();
         }
@@ -97,7 +101,7 @@ impl App {
     fn agents_called(&self, words: &[String]) -> Result<Vec<AgentId>, String> {
         let mut ids = Vec::new();
         let terms: Vec<&str> =
-            words.iter().map(String::as_str).filter(|w| w.contains(':')).collect();
+            words.iter().map(String::as_str).filter(|word| Filter::is_term(word)).collect();
         if !terms.is_empty() {
             let filter = Filter::parse(&terms.join(" "));
             if filter.is_empty() {
@@ -107,7 +111,7 @@ impl App {
             let fits = rows(&self.store, &options);
             ids.extend(fits.iter().filter_map(Row::agent).map(|agent| agent.id.clone()));
         }
-        for word in words.iter().filter(|word| !word.contains(':')) {
+        for word in words.iter().filter(|word| !Filter::is_term(word)) {
             ids.push(self.agent_called(word)?);
         }
         Ok(ids)

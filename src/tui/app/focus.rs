@@ -14,7 +14,6 @@ use crate::tui::{
     views,
 };
 use crossterm::event::{KeyCode, KeyEvent};
-use ratatui::layout::Rect;
 
 impl App {
     pub(super) fn focus_cursor(&mut self) {
@@ -29,12 +28,19 @@ impl App {
         self.detach();
         let attempt = self.store.agent(&id).and_then(|agent| agent.attempt_id.clone());
         self.attachments += 1;
-        let (columns, rows) = self.terminal_size(zoom);
-        let mut focus = Focus::new(id.clone(), attempt, self.attachments, (columns, rows));
-        focus.zoom = zoom;
+        let mut focus = Focus::new(id.clone(), attempt, self.attachments, (1, 1));
+        (focus.zoom, focus.split) = (zoom, self.split);
         let attachment = self.attachments;
         self.ui.focus = Some(focus);
+        let (columns, rows) = self.terminal_size();
+        if let Some(focus) = &mut self.ui.focus {
+            focus.size = (columns, rows);
+        }
         self.ui.cursor = Some(id.clone());
+        if self.split {
+            // Its row is the current one.
+            self.hold_here(id.clone());
+        }
         self.requests.push(Request::Attach { attachment, agent: id, columns, rows });
     }
 
@@ -46,7 +52,7 @@ impl App {
         }
     }
 
-    fn hold_here(&mut self, agent: AgentId) {
+    pub(super) fn hold_here(&mut self, agent: AgentId) {
         if self.ui.grid.hold.is_empty() {
             self.ui.grid.hold =
                 self.rows().iter().filter_map(Row::agent).map(|a| a.id.clone()).collect();
@@ -54,15 +60,13 @@ impl App {
         self.ui.cursor = Some(agent);
     }
 
-    fn terminal_size(&self, zoom: bool) -> (u16, u16) {
-        let above = Rect { height: self.area.height.saturating_sub(1), ..self.area };
-        let terminal = views::focus::parts(zoom, above).terminal;
+    fn terminal_size(&self) -> (u16, u16) {
+        let terminal = views::focus::parts_of(&self.ui, self.area).terminal;
         (terminal.width.max(1), terminal.height.max(1))
     }
 
     pub(super) fn resize_focus(&mut self) {
-        let Some(zoom) = self.ui.focus.as_ref().map(|focus| focus.zoom) else { return };
-        let size = self.terminal_size(zoom);
+        let size = self.terminal_size();
         let Some(focus) = &mut self.ui.focus else { return };
         if focus.size != size {
             focus.size = size;
@@ -87,6 +91,11 @@ impl App {
 
     pub(super) fn terminal(&mut self, attachment: u64, event: TerminalEvent) {
         let Some(focus) = self.ui.focus.as_mut().filter(|f| f.attachment == attachment) else {
+            let tiles = self.ui.wall.as_mut().map(|wall| &mut wall.tiles);
+            let tile = tiles.into_iter().flatten().find(|tile| tile.attachment == attachment);
+            if let Some(tile) = tile {
+                tile.event(event);
+            }
             return;
         };
         match event {
@@ -162,9 +171,10 @@ impl App {
 
     /// True if the action was one of the focused agent's.
     pub(super) fn focus_action(&mut self, action: Action) -> bool {
-        let page = self.terminal_size(true).1 as isize;
+        if self.look_action(action) {
+            return true;
+        }
         let Some(focus) = &mut self.ui.focus else { return false };
-        let scrolling = focus.mode == FocusMode::Scroll;
         match action {
             Action::Detach => self.detach(),
             Action::NextAgent => self.focus_beside(1),
@@ -180,19 +190,15 @@ impl App {
                 focus.zoom = !focus.zoom;
                 self.resize_focus();
             }
-            Action::Scroll => focus.mode = FocusMode::Scroll,
-            Action::Leave => {
-                focus.mode = FocusMode::Typing;
-                focus.scroll_to(0);
+            Action::Split => {
+                (focus.split, focus.zoom) = (!focus.split || focus.zoom, false);
+                self.split = focus.split;
+                let agent = focus.agent.clone();
+                self.hold_here(agent);
+                self.resize_focus();
             }
-            Action::Down if scrolling => focus.scroll(-1),
-            Action::Up if scrolling => focus.scroll(1),
-            Action::HalfPageDown if scrolling => focus.scroll(-(page / 2).max(1)),
-            Action::HalfPageUp if scrolling => focus.scroll((page / 2).max(1)),
-            Action::PageDown if scrolling => focus.scroll(-page),
-            Action::PageUp if scrolling => focus.scroll(page),
-            Action::Top if scrolling => focus.scroll_to(usize::MAX),
-            Action::Bottom if scrolling => focus.scroll_to(0),
+            Action::Scroll => self.begin_look(),
+            Action::Leave => focus.leave_scroll(),
             _ => return false,
         }
         true
@@ -224,6 +230,7 @@ impl App {
             Action::PreviousAgent,
             Action::NextInNeed,
             Action::Zoom,
+            Action::Split,
             Action::Scroll,
             Action::Stop,
             Action::Palette,
@@ -234,8 +241,11 @@ impl App {
                 Action::Up,
                 Action::Down,
                 Action::HalfPageUp,
+                Action::Search,
+                Action::SearchAgain,
+                Action::Select,
+                Action::Copy,
                 Action::Top,
-                Action::Bottom,
                 Action::Leave,
             ]
             .into_iter()

@@ -6,8 +6,7 @@ use crate::store::{Filter, GridOptions, Row, Store, rows};
 use crate::tui::{
     actions::{Action, Place},
     key::Key,
-    link::Request,
-    ui::{Ask, Confirm, Mode},
+    ui::Mode,
     views,
 };
 use crossterm::event::KeyCode;
@@ -35,6 +34,7 @@ impl App {
             Action::NextInNeed => self.next_in_need(),
             Action::Focus => self.focus_cursor(),
             Action::Mark => self.mark(),
+            Action::MarkAll => self.mark_all(),
             Action::ClearMarks => self.ui.marked.clear(),
             Action::Filter => {
                 let before = self.ui.grid.filter.text().to_owned();
@@ -61,7 +61,7 @@ impl App {
 
     /// By the next column that is shown.
     fn sort_next(&mut self) {
-        let columns = views::columns::sortable(&self.store, self.area.width);
+        let columns = views::columns::sortable(&self.store, &self.ui.columns, self.area.width);
         let at = columns.iter().position(|column| *column == self.ui.grid.sort);
         let next = at.map_or(0, |at| at + 1) % columns.len().max(1);
         self.ui.grid.sort = columns.get(next).copied().unwrap_or_default();
@@ -74,12 +74,12 @@ impl App {
         views::grid::capacity(views::layout(&self.ui, self.area).grid)
     }
 
-    fn ids(&self) -> Vec<AgentId> {
+    pub(super) fn ids(&self) -> Vec<AgentId> {
         self.rows().iter().filter_map(Row::agent).map(|agent| agent.id.clone()).collect()
     }
 
     /// Keeps rows where they are from now on.
-    fn hold(&mut self, ids: &[AgentId]) {
+    pub(super) fn hold(&mut self, ids: &[AgentId]) {
         if self.ui.grid.hold.is_empty() {
             self.ui.grid.hold = ids.to_vec();
         }
@@ -112,7 +112,7 @@ impl App {
         self.hold(&ids);
     }
 
-    fn move_cursor(&mut self, by: isize) {
+    pub(super) fn move_cursor(&mut self, by: isize) {
         let ids = self.ids();
         let Some(last) = ids.len().checked_sub(1) else { return };
         self.hold(&ids);
@@ -153,14 +153,6 @@ impl App {
             }
             None => self.say(Level::Info, "nobody needs anything"),
         }
-    }
-
-    fn mark(&mut self) {
-        let Some(id) = self.ui.cursor.clone() else { return };
-        if !self.ui.marked.remove(&id) {
-            self.ui.marked.insert(id);
-        }
-        self.move_cursor(1);
     }
 
     /// What Esc means: one step back to the plain grid.
@@ -261,96 +253,6 @@ impl App {
         self.set_filter(&text);
     }
 
-    /// The marked agents, else the one under the cursor (or in focus).
-    pub(super) fn chosen(&self) -> Vec<AgentId> {
-        if self.ui.focus.is_none() && !self.ui.marked.is_empty() {
-            let known = |id: &&AgentId| self.store.agent(id).is_some();
-            return self.ui.marked.iter().filter(known).cloned().collect();
-        }
-        self.cursor_agent().map(|agent| agent.id.clone()).into_iter().collect()
-    }
-
-    pub(super) fn ask_stop(&mut self) {
-        self.ask_stop_of(self.chosen());
-    }
-
-    pub(super) fn ask_stop_of(&mut self, ids: Vec<AgentId>) {
-        let alive = |id: &AgentId| self.store.agent(id).is_some_and(|a| !a.state.is_final());
-        let ids: Vec<AgentId> = ids.into_iter().filter(alive).collect();
-        let names: Vec<&str> =
-            ids.iter().filter_map(|id| self.store.agent(id)).map(|a| a.name.as_str()).collect();
-        let question = match names[..] {
-            [] => return self.say(Level::Info, "nothing to stop: it has ended already"),
-            [name] => format!("Stop {name}?"),
-            _ => format!("Stop {} agents?", names.len()),
-        };
-        let detail = if names.len() > 1 {
-            names.join(" ")
-        } else {
-            "Its whole process tree ends; what it has written stays.".to_owned()
-        };
-        self.ui.mode = Mode::Confirm(Confirm { question, detail, ask: Ask::StopAgents(ids) });
-    }
-
-    /// Of the swarm named, else of the chosen agent's.
-    pub(super) fn ask_stop_swarm(&mut self, named: Option<&str>) {
-        let swarm = match named {
-            Some(word) => self.store.find_swarm(word),
-            None => self.cursor_agent().and_then(|agent| self.store.swarm(&agent.swarm)),
-        };
-        let Some(swarm) = swarm else {
-            return self.say(Level::Warn, missing("swarm", named));
-        };
-        if swarm.state.is_final() {
-            let text = format!("{} is over already: {}", swarm.name, swarm.state);
-            return self.say(Level::Info, text);
-        }
-        let live = self.store.agents().filter(|a| a.swarm == swarm.id && !a.state.is_final());
-        let confirm = Confirm {
-            question: format!("Stop the swarm {}?", swarm.name),
-            detail: format!("{} agents end with it.", live.count()),
-            ask: Ask::StopSwarm(swarm.id.clone()),
-        };
-        self.ui.mode = Mode::Confirm(confirm);
-    }
-
-    pub(super) fn ask_remove_swarm(&mut self, named: Option<&str>) {
-        let swarm = match named {
-            Some(word) => self.store.find_swarm(word),
-            None => self.cursor_agent().and_then(|agent| self.store.swarm(&agent.swarm)),
-        };
-        let Some(swarm) = swarm else {
-            return self.say(Level::Warn, missing("swarm", named));
-        };
-        if !swarm.state.is_final() {
-            let text = format!("{} is not over yet: stop it first", swarm.name);
-            return self.say(Level::Warn, text);
-        }
-        let confirm = Confirm {
-            question: format!("Forget the swarm {}?", swarm.name),
-            detail: "Its recordings are deleted. Unmerged work in worktrees stays.".to_owned(),
-            ask: Ask::RemoveSwarm(swarm.id.clone()),
-        };
-        self.ui.mode = Mode::Confirm(confirm);
-    }
-
-    pub(super) fn retry_chosen(&mut self) {
-        for id in self.chosen() {
-            self.retry(id, None);
-        }
-    }
-
-    pub(super) fn retry(&mut self, id: AgentId, model: Option<String>) {
-        let Some(agent) = self.store.agent(&id) else { return };
-        if agent.state.is_final() {
-            self.requests.push(Request::RetryAgent { agent: id, model });
-        } else {
-            let text =
-                format!("{} is {}: only a finished agent is tried again", agent.name, agent.state);
-            self.say(Level::Warn, text);
-        }
-    }
-
     /// Cursor and scrolling, before a frame.
     pub(super) fn settle(&mut self) {
         if self.ui.moved > 0 && self.may_order() && self.ui.now.ms_since(self.idle_since) >= IDLE_MS
@@ -409,11 +311,4 @@ fn displaced(store: &Store, grid: &GridOptions, shown: &[Row]) -> usize {
         }
     }
     all - ends.len()
-}
-
-fn missing(what: &str, named: Option<&str>) -> String {
-    match named {
-        Some(word) => format!("no {what} is called {word:?}"),
-        None => format!("no {what} here"),
-    }
 }

@@ -1,25 +1,37 @@
 //! The screen's one owner: replica, state, theme and keys. Events go in, requests come out;
 //! nothing here blocks, draws, or talks to anybody, so a test can press keys and look.
 
+mod act;
+mod bulk;
+mod columns;
 mod commands;
+mod costs;
 mod focus;
 mod grid;
+mod hints;
 mod inbox;
+mod look;
+mod memory;
+mod mouse;
 mod overlays;
+mod tour;
+mod wall;
 
 use super::{
-    actions::{Action, Place},
+    actions::Place,
+    field::Chosen,
     key::{Key, show},
     keymap::{Found, Keymap},
     link::{Message, Request},
+    memory::Memory,
     theme::{Theme, Themes},
-    ui::{EventsPane, Hint, Mode, Notice, Ui},
+    ui::{EventsPane, Letter, Mode, Notice, Ui},
     views,
 };
 use crate::model::{AgentState, Level, Stamp};
 use crate::protocol::stream::ServerMessage;
 use crate::store::{Row, Store, rows};
-use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
 use ratatui::{buffer::Buffer, layout::Position, layout::Rect};
 use std::{path::PathBuf, time::Duration};
 
@@ -69,11 +81,29 @@ pub struct App {
     told: u64,
     bell: bool,
     dirty: bool,
+    /// The columns that the configuration names.
+    configured: Vec<Chosen>,
+    /// What the screen before left, until it is known which agents there are.
+    recalled: Option<Memory>,
+    /// A person did something since this was asked last.
+    used: bool,
+    /// How many tiles the wall had when it was closed; 0: it was never open.
+    tiles: usize,
+    mouse: mouse::Mouse,
+    /// When the event came that is being taken in.
+    heard: Stamp,
+    /// Terminals are opened beside grid and events.
+    split: bool,
+    /// On its way to the clipboard.
+    copied: Option<String>,
+    /// Nobody has used this instance's screen before.
+    first_run: bool,
 }
 
 impl App {
     pub fn new(parts: Parts, area: Rect) -> Self {
         let Parts { keymap, themes, theme, ui, cwd, path } = parts;
+        let configured = ui.columns.clone();
         Self {
             store: Store::default(),
             ui,
@@ -93,6 +123,15 @@ impl App {
             told: 0,
             bell: false,
             dirty: true,
+            configured,
+            recalled: None,
+            used: false,
+            tiles: 0,
+            mouse: mouse::Mouse::default(),
+            heard: Stamp(0),
+            split: false,
+            copied: None,
+            first_run: false,
         }
     }
 
@@ -117,17 +156,21 @@ impl App {
     /// How often the screen changes by itself, if it does: the slow clock has to run then.
     pub fn pace(&self) -> Option<Duration> {
         if let Some(focus) = &self.ui.focus {
-            // Beside a terminal only seconds are counted.
-            let counted = views::focus::shows_side(focus.zoom, self.area);
+            // Beside a terminal only seconds are counted, unless the grid stands there.
+            let counted = views::focus::parts_of(&self.ui, self.area).side.width > 0;
             let runs = self.store.agent(&focus.agent).is_some_and(|agent| agent.pid.is_some());
-            return (counted && runs).then_some(SECOND);
-        }
-        if self.ui.inbox.is_some() {
+            if !views::layout(&self.ui, self.area).split {
+                return (counted && runs).then_some(SECOND);
+            }
+        } else if self.ui.inbox.is_some() {
             // How long is left is counted.
             return (self.store.approvals().len() > 0).then_some(SECOND);
         }
+        if let Some(costs) = self.ui.costs.as_ref().filter(|_| self.ui.focus.is_none()) {
+            return self.costs_pace(costs);
+        }
         let works = |state| matches!(state, AgentState::Working | AgentState::Starting);
-        let grid = self.ui.events != EventsPane::Full;
+        let grid = self.ui.events != EventsPane::Full || self.ui.wall.is_some();
         if grid && self.store.agents().any(|agent| works(agent.state)) {
             return Some(BEAT);
         }
@@ -152,9 +195,16 @@ impl App {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
             Event::Paste(text) => self.paste(&text),
             Event::Resize(columns, rows) => self.resize(columns, rows),
-            Event::Key(_) | Event::Mouse(_) | Event::FocusGained | Event::FocusLost => return,
+            Event::Mouse(event) => {
+                if !self.mouse(event) {
+                    return;
+                }
+                self.pressed = true;
+            }
+            Event::Key(_) | Event::FocusGained | Event::FocusLost => return,
         }
         self.dirty = true;
+        self.used = true;
     }
 
     /// Something from the core.
@@ -167,13 +217,22 @@ impl App {
                 }
                 let loaded = self.store.is_loaded();
                 self.store.apply(message);
+                self.costs_are_stale();
                 self.tell_of_approvals(loaded);
                 self.follow_attempt();
                 self.try_select();
+                if self.store.is_loaded() {
+                    self.recall_agents();
+                    self.begin_tour();
+                }
             }
             Message::Lost(why) => self.ui.lost = Some(why),
             Message::Back => self.ui.lost = None,
             Message::Terminal { attachment, event } => self.terminal(attachment, event),
+            Message::Costs(answer) => self.take_costs(answer),
+            // What went wrong a moment ago is not hidden by what went well.
+            Message::Done(_)
+                if self.ui.notice.as_ref().is_some_and(|n| n.level == Level::Error) => {}
             Message::Done(what) => self.say(Level::Info, what),
             Message::Refused(why) => self.say(Level::Error, why),
         }
@@ -203,6 +262,17 @@ impl App {
             Mode::Help => self.help_key(key),
             Mode::Confirm(confirm) => self.confirm_key(key, confirm),
             Mode::Remember(approval) => self.remember_key(key, approval),
+            Mode::Letter(letter) => self.letter_key(key, letter),
+            Mode::Columns(chooser) => self.columns_key(key, chooser),
+            Mode::Search(text) => self.search_key(key, text),
+            Mode::Tour(_) => {
+                self.ui.mode = Mode::Normal;
+                // One who only closes it means nothing else.
+                let closes = matches!(key.code, KeyCode::Esc | KeyCode::Enter);
+                if !(closes || key.is(' ')) {
+                    self.key(event);
+                }
+            }
             Mode::Normal if self.ui.focus.is_some() => self.focus_key(key, &event),
             Mode::Normal => _ = self.chord_key(self.place(), key),
         }
@@ -210,10 +280,12 @@ impl App {
 
     /// Where keys and commands apply.
     fn place(&self) -> Place {
-        match (&self.ui.focus, &self.ui.inbox) {
-            (Some(_), _) => Place::Focus,
-            (None, Some(_)) => Place::Inbox,
-            (None, None) => Place::Grid,
+        match (&self.ui.focus, &self.ui.inbox, &self.ui.costs) {
+            (Some(_), _, _) => Place::Focus,
+            (None, Some(_), _) => Place::Inbox,
+            (None, None, Some(_)) => Place::Costs,
+            (None, None, None) if self.ui.wall.is_some() => Place::Wall,
+            (None, None, None) => Place::Grid,
         }
     }
 
@@ -250,68 +322,6 @@ impl App {
         self.ui.pending.clear();
     }
 
-    /// Carries out an action, wherever it came from.
-    pub fn act(&mut self, action: Action) {
-        if self.ui.focus.is_some() && self.focus_action(action) {
-            return;
-        }
-        if self.place() == Place::Inbox && self.inbox_action(action) {
-            return;
-        }
-        self.find_cursor();
-        match action {
-            Action::Inbox => self.open_inbox(),
-            Action::Palette => self.open_palette(""),
-            Action::Help => self.open_help(),
-            Action::Quit => self.leave(),
-            Action::Suspend => self.want = Some(Want::Suspend),
-            Action::NextTheme => self.next_theme(),
-            Action::Stop => self.ask_stop(),
-            Action::StopSwarm => self.ask_stop_swarm(None),
-            Action::RemoveSwarm => self.ask_remove_swarm(None),
-            Action::Retry => self.retry_chosen(),
-            Action::Events => {
-                self.ui.events = match self.ui.events {
-                    EventsPane::Hidden => EventsPane::Small,
-                    EventsPane::Small | EventsPane::Half | EventsPane::Full => EventsPane::Hidden,
-                };
-            }
-            Action::EventsSize => self.ui.events = self.ui.events.larger(),
-            Action::Down
-            | Action::Up
-            | Action::HalfPageDown
-            | Action::HalfPageUp
-            | Action::PageDown
-            | Action::PageUp
-            | Action::Top
-            | Action::Bottom
-            | Action::NextInNeed
-            | Action::Focus
-            | Action::Mark
-            | Action::ClearMarks
-            | Action::Filter
-            | Action::Clear
-            | Action::Sort
-            | Action::Reverse
-            | Action::OrderNow
-            | Action::Group
-            | Action::Tree
-            | Action::Fold
-            | Action::OnlySwarm => self.grid_action(action),
-            Action::Detach
-            | Action::NextAgent
-            | Action::PreviousAgent
-            | Action::Zoom
-            | Action::Scroll
-            | Action::Leave => {
-                self.say(Level::Info, format!("{} works in an agent's terminal", action.name()));
-            }
-            Action::Approve | Action::ApproveFor | Action::Deny | Action::Read | Action::Close => {
-                self.say(Level::Info, format!("{} works in the inbox", action.name()));
-            }
-        }
-    }
-
     fn paste(&mut self, text: &str) {
         match &self.ui.mode {
             Mode::Normal => self.paste_into_focus(text),
@@ -323,7 +333,19 @@ impl App {
                 let typed = format!("{}{}", self.ui.grid.filter.text(), text.trim());
                 self.set_filter(&typed);
             }
-            Mode::Help | Mode::Confirm(_) | Mode::Remember(_) => {}
+            Mode::Letter(letter) => {
+                let text = format!("{}{text}", letter.text);
+                self.ui.mode = Mode::Letter(Letter { text, ..letter.clone() });
+            }
+            Mode::Help
+            | Mode::Confirm(_)
+            | Mode::Remember(_)
+            | Mode::Columns(_)
+            | Mode::Tour(_) => {}
+            Mode::Search(before) => {
+                let text = format!("{before}{}", text.lines().next().unwrap_or(""));
+                self.ui.mode = Mode::Search(text);
+            }
         }
     }
 
@@ -348,84 +370,12 @@ impl App {
         }
         self.settle();
         self.settle_inbox();
+        self.settle_costs();
+        self.settle_wall();
         self.note_read(area);
         self.ui.hints = self.hints();
+        self.ui.follows = self.follows();
         self.dirty = false;
         views::draw(&self.store, &self.ui, &self.theme, area, buffer)
-    }
-
-    fn hint(&self, place: Place, action: Action, label: &str) -> Option<Hint> {
-        let key = self.keymap.key_of(place, action)?;
-        let label = if label.is_empty() { action.short() } else { label };
-        Some(Hint { key, label: label.to_owned() })
-    }
-
-    fn hints(&self) -> Vec<Hint> {
-        let own: &[(&str, &str)] = match &self.ui.mode {
-            Mode::Normal | Mode::Filter { .. } => &[],
-            Mode::Confirm(_) => &[("y", "yes"), ("n", "no")],
-            Mode::Remember(_) => &[("1-4", "choose"), ("Esc", "close")],
-            Mode::Help => &[("j k", "move"), ("g G", "ends"), ("Esc", "close")],
-            Mode::Palette => {
-                &[("Enter", "run"), ("Tab", "complete"), ("Up", "history"), ("Esc", "close")]
-            }
-        };
-        if !own.is_empty() {
-            let hint = |(key, label): &(&str, &str)| Hint {
-                key: (*key).to_owned(),
-                label: (*label).to_owned(),
-            };
-            return own.iter().map(hint).collect();
-        }
-        if let Some(focus) = &self.ui.focus {
-            return self.focus_hints(focus);
-        }
-        if self.ui.inbox.is_some() {
-            return self.inbox_hints();
-        }
-        let chosen = self.ui.cursor.as_ref().and_then(|id| self.store.agent(id));
-        let over = chosen.is_some_and(|agent| agent.state.is_final());
-        let mut wanted =
-            vec![(Action::Focus, ""), if over { (Action::Retry, "") } else { (Action::Stop, "") }];
-        let waits = self.waiting_label();
-        if let Some(label) = &waits {
-            wanted.insert(0, (Action::Inbox, label));
-        }
-        if self.ui.moved > 0 {
-            wanted.push((Action::OrderNow, ""));
-        }
-        wanted.extend([
-            (Action::NextInNeed, ""),
-            (Action::Filter, ""),
-            (Action::Palette, ""),
-            (Action::Help, ""),
-            (Action::Quit, ""),
-            (Action::Sort, ""),
-            (Action::Mark, ""),
-            (Action::Events, ""),
-            (Action::Group, ""),
-            (Action::OnlySwarm, ""),
-            (Action::NextTheme, ""),
-        ]);
-        if self.ui.grid.tree {
-            wanted.insert(1, (Action::Fold, ""));
-            wanted.insert(2, (Action::Tree, "grid"));
-        }
-        if waits.is_none() {
-            wanted.push((Action::Inbox, ""));
-        }
-        if chosen.is_none() {
-            wanted = vec![(Action::Palette, ""), (Action::Help, ""), (Action::Quit, "")];
-        }
-        let find = |(a, label)| self.hint(Place::Grid, a, label);
-        let both = chosen.and_then(|_| self.both_ways(Place::Grid));
-        both.into_iter().chain(wanted.into_iter().filter_map(find)).collect()
-    }
-
-    /// Down and up as one hint.
-    fn both_ways(&self, place: Place) -> Option<Hint> {
-        let down = self.hint(place, Action::Down, "move")?;
-        let up = self.hint(place, Action::Up, "")?;
-        Some(Hint { key: format!("{}/{}", down.key, up.key), ..down })
     }
 }

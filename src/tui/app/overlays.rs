@@ -121,6 +121,8 @@ impl App {
             (Place::Focus, format!("in an agent's terminal, after {}", self.keymap.prefix)),
             (Place::Scroll, "looking back".to_owned()),
             (Place::Inbox, "inbox".to_owned()),
+            (Place::Costs, "costs".to_owned()),
+            (Place::Wall, "wall".to_owned()),
         ];
         let mut sections = Vec::new();
         for (place, title) in titles {
@@ -136,11 +138,9 @@ impl App {
             }
             sections.push(HelpSection { title, keys });
         }
-        if self.ui.focus.is_some() {
-            sections.rotate_left(1);
-        } else if self.ui.inbox.is_some() {
-            sections.rotate_right(1);
-        }
+        // Those that work here come first.
+        let here = Place::ALL.iter().position(|place| *place == self.place()).unwrap_or(0);
+        sections[..=here].rotate_right(1);
         self.ui.help = Help { sections, scroll: 0 };
         self.ui.mode = Mode::Help;
     }
@@ -185,7 +185,12 @@ impl App {
             self.ui.mode = Mode::Normal;
             match confirm.ask {
                 Ask::StopAgents(ids) => {
-                    self.requests.extend(ids.into_iter().map(Request::StopAgent));
+                    self.ask_all(ids.into_iter().map(Request::StopAgent).collect());
+                    self.ui.marked.clear();
+                }
+                Ask::RetryAgents(ids) => {
+                    let retry = |agent| Request::RetryAgent { agent, model: None };
+                    self.ask_all(ids.into_iter().map(retry).collect());
                     self.ui.marked.clear();
                 }
                 Ask::StopSwarm(id) => self.requests.push(Request::StopSwarm(id)),

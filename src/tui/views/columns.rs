@@ -3,6 +3,7 @@
 use super::words;
 use crate::model::AgentInfo;
 use crate::store::{Column, Store};
+use crate::tui::field::{Chosen, Field};
 use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr;
 
@@ -13,95 +14,9 @@ pub const MARGIN: usize = 2;
 
 const LEAST_ITEM: usize = 14;
 
-/// What a column of the grid shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
-    State,
-    Agent,
-    Kind,
-    Model,
-    Item,
-    Progress,
-    Tokens,
-    Burn,
-    /// Only where some are in no scope and others are in one.
-    Scope,
-    Cost,
-    Age,
-    Last,
-}
-
-impl Field {
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::State => "STATE",
-            Self::Agent => "AGENT",
-            Self::Kind => "KIND",
-            Self::Model => "MODEL",
-            Self::Item => "ITEM",
-            Self::Progress => "PROGRESS",
-            Self::Tokens => "TOKENS",
-            Self::Burn => "BURN",
-            Self::Scope => "SCOPE",
-            Self::Cost => "COST",
-            Self::Age => "AGE",
-            Self::Last => "LAST",
-        }
-    }
-
-    pub fn right_aligned(self) -> bool {
-        match self {
-            Self::Tokens | Self::Cost | Self::Age => true,
-            Self::State
-            | Self::Agent
-            | Self::Kind
-            | Self::Model
-            | Self::Item
-            | Self::Progress
-            | Self::Burn
-            | Self::Scope
-            | Self::Last => false,
-        }
-    }
-
-    /// Whether the grid is sorted by this.
-    pub fn sorts(self, by: Column) -> bool {
-        match self {
-            Self::State => matches!(by, Column::State | Column::Need),
-            Self::Agent => by == Column::Agent,
-            Self::Kind => by == Column::Kind,
-            Self::Model => by == Column::Model,
-            Self::Item => by == Column::Item,
-            Self::Progress => by == Column::Progress,
-            Self::Tokens => by == Column::Tokens,
-            Self::Burn => by == Column::Burn,
-            Self::Scope => false,
-            Self::Cost => by == Column::Cost,
-            Self::Age => by == Column::Age,
-            Self::Last => by == Column::Last,
-        }
-    }
-}
-
 /// What rows can be sorted by so that it shows, in the order of the columns.
-pub fn sortable(store: &Store, width: u16) -> Vec<Column> {
-    let of = |field: Field| {
-        Some(match field {
-            Field::State => Column::Need,
-            Field::Agent => Column::Agent,
-            Field::Kind => Column::Kind,
-            Field::Model => Column::Model,
-            Field::Item => Column::Item,
-            Field::Progress => Column::Progress,
-            Field::Tokens => Column::Tokens,
-            Field::Burn => Column::Burn,
-            Field::Scope => return None,
-            Field::Cost => Column::Cost,
-            Field::Age => Column::Age,
-            Field::Last => Column::Last,
-        })
-    };
-    layout(store, width).into_iter().filter_map(|(field, _)| of(field)).collect()
+pub fn sortable(store: &Store, chosen: &[Chosen], width: u16) -> Vec<Column> {
+    layout(store, chosen, width).into_iter().map(|(field, _)| field.column()).collect()
 }
 
 /// Whether any model was ever called: else tokens and money would be columns of zeros.
@@ -129,50 +44,45 @@ pub fn least_last(store: &Store) -> usize {
     held.map(|held| words::held(held).width()).max().unwrap_or(0).max(14)
 }
 
-/// Fields with their widths, from left to right.
-pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
+/// Fields with their widths, from left to right: those that were chosen, else those that have
+/// something to tell. What there is no room for is left out.
+pub fn layout(store: &Store, chosen: &[Chosen], width: u16) -> Vec<(Field, usize)> {
     let width = usize::from(width).saturating_sub(MARGIN);
-    let mut name = 8;
-    let (mut item, mut model, mut kind) = (0, 0, 4);
-    for agent in store.agents() {
-        // A child stands to the right of its parent.
-        name = name.max(agent.name.width() + 2 * agent.id.ancestors().count());
-        kind = kind.max(agent.adapter.len());
-        let text = agent.item.as_deref().and_then(|item| item.lines().next()).unwrap_or("");
-        item = item.max(text.width());
-        // Where some are simulated, four columns say which.
-        model = model.max(words::model(&agent.model).width() + 4);
+    let wishes = Wishes::of(store, width);
+    let mut fields: Vec<(Field, usize)> = if chosen.is_empty() {
+        let tells = |field: &Field| wishes.tells(store, width, *field);
+        let tell = Field::ALL.into_iter().filter(tells);
+        tell.map(|field| (field, wishes.width(field))).collect()
+    } else {
+        let own = |c: &Chosen| c.width.map_or_else(|| wishes.width(c.field), usize::from);
+        chosen.iter().map(|c| (c.field, own(c))).collect()
+    };
+    drop_some(&mut fields, width);
+    let sized = |field| chosen.iter().any(|chosen| chosen.field == field && chosen.width.is_some());
+    let spare = width.saturating_sub(taken(&fields));
+    let grows = |fields: &[(Field, usize)], which| {
+        fields.iter().any(|(field, _)| *field == which && !sized(which))
+    };
+    let has_last = grows(&fields, Field::Last);
+    // An item gets what it needs, but no more than leaves the last line as much again.
+    let wants = wishes.item.saturating_sub(LEAST_ITEM);
+    let to_item = match grows(&fields, Field::Item) {
+        false => 0,
+        true if has_last => wants.min(spare * 3 / 5),
+        true => spare,
+    };
+    for (field, wide) in &mut fields {
+        match field {
+            Field::Item => *wide += to_item,
+            Field::Last if has_last => *wide += spare - to_item,
+            _ => {}
+        }
     }
-    let narrow = width < 58;
-    let mut fields = vec![
-        (Field::State, if narrow { 1 } else { 10 }),
-        (Field::Agent, name.min(if width < 110 { 12 } else { 18 })),
-    ];
-    // One kind of all tells nothing: where room is short, it goes.
-    if width >= 110 || kinds(store) > 1 {
-        fields.push((Field::Kind, kind.min(8)));
-    }
-    if model > 4 {
-        fields.push((Field::Model, model.clamp(8, 18)));
-    }
-    if item > 0 {
-        fields.push((Field::Item, LEAST_ITEM));
-    }
-    if store.progress_seen() {
-        fields.push((Field::Progress, 15));
-    }
-    let money = tells_money(store);
-    if money {
-        fields.extend([(Field::Tokens, 6), (Field::Burn, 8)]);
-    }
-    if tells_scopes(store) {
-        fields.push((Field::Scope, SCOPE));
-    }
-    if money {
-        fields.push((Field::Cost, 8));
-    }
-    fields.push((Field::Age, 6));
-    fields.push((Field::Last, least_last(store)));
+    fields
+}
+
+/// The least telling go first; of what was chosen, the last ones when nothing else is left.
+fn drop_some(fields: &mut Vec<(Field, usize)>, width: usize) {
     let order = [
         Field::Burn,
         Field::Progress,
@@ -185,27 +95,79 @@ pub fn layout(store: &Store, width: u16) -> Vec<(Field, usize)> {
         Field::Last,
         Field::Scope,
     ];
-    let mut dropped = order.into_iter();
-    while taken(&fields) > width {
-        let Some(drop) = dropped.next() else { break };
+    for drop in order {
+        if taken(fields) <= width {
+            return;
+        }
         fields.retain(|(field, _)| *field != drop);
     }
-    let spare = width.saturating_sub(taken(&fields));
-    let has_last = fields.iter().any(|(field, _)| *field == Field::Last);
-    // An item gets what it needs, but no more than leaves the last line as much again.
-    let wants = item.saturating_sub(LEAST_ITEM);
-    let to_item = if has_last { wants.min(spare * 3 / 5) } else { spare };
-    let mut given = 0;
-    for (field, wide) in &mut fields {
-        if *field == Field::Item {
-            *wide += to_item;
-            given = to_item;
+    while taken(fields) > width && fields.len() > 2 {
+        fields.pop();
+    }
+    // Of the last one as much as there is room for.
+    let over = taken(fields).saturating_sub(width);
+    if let Some((_, wide)) = fields.last_mut() {
+        *wide = wide.saturating_sub(over);
+    }
+}
+
+/// What the columns would like to have, by what stands in them.
+struct Wishes {
+    name: usize,
+    item: usize,
+    model: usize,
+    kind: usize,
+    last: usize,
+    narrow: bool,
+}
+
+impl Wishes {
+    fn of(store: &Store, width: usize) -> Self {
+        let mut name = 8;
+        let (mut item, mut model, mut kind) = (0, 0, 4);
+        for agent in store.agents() {
+            // A child stands to the right of its parent.
+            name = name.max(agent.name.width() + 2 * agent.id.ancestors().count());
+            kind = kind.max(agent.adapter.len());
+            let text = agent.item.as_deref().and_then(|item| item.lines().next()).unwrap_or("");
+            item = item.max(text.width());
+            // Where some are simulated, four columns say which.
+            model = model.max(words::model(&agent.model).width() + 4);
+        }
+        let name = name.min(if width < 110 { 12 } else { 18 });
+        let (last, narrow) = (least_last(store), width < 58);
+        Self { name, item, model, kind, last, narrow }
+    }
+
+    fn width(&self, field: Field) -> usize {
+        match field {
+            Field::State if self.narrow => 1,
+            Field::State => 10,
+            Field::Agent => self.name,
+            Field::Kind => self.kind.min(8),
+            Field::Model => self.model.clamp(8, 18),
+            Field::Item => LEAST_ITEM,
+            Field::Progress => 15,
+            Field::Tokens | Field::Age => 6,
+            Field::Burn | Field::Cost => 8,
+            Field::Scope => SCOPE,
+            Field::Last => self.last,
         }
     }
-    if let Some((Field::Last, wide)) = fields.last_mut() {
-        *wide += spare - given;
+
+    /// Whether there is something to tell in it.
+    fn tells(&self, store: &Store, width: usize, field: Field) -> bool {
+        match field {
+            Field::State | Field::Agent | Field::Age | Field::Last => true,
+            // One kind of all tells nothing: where room is short, it goes.
+            Field::Kind => width >= 110 || kinds(store) > 1,
+            Field::Model => self.model > 4,
+            Field::Item => self.item > 0,
+            Field::Progress => store.progress_seen(),
+            Field::Tokens | Field::Burn | Field::Cost => tells_money(store),
+            Field::Scope => tells_scopes(store),
+        }
     }
-    fields
 }
 
 fn taken(fields: &[(Field, usize)]) -> usize {

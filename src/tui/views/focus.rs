@@ -1,12 +1,12 @@
 //! One agent's terminal, cell by cell, and beside it why the agent is as it is.
 
 use super::{
-    pen::{Pen, disputes_width, fill, wrap},
-    words,
+    pen::{Pen, fill, wrap},
+    terminal, words,
 };
 use crate::model::{AgentInfo, AgentState};
 use crate::store::Store;
-use crate::term::{Cell, Color as TermColor, Screen};
+use crate::term::Screen;
 use crate::tui::{
     focus::{Focus, FocusMode, Stage},
     theme::Theme,
@@ -15,7 +15,7 @@ use crate::tui::{
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
-    style::{Color, Modifier, Style},
+    style::{Modifier, Style},
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -29,16 +29,17 @@ pub struct Parts {
     pub side: Rect,
 }
 
-/// Whether the side panel has room on such a screen.
-pub fn shows_side(zoom: bool, screen: Rect) -> bool {
-    parts(zoom, screen).side.width > 0
+/// The parts of a focus on such a screen.
+pub fn parts_of(ui: &Ui, screen: Rect) -> Parts {
+    let bare = ui.focus.as_ref().is_some_and(|focus| focus.zoom || focus.split);
+    parts(bare, super::layout(ui, screen).focus)
 }
 
-/// Lays out the area above the footer.
-pub fn parts(zoom: bool, area: Rect) -> Parts {
+/// Lays out its area; a bare one has no side panel.
+fn parts(bare: bool, area: Rect) -> Parts {
     let header = Rect { height: 1.min(area.height), ..area };
     let rest = super::pen::below(area, 1);
-    let side = if zoom || area.width < 80 + SIDE { 0 } else { SIDE };
+    let side = if bare || area.width < 80 + SIDE { 0 } else { SIDE };
     Parts {
         header,
         terminal: Rect { width: rest.width - side, ..rest },
@@ -55,7 +56,7 @@ pub fn draw(
     area: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let parts = parts(focus.zoom, area);
+    let parts = parts(focus.zoom || focus.split, area);
     let agent = store.agent(&focus.agent);
     header(agent, focus, parts.side.width > 0, ui, theme, parts.header, buffer);
     if parts.side.width > 0
@@ -218,81 +219,38 @@ fn screen(focus: &Focus, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Opti
         Pen::new(buffer, area, 1).skip(2).put(words, theme.muted);
         return None;
     };
+    let cursor = terminal::draw(screen, theme, area, buffer);
+    if focus.mode != FocusMode::Scroll {
+        return cursor;
+    }
+    looking(focus, screen, theme, area, buffer)
+}
+
+/// The selection over the cells, and where the cursor of looking back stands.
+fn looking(
+    focus: &Focus,
+    screen: &Screen,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
     let (columns, rows) = screen.size();
-    let first = first_row(screen, area.height);
+    let first = terminal::first_row(screen, area.height);
+    let mut cursor = None;
     for row in 0..(rows - first).min(area.height) {
+        let up = screen.scrollback() + usize::from(rows - 1 - first - row);
         for column in 0..columns.min(area.width) {
-            let cell = screen.cell(first + row, column);
-            if cell.continuation {
-                continue;
-            }
-            let at = (area.x + column, area.y + row);
-            // A wide character whose second half would stand outside is left out.
-            let cut = cell.wide && column + 1 >= area.width;
-            put(&cell, cut, theme, &mut buffer[at]);
-            if cell.wide && !cut {
-                buffer[(at.0 + 1, at.1)].set_symbol(" ").set_style(style(&cell, theme));
+            if focus.copy.covers(up, column) {
+                let cell = &mut buffer[(area.x + column, area.y + row)];
+                cell.set_style(theme.selection.add_modifier(Modifier::REVERSED));
             }
         }
-    }
-    let (row, column) = screen.cursor();
-    let shown = screen.cursor_visible() && screen.scrollback() == 0;
-    let inside = row >= first && row - first < area.height && column < area.width;
-    (shown && inside).then(|| Position::new(area.x + column, area.y + row - first))
-}
-
-/// The first row shown of a screen that is higher than its place, as one that has ended or
-/// belongs to another viewer's window may be: what was written last is in view.
-fn first_row(screen: &Screen, height: u16) -> u16 {
-    let rows = screen.size().1;
-    if rows <= height {
-        return 0;
-    }
-    let written = (0..rows).rev().find(|row| !screen.row_text(*row).is_empty()).unwrap_or(0);
-    let last = written.max(screen.cursor().0).min(rows - 1);
-    (last + 1).saturating_sub(height)
-}
-
-fn put(cell: &Cell, cut: bool, theme: &Theme, target: &mut ratatui::buffer::Cell) {
-    let text = undisputed(cell.text);
-    let blank = text.is_empty() || cut || text.chars().any(char::is_control);
-    target.set_symbol(if blank { " " } else { text });
-    target.set_style(style(cell, theme));
-}
-
-/// Joiners and variation selectors change the width of a character in some terminals and
-/// not in others, which would move all that follows: only what stands before them is drawn.
-fn undisputed(text: &str) -> &str {
-    text.split(disputes_width).next().unwrap_or("")
-}
-
-fn style(cell: &Cell, theme: &Theme) -> Style {
-    let mut style = Style::new();
-    style.fg = color(cell.fg, theme);
-    style.bg = color(cell.bg, theme);
-    let modifiers = [
-        (cell.bold, Modifier::BOLD),
-        (cell.dim, Modifier::DIM),
-        (cell.italic, Modifier::ITALIC),
-        (cell.underline, Modifier::UNDERLINED),
-        (cell.inverse, Modifier::REVERSED),
-    ];
-    for (on, modifier) in modifiers {
-        if on {
-            style = style.add_modifier(modifier);
+        if up == focus.copy.at.up {
+            let column = focus.copy.at.column.min(area.width.saturating_sub(1));
+            cursor = Some(Position::new(area.x + column, area.y + row));
         }
     }
-    style
-}
-
-/// None leaves what the theme's surface has.
-fn color(color: TermColor, theme: &Theme) -> Option<Color> {
-    let color = match color {
-        TermColor::Default => return None,
-        TermColor::Indexed(n) => Color::Indexed(n),
-        TermColor::Rgb(r, g, b) => Color::Rgb(r, g, b),
-    };
-    theme.depth.map(color)
+    cursor
 }
 
 #[cfg(test)]
@@ -307,15 +265,5 @@ mod tests {
         assert_eq!(lines("a b c d e f g h i j k l m n o p").len(), 3);
         assert!(lines("").is_empty());
         assert_eq!(wrap("漢字", 1, 3).collect::<Vec<_>>(), ["漢字"]);
-    }
-
-    #[test]
-    fn the_end_of_a_screen_too_high_is_in_view() {
-        let mut screen = Screen::new(20, 10, 0);
-        screen.process(b"one\r\ntwo");
-        assert_eq!(first_row(&screen, 4), 0);
-        screen.process(b"\r\n3\r\n4\r\n5\r\n6");
-        assert_eq!(first_row(&screen, 4), 2);
-        assert_eq!(first_row(&screen, 10), 0);
     }
 }

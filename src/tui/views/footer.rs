@@ -45,7 +45,10 @@ pub fn draw(
     let left = if room == 0 { area } else { left };
     let mut pen = Pen::new(buffer, left, 0);
     pen.skip(1);
-    if typing {
+    if let Mode::Search(text) = &ui.mode {
+        let caret = if ui.unicode { "▏" } else { "_" };
+        pen.put("search ", theme.muted).put(text, theme.strong).put(caret, theme.accent);
+    } else if typing {
         let caret = if ui.unicode { "▏" } else { "_" };
         pen.put("/", theme.key).put(filter, theme.strong).put(caret, theme.accent);
     } else if ui.pending.is_empty() {
@@ -83,7 +86,7 @@ fn state(shown: usize, all: usize, typing: bool, ui: &Ui) -> String {
     if typing && let Some(problem) = filter.problem() {
         parts.push(problem.to_owned());
     }
-    if ui.focus.is_none() {
+    if ui.focus.is_none() && ui.inbox.is_none() && ui.costs.is_none() {
         if ui.grid.sort != Column::default() || ui.grid.reverse {
             let way = if ui.grid.reverse { ", reversed" } else { "" };
             parts.push(format!("by {}{way}", ui.grid.sort.word()));

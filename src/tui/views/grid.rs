@@ -1,20 +1,20 @@
 //! The grid: a row an agent, whoever needs somebody first.
 
 use super::{
-    columns::{Field, layout},
+    columns::layout,
     pen::{Pen, fit_path},
     row::{self, Title},
     words,
 };
 use crate::model::{AgentInfo, AgentState, SwarmInfo};
 use crate::store::{Row, Store};
-use crate::tui::{theme::Theme, ui::Ui};
+use crate::tui::{field::Field, theme::Theme, ui::Ui};
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 
 /// Draws column titles and rows; `rows` are the store's rows for `ui.grid`.
 pub fn draw(store: &Store, rows: &[Row], ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let fields = layout(store, area.width);
+    let fields = layout(store, &ui.columns, area.width);
     titles(&fields, ui, theme, area, buffer);
     let mixed = mixed(store);
     let height = area.height.saturating_sub(1);

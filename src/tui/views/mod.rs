@@ -3,24 +3,32 @@
 //! [`draw`] lays out the whole screen; one file a part. Nothing in here reads a clock, waits
 //! or remembers anything. A buffer of any size, even none, is taken.
 
+mod chooser;
 pub mod columns;
 mod confirm;
+pub mod costs;
 mod events;
 pub mod focus;
+mod follows;
 mod footer;
 pub mod grid;
 mod header;
 mod help;
 pub mod inbox;
+mod letter;
 mod notes;
 mod overlay;
 mod palette;
 pub mod pen;
 mod row;
+mod terminal;
+mod tour;
 mod tree;
+pub mod wall;
 pub mod words;
 
 pub use notes::{MIN_COLUMNS, MIN_ROWS};
+pub use terminal::first_row;
 
 use crate::model::AgentState;
 use crate::store::{Row, Store, rows};
@@ -42,6 +50,10 @@ pub struct Layout {
     pub grid: Rect,
     pub events: Rect,
     pub footer: Rect,
+    /// What an agent's terminal has, with its heading.
+    pub focus: Rect,
+    /// The terminal stands beside grid and events.
+    pub split: bool,
 }
 
 impl Layout {
@@ -58,14 +70,45 @@ pub fn layout(ui: &Ui, area: Rect) -> Layout {
     let foot = area.height.saturating_sub(1);
     let middle = foot.saturating_sub(top);
     let events = ui.events.rows(middle);
-    Layout {
+    let mut layout = Layout {
         header: strip(0, 1.min(area.height)),
         banner: strip(1.min(area.height), banner.min(area.height.saturating_sub(1))),
         grid: strip(top, middle - events),
         events: strip(top + middle - events, events),
         footer: strip(foot, area.height - foot),
+        focus: strip(0, foot),
+        split: false,
+    };
+    if ui.focus.as_ref().is_some_and(|focus| focus.split && !focus.zoom) {
+        split(&mut layout, strip(top, middle));
     }
+    layout
 }
+
+/// Beside each other where there is room for both, else the grid above; where there is not
+/// even that, the terminal stands alone.
+fn split(layout: &mut Layout, middle: Rect) {
+    if middle.width >= SIDE_BY_SIDE {
+        let left = middle.width * 2 / 5;
+        layout.grid.width = left;
+        layout.events.width = left;
+        let x = middle.x + left + 1;
+        layout.focus = Rect { x, width: middle.right() - x, ..middle };
+    } else if middle.height >= ABOVE {
+        let above = middle.height / 3;
+        layout.grid = Rect { height: above, ..middle };
+        layout.events = Rect { y: middle.y + above, height: 0, ..middle };
+        let y = middle.y + above;
+        layout.focus = Rect { y, height: middle.height - above, ..middle };
+    } else {
+        return;
+    }
+    layout.split = true;
+}
+
+/// Columns from which a terminal stands beside the grid, and rows from which it stands below.
+const SIDE_BY_SIDE: u16 = 150;
+const ABOVE: u16 = 15;
 
 /// Draws everything; returns where the hardware cursor belongs, if it is to be seen.
 pub fn draw(
@@ -86,19 +129,31 @@ pub fn draw(
     let mut cursor = None;
     match &ui.focus {
         Some(focus) => {
-            let whole = Rect { height: area.height - 1, ..area };
-            cursor = focus::draw(store, focus, ui, theme, whole, buffer);
-            if let Some(why) = &ui.lost {
+            if layout.split {
+                home(store, &rows, ui, theme, &layout, buffer);
+            }
+            cursor = focus::draw(store, focus, ui, theme, layout.focus, buffer);
+            if let Some(why) = ui.lost.as_ref().filter(|_| !layout.split) {
                 let strip = Rect { y: layout.footer.y - 1, height: 1, ..area };
                 header::banner(why, ui, theme, strip, buffer);
             }
         }
-        None => match &ui.inbox {
-            Some(inbox) => {
+        None => match (&ui.inbox, &ui.costs) {
+            (Some(inbox), _) => {
                 top(store, ui, theme, &layout, buffer);
                 inbox::draw(store, inbox, ui, theme, layout.middle(), buffer);
             }
-            None => home(store, &rows, ui, theme, &layout, buffer),
+            (None, Some(costs)) => {
+                top(store, ui, theme, &layout, buffer);
+                costs::draw(store, costs, ui, theme, layout.middle(), buffer);
+            }
+            (None, None) => match &ui.wall {
+                Some(wall) => {
+                    top(store, ui, theme, &layout, buffer);
+                    wall::draw(store, &rows, wall, ui, theme, layout.middle(), buffer);
+                }
+                None => home(store, &rows, ui, theme, &layout, buffer),
+            },
         },
     }
     let shown = rows.iter().filter(|row| matches!(row, Row::Agent { .. })).count();
@@ -106,11 +161,14 @@ pub fn draw(
     footer::draw((shown, store.agents().len()), &position, ui, theme, layout.footer, buffer);
     let middle = below(Rect { height: area.height - 1, ..area }, 1);
     match &ui.mode {
-        Mode::Normal => {}
-        Mode::Filter { .. } => {}
+        Mode::Normal => follows::draw(ui, theme, middle, buffer),
+        Mode::Filter { .. } | Mode::Search(_) => {}
+        Mode::Tour(lines) => tour::draw(lines, ui, theme, middle, buffer),
         Mode::Palette => palette::draw(ui, theme, middle, buffer),
         Mode::Help => help::draw(ui, theme, middle, buffer),
         Mode::Confirm(confirm) => confirm::draw(confirm, ui, theme, middle, buffer),
+        Mode::Letter(letter) => letter::draw(letter, ui, theme, middle, buffer),
+        Mode::Columns(chooser) => chooser::draw(chooser, ui, theme, middle, buffer),
         Mode::Remember(id) => {
             if let Some(open) = store.approval(id) {
                 inbox::remember(open, ui, theme, middle, buffer);
@@ -127,7 +185,7 @@ pub fn draw(
 /// those shown need somebody.
 fn position(rows: &[Row], ui: &Ui, layout: &Layout) -> String {
     let room = grid::capacity(layout.grid);
-    if ui.inbox.is_some() {
+    if ui.inbox.is_some() || ui.costs.is_some() || ui.wall.is_some() {
         return String::new();
     }
     if ui.focus.is_some() || ui.events == EventsPane::Full || rows.len() <= room {
