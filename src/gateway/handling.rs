@@ -230,14 +230,16 @@ async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill,
     }
     let (prompt, tokens): (Pieces, u64) = attempt.measure(&asked.model, body);
     let price = attempt.gateway.price(target.name(), &asked.model);
-    let terms =
-        Terms::of(price.as_ref(), &asked.model, target.name(), (*wire, asked, body), tokens);
+    let feature = |name: &str| attempt.gateway.feature(name);
+    let of = (asked.model.as_str(), target.name());
+    let terms = Terms::of(price.as_ref(), feature, of, (*wire, asked, body), tokens);
     let bound = terms.as_ref().map(Terms::bound).map_err(Clone::clone);
     let bill = call::reserve(attempt, call(bound), prompt).await;
     let mut bill = bill.map_err(|left| match left {
         NoLeave::OverBudget(message) => no(StatusCode::PAYMENT_REQUIRED, message),
         NoLeave::Unavailable(message) => no(StatusCode::SERVICE_UNAVAILABLE, message),
     })?;
+    bill.extra = terms.as_ref().map(Terms::extra).unwrap_or_default();
     let limit = bill.reservation.zip(terms.ok());
     if let Some(limit) = limit.and_then(|(given, terms)| terms.clamped(given.amount)) {
         let text = std::str::from_utf8(out).ok();

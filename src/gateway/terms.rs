@@ -18,6 +18,8 @@ const USUAL: u64 = 8_192;
 pub struct Terms {
     price: Price,
     writes: Writes,
+    /// What the request asks for beside tokens that it shows, at most.
+    extra: Micros,
     /// Tokens of the prompt, at most.
     input: u64,
     /// Tokens of all answers together: see [`Bound`].
@@ -29,14 +31,14 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// `input`: the most tokens that the prompt has.
+    /// `input`: the most tokens that the prompt has; `feature`: the price of what is no token.
     ///
     /// # Errors
     /// Why nobody can say what it may cost.
     pub fn of(
         price: Option<&Price>,
-        model: &str,
-        provider: &str,
+        feature: impl Fn(&str) -> Option<Micros>,
+        (model, provider): (&str, &str),
         (wire, asked, body): (Wire, &Asked<'_>, &[u8]),
         input: u64,
     ) -> Result<Self, String> {
@@ -46,10 +48,16 @@ impl Terms {
                  per million tokens), or [providers.{provider}.prices.\"{model}\"] in config.toml"
             ));
         };
-        if let Some(dear) = dear(wire, body) {
-            return Err(format!(
-                "nobody can say what `{dear}` of this request costs beside the tokens that it shows"
-            ));
+        let mut extra = Micros::ZERO;
+        for dear in dear(wire, body) {
+            let Some(most) = feature(&dear) else {
+                return Err(format!(
+                    "nobody can say what `{dear}` of this request costs beside the tokens that it \
+                     shows: {dear:?} = DOLLARS below [features] in prices.toml, beside config.toml, \
+                     says what it adds to a request at most"
+                ));
+            };
+            extra = Micros(extra.0.saturating_add(most.0));
         }
         let has = |text: &[u8]| memchr::memmem::find(body, text).is_some();
         let writes = match wire.dialect() {
@@ -61,17 +69,26 @@ impl Terms {
         let thinking = asked.thinking().map_or(0, |tokens| tokens.saturating_add(1));
         let least = LEAST.max(thinking).saturating_mul(answers).min(most);
         let usual = USUAL.saturating_mul(answers).min(most).max(least);
-        Ok(Self { price: price.clone(), writes, input, least, usual, most, answers })
+        Ok(Self { price: price.clone(), writes, extra, input, least, usual, most, answers })
+    }
+
+    /// What is not seen in the usage, at most.
+    pub fn extra(&self) -> Micros {
+        self.extra
     }
 
     pub fn bound(&self) -> Bound {
-        let with = |output| self.price.bound(self.input, output, self.writes);
+        let with = |output| {
+            let tokens = self.price.bound(self.input, output, self.writes);
+            Micros(tokens.0.saturating_add(self.extra.0))
+        };
         Bound { least: with(self.least), usual: with(self.usual), most: with(self.most) }
     }
 
     /// What the request's limit for an answer is to be, for an answer within `amount`; none
     /// where its own will do.
     pub fn clamped(&self, amount: Micros) -> Option<u64> {
+        let amount = Micros(amount.0.saturating_sub(self.extra.0));
         let output = self.price.output_within(amount, self.input, self.writes);
         (output < self.most).then(|| output.max(self.least) / self.answers.max(1))
     }

@@ -1,7 +1,7 @@
 //! Dash beside tmux, measured in one run: `cargo bench --bench peer [-- OPTIONS] [NAME…]`.
 //!
 //! ```text
-//! NAME         size list spawn sandbox broker latency output idle start forecast (all, without a name)
+//! NAME         size list spawn sandbox broker latency output idle start forecast gateway (all, without a name)
 //! --reps N     repetitions, Dash and tmux in turn             (5)
 //! --mb N       megabytes that one agent prints                (200; --full: 1000)
 //! --agents N   of the idle swarm                              (500)
@@ -15,6 +15,7 @@
 mod broker;
 mod child;
 mod forecast;
+mod gateway;
 mod idle;
 mod latency;
 mod output;
@@ -27,11 +28,20 @@ mod tmux;
 
 // The harness of the end-to-end tests serves here too.
 #[allow(dead_code)]
+#[path = "../api/caller.rs"]
+mod caller;
+#[allow(dead_code)]
+#[path = "../api/dialects.rs"]
+mod dialects;
+#[allow(dead_code)]
 #[path = "../e2e/procs.rs"]
 mod procs;
 #[allow(dead_code)]
 #[path = "../e2e/tools.rs"]
 mod tools;
+#[allow(dead_code)]
+#[path = "../api/upstream.rs"]
+mod upstream;
 #[allow(dead_code)]
 #[path = "../e2e/wait.rs"]
 mod wait;
@@ -90,6 +100,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("idle", idle::measure),
     ("start", start::measure),
     ("forecast", forecast::measure),
+    ("gateway", gateway::measure),
 ];
 
 fn main() {
