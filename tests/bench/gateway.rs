@@ -94,7 +94,9 @@ fn added(world: &World, door: &Door, straight: &Door, table: &mut Table) {
             }
         }
         for (name, q) in [("p50", 0.5), ("p99", 0.99)] {
-            let [ours, direct, sync] = [&ours, &direct, &sync].map(|sample| sample.quantile(q));
+            let [ours, direct] = [&ours, &direct].map(|sample| sample.quantile(q));
+            // Also beside the slowest calls: what the disk does at its worst is no excuse.
+            let sync = sync.median();
             let beyond = ours - direct - sync;
             let (what, most) = match (stream, name) {
                 (false, "p50") => ("model call", 0.4),
