@@ -224,7 +224,8 @@ async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill,
         model: asked.model.clone(),
         bound,
     };
-    if !attempt.gateway.ledger().is_limited(&attempt.caller).await {
+    let was_limited = attempt.limited.load(Ordering::Relaxed);
+    if !(was_limited || attempt.gateway.ledger().is_limited(&attempt.caller).await) {
         let bound = Err("nothing limited it".to_owned());
         return Ok(Bill::new(attempt, call(bound), None, None));
     }
@@ -239,6 +240,7 @@ async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill,
         NoLeave::OverBudget(message) => no(StatusCode::PAYMENT_REQUIRED, message),
         NoLeave::Unavailable(message) => no(StatusCode::SERVICE_UNAVAILABLE, message),
     })?;
+    attempt.limited.store(bill.reservation.is_some(), Ordering::Relaxed);
     bill.extra = terms.as_ref().map(Terms::extra).unwrap_or_default();
     let limit = bill.reservation.zip(terms.ok());
     if let Some(limit) = limit.and_then(|(given, terms)| terms.clamped(given.amount)) {
