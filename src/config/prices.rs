@@ -45,6 +45,8 @@ pub struct PriceData {
     pub from: String,
     /// By the model's name.
     pub own: BTreeMap<String, OwnPrice>,
+    /// What else is paid for: dollars a request, at most.
+    pub features: BTreeMap<String, f64>,
     /// Where these come from.
     pub own_from: String,
 }
@@ -79,6 +81,7 @@ impl PriceFiles {
             table: PriceTable::built_in()?,
             from: BUILT_IN.to_owned(),
             own: BTreeMap::new(),
+            features: BTreeMap::new(),
             own_from: String::new(),
         };
         if let Some(path) = self.table()
@@ -92,7 +95,8 @@ impl PriceFiles {
         if let Some(path) = self.own()
             && let Some(text) = read(&path)?
         {
-            data.own = OwnFile::parse(&path, &text)?.models;
+            let file = OwnFile::parse(&path, &text)?;
+            (data.own, data.features) = (file.models, file.features);
             data.own_from = path.display().to_string();
         }
         Ok(data)

@@ -50,6 +50,8 @@ pub struct Bill {
     pub gateway: Gateway,
     pub caller: Caller,
     pub reservation: Option<Reservation>,
+    /// Of what was set aside, for what no usage shows.
+    pub extra: Micros,
     pub call: Call,
     pub status: StatusCode,
     pub meter: Option<Meter>,
@@ -78,6 +80,7 @@ impl Bill {
             gateway: attempt.gateway.clone(),
             caller: call.caller.clone(),
             reservation,
+            extra: Micros::ZERO,
             call,
             status: StatusCode::BAD_GATEWAY,
             meter: None,
@@ -108,6 +111,12 @@ impl Drop for Bill {
         // Refused by the provider, it costs nothing; cut off, it may have cost all.
         let failed = self.answered && self.status.as_u16() >= 400;
         let uncertain = !(whole || failed || self.unsent);
+        // Tokens that it brought in are in the usage: all together is what was set aside at most.
+        let extra = self.reservation.and_then(|given| given.amount);
+        let extra = extra.filter(|_| whole && !failed && self.extra > Micros::ZERO);
+        let cost = extra.map_or(cost, |amount| {
+            cost.max(Micros(cost.0.saturating_add(self.extra.0)).min(amount))
+        });
         let set_aside = self.reservation.filter(|_| uncertain);
         let kept = set_aside.and_then(|given| given.amount).unwrap_or_default();
         let attempt = self.attempt.upgrade().filter(|_| whole);

@@ -1,6 +1,6 @@
 //! What a request asks for beyond tokens that it shows: tools that the provider runs and bills
 //! by their own measure, dearer tiers, and what the provider reads from elsewhere. Nobody can
-//! say what that costs, so under a budget it is refused by name.
+//! say what that costs but the user; else it is refused by name under a budget.
 
 use super::wire::Wire;
 use crate::config::Dialect;
@@ -45,75 +45,74 @@ const CONTENT: &[&str] = &["item_reference", "container_upload", "input_audio"];
 /// Fields whose text names what the provider has or fetches.
 const NAMES: &[&str] = &["file_id", "fileUri", "file_uri"];
 
+type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
 #[derive(Deserialize)]
 struct Tool<'a> {
     #[serde(default, borrow, rename = "type")]
     kind: Option<Cow<'a, str>>,
 }
 
-/// The first such thing, in the request's own words.
-pub fn dear(wire: Wire, body: &[u8]) -> Option<String> {
-    let fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(body).ok()?;
+/// All such things, in the request's own words.
+pub fn dear(wire: Wire, body: &[u8]) -> Vec<String> {
+    let Ok(fields) = serde_json::from_slice::<Fields<'_>>(body) else { return Vec::new() };
     let set = |name: &&&str| fields.get(**name).is_some_and(|raw| raw.get() != "null");
-    if let Some(name) = FIELDS.iter().find(set) {
-        return Some((*name).to_owned());
-    }
+    let mut all: Vec<String> = FIELDS.iter().filter(set).map(|name| (*name).to_owned()).collect();
     let tier = fields.get("service_tier").map(|raw| raw.get().trim_matches('"'));
-    if let Some(tier) = tier.filter(|tier| matches!(*tier, "priority" | "fast")) {
-        return Some(format!("service_tier: {tier}"));
-    }
+    let tier = tier.filter(|tier| matches!(*tier, "priority" | "fast"));
+    all.extend(tier.map(|tier| format!("service_tier: {tier}")));
     let tools = fields.get("tools").map_or("[]", |raw| raw.get());
-    if let Some(tool) = dear_tool(wire, tools) {
-        return Some(format!("tool {tool}"));
-    }
-    let kind = CONTENT.iter().find(|kind| value(body, "type").any(|text| text == kind.as_bytes()));
-    if let Some(kind) = kind {
-        return Some((*kind).to_owned());
-    }
+    all.extend(dear_tools(wire, tools).into_iter().map(|tool| format!("tool {tool}")));
+    let there = |kind: &&&str| value(body, "type").any(|text| text == kind.as_bytes());
+    all.extend(CONTENT.iter().filter(there).map(|kind| (*kind).to_owned()));
     let named = |name: &&&str| value(body, name).next().is_some();
-    if let Some(name) = NAMES.iter().find(named) {
-        return Some((*name).to_owned());
-    }
+    all.extend(NAMES.iter().filter(named).map(|name| (*name).to_owned()));
     let typed = |kind: &[u8]| value(body, "type").any(|text| text == kind);
     // An image has so many tokens, wherever it lies; a document any number.
     if wire.dialect() == Dialect::Anthropic && typed(b"document") && typed(b"url") {
-        return Some("document by url".to_owned());
+        all.push("document by url".to_owned());
     }
-    media(wire, body)
+    all.extend(media(wire, body));
+    all
 }
 
 /// Sound and pictures that move, asked or answered, which no count of bytes bounds.
-fn media(wire: Wire, body: &[u8]) -> Option<String> {
+fn media(wire: Wire, body: &[u8]) -> Vec<String> {
     if wire.dialect() != Dialect::Gemini {
-        return None;
+        return Vec::new();
     }
     let moves = |text: &&[u8]| text.starts_with(b"audio/") || text.starts_with(b"video/");
-    let sent = ["mimeType", "mime_type"].iter().find_map(|name| value(body, name).find(moves));
-    if let Some(kind) = sent {
-        return Some(String::from_utf8_lossy(kind).into_owned());
-    }
-    let answered = ["responseModalities", "response_modalities"];
-    let generation: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(body).ok()?;
-    let generation = ["generationConfig", "generation_config"].iter().find_map(|name| {
-        let fields: BTreeMap<Cow<'_, str>, &RawValue> =
-            serde_json::from_str(generation.get(*name)?.get()).ok()?;
-        answered.iter().find_map(|name| fields.get(*name).map(|raw| raw.get().to_uppercase()))
-    })?;
-    let kinds: Vec<String> = serde_json::from_str(&generation).ok()?;
-    kinds.iter().any(|kind| kind != "TEXT").then(|| answered[0].to_owned())
+    let sent = ["mimeType", "mime_type"].iter().flat_map(|name| value(body, name).filter(moves));
+    let mut all: Vec<String> =
+        sent.map(|kind| String::from_utf8_lossy(kind).into_owned()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.extend(answered(body));
+    all
 }
 
-fn dear_tool(wire: Wire, tools: &str) -> Option<String> {
+fn answered(body: &[u8]) -> Option<String> {
+    let names = ["responseModalities", "response_modalities"];
+    let generation: Fields<'_> = serde_json::from_slice(body).ok()?;
+    let generation = ["generationConfig", "generation_config"].iter().find_map(|name| {
+        let fields: Fields<'_> = serde_json::from_str(generation.get(*name)?.get()).ok()?;
+        names.iter().find_map(|name| fields.get(*name).map(|raw| raw.get().to_uppercase()))
+    })?;
+    let kinds: Vec<String> = serde_json::from_str(&generation).ok()?;
+    kinds.iter().any(|kind| kind != "TEXT").then(|| names[0].to_owned())
+}
+
+fn dear_tools(wire: Wire, tools: &str) -> Vec<String> {
     if wire.dialect() == Dialect::Gemini {
-        let tools: Vec<BTreeMap<Cow<'_, str>, &RawValue>> = serde_json::from_str(tools).ok()?;
+        let tools: Vec<Fields<'_>> = serde_json::from_str(tools).unwrap_or_default();
         let own = ["functionDeclarations", "function_declarations"];
-        let others = tools.iter().flat_map(BTreeMap::keys);
-        return others.map(Cow::as_ref).find(|key| !own.contains(key)).map(str::to_owned);
+        let others = tools.iter().flat_map(BTreeMap::keys).map(Cow::as_ref);
+        return others.filter(|key| !own.contains(key)).map(str::to_owned).collect();
     }
-    let tools: Vec<Tool<'_>> = serde_json::from_str(tools).ok()?;
+    let tools: Vec<Tool<'_>> = serde_json::from_str(tools).unwrap_or_default();
     let kinds = tools.iter().filter_map(|tool| tool.kind.as_deref());
-    let mut others = kinds.filter(|kind| !OWN_TOOLS.iter().any(|own| kind.starts_with(own)));
-    others.next().map(str::to_owned)
+    let others = kinds.filter(|kind| !OWN_TOOLS.iter().any(|own| kind.starts_with(own)));
+    others.map(str::to_owned).collect()
 }
 
 /// The texts that stand as values of `name`, wherever it is a field. Within a text its quotes
@@ -160,8 +159,12 @@ mod tests {
                 "responseModalities",
             ),
         ] {
-            assert!(said(wire, body).is_some_and(|it| it.contains(name)), "{body}");
+            let said = said(wire, body);
+            assert!(said.len() == 1 && said[0].contains(name), "{body}: {said:?}");
         }
+        let both = r#"{"tools":[{"type":"web_search_1"},{"type":"web_fetch_1"}],"speed":"fast"}"#;
+        let named = ["speed", "tool web_search_1", "tool web_fetch_1"];
+        assert_eq!(said(Wire::Messages, both), named);
         for (wire, body) in [
             (Wire::Messages, r#"{"tools":[{"name":"x","input_schema":{"type":"object"}}]}"#),
             (Wire::Messages, r#"{"tools":[{"type":"bash_20250124"},{"type":"custom"}]}"#),
@@ -177,7 +180,7 @@ mod tests {
             (Wire::Generate, r#"{"generationConfig":{"responseModalities":["TEXT"]}}"#),
             (Wire::Generate, r#"{"tools":[{"functionDeclarations":[]}]}"#),
         ] {
-            assert_eq!(said(wire, body), None, "{body}");
+            assert_eq!(said(wire, body), [""; 0], "{body}");
         }
     }
 }

@@ -261,21 +261,25 @@ async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill,
         tokens,
         notional: target.is_notional(),
     };
-    if !attempt.gateway.ledger().is_limited(&attempt.caller).await {
+    let was_limited = attempt.limited.load(Ordering::Relaxed);
+    if !(was_limited || attempt.gateway.ledger().is_limited(&attempt.caller).await) {
         let why = || "nothing limited it".to_owned();
         return Ok(Bill::new(attempt, call(Err(why()), Err(why())), None, None));
     }
     let (prompt, tokens): (Pieces, u64) = attempt.measure(&asked.model, body);
     let price = attempt.gateway.price(target.name(), &asked.model);
-    let terms =
-        Terms::of(price.as_ref(), &asked.model, target.name(), (*wire, asked, body), tokens);
+    let feature = |name: &str| attempt.gateway.feature(name);
+    let of = (asked.model.as_str(), target.name());
+    let terms = Terms::of(price.as_ref(), feature, of, (*wire, asked, body), tokens);
     let bound = terms.as_ref().map_err(Clone::clone).and_then(Terms::bound);
-    let tokens = terms.as_ref().map(Terms::tokens).map_err(Clone::clone);
+    let tokens = terms.as_ref().map_err(Clone::clone).and_then(Terms::tokens);
     let bill = call::reserve(attempt, call(bound, tokens), prompt).await;
     let mut bill = bill.map_err(|left| match left {
         NoLeave::OverBudget(message) => no(StatusCode::PAYMENT_REQUIRED, message),
         NoLeave::Unavailable(message) => no(StatusCode::SERVICE_UNAVAILABLE, message),
     })?;
+    attempt.limited.store(bill.reservation.is_some(), Ordering::Relaxed);
+    bill.extra = terms.as_ref().map(Terms::extra).unwrap_or_default();
     let limit = bill.reservation.zip(terms.ok());
     if let Some(limit) = limit.and_then(|(given, terms)| terms.clamped(&given)) {
         let text = std::str::from_utf8(out).ok();

@@ -53,6 +53,7 @@ pub use server::Serving;
 pub use upstream::{BadProvider, Remembered};
 
 use crate::config::{Config, ConfigError, Dialect, PriceFiles};
+use crate::model::Micros;
 use answer::Client;
 use current::Current;
 use limiter::Limiter;
@@ -256,6 +257,11 @@ impl Gateway {
         };
         let own = upstream.overrides.find(model);
         own.or_else(|| prices.find(Some(vendor), model)).cloned()
+    }
+
+    /// What something adds to a request beside tokens, as the user says.
+    fn feature(&self, name: &str) -> Option<Micros> {
+        self.0.prices.get().feature(name)
     }
 
     fn ledger(&self) -> Arc<dyn Ledger> {

@@ -97,6 +97,8 @@ fn round_up(parts: &[(u64, u64)]) -> Micros {
 pub struct Prices {
     /// By the model's name.
     own: BTreeMap<String, Price>,
+    /// What something adds to a request beside tokens that it shows, at most.
+    features: BTreeMap<String, Micros>,
     vendors: BTreeMap<String, Vec<(PriceEntry, Price)>>,
 }
 
@@ -109,7 +111,16 @@ impl Prices {
             };
             (vendor.clone(), entries.iter().map(priced).collect())
         });
-        Self { own: own.collect(), vendors: vendors.collect() }
+        let features = data.features.iter().map(|(name, dollars)| {
+            // What is checked on reading is neither negative nor endless.
+            (name.clone(), Micros((dollars * 1e6).ceil() as i64))
+        });
+        Self { own: own.collect(), features: features.collect(), vendors: vendors.collect() }
+    }
+
+    /// By the name that a refusal gives it.
+    pub fn feature(&self, name: &str) -> Option<Micros> {
+        self.features.get(name).copied()
     }
 
     pub fn knows_vendor(&self, vendor: &str) -> bool {

@@ -18,7 +18,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{convert::Infallible, time::Duration};
 use tokio::sync::{Semaphore, watch};
@@ -80,6 +80,8 @@ pub struct Attempt {
     /// Model calls so far, for scenarios that count them.
     pub calls: AtomicU32,
     known: Mutex<Known>,
+    /// Its last call was set aside: the next one need not ask whether anything limits it.
+    pub limited: AtomicBool,
     /// Calls are to end.
     pub stop: watch::Receiver<bool>,
     /// So is the listener.
@@ -105,6 +107,7 @@ impl Attempt {
             guests,
             calls: AtomicU32::new(0),
             known: Mutex::default(),
+            limited: AtomicBool::new(false),
             stop,
             close,
             hold,

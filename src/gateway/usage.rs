@@ -6,11 +6,16 @@
 //! `message_delta` (cumulative: the last word counts); chat completions in the last chunk;
 //! responses in `response.completed`, `.incomplete` or `.failed`; Gemini in every chunk
 //! (cumulative), where thoughts are counted beside the answer and billed like it.
+//!
+//! Counts that may still grow are not those of the whole answer, and neither is a usage that
+//! leaves prompt or answer out: what is not known is no zero.
 
 use super::wire::Wire;
 use crate::config::Dialect;
 use crate::model::Tokens;
-use serde::Deserialize;
+use memchr::memmem::Finder;
+use serde::{Deserialize, de::IgnoredAny};
+use std::sync::LazyLock;
 
 /// Longest event or plain body that is read for usage, in bytes; a longer one is skipped.
 const MAX_EVENT: usize = 32 << 20;
@@ -38,6 +43,12 @@ pub struct Meter {
     event: Vec<u8>,
     skipping: bool,
     usage: Usage,
+    /// The prompt was counted.
+    prompt: bool,
+    /// So was the answer, as far as it had come: all of it, where nothing follows.
+    answer: bool,
+    /// It ends with an error.
+    failed: bool,
 }
 
 impl Meter {
@@ -49,6 +60,9 @@ impl Meter {
             event: Vec::new(),
             skipping: false,
             usage: Usage::default(),
+            prompt: false,
+            answer: false,
+            failed: false,
         }
     }
 
@@ -58,13 +72,36 @@ impl Meter {
             return;
         }
         let mut rest = chunk;
-        while let Some(at) = memchr::memchr(b'\n', rest) {
-            let (line, after) = rest.split_at(at);
-            self.hold(line);
-            rest = &after[1..];
-            self.line();
+        // The end of an event that began earlier.
+        while !(self.held.is_empty() && self.event.is_empty() && !self.skipping) {
+            let Some(after) = self.one_line(rest) else { return };
+            rest = after;
         }
-        self.hold(rest);
+        // Whole events without a word of interest are not looked at one by one: long streams are
+        // made of them.
+        if let Some(end) = end_of_events(rest) {
+            let (events, after) = rest.split_at(end);
+            if speaks_of(&USAGE, events) || speaks_of(&ERROR, events) {
+                self.lines(events);
+            }
+            rest = after;
+        }
+        self.lines(rest);
+    }
+
+    fn lines(&mut self, mut rest: &[u8]) {
+        while let Some(after) = self.one_line(rest) {
+            rest = after;
+        }
+    }
+
+    /// What follows the first line; none where it does not end here.
+    fn one_line<'a>(&mut self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let end = memchr::memchr(b'\n', text);
+        self.hold(&text[..end.unwrap_or(text.len())]);
+        let after = &text[end? + 1..];
+        self.line();
+        Some(after)
     }
 
     /// What was seen so far; `ended`: the answer came to its end, and that is all of it.
@@ -76,8 +113,7 @@ impl Meter {
             let body = std::mem::take(&mut self.held);
             self.read(&body);
         }
-        // It counts in every piece, and need not say which is the last.
-        self.usage.whole |= ended && self.usage.known && self.wire.dialect() == Dialect::Gemini;
+        self.usage.whole |= ended && self.prompt && self.answer && !self.failed;
         self.usage
     }
 
@@ -115,8 +151,12 @@ impl Meter {
     fn dispatch(&mut self) {
         let mut event = std::mem::take(&mut self.event);
         // Most events are text; only those that speak of usage are worth parsing.
-        if memchr::memmem::find(&event, b"\"usage").is_some() {
+        if speaks_of(&USAGE, &event) {
             self.read(&event);
+        }
+        if speaks_of(&ERROR, &event) {
+            let failed = serde_json::from_slice::<Failed>(&event);
+            self.failed |= failed.is_ok_and(|event| event.error.is_some());
         }
         event.clear();
         self.event = event;
@@ -139,14 +179,15 @@ impl Meter {
             self.usage.model = said.model_version.or(self.usage.model.take());
             if let Some(counts) = said.usage_metadata {
                 self.usage.known = true;
-                let ended = said.candidates.iter().any(|one| one.finish_reason.is_some());
-                self.usage.whole |= !self.streaming || ended;
                 self.gemini(&counts);
+                let ended = said.candidates.iter().any(|one| one.finish_reason.is_some());
+                self.usage.whole |= self.prompt && (!self.streaming || ended);
             }
             return;
         }
-        // At the top it stands at an answer's end; what is in `message` was counted before it.
-        let at_end = !self.streaming || said.usage.is_some() || said.response.is_some();
+        let at_end = !self.streaming || said.is_last(self.wire);
+        // What is in `message` was counted before the answer.
+        let before = self.streaming && said.message.is_some();
         let inner = said.message.or(said.response);
         let (model, usage) = match inner {
             Some(inner) => (inner.model.or(said.model), inner.usage.or(said.usage)),
@@ -157,7 +198,9 @@ impl Meter {
         }
         let Some(usage) = usage else { return };
         self.usage.known = true;
-        self.usage.whole |= at_end;
+        self.prompt |= usage.prompt().is_some();
+        self.answer |= !before && usage.answer().is_some();
+        self.usage.whole |= at_end && self.prompt && self.answer;
         match self.wire {
             Wire::Messages | Wire::CountTokens => self.anthropic(&usage),
             Wire::Chat | Wire::Responses | Wire::Models(_) => self.openai(&usage),
@@ -166,6 +209,8 @@ impl Meter {
     }
 
     fn gemini(&mut self, said: &Metadata) {
+        // Of an answer without a word it says nothing.
+        (self.prompt, self.answer) = (said.prompt.is_some(), true);
         let prompt = said.prompt.unwrap_or(0);
         let read = said.cached.unwrap_or(0).min(prompt);
         self.usage.tokens = Tokens {
@@ -190,16 +235,31 @@ impl Meter {
 
     fn openai(&mut self, said: &Counts) {
         let details = said.prompt_tokens_details.as_ref().or(said.input_tokens_details.as_ref());
-        let prompt = said.prompt_tokens.or(said.input_tokens).unwrap_or(0);
+        let prompt = said.prompt().unwrap_or(0);
         let read = details.and_then(|d| d.cached_tokens).unwrap_or(0).min(prompt);
         let written = details.and_then(|d| d.cache_write_tokens).unwrap_or(0).min(prompt - read);
         self.usage.tokens = Tokens {
             input: prompt - read - written,
-            output: said.completion_tokens.or(said.output_tokens).unwrap_or(0),
+            output: said.answer().unwrap_or(0),
             cache_read: read,
             cache_write: written,
         };
     }
+}
+
+/// The beginnings of names whose events are read.
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage"));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
+
+fn speaks_of(what: &Finder<'_>, text: &[u8]) -> bool {
+    what.find(text).is_some()
+}
+
+/// Where the last event that is whole ends.
+fn end_of_events(text: &[u8]) -> Option<usize> {
+    let mut ends = memchr::memrchr_iter(b'\n', text);
+    let is_end = |at: &usize| matches!(text[..*at], [.., b'\n'] | [.., b'\n', b'\r']);
+    ends.find(is_end).map(|at| at + 1)
 }
 
 fn set(field: &mut u64, value: Option<u64>) {
@@ -227,13 +287,47 @@ struct Said {
     usage_metadata: Option<Metadata>,
     #[serde(default)]
     candidates: Vec<Candidate>,
+    /// Of a chat's chunk.
+    #[serde(default)]
+    choices: Option<Vec<Candidate>>,
+    /// Of Anthropic's `message_delta`, and of others.
+    #[serde(default)]
+    delta: Option<Delta>,
+}
+
+impl Said {
+    /// A stream's event that no count follows.
+    fn is_last(&self, wire: Wire) -> bool {
+        match wire {
+            Wire::Messages | Wire::CountTokens => {
+                matches!(&self.delta, Some(Delta::Ends { stop_reason: Some(_) }))
+            }
+            // Some count in every chunk; the last is that without choices, or which ends one.
+            Wire::Chat => self.choices.iter().flatten().all(|one| one.finish_reason.is_some()),
+            Wire::Responses => self.response.is_some() || self.usage.is_some(),
+            Wire::Generate | Wire::StreamGenerate | Wire::CountGenerate | Wire::Models(_) => false,
+        }
+    }
+}
+
+/// Of an event in the middle of a stream.
+#[derive(Deserialize)]
+struct Failed {
+    error: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Delta {
+    Ends { stop_reason: Option<IgnoredAny> },
+    Other(IgnoredAny),
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Candidate {
-    #[serde(rename = "finishReason")]
-    finish_reason: Option<String>,
+    #[serde(rename = "finishReason", alias = "finish_reason")]
+    finish_reason: Option<IgnoredAny>,
 }
 
 /// Tokens in Gemini's words.
@@ -273,6 +367,16 @@ struct Counts {
     completion_tokens: Option<u64>,
     prompt_tokens_details: Option<Details>,
     input_tokens_details: Option<Details>,
+}
+
+impl Counts {
+    fn prompt(&self) -> Option<u64> {
+        self.prompt_tokens.or(self.input_tokens)
+    }
+
+    fn answer(&self) -> Option<u64> {
+        self.completion_tokens.or(self.output_tokens)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -359,6 +463,72 @@ mod tests {
         }
         let cut = format!("data: {chunk}\n\ndata: {{\"usageMeta");
         assert_eq!(meter(Wire::StreamGenerate, true, &cut).tokens, tokens(40, 0, 60, 0));
+    }
+
+    /// Read to its end, and broken off behind it: is it all?
+    fn whole(wire: Wire, text: &str) -> [bool; 2] {
+        [true, false].map(|ended| {
+            let mut meter = Meter::new(wire, true);
+            meter.feed(text.as_bytes());
+            meter.finish(ended).whole
+        })
+    }
+
+    #[test]
+    fn counts_that_may_grow_are_all_only_at_the_end() {
+        let start = "data: {\"message\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n";
+        let delta = |stop: &str| {
+            let delta = format!("{{\"stop_reason\":{stop}}}");
+            format!("{start}data: {{\"delta\":{delta},\"usage\":{{\"output_tokens\":5}}}}\n\n")
+        };
+        assert_eq!(whole(Wire::Messages, start), [false; 2], "its answer was not counted");
+        assert_eq!(whole(Wire::Messages, &delta("null")), [true, false]);
+        assert_eq!(whole(Wire::Messages, &delta("\"end_turn\"")), [true; 2]);
+        let chat = |choices: &str| {
+            let usage = "{\"prompt_tokens\":9,\"completion_tokens\":5}";
+            format!("data: {{\"choices\":{choices},\"usage\":{usage}}}\n\n")
+        };
+        let running = chat("[{\"delta\":{},\"finish_reason\":null}]");
+        assert_eq!(whole(Wire::Chat, &running), [true, false]);
+        for last in ["[]", "null", "[{\"finish_reason\":\"stop\"}]"] {
+            assert_eq!(whole(Wire::Chat, &chat(last)), [true; 2], "{last}");
+        }
+        let piece = "data: {\"usageMetadata\":{\"promptTokenCount\":9}}\n\n";
+        assert_eq!(whole(Wire::StreamGenerate, piece), [true, false]);
+        let failed = format!("{piece}data: {{\"error\":{{\"code\":500}}}}\n\n");
+        assert_eq!(whole(Wire::StreamGenerate, &failed), [false; 2]);
+        let text = "data: {\"type\":\"response.output_text.delta\",\"delta\":\"usage\"}\n\n";
+        let end = "data: {\"response\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":5}}}\n\n";
+        assert_eq!(whole(Wire::Responses, &format!("{text}{end}")), [true; 2]);
+    }
+
+    #[test]
+    fn a_usage_without_counts_is_none() {
+        for (wire, text) in [
+            (Wire::Messages, "data: {\"delta\":{\"stop_reason\":\"x\"},\"usage\":{}}\n\n"),
+            (
+                Wire::Messages,
+                "data: {\"delta\":{\"stop_reason\":\"x\"},\"usage\":{\"output_tokens\":3}}\n\n",
+            ),
+            (Wire::Chat, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\n"),
+            (Wire::Responses, "data: {\"response\":{\"usage\":{\"output_tokens\":3}}}\n\n"),
+            (Wire::StreamGenerate, "data: {\"usageMetadata\":{}}\n\n"),
+        ] {
+            assert_eq!(whole(wire, text), [false; 2], "{text}");
+        }
+    }
+
+    #[test]
+    fn events_end_at_blank_lines() {
+        for (text, end) in [
+            ("", None),
+            ("data: a\n", None),
+            ("data: a\n\nda", Some(9)),
+            ("a\r\n\r\nb\n\nc\r\n", Some(8)),
+            ("a\r\n\r\nb\n", Some(5)),
+        ] {
+            assert_eq!(end_of_events(text.as_bytes()), end, "{text:?}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
     },
     model::{
         AgentId, ApprovalId, AuditDraft, AuditRow, Command, Event, EventRecord, Refusal,
-        RefusalCode, Stamp, SwarmId,
+        RefusalCode, Source, Stamp, SwarmId,
     },
     protocol::stream::Update,
 };
@@ -44,6 +44,10 @@ const BATCH: usize = 256;
 pub const COMMITS: usize = 1024;
 /// Time between two tries to write what a full journal refused.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// What only tells of model calls waits so long for what it can be written down with: mostly the
+/// next call, whose reservation the disk has to take anyway.
+const LINGER: Duration = Duration::from_millis(2);
 
 /// Time between two looks at the machine while agents wait for room on it.
 const LOOK: Duration = Duration::from_millis(250);
@@ -70,6 +74,8 @@ pub enum Message {
     Input { input: Input, done: Option<Answer> },
     /// Runs with the state between two batches; must not block.
     Read(Box<dyn FnOnce(&State) + Send>),
+    /// The same, at once: what was fed before may not be in the state yet.
+    Peek(Box<dyn FnOnce(&State) + Send>),
     /// Sets a timer that an earlier core had set.
     Timer { at: Stamp, timer: Timer },
     /// Drains, writes a snapshot and ends the actor.
@@ -162,10 +168,34 @@ impl Actor {
                     Err(_) => break,
                 }
             }
+            if self.linger(&mut inbox, &mut batch).await {
+                return Ok(());
+            }
             if !batch.is_empty() {
                 self.run_batch(batch).await?;
             }
         }
+    }
+
+    /// Lets what has time wait for what has none. True when the actor is to end.
+    async fn linger(
+        &mut self,
+        inbox: &mut mpsc::Receiver<Message>,
+        batch: &mut Vec<(Input, Option<Answer>)>,
+    ) -> bool {
+        let until = tokio::time::Instant::now() + LINGER;
+        while (1..BATCH).contains(&batch.len()) && batch.iter().all(|(input, _)| has_time(input)) {
+            match tokio::time::timeout_at(until, inbox.recv()).await {
+                Ok(Some(message)) => {
+                    if self.take(message, batch).await {
+                        return true;
+                    }
+                }
+                // Whoever is gone is seen by the next to receive.
+                Ok(None) | Err(_) => return false,
+            }
+        }
+        false
     }
 
     /// True when the actor is to end.
@@ -181,6 +211,7 @@ impl Actor {
                 }
                 read(&self.state);
             }
+            Message::Peek(read) => read(&self.state),
             Message::Close(done) => {
                 let so_far = std::mem::take(batch);
                 let _ = self.run_batch(so_far).await;
@@ -370,6 +401,13 @@ impl Actor {
         // Without a subscriber there is nobody to tell.
         let _ = self.commits.send(Arc::new(Commit { events, update }));
     }
+}
+
+/// What tells of model calls: nobody waits for it, and what is lost of it with the core is made
+/// good by the next one.
+fn has_time(input: &Input) -> bool {
+    matches!(input, Input::ModelCall { .. })
+        || matches!(input, Input::Signal { signal, .. } if signal.source == Source::Gateway)
 }
 
 /// Beside what only ends or clears away, which a full disk must not keep anybody from.

@@ -306,8 +306,9 @@ fn write_all(
     head: &watch::Sender<Head>,
     kept: u64,
 ) {
+    let mut full = false;
     while let Ok(Commit { entry, done }) = commits.recv() {
-        let outcome = write(&mut db, &entry)
+        let outcome = write(&mut db, &mut full, &entry)
             .map_err(|source| JournalError::Sqlite { path: path.to_owned(), source });
         // A snapshot only saves time at the next start: failing to write one loses nothing.
         if outcome.is_ok()
@@ -337,12 +338,13 @@ impl Entry {
     }
 }
 
-fn write(db: &mut Connection, entry: &Entry) -> rusqlite::Result<()> {
-    if entry.is_money() {
-        db.pragma_update(None, "synchronous", "FULL")?;
-        let written = write_now(db, entry);
-        db.pragma_update(None, "synchronous", "NORMAL")?;
-        return written;
+/// `full`: how durable commits are now. Changed only where it must be, since SQLite takes about
+/// as long for that as for a row.
+fn write(db: &mut Connection, full: &mut bool, entry: &Entry) -> rusqlite::Result<()> {
+    if entry.is_money() != *full {
+        let mode = if *full { "NORMAL" } else { "FULL" };
+        db.pragma_update(None, "synchronous", mode)?;
+        *full = !*full;
     }
     write_now(db, entry)
 }

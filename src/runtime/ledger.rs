@@ -174,7 +174,7 @@ impl Ledger for CoreLedger {
     fn is_limited<'a>(&'a self, caller: &'a Caller) -> LimitedFuture<'a> {
         let (done, answer) = oneshot::channel();
         let attempt = caller.attempt.clone();
-        let ask = Message::Read(Box::new(move |state| {
+        let ask = Message::Peek(Box::new(move |state| {
             // Whoever asked may have gone.
             let _ = done.send(core::is_limited(state, &attempt));
         }));

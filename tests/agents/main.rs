@@ -24,6 +24,17 @@ mod world;
 
 mod stage;
 
+// Calls that no agent makes, and who answers them.
+#[allow(dead_code)]
+#[path = "../api/caller.rs"]
+mod caller;
+#[allow(dead_code)]
+#[path = "../api/dialects.rs"]
+mod dialects;
+#[allow(dead_code)]
+#[path = "../api/upstream.rs"]
+mod upstream;
+
 mod aider;
 mod choice;
 mod ends;
@@ -34,6 +45,7 @@ mod recordings;
 mod restart;
 mod resume;
 mod resume_on_screen;
+mod sdks;
 mod shared;
 mod smoke;
 mod usage;

@@ -8,6 +8,9 @@ mod broker;
 mod budget;
 mod by_hand;
 #[allow(dead_code)]
+mod caller;
+mod dialects;
+#[allow(dead_code)]
 #[path = "../e2e/procs.rs"]
 mod procs;
 #[allow(dead_code)]
@@ -30,6 +33,7 @@ mod limits;
 mod mcp;
 mod once;
 mod outputs;
+mod overspend;
 mod policy;
 mod prices;
 mod prompts;
@@ -38,4 +42,6 @@ mod rate;
 mod rest;
 mod silent;
 mod socket;
+#[allow(dead_code)]
+mod upstream;
 mod way_out;

@@ -1,8 +1,13 @@
 //! Prices: what is in force, changed under a core that runs, and never half.
 
-use crate::world::World;
+use crate::{
+    caller::Door,
+    dialects::Wire,
+    upstream::{Play, Upstream, Usage},
+    world::World,
+};
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, time::Duration};
 
 fn spent(world: &World) -> i64 {
     world.json(&["budget", "show", "core"])["spent_micros"].as_i64().unwrap()
@@ -79,4 +84,36 @@ fn a_newer_table_is_taken_whole_or_not_at_all() {
     let opus = world.json(&["prices", "list", "claude-opus-4-5"]);
     assert_eq!(opus[0]["input"], 6.0, "{opus:#}");
     assert!(opus[0]["source"].as_str().unwrap().contains("dash/prices.json"), "{opus:#}");
+}
+
+/// What the provider's own tools cost nobody can say but the user: till then a budget refuses
+/// them, with the line that would say it.
+#[test]
+fn what_costs_more_than_tokens_is_priced_or_refused_by_name() {
+    let usage = Usage { input: 20, output: 100, ..Usage::default() };
+    let upstream = Upstream::new(move |_| Play { usage, ..Play::default() });
+    let world = World::new();
+    world.configure(&upstream.configuration());
+    let (_, doors) = Door::open(&world, 1, &["--budget", "$100"]);
+    let (path, body) = Wire::Messages.request(true, 100, "look it up");
+    let tool = r#""tools":[{"type":"web_search_20250305","name":"web_search"}],"messages""#;
+    let body = body.replace("\"messages\"", tool);
+    let ask = || doors[0].ask(Wire::Messages, &path, &body, Duration::from_secs(20)).unwrap();
+    let refused = ask();
+    let message = serde_json::from_str::<Value>(&refused.body).unwrap()["error"]["message"].clone();
+    let line = "\"tool web_search_20250305\" = DOLLARS below [features] in prices.toml";
+    assert_eq!(refused.status, 402);
+    assert!(message.as_str().unwrap().contains(line), "{message}");
+    assert_eq!((upstream.log().len(), spent(&world)), (0, 0));
+
+    let path = world.path().join("config/dash/prices.toml");
+    fs::write(&path, "[features]\n\"tool web_search_20250305\" = 0.25\n").unwrap();
+    assert_eq!(ask().status, 200);
+    // $5 and $25 per million tokens, and all that the tool may cost.
+    assert_eq!((upstream.log().len(), spent(&world)), (1, 100 + 2_500 + 250_000));
+
+    fs::write(&path, "[features]\n\"tool web_search_20250305\" = -1\n").unwrap();
+    let wrong = world.exits(&["prices", "list"], 1).stderr;
+    assert!(wrong.contains("prices.toml:2:") && wrong.contains("-1 is no price"), "{wrong}");
+    assert_eq!(ask().status, 200, "as it was");
 }

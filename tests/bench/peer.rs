@@ -1,7 +1,7 @@
 //! Dash beside tmux, measured in one run: `cargo bench --bench peer [-- OPTIONS] [NAME…]`.
 //!
 //! ```text
-//! NAME         size list spawn sandbox broker latency output idle start forecast agents (all, without a name)
+//! NAME         size list spawn sandbox broker latency output idle start forecast agents gateway (all, without a name)
 //! --reps N     repetitions, Dash and tmux in turn             (5)
 //! --mb N       megabytes that one agent prints                (200; --full: 1000)
 //! --agents N   of the idle swarm                              (500)
@@ -18,6 +18,7 @@ mod agents;
 mod broker;
 mod child;
 mod forecast;
+mod gateway;
 mod idle;
 mod latency;
 mod output;
@@ -30,11 +31,20 @@ mod tmux;
 
 // The harness of the end-to-end tests serves here too.
 #[allow(dead_code)]
+#[path = "../api/caller.rs"]
+mod caller;
+#[allow(dead_code)]
+#[path = "../api/dialects.rs"]
+mod dialects;
+#[allow(dead_code)]
 #[path = "../e2e/procs.rs"]
 mod procs;
 #[allow(dead_code)]
 #[path = "../e2e/tools.rs"]
 mod tools;
+#[allow(dead_code)]
+#[path = "../api/upstream.rs"]
+mod upstream;
 #[allow(dead_code)]
 #[path = "../e2e/wait.rs"]
 mod wait;
@@ -94,6 +104,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("start", start::measure),
     ("forecast", forecast::measure),
     ("agents", agents::measure),
+    ("gateway", gateway::measure),
 ];
 
 fn main() {

@@ -23,6 +23,7 @@ fn row(by: By, id: &str, name: &str, cents: i64) -> CostRow {
             ..Tokens::default()
         },
         cost_micros: Micros(cents * 10_000),
+        notional_micros: Micros(0),
         simulated: false,
     }
 }
@@ -43,6 +44,10 @@ fn account(id: AccountId, name: &str, limit: Option<i64>, cents: i64) -> Account
         spent_micros: Micros(cents * 10_000),
         reserved_micros: Micros(cents * 1_000),
         left_micros: None,
+        limit_tokens: None,
+        spent_tokens: 0,
+        reserved_tokens: 0,
+        left_tokens: None,
         percent,
         state: state.into(),
         forecast: None,
@@ -64,9 +69,10 @@ fn money(by: By) -> Money {
         choices: vec![
             Choice::TopUp {
                 micros: Micros(9_000_000),
-                command: "dash budget top-up sw-1 '$9.00'".into(),
+                command: "dash budget top-up sw-1 9.00".into(),
+                at_least: false,
             },
-            Choice::Shrink { items: 8 },
+            Choice::Shrink { items: 8, command: "dash item drop sw-1 --last 8".into() },
         ],
         ..Forecast::default()
     });

@@ -30,6 +30,9 @@ pub const KEYS: [&str; 11] = [
 #[serde(default, deny_unknown_fields)]
 pub struct OwnFile {
     pub models: BTreeMap<String, OwnPrice>,
+    /// Dollars that something adds to one request at most, fees and tokens together, beside the
+    /// tokens that the request shows: by the name that a refusal gives it.
+    pub features: BTreeMap<String, f64>,
 }
 
 /// Dollars per million tokens.
@@ -70,20 +73,25 @@ pub struct LongPrice {
 impl OwnFile {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let file: Self = from_toml(path, text)?;
+        let is_none = |value: &f64| !(value.is_finite() && *value >= 0.0);
+        let wrong = |parts: Vec<String>, key: String, value: f64| ConfigError {
+            file: path.to_owned(),
+            at: key_span(text, &parts).map(|span| line_column(text, span.start)),
+            key,
+            message: format!("{value} is no price"),
+            nearest: None,
+        };
         for (model, price) in &file.models {
             let sums = figures(price);
-            let wrong = sums.iter().find(|(_, value)| !(value.is_finite() && **value >= 0.0));
-            if let Some((key, value)) = wrong {
+            if let Some((key, value)) = sums.iter().find(|(_, value)| is_none(value)) {
                 let parts = ["models", model.as_str()].into_iter().chain(key.split('.'));
-                let parts: Vec<String> = parts.map(str::to_owned).collect();
-                return Err(ConfigError {
-                    file: path.to_owned(),
-                    at: key_span(text, &parts).map(|span| line_column(text, span.start)),
-                    key: format!("models.{model:?}.{key}"),
-                    message: format!("{value} is no price"),
-                    nearest: None,
-                });
+                let parts = parts.map(str::to_owned).collect();
+                return Err(wrong(parts, format!("models.{model:?}.{key}"), *value));
             }
+        }
+        if let Some((name, value)) = file.features.iter().find(|(_, value)| is_none(value)) {
+            let parts = vec!["features".to_owned(), name.clone()];
+            return Err(wrong(parts, format!("features.{name:?}"), *value));
         }
         Ok(file)
     }
