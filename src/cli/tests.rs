@@ -104,7 +104,7 @@ fn a_wrong_line_exits_2_and_says_what_is_wrong() {
         ("prices set m input", "input=3"),
         ("prices set m", "KEY=DOLLARS"),
         ("prices update", "--from"),
-        ("mcp", "mcp"),
+        ("serve", "serve"),
         ("--socket swarm list", "takes no command"),
         ("--socket ./d.sock swarm list", "takes no command"),
         ("-S ./x --socket ./d.sock", "choose"),

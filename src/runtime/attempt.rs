@@ -449,7 +449,7 @@ impl Keeping {
     }
 
     async fn fact(&mut self, fact: Fact, writer: &mut LinkWriter) -> Option<Over> {
-        let Fact { n, offset, kind, .. } = fact;
+        let Fact { n, offset, kind, at } = fact;
         if n <= self.fact_n {
             return None;
         }
@@ -463,7 +463,7 @@ impl Keeping {
             }
             FactKind::Cut { from, to } => KeeperNews::Cut { from, to },
             status @ FactKind::Status { .. } => {
-                self.status(status).await;
+                self.status(status, at).await;
                 // Nothing but the signal: said again after a crash it changes nothing.
                 self.fact_n = n;
                 return writer.control(&ToKeeper::Ack { n }).await.is_err().then_some(Over::Broken);

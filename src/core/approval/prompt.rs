@@ -89,6 +89,8 @@ pub struct Standing {
     pub approval: Option<ApprovalId>,
     /// Answered, and perhaps not typed: a core may have died between the two.
     pub verdict: Option<Resolution>,
+    /// When it was heard of.
+    pub since: Option<Stamp>,
 }
 
 /// What stands on an attempt's screen.
@@ -102,7 +104,7 @@ pub fn standing_prompt(state: &State, attempt: &AttemptId) -> Option<Standing> {
     let newest = state.approvals.values().filter(own).max_by_key(|known| known.id.number());
     let about = newest.filter(|known| asks_about(known, since));
     let verdict = about.and_then(|known| known.state.verdict());
-    Some(Standing { signal, approval: about.map(|known| known.id.clone()), verdict })
+    Some(Standing { signal, approval: about.map(|known| known.id.clone()), verdict, since })
 }
 
 /// True unless it was over before the prompt came up, or by itself.

@@ -11,18 +11,17 @@ use super::{
 use crate::{
     agents::Observation,
     core::{self, Input, Reply, Standing, is_prompt},
-    model::{ApprovalId, Signal, Source},
+    model::{ApprovalId, Signal, Source, Stamp},
     protocol::keeper::{FactKind, ToKeeper},
 };
 use std::io;
 use tokio::sync::oneshot;
 
-/// What a keeper tells a core that has taken it over, of what the one before did not say that
-/// it had heard.
-#[derive(Default)]
+/// What a keeper tells a core that has taken it over, most of it once more.
 pub(super) struct ToldAgain {
-    latest: Option<FactKind>,
-    statuses: u32,
+    latest: Option<(FactKind, Stamp)>,
+    /// When an earlier core heard of the prompt that stands.
+    prompt_at: Option<Stamp>,
 }
 
 /// An answer as [`Order::Answer`](super::Order::Answer) has it.
@@ -46,14 +45,15 @@ impl Keeping {
             let asked = asked.to_owned();
             self.watcher.expect_prompt(asked);
         }
-        self.told_again = Some(ToldAgain::default());
+        let prompt_at = standing.as_ref().and_then(|shown| shown.since);
+        self.told_again = Some(ToldAgain { latest: None, prompt_at });
         standing
     }
 
     /// Nobody was asked about the prompt that an earlier core saw, or its answer was not typed:
     /// that core died in between, or nobody could type until now.
     pub(super) async fn mind_prompt(&mut self, standing: Option<Standing>) {
-        let Some(Standing { signal, approval, verdict }) = standing else { return };
+        let Some(Standing { signal, approval, verdict, .. }) = standing else { return };
         match (approval, verdict) {
             (None, _) => self.prompted(signal).await,
             (Some(_), None) => {}
@@ -66,12 +66,9 @@ impl Keeping {
 
     /// OSC 7501. Of what was said to an earlier core only the last word counts: the others
     /// would end, one after the other, what that core knew.
-    pub(super) async fn status(&mut self, status: FactKind) {
+    pub(super) async fn status(&mut self, status: FactKind, at: Stamp) {
         match &mut self.told_again {
-            Some(told) => {
-                told.statuses += 1;
-                told.latest = Some(status);
-            }
+            Some(told) => told.latest = Some((status, at)),
             None => {
                 let seen = self.seen_in(status);
                 self.observe(seen).await;
@@ -86,13 +83,13 @@ impl Keeping {
 
     /// All that the keeper kept has come.
     pub(super) async fn caught_up(&mut self) {
-        let Some(ToldAgain { latest: Some(status), statuses }) = self.told_again.take() else {
+        let Some(ToldAgain { latest: Some((status, at)), prompt_at }) = self.told_again.take()
+        else {
             return;
         };
         let mut seen = self.seen_in(status);
-        if statuses == 1 {
-            // A core that died before it said that it had heard: the prompt is known, and
-            // perhaps answered. Anything said in between would make it another one.
+        if prompt_at.is_some_and(|heard| at <= heard) {
+            // Said before: the prompt is known, and perhaps answered.
             let source = self.prompt.as_ref().map(|(_, signal)| signal.source);
             let is_known = |signal: &Signal| is_prompt(signal) && Some(signal.source) == source;
             seen.retain(|one| !matches!(one, Observation::Signal(signal) if is_known(signal)));
