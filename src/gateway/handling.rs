@@ -206,7 +206,9 @@ async fn read(body: Incoming) -> Result<Bytes, No> {
 fn asked<'a>(wire: Wire, path: &str, body: &'a [u8]) -> Result<Asked<'a>, No> {
     let mut asked: Asked<'_> = if wire.metered() {
         serde_json::from_slice(body).map_err(|e| {
-            no(StatusCode::BAD_REQUEST, format!("the request is no JSON of this dialect: {e}"))
+            let packed = body.starts_with(&[0x1f, 0x8b]);
+            let why = if packed { "it is compressed".to_owned() } else { e.to_string() };
+            no(StatusCode::BAD_REQUEST, format!("the request is no JSON of this dialect: {why}"))
         })?
     } else {
         Asked::default()
@@ -248,6 +250,19 @@ async fn held(attempt: &Attempt, flight: Flight, upstream: &Upstream) -> Result<
     held.ok_or_else(|| no(StatusCode::SERVICE_UNAVAILABLE, message))
 }
 
+/// The provider may leave out some of the prompt, tool results above all: what it counted then
+/// says nothing of another call that begins like it. Clearing thinking alone is left out: the
+/// promise counts on it that prompts of agents which do so are known.
+fn is_shortened(body: &[u8]) -> bool {
+    let after = |key: &str| {
+        let at = memchr::memmem::find(body, key.as_bytes())? + key.len();
+        Some(body[at..].iter().copied().filter(|byte| !byte.is_ascii_whitespace()))
+    };
+    after("\"clear_tool_uses_").is_some()
+        || after("\"compact_").is_some()
+        || after("\"truncation\"").is_some_and(|rest| rest.take(7).eq(*b":\"auto\""))
+}
+
 /// Has money and tokens set aside for the call, where a limit is above it, and `out` ask for no longer an
 /// answer than that pays for. What it may cost takes reading all of `body`, which nobody does
 /// where nothing limits it; a limit that is set in this moment counts from the next call on.
@@ -279,6 +294,9 @@ async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill,
         NoLeave::Unavailable(message) => no(StatusCode::SERVICE_UNAVAILABLE, message),
     })?;
     attempt.limited.store(bill.reservation.is_some(), Ordering::Relaxed);
+    if is_shortened(body) {
+        bill.prompt = None;
+    }
     bill.extra = terms.as_ref().map(Terms::extra).unwrap_or_default();
     let limit = bill.reservation.zip(terms.ok());
     if let Some(limit) = limit.and_then(|(given, terms)| terms.clamped(&given)) {
@@ -340,6 +358,30 @@ async fn send(
                 answer
             };
             call::begin(flight, bill, stop, meter, open).await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_that_the_provider_shortens_is_known_by_its_words() {
+        for body in [
+            r#"{"context_management":{"edits":[{"type":"clear_tool_uses_20250919"}]}}"#,
+            r#"{"truncation": "auto"}"#,
+            r#"{"truncation":"auto"}"#,
+        ] {
+            assert!(is_shortened(body.as_bytes()), "{body}");
+        }
+        for body in [
+            r#"{"context_management":{"edits":[{"type":"clear_thinking_20251015"}]}}"#,
+            r#"{"truncation":"disabled"}"#,
+            r#"{"truncation":null}"#,
+            "{}",
+        ] {
+            assert!(!is_shortened(body.as_bytes()), "{body}");
         }
     }
 }

@@ -20,6 +20,9 @@ use std::sync::LazyLock;
 /// Longest event or plain body that is read for usage, in bytes; a longer one is skipped.
 const MAX_EVENT: usize = 32 << 20;
 
+/// Tokens of one kind: no model takes or gives so many in one call, and who says so says nothing.
+const MOST: u64 = 1_000_000_000;
+
 /// What an answer said about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -112,6 +115,10 @@ impl Meter {
         } else if !self.skipping {
             let body = std::mem::take(&mut self.held);
             self.read(&body);
+        }
+        let Tokens { input, output, cache_read, cache_write, .. } = self.usage.tokens;
+        if [input, output, cache_read, cache_write].into_iter().any(|count| count > MOST) {
+            return Usage { model: self.usage.model, ..Usage::default() };
         }
         self.usage.whole |= ended && self.prompt && self.answer && !self.failed;
         self.usage
@@ -412,6 +419,18 @@ mod tests {
 
     fn tokens(input: u64, output: u64, cache_read: u64, cache_write: u64) -> Tokens {
         Tokens { input, output, cache_read, cache_write }
+    }
+
+    #[test]
+    fn a_count_that_no_model_reaches_is_none() {
+        for count in [MOST + 1, u64::MAX] {
+            let text = format!(
+                r#"{{"model":"m-1","usage":{{"input_tokens":{count},"output_tokens":1}}}}"#
+            );
+            let usage = meter(Wire::Messages, false, &text);
+            let nothing = Usage { model: usage.model.clone(), ..Usage::default() };
+            assert_eq!(usage, nothing, "{count}");
+        }
     }
 
     #[test]

@@ -125,6 +125,8 @@ fn a_wrong_call_is_told_what_is_right() {
     for (method, params) in [
         ("tools/call", json!({"name": "nope", "arguments": {}})),
         ("tools/call", json!({"name": "pulse", "arguments": {"since": "x"}})),
+        // A limit with a typo is no limit.
+        ("tools/call", json!({"name": "swarm_create", "arguments": {"task": "x", "budgt": "1"}})),
         ("resources/read", json!({"uri": "dash://nope"})),
         ("resources/read", json!({"uri": "dash://agents/ag-9/screen"})),
     ] {
@@ -132,4 +134,5 @@ fn a_wrong_call_is_told_what_is_right() {
         let failed = answer["error"]["message"].is_string() || answer["result"]["isError"] == true;
         assert!(failed, "{method} {params}: {answer:#}");
     }
+    assert_eq!(world.json(&["swarm", "list"]), json!([]));
 }

@@ -47,6 +47,7 @@ impl Words {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct PulseWish {
     /// The cursor of an earlier pulse: only what is new since then is told
     since: Option<u64>,
@@ -56,6 +57,7 @@ struct PulseWish {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct SwarmWish {
     /// What each agent is to do; `{item}` and `{index}` are filled in where there are items
     task: Option<String>,
@@ -103,6 +105,7 @@ struct SwarmWish {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct SpawnWish {
     /// What it is to do; without it the agent starts on its own screen and waits for `agent_send`
     task: Option<String>,
@@ -125,24 +128,28 @@ struct SpawnWish {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct OneSwarm {
     /// Id or name: "sw-1"
     swarm: String,
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct OneAgent {
     /// Id or name: "ag-07"
     agent: String,
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct ListWish {
     /// Only those of this swarm
     swarm: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct LogWish {
     /// Id or name: "ag-07"
     agent: String,
@@ -151,6 +158,7 @@ struct LogWish {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct SendWish {
     /// Id or name: "ag-07"
     agent: String,
@@ -164,6 +172,7 @@ struct SendWish {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct RetryWish {
     /// Id or name: "ag-07"
     agent: String,
@@ -172,12 +181,14 @@ struct RetryWish {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct StopWish {
     /// Ids or names of swarms ("sw-1") or agents ("ag-07"), one kind at a time
     ids: Vec<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct AnswerWish {
     /// The question: "ap-3"
     id: String,
@@ -205,12 +216,14 @@ enum Reach {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct AccountWish {
     /// "core", or a swarm or agent by id or name; all without it
     account: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct TopUpWish {
     /// "core", or a swarm or agent by id or name
     account: String,
@@ -219,6 +232,7 @@ struct TopUpWish {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct CostWish {
     /// A row for each agent, attempt, item, swarm, model, parent or day
     by: Option<String>,

@@ -6,7 +6,7 @@ use super::super::{
     failure::{Code, Done},
     format::{self, BOLD, Table, cell, duration, fg, name_beside, one_line, state_style},
 };
-use crate::model::{AgentResult, Outcome, SwarmResults, SwarmState};
+use crate::model::{AgentResult, Outcome, SwarmInfo, SwarmResults, SwarmState};
 use anstyle::AnsiColor;
 use clap::Args;
 
@@ -91,6 +91,13 @@ fn simulated(results: &SwarmResults) -> &'static str {
     }
 }
 
+/// A budget's stop is named as such, whatever became of its agents.
+fn paused(results: &SwarmResults) -> Option<String> {
+    let SwarmInfo { id, state, reason, .. } = &results.swarm;
+    (*state == SwarmState::Paused)
+        .then(|| format!("paused: {reason}; `dash budget top-up {id} SUM` lets it go on"))
+}
+
 pub fn table(results: &SwarmResults, color: bool, width: Option<u16>) -> String {
     let bad = if results.failed > 0 { fg(AnsiColor::Red).bold() } else { BOLD };
     let mut text = paint(color, bad, format!("{} failed", results.failed));
@@ -104,7 +111,12 @@ pub fn table(results: &SwarmResults, color: bool, width: Option<u16>) -> String 
     if let (Some(start), Some(end)) = (swarm.started_at, swarm.ended_at) {
         text.push_str(&format!("  {}", duration(end.ms_since(start))));
     }
-    text.push_str("\n\n");
+    text.push('\n');
+    if let Some(paused) = paused(results) {
+        text.push_str(&paint(color, fg(AnsiColor::Yellow), paused));
+        text.push('\n');
+    }
+    text.push('\n');
     let mut table = Table::new(&[
         "AGENT", "?NAME", "OUTCOME", "?WHY", ">TIME", ">COST", "?>FILES", "?ITEM", "RESULT",
     ]);

@@ -15,6 +15,10 @@ pub struct Said {
     pub requests: Option<(u32, Duration)>,
 }
 
+/// A provider that asks for more is asked again after this: one answer is not to keep every
+/// agent from a model for days.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 impl Said {
     pub fn of(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Self {
         let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
@@ -29,7 +33,7 @@ impl Said {
             spent = spent.max(used_up(&text, kind, now));
         }
         let requests = remaining(&text, "requests", now);
-        Self { refused, wait: retry.or(spent), requests }
+        Self { refused, wait: retry.or(spent).map(|wait| wait.min(LONGEST)), requests }
     }
 }
 
@@ -101,6 +105,8 @@ mod tests {
         let seconds = |n: f64| Some(Duration::from_secs_f64(n));
         assert_eq!(wait(&[("retry-after", "7")]), seconds(7.0));
         assert_eq!(wait(&[("retry-after", "0.5")]), seconds(0.5));
+        assert_eq!(wait(&[("retry-after", "99999")]), seconds(3600.0));
+        assert_eq!(wait(&[("retry-after", "Sun, 29 Nov 2099 10:00:00 GMT")]), seconds(3600.0));
         assert_eq!(wait(&[("retry-after", "Sun, 29 Nov 2026 10:01:00 GMT")]), seconds(60.0));
         assert_eq!(wait(&[("retry-after", "Sun, 29 Nov 2026 09:00:00 GMT")]), seconds(0.0));
         assert_eq!(wait(&[("retry-after-ms", "250"), ("retry-after", "1")]), seconds(0.25));
