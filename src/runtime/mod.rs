@@ -28,6 +28,7 @@ mod host;
 mod in_force;
 mod journal;
 mod launch;
+mod lend;
 mod ledger;
 mod limits;
 mod link;
