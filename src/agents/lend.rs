@@ -175,11 +175,7 @@ pub(super) fn unknown(rules: &[LendRule], agent: &str, wanted: &[String]) -> Opt
 
 /// Of what is wanted, all that the rules name. Of several rules of a name those that find
 /// nothing are left out, if one finds something.
-pub(super) fn loans(
-    rules: &[LendRule],
-    wanted: &[String],
-    from: &Lender<'_>,
-) -> Vec<Loan> {
+pub(super) fn loans(rules: &[LendRule], wanted: &[String], from: &Lender<'_>) -> Vec<Loan> {
     let of_name = |name: &&str| {
         let rules = rules.iter().enumerate().filter(|(_, rule)| rule.name == **name);
         let all = rules.filter_map(|(at, rule)| rule.borrow(at, from));

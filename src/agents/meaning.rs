@@ -42,7 +42,11 @@ const FILE: Keys = &[
     ("model", Part(MODEL), "how a model is chosen"),
     ("launch", NeededPart(LAUNCH), "how it is started"),
     ("shared", Part(SHARED), "how several runs of a swarm share one process of its own"),
-    ("lend", Parts(LEND), "what of the user's own it can be lent, if [lend] of config.toml says so"),
+    (
+        "lend",
+        Parts(LEND),
+        "what of the user's own it can be lent, if [lend] of config.toml says so",
+    ),
     ("interactive", Part(INTERACTIVE), "how it is started on its own screen, to be typed into"),
     (
         "footprint",

@@ -3,8 +3,7 @@
 use super::{
     confine, environment, failpoint, fill,
     host::Share,
-    lend,
-    limits, only,
+    lend, limits, only,
     resume::{self, TakenUp},
     worktree,
     world::Shared,

@@ -32,11 +32,7 @@ pub fn at_hand(world: &World, adapter: &Adapter) -> Vec<Loan> {
     found(world, adapter, &|path| fs::canonicalize(path).ok())
 }
 
-fn found(
-    world: &World,
-    adapter: &Adapter,
-    real: &dyn Fn(&Path) -> Option<PathBuf>,
-) -> Vec<Loan> {
+fn found(world: &World, adapter: &Adapter, real: &dyn Fn(&Path) -> Option<PathBuf>) -> Vec<Loan> {
     let lender = Lender { variables: &world.environment, real };
     adapter.loans(wanted(world, adapter), &lender)
 }

@@ -6,9 +6,7 @@ use super::{fail, ok, told_version, warn};
 use crate::{
     agents::{Adapter, LaunchError, LaunchRequest, Part, meaning, version::names},
     model::{AgentId, AttemptId, SwarmId},
-    protocol::rest::{
-        AdapterCheck, AdapterFile, AdapterKey, DoctorCheck, DryFile, DryLaunch,
-    },
+    protocol::rest::{AdapterCheck, AdapterFile, AdapterKey, DoctorCheck, DryFile, DryLaunch},
     runtime::{environment, handle::Handle, worktree::git::search_path, world::Shared},
 };
 
