@@ -1,5 +1,5 @@
 use super::*;
-use crate::agents::{Catalog, Meeting};
+use crate::agents::{Catalog, Lender, Meeting};
 
 const TASK: &str = "--say \"hi\"\nü";
 
@@ -336,7 +336,7 @@ fn what_is_lent_is_linked_and_told_to_the_agent() {
     let home = home(&[".claude/CLAUDE.md", ".claude.json", ".claude/.credentials.json"]);
     let variables = [("HOME".to_owned(), home.path().display().to_string())];
     let real = |path: &Path| path.canonicalize().ok();
-    let from = crate::agents::Lender { variables: &variables, real: &real };
+    let from = Lender { variables: &variables, real: &real };
     let wanted = ["memory", "skills", "mcp", "login"].map(str::to_owned);
     given.loans = Catalog::load(None).get("claude").unwrap().loans(&wanted, &from);
     let launch = given.launch("claude").unwrap();
