@@ -4,6 +4,7 @@ use super::{
     event::{EventRule, Wrong, compile},
     format::{Environment, File, Judge, LaunchPart, OutputFormat, PatternRule, Run, Stdin, Text},
     interactive::{self, InteractiveRules},
+    lend::{self, LendRule, Lender, Loan},
     pointer::stop_reason,
     problem,
     shared::{Content, SharedRules},
@@ -47,6 +48,7 @@ pub struct Adapter {
     pub(super) launch: LaunchRules,
     pub(super) interactive: Option<InteractiveRules>,
     shared: Option<SharedRules>,
+    pub(super) lend: Vec<LendRule>,
     prompt: Option<PromptKeys>,
     footprint: Footprint,
     watch: Arc<WatchRules>,
@@ -105,6 +107,8 @@ pub(super) enum Arg {
     One(Template),
     /// `{model_args}`
     Model,
+    /// `{lend_args}`
+    Lend,
 }
 
 #[derive(Clone, Debug)]
@@ -230,6 +234,7 @@ impl Adapter {
             launch,
             footprint: file.footprint,
             shared: file.shared.map(SharedRules::new).transpose()?,
+            lend: file.lend.iter().map(LendRule::new).collect::<Result<_, _>>()?,
             prompt: match &file.prompt {
                 Some(part) => {
                     let (approve, deny) = (typed(&part.approve)?, typed(&part.deny)?);
@@ -317,6 +322,21 @@ impl Adapter {
             Resolution::Approve => &keys.approve,
             Resolution::Deny => &keys.deny,
         })
+    }
+
+    /// What of the user's own it can be lent, by name.
+    pub fn lends(&self) -> Vec<&str> {
+        lend::names(&self.lend)
+    }
+
+    /// Why something of `wanted` can never be lent; none: it can.
+    pub fn cannot_lend(&self, wanted: &[String]) -> Option<String> {
+        lend::unknown(&self.lend, &self.name, wanted)
+    }
+
+    /// What of `wanted` is there, and what is not; reads the user's files.
+    pub fn loans(&self, wanted: &[String], from: &Lender<'_>) -> Vec<Loan> {
+        lend::loans(&self.lend, wanted, from)
     }
 
     /// How several of its runs share one process; none: they do not.

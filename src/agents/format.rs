@@ -36,6 +36,9 @@ pub struct File {
     pub interactive: Option<InteractivePart>,
     /// How several runs share one process; none: each has its own.
     pub shared: Option<SharedPart>,
+    /// What of the user's own it can be lent.
+    #[serde(default)]
+    pub lend: Vec<LendPart>,
     #[serde(default)]
     pub watch: WatchPart,
     /// How its own permission prompts are answered; none: on its terminal alone.
@@ -125,7 +128,8 @@ pub enum Environment {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LaunchPart {
-    /// An argument that is exactly `{model_args}` is replaced by those of `[model]`.
+    /// An argument that is exactly `{model_args}` is replaced by those of `[model]`, and one
+    /// that is `{lend_args}` by those of what is lent.
     pub args: Vec<Text>,
     /// The arguments that resume `{session}`; none: it cannot.
     pub resume: Vec<Text>,
@@ -163,6 +167,30 @@ pub struct SharedPart {
     pub host: LaunchPart,
     /// A run's own launch, in place of `[launch]`.
     pub guest: LaunchPart,
+}
+
+/// Something of the user's own. It is lent only where the user's `config.toml` asks for it:
+/// `[lend]`, by the adapter's name. Several parts may have one name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LendPart {
+    /// `memory`, `skills`, `mcp`, `login` …: what `[lend]` calls it.
+    pub name: Text,
+    /// Where it lies: `~/…` or `$VARIABLE/…`, the first of them that is there.
+    pub from: Vec<Text>,
+    /// Where the agent finds it, in {private} or {home}: a link to the user's own, which no
+    /// sandbox lets it change.
+    pub to: Text,
+    /// Of a file of settings (JSON, or TOML if it is called so): only these keys, in a copy, or
+    /// in the file that the launch itself writes there.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// Stand for `{lend_args}` then.
+    #[serde(default)]
+    pub args: Vec<Text>,
+    /// Beside the launch's own; of two alike this one counts. An empty one is not set.
+    #[serde(default)]
+    pub env: BTreeMap<String, Text>,
 }
 
 #[derive(Debug, Deserialize)]

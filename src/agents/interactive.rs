@@ -37,6 +37,7 @@ impl InteractiveRules {
 pub(super) fn args(texts: &[Text]) -> Result<Vec<Arg>, Wrong> {
     let arg = |text: &Text| match text.get_ref().as_str() {
         "{model_args}" => Ok(Arg::Model),
+        "{lend_args}" => Ok(Arg::Lend),
         _ => compile(text, Template::parse).map(Arg::One),
     };
     texts.iter().map(arg).collect()

@@ -4,13 +4,14 @@ use super::{
     adapter::{Adapter, Arg, LaunchRules},
     environment::Variables,
     format::{Environment, Run, Stdin},
+    lend::{self, Loan},
     shared::{Part, Seat},
     template::{Slot, Template},
 };
 use crate::{
     config::Dialect,
     model::{AgentId, AttemptId, Confine, HELD_BACK, Holder, Net, SANDBOX_BIN, SwarmId},
-    protocol::keeper::{GATEWAY_MARK, LaunchFile},
+    protocol::keeper::{GATEWAY_MARK, LaunchFile, LaunchLink},
 };
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,8 @@ pub struct LaunchRequest<'a> {
     /// What its sandbox reaches of the network; none where there is no sandbox.
     pub net: Option<&'a Net>,
     pub part: Part<'a>,
+    /// What of the user's own it is lent.
+    pub loans: &'a [Loan],
 }
 
 /// Everything a keeper needs to start the agent; `GATEWAY_MARK` still stands in it.
@@ -59,6 +62,7 @@ pub struct Launch {
     /// The whole environment, sorted.
     pub env: Vec<(String, String)>,
     pub files: Vec<LaunchFile>,
+    pub links: Vec<LaunchLink>,
     pub stdin_null: bool,
     /// One of `files`.
     pub stdin_file: Option<PathBuf>,
@@ -95,10 +99,13 @@ impl Adapter {
         }
         let filling = Filling::new(self, request);
         let rules = self.rules(request)?;
+        let mut files = filling.files(rules);
+        let links = filling.lent(self, &mut files);
         Ok(Launch {
             argv: self.argv(request, &filling)?,
-            env: filling.environment(rules),
-            files: filling.files(rules),
+            env: filling.environment(self, rules),
+            files,
+            links,
             stdin_null: rules.stdin == Stdin::Null,
             stdin_file: (rules.stdin == Stdin::Task).then(|| filling.task_file()),
         })
@@ -164,6 +171,7 @@ impl Adapter {
                 Arg::One(template) => argv.push(filling.fill(template)),
                 Arg::Model if filling.model.is_empty() => {}
                 Arg::Model => argv.extend(self.model.args.iter().map(|t| filling.fill(t))),
+                Arg::Lend => argv.extend(filling.lend_args(self)),
             }
         }
         Ok(argv)
@@ -258,7 +266,7 @@ impl<'a> Filling<'a> {
         })
     }
 
-    fn environment(&self, rules: &LaunchRules) -> Vec<(String, String)> {
+    fn environment(&self, adapter: &Adapter, rules: &LaunchRules) -> Vec<(String, String)> {
         let request = self.request;
         let mut variables = match rules.environment {
             Environment::Inherit | Environment::Clear if request.confine.is_some() => {
@@ -291,7 +299,29 @@ impl<'a> Filling<'a> {
         for (name, template) in &rules.env {
             variables.set(name, &self.fill(template));
         }
+        for (rule, _) in lend::held(&adapter.lend, request.loans) {
+            for (name, template) in &rule.env {
+                variables.set(name, &self.fill(template));
+            }
+        }
         variables.into_list()
+    }
+
+    fn lend_args(&self, adapter: &Adapter) -> Vec<String> {
+        let held = lend::held(&adapter.lend, self.request.loans);
+        held.flat_map(|(rule, _)| &rule.args).map(|template| self.fill(template)).collect()
+    }
+
+    /// The links to what is lent; lent settings go to the launch's own `files`.
+    fn lent(&self, adapter: &Adapter, files: &mut Vec<LaunchFile>) -> Vec<LaunchLink> {
+        let mut links = Vec::new();
+        for (rule, loan) in lend::held(&adapter.lend, self.request.loans) {
+            let path = PathBuf::from(self.fill(&rule.to));
+            if !lend::settle(loan, &path, files) {
+                links.push(LaunchLink { path, to: loan.real.clone() });
+            }
+        }
+        links
     }
 
     fn task_file(&self) -> PathBuf {

@@ -33,6 +33,10 @@ impl Adapter {
                 say(false, "model.args count only where launch.args has {model_args}");
             }
         }
+        let lends_args = self.lend.iter().any(|rule| !rule.args.is_empty());
+        if lends_args && !self.launch.args.iter().any(|arg| matches!(arg, Arg::Lend)) {
+            say(false, "lend.args count only where launch.args has {lend_args}");
+        }
         let watch = self.watch_rules();
         if watch.judge == Judge::Output && watch.output.iter().all(|rule| rule.outcome.is_none()) {
             say(

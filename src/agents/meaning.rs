@@ -42,6 +42,11 @@ const FILE: Keys = &[
     ("model", Part(MODEL), "how a model is chosen"),
     ("launch", NeededPart(LAUNCH), "how it is started"),
     ("shared", Part(SHARED), "how several runs of a swarm share one process of its own"),
+    (
+        "lend",
+        Parts(LEND),
+        "what of the user's own it can be lent, if [lend] of config.toml says so",
+    ),
     ("interactive", Part(INTERACTIVE), "how it is started on its own screen, to be typed into"),
     (
         "footprint",
@@ -114,6 +119,15 @@ const SHARED: Keys = &[
     ("ready", Needed, "a regular expression for a line of its output: it takes runs from now on"),
     ("host", NeededPart(LAUNCH), "how the shared process is started"),
     ("guest", NeededPart(LAUNCH), "how a run is started that shares, in place of [launch]"),
+];
+
+const LEND: Keys = &[
+    ("name", Needed, "what [lend] calls it: memory, skills, mcp, login …"),
+    ("from", NeededTexts, "where it lies, below ~/ or $VARIABLE/: the first that is there"),
+    ("to", Needed, "where the agent finds it, in {private} or {home}: a link to the user's own"),
+    ("keys", Texts, "of a file of settings (JSON or TOML): a copy with these keys alone"),
+    ("args", Texts, "what {lend_args} stands for then"),
+    ("env", Named, "variables beside launch.env; of two alike this one counts"),
 ];
 
 const FILES: Keys = &[

@@ -11,6 +11,7 @@
 //! | `[model]` | default, short names, the arguments that choose it |
 //! | `[launch]` | arguments, environment (cleared or inherited), files written before |
 //! | `[interactive]` | the agent on its own screen: arguments, first prompt, variables, files |
+//! | `[[lend]]` | what of the user's own it can be lent |
 //! | `[shared]` | how many runs share one process of the agent's own |
 //! | `[watch]` | JSON in the output or none; who judges: the final event or the exit code |
 //! | `[[output]]` | rules over JSON lines: state, text, error, session, usage, outcome |
@@ -34,6 +35,7 @@ mod event;
 mod format;
 mod interactive;
 mod launch;
+mod lend;
 mod lines;
 mod lint;
 mod meaning;
@@ -49,6 +51,7 @@ pub use adapter::Adapter;
 pub use catalog::Catalog;
 pub use environment::{confined_variables, is_private_variable};
 pub use launch::{Launch, LaunchError, LaunchRequest};
+pub use lend::{Lender, Loan};
 pub use lint::Remark;
 pub use meaning::{Said, meaning};
 pub use shared::{Meeting, Part, Readiness, Seat, SharedRules};

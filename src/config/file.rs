@@ -14,6 +14,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub delegation: Delegation,
     pub approvals: ApprovalsConfig,
+    /// What of the user's own agents find in their homes, by adapter: `claude = ["memory"]`.
+    pub lend: BTreeMap<String, Vec<String>>,
     /// By name. The provider variables in the core's own environment (`ANTHROPIC_API_KEY`,
     /// `ANTHROPIC_BASE_URL`, …) stand for a provider of each dialect that is not named here.
     pub providers: BTreeMap<String, Provider>,

@@ -60,6 +60,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         limits: None,
         timeout_ms: None,
         version: None,
+        lent: Vec::new(),
         ends_by: None,
         narrowed: narrowed_of(agent),
         held: held_back(state, agent),

@@ -133,6 +133,7 @@ impl Keeper {
         let launched =
             Pty::open(cols, rows).map_err(|error| ("pty", format!("{error:#}"))).and_then(|pty| {
                 launch::write_files(&spec.files).map_err(|error| ("files", error))?;
+                launch::make_links(&spec.links).map_err(|error| ("links", error))?;
                 let slave = pty.slave().ok_or(("pty", "no terminal".to_owned()))?;
                 let port = self.gateway.local_addr().map_or(0, |address| address.port());
                 self.held = Held::new(spec).map_err(|error| ("limits", error))?;

@@ -2,14 +2,16 @@
 
 use super::child::Child;
 use super::held::Held;
-use crate::protocol::keeper::{GATEWAY_ADDRESS_MARK, GATEWAY_MARK, KeeperSpec, LaunchFile};
+use crate::protocol::keeper::{
+    GATEWAY_ADDRESS_MARK, GATEWAY_MARK, KeeperSpec, LaunchFile, LaunchLink,
+};
 use crate::sandbox::{self, Plan, Started};
 use rustix::fd::BorrowedFd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 
 /// Soft limit of open files that agents get where the core does not say what the user had.
 const NOFILE: u64 = 1024;
@@ -51,6 +53,25 @@ fn write_file(file: &LaunchFile) -> io::Result<()> {
     // An older file keeps its mode otherwise, and it may be an open one.
     out.set_permissions(fs::Permissions::from_mode(mode))?;
     out.write_all(file.content.as_bytes())
+}
+
+/// Makes the links of the launch. The error names the link.
+pub fn make_links(links: &[LaunchLink]) -> Result<(), String> {
+    for link in links {
+        make_link(link).map_err(|error| format!("{}: {error}", link.path.display()))?;
+    }
+    Ok(())
+}
+
+fn make_link(link: &LaunchLink) -> io::Result<()> {
+    if let Some(parent) = link.path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    // That of an earlier keeper, whose start failed.
+    if fs::symlink_metadata(&link.path).is_ok_and(|meta| meta.is_symlink()) {
+        fs::remove_file(&link.path)?;
+    }
+    symlink(&link.to, &link.path)
 }
 
 /// Starts the shim with the terminal; also the gateway's port, where it was opened inside.

@@ -171,7 +171,7 @@ pub struct AgentInfo {
     /// What is enforced: `strict: …`, or `none`.
     pub scope: String,
     /// What each of its attempts is held to, whether somebody asked for it or not; told only
-    /// of an agent that is looked at by itself, as the next three are.
+    /// of an agent that is looked at by itself, as the next four are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
     /// For each attempt.
@@ -180,6 +180,9 @@ pub struct AgentInfo {
     /// Of its program, and what its adapter was measured with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<ProgramVersion>,
+    /// What of the user's own its attempts find in their home.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lent: Vec<Lent>,
     /// When its current attempt has to be over, by its own time or its parent's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_by: Option<Stamp>,
@@ -213,6 +216,27 @@ pub struct ProgramVersion {
     pub measured: String,
     /// Both are the same.
     pub known: bool,
+}
+
+/// Something of the user's own that is lent to an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lent {
+    /// What it is: `memory`, `skills`, `mcp`, `login` …
+    pub name: String,
+    pub path: PathBuf,
+    /// Why it is not lent, though it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lack: Option<String>,
+}
+
+impl fmt::Display for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, path) = (&self.name, self.path.display());
+        match &self.lack {
+            None => write!(f, "{name} ({path})"),
+            Some(why) => write!(f, "no {name} ({path}: {why})"),
+        }
+    }
 }
 
 /// A branch that the failure breaker holds.

@@ -30,7 +30,7 @@ mod tree;
 
 pub use actor::Actor;
 pub use agent::{
-    AgentInfo, AgentState, AttemptResult, Exit, FileChange, HeldBranch, NO_SCOPE, Outcome,
+    AgentInfo, AgentState, AttemptResult, Exit, FileChange, HeldBranch, Lent, NO_SCOPE, Outcome,
     ProgramVersion,
 };
 pub use approval::{

@@ -6,7 +6,7 @@
 //! kind 1 raw terminal bytes (input to a keeper, output from it). The first frame of a
 //! connection says who it is: [`ToKeeper::Core`] or [`ToKeeper::View`].
 
-use crate::model::{AttemptId, Confine, Exit, Ground, Limits, Stamp};
+use crate::model::{AttemptId, Confine, Exit, Ground, Lent, Limits, Stamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -45,6 +45,12 @@ pub struct KeeperSpec {
     pub rows: u16,
     /// Written before the launch; missing parents are made.
     pub files: Vec<LaunchFile>,
+    /// Made before the launch, as `files`.
+    #[serde(default)]
+    pub links: Vec<LaunchLink>,
+    /// What `links` and `files` hold of the user's own, for whoever looks at the agent.
+    #[serde(default)]
+    pub lent: Vec<Lent>,
     /// True: standard input is /dev/null instead of the terminal (some agents read a
     /// prompt from it).
     pub stdin_null: bool,
@@ -78,6 +84,13 @@ pub struct LaunchFile {
     /// Not to be changed by the agent; what of that is held, the keeper's `confine` says.
     #[serde(default)]
     pub protected: bool,
+}
+
+/// A symbolic link; what lies at `path` is replaced if it is one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaunchLink {
+    pub path: PathBuf,
+    pub to: PathBuf,
 }
 
 /// Processes and threads that a machine gains between two words of a core to its keepers.

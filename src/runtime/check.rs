@@ -2,7 +2,7 @@
 //! directories, repositories. What cannot be enforced is refused, never ignored.
 
 use super::{
-    limits, only, policy,
+    lend, limits, only, policy,
     scope::{self, Wishes},
     worktree,
     world::{Shared, leaving},
@@ -85,6 +85,7 @@ async fn crew(world: &Shared, spec: &mut SwarmSpec, interactive: bool) -> Result
     }
     for adapter in &adapters {
         runnable(adapter, &path, &spec.command, &spec.task)?;
+        lendable(world, adapter)?;
         if interactive && !adapter.is_interactive() {
             return Err(no_screen(adapter, &catalog));
         }
@@ -285,6 +286,14 @@ fn no_screen(adapter: &Adapter, catalog: &Catalog) -> Refusal {
     let names: Vec<String> = catalog.names().into_iter().filter(has).collect();
     let why = format!("interactive: {} has no screen of its own to be typed into", adapter.name());
     invalid(why).hinted(format!("these have: {}; or give it a --task", names.join(", ")))
+}
+
+/// Refuses one whose part of the user's `[lend]` names what its file does not.
+fn lendable(world: &Shared, adapter: &Adapter) -> Result<(), Refusal> {
+    match adapter.cannot_lend(lend::wanted(world, adapter)) {
+        Some(why) => Err(invalid(why).hinted("mend config.toml, then `dash core stop`")),
+        None => Ok(()),
+    }
 }
 
 fn runnable(adapter: &Adapter, path: &str, command: &[String], task: &str) -> Result<(), Refusal> {

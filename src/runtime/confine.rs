@@ -23,6 +23,7 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
+pub use tools::follow;
 use tools::{SYSTEM, is_led_away, tools};
 
 /// How `plan`'s attempt is held; none where it runs without a sandbox. `shimmed`: commands
@@ -54,7 +55,7 @@ pub fn confine(
             }
         }
     }
-    readable.extend(plan.lent.iter().flat_map(|repository| stores(repository)));
+    readable.extend(plan.borrowed.iter().flat_map(|repository| stores(repository)));
     for root in &writable {
         let real = std::fs::canonicalize(root);
         if real.with_context(|| format!("the scope {}", root.display()))? != *root {

@@ -1,6 +1,7 @@
 //! `dash doctor`: what this machine and this instance can do, each line measured now.
 
 mod adapter;
+mod lend;
 
 use super::{
     broker, limits,
@@ -42,6 +43,7 @@ pub async fn report(world: &Shared) -> DoctorReport {
         [vec![limits::check(&tried)], scope(&tried), last].concat()
     };
     checks.extend(tokio::task::spawn_blocking(look).await.unwrap_or_default());
+    checks.extend(lend::checks(world, &catalog));
     checks.extend(providers(world));
     checks.extend(world.hosts.all_told().into_iter().map(|told| ok("shared process", told)));
     checks.extend(catalog.problems().iter().map(|problem| DoctorCheck {
@@ -64,6 +66,11 @@ const KEYS: &str = "see [providers] in config.toml; a core that a keeper started
 
 fn ok(name: &str, detail: String) -> DoctorCheck {
     DoctorCheck { name: name.to_owned(), status: CheckStatus::Ok, detail, remedy: String::new() }
+}
+
+fn fail(name: &str, detail: String, remedy: &str) -> DoctorCheck {
+    let remedy = remedy.to_owned();
+    DoctorCheck { name: name.to_owned(), status: CheckStatus::Fail, detail, remedy }
 }
 
 fn warn(name: &str, detail: String, remedy: &str) -> DoctorCheck {

@@ -182,8 +182,8 @@ impl Handle {
         if let Some(asked) = asked {
             let world = self.world.clone();
             let look = move || (asked.in_force(&world), asked.version(&world));
-            if let Ok((limits, version)) = tokio::task::spawn_blocking(look).await {
-                (info.limits, info.version) = (Some(limits), version);
+            if let Ok(((limits, lent), version)) = tokio::task::spawn_blocking(look).await {
+                (info.limits, info.lent, info.version) = (Some(limits), lent, version);
             }
         }
         Ok(info)

@@ -5,7 +5,7 @@ use super::{limits, worktree::git::search_path, world::World};
 use crate::{
     agents::version,
     core::{self, State},
-    model::{AgentId, AgentInfo, AttemptId, Limits, ProgramVersion},
+    model::{AgentId, AgentInfo, AttemptId, Lent, Limits, ProgramVersion},
     sandbox::cores,
 };
 
@@ -50,26 +50,29 @@ impl Asked {
         Some(ProgramVersion { installed, measured, known })
     }
 
-    /// Reads a file.
-    pub fn in_force(&self, world: &World) -> Limits {
+    /// Its limits, and what it is lent; reads a file.
+    pub fn in_force(&self, world: &World) -> (Limits, Vec<Lent>) {
         let launched = self.latest.as_ref().and_then(|attempt| launched_with(world, attempt));
-        let mut limits = launched.unwrap_or_else(|| {
+        let (mut limits, lent) = launched.unwrap_or_else(|| {
             let all = limits::with_defaults(self.limits, self.strict, &world.config.limits);
-            Limits { output_bytes: Some(limits::recording_cap(all, &world.config.core)), ..all }
+            let output_bytes = Some(limits::recording_cap(all, &world.config.core));
+            (Limits { output_bytes, ..all }, Vec::new())
         });
         limits.cpu = limits.cpu.map(|cpu| cpu.at_most(cores::own().len()));
-        limits
+        (limits, lent)
     }
 }
 
 /// As its keeper has it.
-fn launched_with(world: &World, attempt: &AttemptId) -> Option<Limits> {
+fn launched_with(world: &World, attempt: &AttemptId) -> Option<(Limits, Vec<Lent>)> {
     #[derive(serde::Deserialize)]
     struct Spec {
         limits: Limits,
         recording_cap: u64,
+        #[serde(default)]
+        lent: Vec<Lent>,
     }
     let text = std::fs::read(world.instance.attempt_dir(attempt).join("spec.json")).ok()?;
     let spec: Spec = serde_json::from_slice(&text).ok()?;
-    Some(Limits { output_bytes: Some(spec.recording_cap), ..spec.limits })
+    Some((Limits { output_bytes: Some(spec.recording_cap), ..spec.limits }, spec.lent))
 }

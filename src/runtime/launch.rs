@@ -3,7 +3,7 @@
 use super::{
     confine, environment, failpoint, fill,
     host::Share,
-    limits, only,
+    lend, limits, only,
     resume::{self, TakenUp},
     worktree,
     world::Shared,
@@ -44,7 +44,9 @@ pub struct Plan {
     pub worktree: Option<Worktree>,
     /// Git directories whose objects the clones borrow that it works in: its own, or one of
     /// those above it.
-    pub lent: Vec<PathBuf>,
+    pub borrowed: Vec<PathBuf>,
+    /// All above it that a sandbox holds are of its own kind, and so are lent the same.
+    pub kin: bool,
     pub scope: Scope,
     /// Of those above it, nearest first.
     pub above: Vec<Scope>,
@@ -68,7 +70,8 @@ impl Plan {
             queue: swarm.queue,
             cwd: agent.cwd.clone(),
             worktree: agent.worktree.clone(),
-            lent: lent(state, agent),
+            borrowed: borrowed(state, agent),
+            kin: is_among_kin(state, agent),
             scope: core::scope_of(state, &agent.id),
             above: core::scopes_above(state, &agent.id),
             left: core::left_by(state, &attempt),
@@ -108,7 +111,13 @@ impl Plan {
     }
 }
 
-fn lent(state: &State, agent: &Agent) -> Vec<PathBuf> {
+fn is_among_kin(state: &State, agent: &Agent) -> bool {
+    let above = agent.id.ancestors().filter_map(|above| state.agents.get(&above));
+    let mut held = above.filter(|above| core::reach_of(state, &above.id).is_strict());
+    held.all(|above| above.adapter == agent.adapter)
+}
+
+fn borrowed(state: &State, agent: &Agent) -> Vec<PathBuf> {
     let scope = core::scope_of(state, &agent.id);
     let reaches = |tree: &&Worktree| {
         scope.write.iter().chain(&scope.read).any(|root| root.starts_with(&tree.path))
@@ -148,7 +157,7 @@ pub async fn launch(world: &Shared, plan: &mut Plan, share: Share) -> anyhow::Re
             top: made.top.clone(),
         };
         world.feed(input).await?;
-        plan.lent.extend(made.repository.clone());
+        plan.borrowed.extend(made.repository.clone());
         plan.worktree = Some(made);
     }
     if let Some(tree) = &plan.worktree {
@@ -220,7 +229,13 @@ fn keeper_spec(
     let program = adapter.program(search);
     let shimmed = !adapter.asks_itself();
     let mut confine = confine::confine(world, plan, private, program.as_deref(), search, shimmed)?;
+    let loans = lend::loans(world, plan, adapter);
     if let Some(confine) = &mut confine {
+        let links = loans.iter().filter(|loan| loan.is_link()).map(|loan| &loan.real);
+        // What it may write it keeps writing.
+        let beyond = |path: &&PathBuf| !confine.writable.iter().any(|root| path.starts_with(root));
+        let lent: Vec<PathBuf> = links.filter(beyond).cloned().collect();
+        confine.readable.extend(lent);
         share.open(confine);
     }
     let launch = adapter.launch(&LaunchRequest {
@@ -243,6 +258,7 @@ fn keeper_spec(
         session: taken.session.as_deref(),
         net: plan.scope.is_strict().then_some(&plan.scope.net),
         part: share.part(),
+        loans: &loans,
     })?;
     if let Some(confine) = &mut confine {
         if let Some(names) = &plan.scope.only {
@@ -265,6 +281,8 @@ fn keeper_spec(
         cols: core.cols,
         rows: core.rows,
         files: launch.files,
+        links: launch.links,
+        lent: lend::told(&loans),
         stdin_null: launch.stdin_null,
         stdin_file: launch.stdin_file,
         keeper_socket: world.instance.keeper_socket(id),

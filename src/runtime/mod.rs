@@ -29,6 +29,7 @@ mod in_force;
 mod journal;
 mod launch;
 mod ledger;
+mod lend;
 mod limits;
 mod link;
 mod log;

@@ -32,6 +32,7 @@ fn agent(n: u64, state: AgentState) -> AgentInfo {
         limits: None,
         timeout_ms: None,
         version: None,
+        lent: Vec::new(),
         first_call_at: None,
         ends_by: None,
         narrowed: Vec::new(),

@@ -41,6 +41,7 @@ mod ends;
 mod failures;
 mod hooks;
 mod interactive;
+mod lend;
 mod recordings;
 mod restart;
 mod resume;

@@ -2,6 +2,7 @@
 //! them, and once with nothing that holds them: a try that fails even then shows nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod lent;
 mod only;
 mod outside;
 mod paths;

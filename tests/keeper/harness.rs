@@ -52,6 +52,8 @@ impl World {
             rows: 24,
             files: Vec::new(),
             stdin_null: false,
+            links: Vec::new(),
+            lent: Vec::new(),
             stdin_file: None,
             keeper_socket: at("k.sock"),
             agent_socket: at("a.sock"),

@@ -104,6 +104,7 @@ pub fn agent(n: u64, swarm: u64) -> AgentInfo {
         limits: None,
         timeout_ms: None,
         version: None,
+        lent: Vec::new(),
         first_call_at: None,
         ends_by: None,
         narrowed: Vec::new(),

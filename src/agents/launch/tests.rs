@@ -1,5 +1,5 @@
 use super::*;
-use crate::agents::{Catalog, Meeting};
+use crate::agents::{Catalog, Lender, Meeting};
 
 const TASK: &str = "--say \"hi\"\nü";
 
@@ -11,6 +11,7 @@ struct Given {
     environment: Vec<(String, String)>,
     interactive: bool,
     session: Option<&'static str>,
+    loans: Vec<Loan>,
     bin: tempfile::TempDir,
 }
 
@@ -31,6 +32,7 @@ impl Given {
             environment: environment.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(),
             interactive: false,
             session: None,
+            loans: Vec::new(),
             bin,
         }
     }
@@ -60,6 +62,7 @@ impl Given {
             session: self.session,
             net: None,
             part,
+            loans: &self.loans,
         })
     }
 
@@ -313,4 +316,51 @@ fn runs_of_openclaw_find_the_gateway_that_they_share() {
     assert!(!guest.files.iter().any(|file| file.content.contains("seat-01")));
     let task = guest.stdin_file.as_ref().unwrap();
     assert_eq!(guest.files.iter().find(|file| file.path == *task).unwrap().content, TASK);
+}
+
+/// A home with what an agent may be lent; `login`: of a subscription.
+fn home(files: &[&str]) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    for file in files {
+        let path = home.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let servers = r#"{"mcpServers": {"db": {"command": "db"}}, "secret": 1}"#;
+        std::fs::write(path, servers).unwrap();
+    }
+    home
+}
+
+#[test]
+fn what_is_lent_is_linked_and_told_to_the_agent() {
+    let mut given = Given::new();
+    let home = home(&[".claude/CLAUDE.md", ".claude.json", ".claude/.credentials.json"]);
+    let variables = [("HOME".to_owned(), home.path().display().to_string())];
+    let real = |path: &Path| path.canonicalize().ok();
+    let from = Lender { variables: &variables, real: &real };
+    let wanted = ["memory", "skills", "mcp", "login"].map(str::to_owned);
+    given.loans = Catalog::load(None).get("claude").unwrap().loans(&wanted, &from);
+    let launch = given.launch("claude").unwrap();
+    let to: Vec<_> = launch.links.iter().map(|link| link.path.to_str().unwrap()).collect();
+    assert_eq!(to, ["/p/claude/.credentials.json", "/p/claude/CLAUDE.md"]);
+    assert_eq!(launch.links[1].to, home.path().canonicalize().unwrap().join(".claude/CLAUDE.md"));
+    let at = launch.argv.iter().position(|arg| arg == "--mcp-config").unwrap();
+    let file = launch.files.iter().find(|file| file.path.ends_with("mcp.json")).unwrap();
+    assert_eq!(launch.argv[at + 1], file.path.to_str().unwrap());
+    assert!(file.content.contains("db") && !file.content.contains("secret"), "{}", file.content);
+    // The login stands in place of the key, and the token beside it.
+    assert_eq!(value(&launch, "ANTHROPIC_API_KEY"), None);
+    let headers = value(&launch, "ANTHROPIC_CUSTOM_HEADERS").unwrap();
+    assert_eq!(headers, "x-dash-token: dash-0123456789abcdefghij");
+    given.interactive = true;
+    assert_eq!(given.launch("claude").unwrap().links, launch.links);
+}
+
+#[test]
+fn nothing_is_lent_by_itself() {
+    let given = Given::new();
+    for adapter in Catalog::load(None).names() {
+        let launch = given.launch(&adapter).unwrap();
+        assert!(launch.links.is_empty());
+        assert!(!launch.argv.iter().any(|arg| arg.contains("lend_args") || arg == "--mcp-config"));
+    }
 }

@@ -69,6 +69,10 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         words.extend(agent.ends_by.map(|end| format!("over by {end}")));
         lines.push(("limits", words.join(", ")));
     }
+    if !agent.lent.is_empty() {
+        let lent: Vec<String> = agent.lent.iter().map(|lent| one_line(&lent.to_string())).collect();
+        lines.push(("lent", lent.join(", ")));
+    }
     lines.extend(agent.narrowed.iter().map(|wish| ("not had", one_line(wish))));
     if let Some(held) = &agent.held {
         let what = context.paint(state_style(AgentState::Paused), &held.why);

@@ -3,13 +3,17 @@
 use super::{python, variable};
 use crate::runtime::world::World;
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
+    fs,
     path::{Path, PathBuf},
 };
 
 /// Directories on everybody's machine, visible in every sandbox.
 pub const SYSTEM: &[&str] =
     &["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/opt", "/nix/store"];
+
+/// As many as Linux follows.
+const MOST_LINKS: usize = 40;
 
 fn lies_in(path: &Path, roots: &[PathBuf]) -> bool {
     roots.iter().any(|root| path.starts_with(root))
@@ -18,6 +22,33 @@ fn lies_in(path: &Path, roots: &[PathBuf]) -> bool {
 /// A link where agents write: it leads wherever one of them likes.
 pub fn is_led_away(path: &Path, writable: &[PathBuf]) -> bool {
     lies_in(path, writable) && std::fs::canonicalize(path).is_ok_and(|real| real != path)
+}
+
+/// Where `path` leads; none where nothing is, or where an agent that may write in `writable`
+/// has a say in it: a link there may lead to what lies there as well, and nowhere else.
+pub fn follow(path: &Path, writable: &[PathBuf]) -> Option<PathBuf> {
+    let parts = |path: &Path| -> Vec<OsString> {
+        path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let (mut real, mut rest) = (PathBuf::from("/"), parts(path));
+    let (mut planted, mut links) = (false, 0);
+    while let Some(part) = rest.pop() {
+        let next = real.join(&part);
+        if part == ".." {
+            real.pop();
+        } else if fs::symlink_metadata(&next).ok()?.is_symlink() {
+            links += 1;
+            if links > MOST_LINKS {
+                return None;
+            }
+            planted |= lies_in(&next, writable);
+            // An absolute one begins with `/`, which takes all before it away.
+            rest.extend(parts(&fs::read_link(&next).ok()?));
+        } else {
+            real = next;
+        }
+    }
+    (!planted || lies_in(&real, writable)).then_some(real)
 }
 
 /// Where the programs on PATH, and what belongs to them, lie outside of the system's own
@@ -31,11 +62,7 @@ pub fn tools(
     let home = variable(world, "HOME").and_then(|home| std::fs::canonicalize(home).ok());
     let home = home.as_deref();
     let mut tools = Vec::new();
-    // Out of what agents write a link leads wherever one of them likes.
-    let real = |path: &Path| {
-        let real = std::fs::canonicalize(path).ok()?;
-        (!lies_in(path, writable) || lies_in(&real, writable)).then_some(real)
-    };
+    let real = |path: &Path| follow(path, writable);
     let dirs = std::env::split_paths(path).filter(|dir| dir.is_absolute());
     for dir in dirs.filter_map(|dir| real(&dir)) {
         tools.extend(around(&dir, home));
@@ -114,7 +141,7 @@ fn is_system(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs, os::unix::fs::symlink};
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn a_link_where_agents_write_is_led_away() {
@@ -129,5 +156,30 @@ mod tests {
         assert!(led("scope/node/bin") && led("scope/node"));
         assert!(!led("current/bin") && !led("node/bin"), "nobody writes there");
         assert!(!led("scope") && !led("scope/own"));
+    }
+
+    #[test]
+    fn no_link_of_an_agents_is_followed_out_of_its_scope() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        for made in ["secret", "scope/bin", "tools/v2/bin"] {
+            fs::create_dir_all(root.join(made)).unwrap();
+        }
+        let link = |to: &str, at: &str| symlink(to, root.join(at)).unwrap();
+        link("v2", "tools/now");
+        link("../tools/./now/../now/bin", "scope/tools");
+        link("bin", "scope/own");
+        // The user's own, into a scope; what lies there an agent has made a link.
+        link("scope", "mine");
+        link("../secret", "scope/planted");
+        link("scope/planted", "hidden");
+        link("loop", "loop");
+        let follow = |path: &str| follow(&root.join(path), &[root.join("scope")]);
+        assert_eq!(follow("tools/now/bin"), Some(root.join("tools/v2/bin")));
+        assert_eq!(follow("mine/bin"), Some(root.join("scope/bin")));
+        assert_eq!(follow("mine/own"), Some(root.join("scope/bin")));
+        for led in ["scope/planted", "mine/planted", "hidden", "scope/tools", "loop", "none"] {
+            assert_eq!(follow(led), None, "{led}");
+        }
     }
 }

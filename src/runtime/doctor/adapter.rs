@@ -2,13 +2,11 @@
 //! says, whether its program is here in the version it was measured with, and what would be
 //! started.
 
-use super::{ok, told_version, warn};
+use super::{fail, ok, told_version, warn};
 use crate::{
     agents::{Adapter, LaunchError, LaunchRequest, Part, meaning, version::names},
     model::{AgentId, AttemptId, SwarmId},
-    protocol::rest::{
-        AdapterCheck, AdapterFile, AdapterKey, CheckStatus, DoctorCheck, DryFile, DryLaunch,
-    },
+    protocol::rest::{AdapterCheck, AdapterFile, AdapterKey, DoctorCheck, DryFile, DryLaunch},
     runtime::{environment, handle::Handle, worktree::git::search_path, world::Shared},
 };
 
@@ -58,11 +56,6 @@ async fn check(world: &Shared, asked: AdapterFile) -> AdapterCheck {
         Err(error) => report.checks.push(fail("launch", error.to_string(), "mend the file")),
     }
     report
-}
-
-fn fail(name: &str, detail: String, remedy: &str) -> DoctorCheck {
-    let (name, remedy) = (name.to_owned(), remedy.to_owned());
-    DoctorCheck { name, status: CheckStatus::Fail, detail, remedy }
 }
 
 /// The name inside counts; one that differs is probably a copy whose name was forgotten.
@@ -126,6 +119,7 @@ fn dry(
             session,
             net: None,
             part: Part::Alone,
+            loans: &[],
         })
     };
     let first = launch(None)?;

@@ -1,0 +1,153 @@
+//! What of the user's own agents are lent: they read it, cannot change it, and see nothing else
+//! of his home.
+
+use crate::{tools::have, world::World};
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
+
+/// Takes a shell's lines as its task.
+fn adapter(name: &str) -> String {
+    format!(
+        r#"
+name = "{name}"
+summary = "a shell"
+[program]
+name = "sh"
+[launch]
+args = ["-c", "{{task}}", "sh", "{{lend_args}}"]
+[[lend]]
+name = "memory"
+from = ["~/.notes/NOTES.md"]
+to = "{{home}}/.notes/NOTES.md"
+[[lend]]
+name = "skills"
+from = ["~/.notes/skills"]
+to = "{{home}}/.notes/skills"
+args = ["skilled"]
+[[lend]]
+name = "mcp"
+from = ["~/.notes/settings.json"]
+to = "{{home}}/.notes/settings.json"
+keys = ["servers"]
+"#
+    )
+}
+
+struct Stage {
+    world: World,
+    notes: PathBuf,
+}
+
+impl Stage {
+    fn new(config: &str) -> Self {
+        let world = World::new();
+        world.configure(config);
+        for name in ["shell", "other"] {
+            let dir = world.path().join("config/dash/agents");
+            fs::create_dir_all(&dir).unwrap();
+            fs::write(dir.join(format!("{name}.toml")), adapter(name)).unwrap();
+        }
+        let notes = world.path().join("home/.notes");
+        fs::create_dir_all(notes.join("skills/sail")).unwrap();
+        fs::write(notes.join("NOTES.md"), "be brief").unwrap();
+        fs::write(notes.join("skills/sail/SKILL.md"), "mind the boom").unwrap();
+        fs::write(notes.join("key"), "s3cret").unwrap();
+        let settings = r#"{"token": "s3cret", "servers": {"db": {"command": "db"}}}"#;
+        fs::write(notes.join("settings.json"), settings).unwrap();
+        Self { world, notes }
+    }
+
+    /// What a script printed as an agent, and the agent.
+    fn printed(&self, flags: &[&str], script: &str) -> (String, String) {
+        let script = format!("exec >out 2>&1; {script}; true");
+        let args = [&["--agent", "shell", "--task", &script], flags].concat();
+        let (swarm, code) = self.world.create_and_wait(&args);
+        let agent = self.world.only_agent(&swarm);
+        assert_eq!(code, 0, "{:#}", self.world.agent(&agent));
+        (fs::read_to_string(self.world.work.join("out")).unwrap(), agent)
+    }
+}
+
+const READ: &str = "cd ~/.notes; cat NOTES.md skills/sail/SKILL.md settings.json key; cd - >&2";
+
+#[test]
+fn what_is_lent_is_read_and_not_changed() {
+    let holders: &[&str] = if have("bwrap") { &["bubblewrap", "landlock"] } else { &["landlock"] };
+    for holder in holders {
+        let flags: &[&str] = if *holder == "landlock" { &["--net", "any"] } else { &[] };
+        let stage = Stage::new(&format!(
+            "[sandbox]\nholder = \"{holder}\"\n[lend]\nshell = [\"memory\", \"skills\", \"mcp\"]\n"
+        ));
+        let own = stage.notes.display();
+        let script = format!(
+            "{READ}; cat {own}/key; echo $1; echo x >> ~/.notes/NOTES.md; \
+             echo x > ~/.notes/skills/new; rm {own}/NOTES.md"
+        );
+        let (seen, agent) = stage.printed(flags, &script);
+        for lent in ["be brief", "mind the boom", "\"db\"", "skilled"] {
+            assert!(seen.contains(lent), "{holder}, {lent}: {seen}");
+        }
+        assert!(!seen.contains("s3cret"), "{holder}: {seen}");
+        assert_eq!(fs::read_to_string(stage.notes.join("NOTES.md")).unwrap(), "be brief");
+        assert!(!stage.notes.join("skills/new").exists());
+        let text = stage.world.ok(&["agent", "show", &agent]).text();
+        let line = text.lines().find(|line| line.starts_with("lent ")).unwrap_or(&text);
+        for name in ["memory", "skills", "mcp"] {
+            assert!(line.contains(&format!("{name} ({own}/")), "{line}");
+        }
+        assert_eq!(stage.world.agent(&agent)["lent"].as_array().unwrap().len(), 3);
+    }
+}
+
+#[test]
+fn nothing_is_lent_that_nobody_asked_for_or_that_is_not_there() {
+    let stage = Stage::new("");
+    let (seen, agent) = stage.printed(&[], READ);
+    assert!(!seen.contains("be brief"), "{seen}");
+    assert!(stage.world.agent(&agent)["lent"].is_null());
+
+    let stage = Stage::new("[lend]\nshell = [\"memory\"]\nother = [\"skils\"]\nshel = []\n");
+    fs::remove_file(stage.notes.join("NOTES.md")).unwrap();
+    let (seen, agent) = stage.printed(&[], "ls -a ~");
+    assert!(!seen.contains(".notes"), "{seen}");
+    let lent = stage.world.agent(&agent)["lent"].clone();
+    assert_eq!(lent[0]["lack"], "nothing there", "{lent}");
+    let refused = stage.world.exits(&["agent", "spawn", "--agent", "other", "--task", "x"], 2);
+    assert!(refused.all().contains("did you mean `skills`?"), "{}", refused.all());
+    let doctor = stage.world.dash(&["doctor"]).all();
+    for told in ["nothing there", "did you mean `skills`?", "did you mean `shell`?"] {
+        assert!(doctor.contains(told), "{told}: {doctor}");
+    }
+}
+
+#[test]
+fn what_an_agent_leads_elsewhere_is_not_lent() {
+    let stage = Stage::new("[lend]\nshell = [\"skills\"]\n");
+    // The user keeps his skills where agents work.
+    let work = stage.world.work.join("skills");
+    fs::rename(stage.notes.join("skills"), &work).unwrap();
+    symlink(&work, stage.notes.join("skills")).unwrap();
+    let (seen, _) = stage.printed(&[], "cat ~/.notes/skills/sail/SKILL.md");
+    assert!(seen.contains("mind the boom"), "{seen}");
+    let own = stage.notes.display();
+    stage.printed(&[], &format!("rm -r skills; ln -s {own} skills"));
+    let (seen, agent) = stage.printed(&[], "cat ~/.notes/skills/key");
+    assert!(!seen.contains("s3cret"), "{seen}");
+    let lent = stage.world.agent(&agent)["lent"].clone();
+    assert!(lent[0]["lack"].as_str().unwrap_or_default().contains("a link"), "{lent}");
+}
+
+#[test]
+fn a_child_is_lent_no_more_than_its_parent() {
+    let stage = Stage::new("[lend]\nshell = [\"memory\"]\n");
+    for (parent, lent) in [("shell", true), ("other", false)] {
+        let spawn = "id=$(dash agent spawn --agent shell --task 'cat ~/.notes/NOTES.md > out') && \
+                     dash agent wait $id";
+        fs::write(stage.world.work.join("out"), "").unwrap();
+        let args = ["--agent", parent, "--task", spawn];
+        let (swarm, code) = stage.world.create_and_wait(&args);
+        let told = || stage.world.ok(&["swarm", "results", &swarm]).all();
+        assert_eq!(code == 0, lent, "{parent}: {code}, {}", told());
+        let seen = fs::read_to_string(stage.world.work.join("out")).unwrap();
+        assert_eq!(seen.contains("be brief"), lent, "{parent}: {seen}");
+    }
+}
