@@ -3,7 +3,8 @@
     pip install genai-prices && python3 assets/prices.py YYYY-MM-DD > assets/prices.json
 
 The date says on which day the prices hold; tiers that start later are left out. Kept are
-text rates only, as pico-dollars per token (a dollar per million tokens is 1,000,000).
+text rates only, as pico-dollars per token (a dollar per million tokens is 1,000,000), and the
+longest prompt in tokens (`context`) where the source says it.
 Regular expressions of the source that only allow a dated suffix are covered by the reader,
 which looks a name up again without its date; others are reported and left out.
 """
@@ -18,6 +19,9 @@ import genai_prices.data as data
 
 KEEP = ["anthropic", "openai", "google", "deepseek", "groq", "minimax", "mistral",
         "moonshotai", "x-ai", "zai"]
+# What the source leaves out, as Google's pages of these models say it (2026-11).
+CONTEXT = {"^gemini-2.5-pro": 1_048_576, "^gemini-3-pro-preview": 1_048_576,
+           "^gemini-3.1-pro-preview": 1_048_576}
 RATES = ["input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "cache_write_1h_mtok"]
 
 
@@ -78,6 +82,9 @@ def convert(model, day):
     starts = sorted({t.start for name in RATES for t in getattr(getattr(price, name), "tiers", [])})
     if starts:
         entry["tiers"] = [[start, row(price, start)] for start in starts]
+    context = model.context_window or CONTEXT.get(names[0])
+    if context is not None:
+        entry["context"] = context
     return entry
 
 

@@ -4,9 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use dash::config::Config;
-use dash::gateway::{
-    Call, CallReport, Caller, Gateway, Ledger, LimitedFuture, ReserveFuture, Serving, Traffic,
-};
+use dash::gateway::{Call, CallReport, Caller, Gateway, Ledger, ReserveFuture, Serving, Traffic};
 use dash::model::Reservation;
 use std::net::TcpListener;
 use std::path::Path;
@@ -19,11 +17,8 @@ const TOKEN: &str = "token-of-ag-01-1";
 struct Books(Mutex<Vec<CallReport>>);
 
 impl Ledger for Books {
-    fn is_limited<'a>(&'a self, _: &'a Caller) -> LimitedFuture<'a> {
-        Box::pin(std::future::ready(false))
-    }
     fn reserve<'a>(&'a self, _: &'a Call) -> ReserveFuture<'a> {
-        Box::pin(async { Ok(None) })
+        Box::pin(async { Ok(Reservation { number: 1, amount: None, tokens: None }) })
     }
     fn settle(&self, _: &Caller, _: Option<Reservation>, report: CallReport) {
         self.0.lock().unwrap().push(report);
@@ -52,6 +47,7 @@ impl Stage {
             agent: "ag-01".into(),
             attempt: "ag-01-1".into(),
             token: TOKEN.to_owned(),
+            calls: None,
         };
         let serving = runtime.block_on(async { gateway.serve(listener, caller) });
         Self { runtime, books, _serving: serving, url, dir: tempfile::tempdir().unwrap() }

@@ -95,7 +95,10 @@ fn line(account: &AccountInfo) -> String {
         tokens.map(|(limit, left)| format!("{} of {} tokens left", count(left), count(limit)));
     let parts: Vec<String> = dollars.into_iter().chain(tokens).collect();
     match parts.is_empty() {
-        true => format!("{}: no limit, {} spent", account.id, account.spent_micros),
+        true => {
+            let spent = account.spent_micros.told(account.estimated_micros);
+            format!("{}: no limit, {spent} spent", account.id)
+        }
         false => format!("{}: {}", account.id, parts.join(", ")),
     }
 }
@@ -159,7 +162,7 @@ fn table(context: &mut Context<'_>, accounts: &[AccountInfo]) -> std::io::Result
             cell(&account.id),
             cell(&account.name),
             cell(sum(account.limit_micros)),
-            cell(account.spent_micros),
+            cell(account.spent_micros.told(account.estimated_micros)),
             cell(account.reserved_micros),
             cell(sum(account.left_micros)),
             cell(used),

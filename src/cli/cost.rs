@@ -60,12 +60,12 @@ impl Cost {
         if self.csv {
             context.line(
                 "by,id,name,calls,input,output,cache_read,cache_write,cost_micros,simulated,\
-                 notional_micros",
+                 notional_micros,estimated_micros",
             )?;
             for row in &rows {
                 let tokens = row.tokens;
                 context.line(format!(
-                    "{},{},{},{},{},{},{},{},{},{},{}",
+                    "{},{},{},{},{},{},{},{},{},{},{},{}",
                     row.by,
                     text(&row.id),
                     text(&row.name),
@@ -76,7 +76,8 @@ impl Cost {
                     tokens.cache_write,
                     row.cost_micros.0,
                     row.simulated,
-                    row.notional_micros.0
+                    row.notional_micros.0,
+                    row.estimated_micros.0
                 ))?;
             }
             return Ok(Code::Ok);
@@ -101,7 +102,7 @@ impl Cost {
                 cell(row.tokens.output),
                 cell(row.tokens.cache_read),
                 cell(row.tokens.cache_write),
-                cell(row.cost_micros),
+                cell(row.cost()),
                 cell(label(row)),
             ]);
         }
@@ -117,7 +118,17 @@ fn label(row: &CostRow) -> String {
     let notional = (row.notional_micros > Micros::ZERO)
         .then(|| format!("and {} notional", row.notional_micros));
     let parts: Vec<String> = simulated.into_iter().chain(notional).collect();
-    parts.join(", ")
+    format!("{}{}", parts.join(", "), estimated(row.estimated_micros))
+        .trim_start_matches(", ")
+        .to_owned()
+}
+
+/// What of a sum in front of it is none that a provider told; empty where all is.
+pub fn estimated(sum: Micros) -> String {
+    match sum {
+        Micros::ZERO => String::new(),
+        sum => format!(", {sum} of it estimated"),
+    }
 }
 
 /// A text of anybody's as a cell: spreadsheets run what begins as a formula does, so that is

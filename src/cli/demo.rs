@@ -157,7 +157,9 @@ impl Demo {
             });
             format!(
                 "the rehearsal is over: {} of {} items done{took}, {} simulated",
-                items.done, items.total, swarm.cost_micros
+                items.done,
+                items.total,
+                swarm.cost()
             )
         } else {
             format!(

@@ -26,7 +26,9 @@ pub enum PricesCommand {
     /// Say what a model costs, in `prices.toml` of the configuration directory
     #[command(after_help = "Keys: input and output, in dollars per million tokens; cache_read, \
                       cache_write and cache_write_1h, which are billed like input where nobody \
-                      says; long.from, in tokens, and long.input, long.output … of longer prompts.")]
+                      says; context, the longest prompt in tokens, which is set aside for \
+                      one with a document; long.from, in tokens, and long.input, long.output … of \
+                      longer prompts.")]
     Set(Set),
     /// Take newer prices from a file
     Update(Update),

@@ -124,7 +124,7 @@ fn line(swarm: &SwarmInfo, waited: Duration) -> String {
         items.total,
         open.collect::<String>(),
         duration(waited.as_millis() as u64),
-        swarm.cost_micros
+        swarm.cost()
     )
 }
 
@@ -138,6 +138,6 @@ fn agent_line(agent: &AgentInfo) -> String {
     if let (Some(start), Some(end)) = (agent.started_at, agent.ended_at) {
         parts.push(duration(end.ms_since(start)));
     }
-    parts.push(agent.cost_micros.to_string());
+    parts.push(agent.cost());
     parts.join("  ")
 }

@@ -158,19 +158,13 @@ pub struct Provider {
     #[serde(default)]
     pub login: Option<Login>,
     /// What its calls cost nobody pays by the token, as under a subscription: it is told and
-    /// labelled, and no budget in dollars counts it. So where logins pass through, unless this
-    /// says `false`.
+    /// labelled, and no budget in dollars counts it. Where nothing is said, it is so of logins
+    /// that pass through, but for API keys among them, which are billed by the token.
     #[serde(default)]
     pub notional: Option<bool>,
     /// Overrides of the price file, by model: dollars per million tokens.
     #[serde(default)]
     pub prices: BTreeMap<String, ModelPrice>,
-}
-
-impl Provider {
-    pub fn is_notional(&self) -> bool {
-        self.notional.unwrap_or(self.login.is_some())
-    }
 }
 
 /// Whose login a call is made with.
@@ -189,6 +183,8 @@ pub struct ModelPrice {
     pub output: f64,
     pub cache_read: Option<f64>,
     pub cache_write: Option<f64>,
+    /// The longest prompt, in tokens.
+    pub context: Option<u64>,
 }
 
 /// The provider that answers from a scenario file instead of a model. It stands in for a

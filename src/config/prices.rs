@@ -245,6 +245,7 @@ impl PriceData {
                 provider: provider.clone(),
                 models: vec![format!("={model}")],
                 source: format!("config.toml, providers.{provider}.prices"),
+                context: price.context,
                 ..row(OwnPrice::of_provider(price).rates(), &[])
             })
         });
@@ -252,6 +253,7 @@ impl PriceData {
             models: vec![format!("={model}")],
             source: self.own_from.clone(),
             date: price.date.clone(),
+            context: price.context,
             ..row(price.rates(), &price.tiers())
         });
         let of_table = self.table.vendors.iter().flat_map(|(vendor, entries)| {
@@ -265,6 +267,7 @@ impl PriceData {
                 licence: self.table.licence.clone(),
                 date: self.table.date.clone(),
                 overridden: self.overridden(entry),
+                context: entry.context,
                 ..row(entry.rates, &entry.tiers)
             })
         });

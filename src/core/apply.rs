@@ -61,6 +61,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 tokens: Default::default(),
                 cost: Default::default(),
                 notional: Default::default(),
+                estimated: Default::default(),
                 provider: String::new(),
                 seen_model: String::new(),
                 grant: (**grant).clone(),
@@ -152,6 +153,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             cost_micros,
             status,
             duration_ms,
+            estimated,
             notional,
             ..
         } => {
@@ -159,17 +161,20 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 true => [Micros::ZERO, *cost_micros],
                 false => [*cost_micros, Micros::ZERO],
             };
-            let call = Spending { calls: 1, tokens: *tokens, cost, notional: unpaid };
+            let estimated = if *estimated { *cost_micros } else { Micros::ZERO };
+            let call = Spending { calls: 1, tokens: *tokens, cost, notional: unpaid, estimated };
             if let Some(attempt) = attempt_of(state, record) {
                 attempt.tokens += *tokens;
                 attempt.cost += cost;
                 attempt.notional += unpaid;
+                attempt.estimated += estimated;
                 attempt.calls += 1;
             }
             with_agent(state, record, |agent| {
                 agent.tokens += *tokens;
                 agent.cost += cost;
                 agent.notional += unpaid;
+                agent.estimated += estimated;
                 agent.provider.clone_from(provider);
                 agent.calls += 1;
                 // Told when it is over: of several at once the first one over counts.
@@ -182,6 +187,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 swarm.tokens += *tokens;
                 swarm.cost += cost;
                 swarm.notional += unpaid;
+                swarm.estimated += estimated;
                 swarm.models.entry(format!("{provider}/{model}")).or_default().add(&call);
             }
             costs::apply(state, at, format!("{provider}/{model}"), &call);
@@ -312,6 +318,7 @@ fn new_swarm(id: SwarmId, name: String, spec: SwarmSpec, queue: bool, at: Stamp)
         tokens: Default::default(),
         cost: Default::default(),
         notional: Default::default(),
+        estimated: Default::default(),
     }
 }
 
@@ -403,6 +410,7 @@ fn new_attempt(
         tokens: Default::default(),
         cost: Default::default(),
         notional: Default::default(),
+        estimated: Default::default(),
         calls: 0,
     }
 }

@@ -49,6 +49,7 @@ fn row(by: &str, id: String, name: String) -> CostRow {
         tokens: Tokens::default(),
         cost_micros: Micros::ZERO,
         notional_micros: Micros::ZERO,
+        estimated_micros: Micros::ZERO,
         simulated: false,
     }
 }
@@ -59,6 +60,7 @@ fn of_agent(agent: &Agent) -> CostRow {
         tokens: agent.tokens,
         cost_micros: agent.cost,
         notional_micros: agent.notional,
+        estimated_micros: agent.estimated,
         simulated: agent.provider == SIMULATED,
         ..row("agent", agent.id.to_string(), agent.name.clone())
     }
@@ -71,6 +73,7 @@ fn of_attempt(state: &State, attempt: &Attempt) -> CostRow {
         tokens: attempt.tokens,
         cost_micros: attempt.cost,
         notional_micros: attempt.notional,
+        estimated_micros: attempt.estimated,
         simulated: agent.is_some_and(|agent| agent.provider == SIMULATED),
         ..row("attempt", attempt.id.to_string(), agent.map_or("", |agent| &agent.name).to_owned())
     }
@@ -94,6 +97,7 @@ fn of_items(state: &State) -> Vec<CostRow> {
             row.tokens += attempt.tokens;
             row.cost_micros += attempt.cost;
             row.notional_micros += attempt.notional;
+            row.estimated_micros += attempt.estimated;
         }
     }
     rows.into_values().collect()
@@ -105,6 +109,7 @@ fn of_swarm(swarm: &Swarm) -> CostRow {
         tokens: swarm.tokens,
         cost_micros: swarm.cost,
         notional_micros: swarm.notional,
+        estimated_micros: swarm.estimated,
         simulated: all_simulated(&swarm.models),
         ..row("swarm", swarm.id.to_string(), swarm.name.clone())
     }
@@ -126,6 +131,7 @@ fn of_models(state: &State) -> BTreeMap<&str, CostRow> {
         row.tokens += spending.tokens;
         row.cost_micros += spending.cost;
         row.notional_micros += spending.notional;
+        row.estimated_micros += spending.estimated;
     }
     rows
 }
@@ -149,6 +155,7 @@ fn of_parents(state: &State) -> BTreeMap<String, CostRow> {
         row.tokens += agent.tokens;
         row.cost_micros += agent.cost;
         row.notional_micros += agent.notional;
+        row.estimated_micros += agent.estimated;
     }
     for row in rows.values_mut() {
         row.simulated &= row.calls > 0;
@@ -164,6 +171,7 @@ fn of_day(day: &str, models: &BTreeMap<String, Spending>) -> CostRow {
         tokens: sum.tokens,
         cost_micros: sum.cost,
         notional_micros: sum.notional,
+        estimated_micros: sum.estimated,
         simulated: all_simulated(models),
         ..row("day", day.to_owned(), day.to_owned())
     }

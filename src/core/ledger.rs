@@ -3,9 +3,11 @@
 //! in dollars and in tokens.
 
 mod accounts;
+mod limits;
 
 pub use accounts::accounts;
 pub(super) use accounts::wanting;
+pub(super) use limits::change;
 
 use super::{
     explain::signalled,
@@ -13,13 +15,14 @@ use super::{
     step::{Decision, Draft, Leave, Reply, Wish},
 };
 use crate::model::{
-    Account, AccountId, Actor, AgentId, AgentState, AttemptId, Bound, Budget, BudgetChange, Coin,
-    Event, Micros, Purse, Refusal, RefusalCode, Reservation, Shortage, Signal, Source, SwarmId,
-    Tokens,
+    Account, AccountId, AgentId, AgentState, AttemptId, Bound, Budget, Coin, Event, Micros, Purse,
+    Reservation, Shortage, Signal, Source, SwarmId, Tokens,
 };
 
 /// The reason of what a budget holds.
 pub const BUDGET: &str = "budget";
+/// No call costs so many micro-dollars, or takes so many tokens; sums of thousands can be counted.
+const MOST: i64 = 1_000_000_000_000_000;
 
 /// The accounts that an agent's calls are debited from, the nearest first.
 pub(super) fn above(state: &State, agent: &Agent) -> Vec<AccountId> {
@@ -62,12 +65,6 @@ pub(super) fn left(state: &State, agent: &Agent) -> Budget {
     left
 }
 
-/// True where an attempt's calls need leave: a limit is above them, or it is over.
-pub fn is_limited(state: &State, id: &AttemptId) -> bool {
-    let agent = state.attempts.get(id).and_then(|attempt| state.agents.get(&attempt.agent));
-    agent.is_none_or(|agent| Coin::ALL.iter().any(|coin| tightest(state, agent, *coin).is_some()))
-}
-
 /// True while an agent may begin something that costs money.
 pub(super) fn is_open(state: &State, agent: &Agent) -> bool {
     spent_up(state, agent).is_none()
@@ -88,7 +85,9 @@ fn spent_words(state: &State, coin: Coin, id: &AccountId) -> String {
     format!("the budget of {id} is spent: {left} of {limit}{unit} is left")
 }
 
-/// May a call leave, and with how much set aside for it? `last`: nobody waits any longer.
+/// May a call leave, and with how much set aside for it? `last`: nobody waits any longer. What
+/// nothing limits leaves in any case, and is set aside all the same: a limit that is set while it
+/// is in flight has to count it.
 pub(super) fn reserve(state: &State, id: &AttemptId, wish: &Wish, last: bool) -> Decision {
     let mut decision = Decision::default();
     let found = state.attempts.get(id);
@@ -102,6 +101,7 @@ pub(super) fn reserve(state: &State, id: &AttemptId, wish: &Wish, last: bool) ->
     let limits = Coin::ALL
         .map(|coin| tightest(state, agent, coin).filter(|_| counts(coin)).map(|at| (coin, at)));
     let (mut given, mut least) = (Budget::default(), Budget::default());
+    let mut shares = Vec::new();
     for (coin, (tight, left)) in limits.into_iter().flatten() {
         let bound = match wish.bound(coin) {
             Ok(bound) => bound,
@@ -115,10 +115,28 @@ pub(super) fn reserve(state: &State, id: &AttemptId, wish: &Wish, last: bool) ->
         };
         given.set(coin, Some(amount));
         least.set(coin, Some(bound.least));
+        shares.push((bound, amount));
     }
-    if given == Budget::default() {
-        decision.reply = Some(Reply::Leave(Leave::Free));
-        return decision;
+    let free = shares.is_empty();
+    let mut unbounded = Vec::new();
+    for coin in Coin::ALL {
+        if given.get(coin).is_some() {
+            continue;
+        }
+        match wish.bound(coin) {
+            Ok(bound) => {
+                let of = |(other, amount): &(Bound<i64>, i64)| within(bound, *other, *amount);
+                given.set(coin, Some(shares.iter().map(of).min().unwrap_or(bound.most)));
+                least.set(coin, Some(bound.least).filter(|_| counts(coin)));
+            }
+            Err(_) => {
+                given.set(coin, wish.known.get(coin));
+                unbounded.extend(Some(coin).filter(|_| counts(coin)));
+            }
+        }
+    }
+    for coin in Coin::ALL {
+        given.set(coin, given.get(coin).map(|amount| amount.min(MOST)));
     }
     let number = state.reservations_made + 1;
     let reserved = Event::CallReserved {
@@ -129,11 +147,27 @@ pub(super) fn reserve(state: &State, id: &AttemptId, wish: &Wish, last: bool) ->
         least_micros: least.dollars.unwrap_or_default(),
         amount_tokens: given.tokens.unwrap_or_default(),
         least_tokens: least.tokens.unwrap_or_default(),
+        free,
+        notional: wish.notional,
+        unbounded,
     };
     decision.events.push(Draft::attempt(attempt, reserved));
     let reservation = Reservation { number, amount: given.dollars, tokens: given.tokens };
     decision.reply = Some(Reply::Leave(Leave::Reserved(reservation)));
     decision
+}
+
+/// The most of one coin that a call takes which is held to `amount` of `other`: both grow with
+/// its answer alone, and evenly.
+fn within(bound: Bound<i64>, other: Bound<i64>, amount: i64) -> i64 {
+    let span = i128::from(other.most) - i128::from(other.least);
+    if span <= 0 || amount >= other.most {
+        return bound.most;
+    }
+    let share = (i128::from(amount) - i128::from(other.least)).max(0);
+    let rise = i128::from(bound.most) - i128::from(bound.least);
+    let more = (rise * share + span - 1) / span;
+    i64::try_from(i128::from(bound.least) + more).unwrap_or(bound.most).min(bound.most)
 }
 
 /// What a call is given of what is left, if that will do. Long answers are asked for and seldom
@@ -213,82 +247,12 @@ fn charged(number: u64, reserved: &Reserved) -> Event {
         status: 0,
         tokens: Default::default(),
         cost_micros: reserved.amount,
-        priced: true,
+        priced: !reserved.unbounded.contains(&Coin::Dollars) || reserved.amount > Micros::ZERO,
         duration_ms: 0,
         reservation: Some(number),
         estimated: true,
-        notional: false,
+        notional: reserved.notional,
     }
-}
-
-/// Changes a limit.
-///
-/// # Errors
-/// When there is no such account, or less than what is spent or set aside is meant.
-pub(super) fn change(
-    state: &State,
-    by: &Actor,
-    id: &AccountId,
-    change: BudgetChange,
-) -> Result<Decision, Refusal> {
-    let Some(now) = account(state, id) else {
-        return Err(Refusal::new(RefusalCode::NotFound, format!("there is no account {id}")));
-    };
-    let mut limits = now.budget();
-    for coin in Coin::ALL {
-        let limit = match change {
-            BudgetChange::Only(budget) => budget.get(coin),
-            BudgetChange::Limit(budget) => budget.get(coin).or(limits.get(coin)),
-            BudgetChange::TopUp(budget) => match (budget.get(coin), limits.get(coin)) {
-                (None, limit) => limit,
-                (Some(more), Some(limit)) => Some(limit.saturating_add(more)),
-                (Some(_), None) => return Err(nothing_to_top_up(id, coin)),
-            },
-        };
-        let used = now.purse(coin).used();
-        if limit.is_some_and(|limit| limit < used) {
-            return Err(less_than_used(id, coin, used));
-        }
-        limits.set(coin, limit);
-    }
-    let Budget { dollars: limit_micros, tokens: limit_tokens } = limits;
-    let by = by.clone();
-    let event = Event::BudgetSet { account: id.clone(), limit_micros, limit_tokens, by };
-    let mut decision = Decision {
-        events: vec![draft(state, id, event)],
-        reply: Some(Reply::Done),
-        ..Decision::default()
-    };
-    for attempt in unpaid_on_screens(state, id) {
-        let signal = Signal {
-            source: Source::Gateway,
-            state: AgentState::Idle,
-            reason: String::new(),
-            detail: "its budget was raised".to_owned(),
-            progress: None,
-        };
-        signalled(state, attempt, signal, &mut decision);
-    }
-    Ok(decision)
-}
-
-fn nothing_to_top_up(id: &AccountId, coin: Coin) -> Refusal {
-    let (what, sum) = match coin {
-        Coin::Dollars => ("limit", "5"),
-        Coin::Tokens => ("limit in tokens", "2M-tokens"),
-    };
-    Refusal::new(RefusalCode::Conflict, format!("{id} has no {what}: there is nothing to top up"))
-        .hinted(format!("dash budget set {id} {sum} gives it one"))
-}
-
-fn less_than_used(id: &AccountId, coin: Coin, used: i64) -> Refusal {
-    let (shown, exact) = match coin {
-        Coin::Dollars => (Micros(used).to_string(), Micros(used).plain()),
-        Coin::Tokens => (format!("{used} tokens"), format!("{used}-tokens")),
-    };
-    let why = format!("{shown} of {id} are spent or set aside already");
-    Refusal::new(RefusalCode::Conflict, why)
-        .hinted(format!("dash budget set {id} {exact}, or more; or stop the agents"))
 }
 
 /// Who was refused on its own screen and stands there still: it has to be told to go on, and is
@@ -338,21 +302,30 @@ pub(super) fn apply(state: &mut State, attempt: Option<&AttemptId>, event: &Even
             least_micros,
             amount_tokens,
             least_tokens,
+            free: _,
+            notional,
+            unbounded,
         } => {
             let Some(attempt) = attempt else { return };
             state.reservations_made = *number;
-            let (provider, model, tokens) = (provider.clone(), model.clone(), *amount_tokens);
-            let (attempt_id, amount) = (attempt.clone(), *amount_micros);
-            let reserved = Reserved { attempt: attempt_id, provider, model, amount, tokens };
-            state.reservations.insert(*number, reserved);
-            let dollars = (Coin::Dollars, amount.0, least_micros.0);
-            let tokens = (Coin::Tokens, Tokens::signed(tokens), Tokens::signed(*least_tokens));
-            for (coin, amount, least) in [dollars, tokens] {
+            let reserved = Reserved {
+                attempt: attempt.clone(),
+                provider: provider.clone(),
+                model: model.clone(),
+                amount: *amount_micros,
+                tokens: *amount_tokens,
+                notional: *notional,
+                unbounded: unbounded.clone(),
+            };
+            let least = [least_micros.0, Tokens::signed(*least_tokens)];
+            for (coin, least) in Coin::ALL.into_iter().zip(least) {
+                let amount = reserved.of(coin);
                 debit(state, attempt, coin, |purse| {
-                    purse.reserved += amount;
+                    purse.reserved = purse.reserved.saturating_add(amount);
                     purse.call = purse.call.max(least);
                 });
             }
+            state.reservations.insert(*number, reserved);
         }
         Event::CallRefused { account: id, short, .. } => {
             let Some(Shortage { coin, needs }) = *short else { return };
@@ -363,16 +336,22 @@ pub(super) fn apply(state: &mut State, attempt: Option<&AttemptId>, event: &Even
         Event::ModelCalled { cost_micros, tokens, reservation, estimated, notional, .. } => {
             let Some(attempt) = attempt else { return };
             let reserved = reservation.and_then(|number| state.reservations.remove(&number));
-            let back = reserved.as_ref().map_or(Micros::ZERO, |reserved| reserved.amount);
+            let back = |coin| reserved.as_ref().map_or(0, |reserved| reserved.of(coin));
             let cost = if *notional { Micros::ZERO } else { *cost_micros };
             debit(state, attempt, Coin::Dollars, |purse| {
-                purse.reserved -= back.0;
+                purse.reserved -= back(Coin::Dollars);
                 purse.spent = purse.spent.saturating_add(cost.0);
             });
-            let back = reserved.map_or(0, |reserved| reserved.tokens);
+            if *estimated {
+                above_of(state, attempt).iter().for_each(|id| {
+                    if let Some(account) = account_mut(state, id) {
+                        account.estimated += cost;
+                    }
+                });
+            }
+            let back = back(Coin::Tokens);
             // Nobody knows how many it took: it is charged what was set aside.
-            let took = tokens.total().max(if *estimated { back } else { 0 });
-            let (back, took) = (Tokens::signed(back), Tokens::signed(took));
+            let took = Tokens::signed(tokens.total()).max(if *estimated { back } else { 0 });
             debit(state, attempt, Coin::Tokens, |purse| {
                 purse.reserved -= back;
                 purse.spent = purse.spent.saturating_add(took);
@@ -409,10 +388,14 @@ pub(super) fn apply(state: &mut State, attempt: Option<&AttemptId>, event: &Even
     }
 }
 
-fn debit(state: &mut State, attempt: &AttemptId, coin: Coin, change: impl Fn(&mut Purse)) {
+/// The accounts that an attempt's calls are debited from.
+fn above_of(state: &State, attempt: &AttemptId) -> Vec<AccountId> {
     let agent = state.attempts.get(attempt).and_then(|it| state.agents.get(&it.agent));
-    let Some(path) = agent.map(|agent| above(state, agent)) else { return };
-    for id in path {
+    agent.map(|agent| above(state, agent)).unwrap_or_default()
+}
+
+fn debit(state: &mut State, attempt: &AttemptId, coin: Coin, change: impl Fn(&mut Purse)) {
+    for id in above_of(state, attempt) {
         if let Some(account) = account_mut(state, &id) {
             account.change(coin, &change);
         }
@@ -425,8 +408,9 @@ pub(super) fn forget_swarm(state: &mut State, swarm: &SwarmId) {
     reservations.retain(|_, reserved| {
         let gone = attempts.get(&reserved.attempt).is_none_or(|attempt| attempt.swarm == *swarm);
         if gone {
-            let tokens = Tokens::signed(reserved.tokens);
-            for (coin, amount) in [(Coin::Dollars, reserved.amount.0), (Coin::Tokens, tokens)] {
+            account.estimated += Micros(reserved.of(Coin::Dollars));
+            for coin in Coin::ALL {
+                let amount = reserved.of(coin);
                 account.change(coin, |purse| {
                     purse.reserved -= amount;
                     purse.spent = purse.spent.saturating_add(amount);

@@ -40,7 +40,7 @@ pub use decide::decide;
 pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of, timeout_of};
 pub use explain::{API_RETRY, STALLED};
 pub use forecast::forecasts;
-pub use ledger::{accounts, is_limited};
+pub use ledger::accounts;
 pub use pulse::{News, pulse};
 pub use resume::{Left, left_by};
 pub use schedule::{recover, settle};

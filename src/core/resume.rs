@@ -120,6 +120,7 @@ mod tests {
             model: "m".to_owned(),
             bound,
             tokens: Err(String::new()),
+            known: Budget::default(),
             notional: false,
         });
         bench.feed(Input::Reserve { attempt: "ag-01-1".into(), wish, last: true }).unwrap();

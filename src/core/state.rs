@@ -2,8 +2,8 @@
 
 use crate::model::{
     Account, AccountId, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult,
-    Breaker, Exit, Follows, Grant, Item, Micros, Remembered, Shortage, Signal, Stamp, SwarmId,
-    SwarmSpec, SwarmState, Tokens, outermost,
+    Breaker, Coin, Exit, Follows, Grant, Item, Micros, Remembered, Shortage, Signal, Stamp,
+    SwarmId, SwarmSpec, SwarmState, Tokens, outermost,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -63,6 +63,23 @@ pub struct Reserved {
     pub amount: Micros,
     #[serde(default)]
     pub tokens: u64,
+    /// Nobody pays it by the token: its dollars are set aside of no account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub notional: bool,
+    /// Of what it may take more than that; only while nothing limits it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unbounded: Vec<Coin>,
+}
+
+impl Reserved {
+    /// What of a coin is set aside of the accounts above it.
+    pub fn of(&self, coin: Coin) -> i64 {
+        match coin {
+            Coin::Dollars if self.notional => 0,
+            Coin::Dollars => self.amount.0,
+            Coin::Tokens => Tokens::signed(self.tokens),
+        }
+    }
 }
 
 /// What calls to one model came to.
@@ -74,6 +91,9 @@ pub struct Spending {
     /// What nobody pays by the token.
     #[serde(default)]
     pub notional: Micros,
+    /// Of both, of calls whose usage never came.
+    #[serde(default)]
+    pub estimated: Micros,
 }
 
 /// An item that waits for money.
@@ -103,6 +123,9 @@ pub struct Swarm {
     pub cost: Micros,
     #[serde(default)]
     pub notional: Micros,
+    /// As in [`Spending`].
+    #[serde(default)]
+    pub estimated: Micros,
     #[serde(default)]
     pub account: Account,
     /// By provider and model, `anthropic/claude-…`.
@@ -139,6 +162,8 @@ pub struct Agent {
     pub cost: Micros,
     #[serde(default)]
     pub notional: Micros,
+    #[serde(default)]
+    pub estimated: Micros,
     pub provider: String,
     pub seen_model: String,
     /// What it got beside what its swarm has.
@@ -297,6 +322,8 @@ pub struct Attempt {
     #[serde(default)]
     pub notional: Micros,
     #[serde(default)]
+    pub estimated: Micros,
+    #[serde(default)]
     pub calls: u64,
 }
 
@@ -314,6 +341,7 @@ impl Spending {
         self.tokens += other.tokens;
         self.cost += other.cost;
         self.notional += other.notional;
+        self.estimated += other.estimated;
     }
 }
 

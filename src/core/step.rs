@@ -2,7 +2,7 @@
 
 use super::{approval::Ask, state::Attempt};
 use crate::model::{
-    Actor, AgentId, ApprovalId, AttemptId, AttemptResult, AuditDraft, Bound, Breaker, Coin,
+    Actor, AgentId, ApprovalId, AttemptId, AttemptResult, AuditDraft, Bound, Breaker, Budget, Coin,
     Command, Event, Exit, Item, Micros, Reservation, Resolution, Signal, Stamp, SwarmId, Tokens,
 };
 use std::path::PathBuf;
@@ -132,6 +132,8 @@ pub struct Wish {
     pub bound: Result<Bound, String>,
     /// How many tokens it may take.
     pub tokens: Result<Bound<u64>, String>,
+    /// As much of both as can be told where one of them cannot: it may be more.
+    pub known: Budget,
     /// Nobody pays it by the token: no limit in dollars counts it.
     pub notional: bool,
 }
@@ -150,8 +152,6 @@ impl Wish {
 /// Whether a call may leave.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Leave {
-    /// Nothing above it has a limit.
-    Free,
     Reserved(Reservation),
     /// It does not fit until others settle.
     Later,

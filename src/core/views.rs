@@ -47,6 +47,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         tokens: agent.tokens,
         cost_micros: agent.cost,
         notional_micros: agent.notional,
+        estimated_micros: agent.estimated,
         started_at: attempt.and_then(|attempt| attempt.started_at),
         first_call_at: agent.first_call_at,
         ended_at: agent.ended_at,
@@ -136,13 +137,16 @@ pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
         tokens: swarm.tokens,
         cost_micros: swarm.cost,
         notional_micros: swarm.notional,
+        estimated_micros: swarm.estimated,
         budget_micros: swarm.account.limit,
         budget_tokens: swarm.account.budget().tokens,
+        calls: swarm.spec.calls,
         scope: scope_words(swarm.spec.granted.as_ref()),
         created_at: swarm.created_at,
         started_at: swarm.started_at,
         ended_at: swarm.ended_at,
         first_calls,
+        warnings: Vec::new(),
     })
 }
 
@@ -180,20 +184,22 @@ pub fn swarm_results(state: &State, id: &SwarmId, now: Stamp) -> Option<SwarmRes
     let swarm = state.swarms.get(id)?;
     let info = swarm_info(state, id)?;
     let mut latest: Vec<Option<&Attempt>> = vec![None; swarm.items.len()];
-    let mut spent = vec![(Tokens::default(), Micros::default()); swarm.items.len()];
+    let mut spent = vec![(Tokens::default(), [Micros::default(); 2]); swarm.items.len()];
     for attempt in state.attempts.values().filter(|attempt| attempt.swarm == swarm.id) {
         let place = (attempt.index as usize).wrapping_sub(1);
         let Some((slot, sum)) = latest.get_mut(place).zip(spent.get_mut(place)) else { continue };
         sum.0 += attempt.tokens;
-        sum.1 += attempt.cost;
+        sum.1[0] += attempt.cost;
+        sum.1[1] += attempt.estimated;
         if slot.is_none_or(|other| other.planned_at <= attempt.planned_at) {
             *slot = Some(attempt);
         }
     }
     // By the latest attempt, but paid for all of them.
     let mut results: Vec<AgentResult> = (latest.into_iter().zip(spent))
-        .filter_map(|(attempt, (tokens, cost_micros))| {
-            Some(AgentResult { tokens, cost_micros, ..result_of(state, attempt?, now)? })
+        .filter_map(|(attempt, (tokens, [cost_micros, estimated_micros]))| {
+            let result = result_of(state, attempt?, now)?;
+            Some(AgentResult { tokens, cost_micros, estimated_micros, ..result })
         })
         .collect();
     results.sort_by_key(|result| (rank(result), result.index));
@@ -251,6 +257,7 @@ fn result_of(state: &State, attempt: &Attempt, now: Stamp) -> Option<AgentResult
         duration_ms: attempt.ended_at.unwrap_or(now).ms_since(from),
         tokens: attempt.tokens,
         cost_micros: attempt.cost,
+        estimated_micros: attempt.estimated,
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
         worktree: agent.worktree.as_ref().map(|tree| tree.path.clone()),
     })

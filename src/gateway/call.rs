@@ -49,7 +49,7 @@ pub async fn stopped(stop: &mut watch::Receiver<bool>) {
 pub struct Bill {
     pub gateway: Gateway,
     pub caller: Caller,
-    pub reservation: Option<Reservation>,
+    pub reservation: Reservation,
     /// Of what was set aside, for what no usage shows.
     pub extra: Micros,
     pub call: Call,
@@ -73,8 +73,8 @@ impl Bill {
     pub fn new(
         attempt: &Arc<Attempt>,
         call: Call,
-        reservation: Option<Reservation>,
-        prompt: Option<Pieces>,
+        reservation: Reservation,
+        prompt: Pieces,
     ) -> Self {
         Self {
             gateway: attempt.gateway.clone(),
@@ -89,7 +89,7 @@ impl Bill {
             unsent: false,
             ended: false,
             hidden: None,
-            prompt,
+            prompt: Some(prompt),
             attempt: Arc::downgrade(attempt),
         }
     }
@@ -112,13 +112,12 @@ impl Drop for Bill {
         let failed = self.answered && self.status.as_u16() >= 400;
         let uncertain = !(whole || failed || self.unsent);
         // Tokens that it brought in are in the usage: all together is what was set aside at most.
-        let extra = self.reservation.and_then(|given| given.amount);
+        let extra = self.reservation.amount;
         let extra = extra.filter(|_| whole && !failed && self.extra > Micros::ZERO);
         let cost = extra.map_or(cost, |amount| {
             cost.max(Micros(cost.0.saturating_add(self.extra.0)).min(amount))
         });
-        let set_aside = self.reservation.filter(|_| uncertain);
-        let kept = set_aside.and_then(|given| given.amount).unwrap_or_default();
+        let kept = self.reservation.amount.filter(|_| uncertain).unwrap_or_default();
         let attempt = self.attempt.upgrade().filter(|_| whole);
         if let (Some(attempt), Some(prompt)) = (attempt, &self.prompt) {
             let tokens = tokens.input + tokens.cache_read + tokens.cache_write;
@@ -130,12 +129,12 @@ impl Drop for Bill {
             status: self.status.as_u16(),
             tokens,
             cost: cost.max(kept),
-            estimated: set_aside.is_some(),
+            estimated: uncertain,
             notional: self.call.notional,
-            priced: price.is_some() || tokens == Tokens::default(),
+            priced: price.is_some() || (tokens == Tokens::default() && !uncertain),
             duration_ms: self.started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
         };
-        self.gateway.ledger().settle(&self.caller, self.reservation, report);
+        self.gateway.ledger().settle(&self.caller, Some(self.reservation), report);
     }
 }
 
@@ -276,5 +275,5 @@ pub async fn reserve(attempt: &Arc<Attempt>, call: Call, prompt: Pieces) -> Resu
     let gateway = &attempt.gateway;
     let ledger: Arc<dyn Ledger> = gateway.ledger();
     let reservation = ledger.reserve(&call).await?;
-    Ok(Bill::new(attempt, call, reservation, Some(prompt)))
+    Ok(Bill::new(attempt, call, reservation, prompt))
 }

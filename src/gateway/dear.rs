@@ -115,16 +115,20 @@ fn dear_tools(wire: Wire, tools: &str) -> Vec<String> {
     others.map(str::to_owned).collect()
 }
 
-/// The texts that stand as values of `name`, wherever it is a field. Within a text its quotes
-/// are escaped, so that what an agent quotes is none.
 fn value<'a>(body: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    values(body, name).map(|(_, text)| text)
+}
+
+/// The texts that stand as values of `name`, wherever it is a field, and where that is. Within a
+/// text its quotes are escaped, so that what an agent quotes is none.
+pub fn values<'a>(body: &'a [u8], name: &str) -> impl Iterator<Item = (usize, &'a [u8])> {
     let key = format!("\"{name}\"");
     let len = key.len();
     let found: Vec<usize> = memchr::memmem::find_iter(body, key.as_bytes()).collect();
     found.into_iter().filter_map(move |at| {
         let rest = body.get(at + len..)?.trim_ascii_start().strip_prefix(b":")?;
         let text = rest.trim_ascii_start().strip_prefix(b"\"")?;
-        text.split(|byte| *byte == b'"').next()
+        Some((at, text.split(|byte| *byte == b'"').next()?))
     })
 }
 

@@ -4,11 +4,12 @@
 use super::{
     Call, Gateway, NoLeave, Target, Traffic,
     answer::{Answer, LOGINS, Outgoing, TOKEN},
+    body::{self, Unread},
     call::{self, Begun, Bill},
     clamp,
     hidden::Hidden,
-    known::Pieces,
-    limiter::{Permit, through_the_gate},
+    known::{Length, Pieces},
+    limiter::{Permit, in_turn, through_the_gate},
     server::{Attempt, Flight},
     terms::Terms,
     upstream::Upstream,
@@ -17,7 +18,6 @@ use super::{
 };
 use crate::config::Dialect;
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
     body::Incoming,
@@ -25,9 +25,6 @@ use hyper::{
     http::request::Parts,
 };
 use std::sync::{Arc, atomic::Ordering};
-
-/// Largest request body, in bytes.
-const MAX_BODY: usize = 64 << 20;
 
 /// Longest name of a model, in bytes.
 const MAX_MODEL: usize = 256;
@@ -61,6 +58,10 @@ struct Wanted<'a> {
     path: String,
     target: Target,
     asked: Asked<'a>,
+    /// Nobody pays it by the token.
+    notional: bool,
+    /// It asks for a longer window than its model has by itself.
+    wide: bool,
 }
 
 /// Answers a request to the listener of `attempt`.
@@ -95,8 +96,8 @@ async fn begin(
         let message = "this attempt is being stopped: no further call is made";
         return Err(no(StatusCode::PAYMENT_REQUIRED, message));
     }
-    let flight = Flight::new(&attempt);
-    let body = read(body).await?;
+    let mut flight = Flight::new(&attempt);
+    let body = read(&head.headers, body).await?;
     let asked = asked(wire, &path, &body)?;
     not_to_itself(&attempt.gateway, &target)?;
     if let Target::Real(upstream) = &target
@@ -108,21 +109,23 @@ async fn begin(
     if !attempt.may_go_on().await {
         return Err(no(StatusCode::SERVICE_UNAVAILABLE, STOPPED));
     }
+    let late = |(status, message, retry_after)| No { status, message, retry_after };
+    if wire.metered() {
+        let turn = in_turn(&attempt, &flight).await.map_err(late)?;
+        flight.takes(turn);
+    }
     let permit = match &target {
         Target::Real(upstream) if wire.metered() => {
             let passed = through_the_gate(&attempt, &upstream.name, &asked.model, &flight).await;
-            Some(passed.map_err(|(status, message, retry_after)| No {
-                status,
-                message,
-                retry_after,
-            })?)
+            Some(passed.map_err(late)?)
         }
         Target::Real(_) | Target::Simulated => None,
     };
     let wished = (wire == Wire::Chat && asked.stream).then(|| asked.with_usage(&body)).flatten();
     let hidden = wished.as_ref().map(|_| Hidden::default());
     let mut out = wished.map_or_else(|| body.clone(), Bytes::from);
-    let wanted = Wanted { attempt, wire, path, target, asked };
+    let (notional, wide) = (target.is_notional(&head), asks_for_more(&head.headers));
+    let wanted = Wanted { attempt, wire, path, target, asked, notional, wide };
     let bill = match wire.metered() {
         true => {
             let mut bill = paid(&wanted, &body, &mut out).await?;
@@ -192,15 +195,20 @@ fn own_login(attempt: &Attempt, upstream: &Upstream, headers: &mut HeaderMap) ->
     Err(no(StatusCode::FORBIDDEN, message))
 }
 
-async fn read(body: Incoming) -> Result<Bytes, No> {
-    match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(e) if e.is::<LengthLimitError>() => {
-            let message = format!("the request is larger than {} MB", MAX_BODY >> 20);
-            Err(no(StatusCode::PAYLOAD_TOO_LARGE, message))
+/// Whether Anthropic is asked for a prompt of more tokens than a model takes by itself.
+fn asks_for_more(headers: &HeaderMap) -> bool {
+    let mut asked = headers.get_all("anthropic-beta").iter();
+    asked.any(|value| memchr::memmem::find(value.as_bytes(), b"context-1m").is_some())
+}
+
+async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, No> {
+    body::read(headers, body).await.map_err(|unread| match unread {
+        Unread::TooLarge => {
+            let message = format!("the request is larger than {} MB", body::MOST >> 20);
+            no(StatusCode::PAYLOAD_TOO_LARGE, message)
         }
-        Err(_) => Err(no(StatusCode::BAD_REQUEST, "the request broke off")),
-    }
+        Unread::BrokeOff => no(StatusCode::BAD_REQUEST, "the request broke off"),
+    })
 }
 
 fn asked<'a>(wire: Wire, path: &str, body: &'a [u8]) -> Result<Asked<'a>, No> {
@@ -263,43 +271,34 @@ fn is_shortened(body: &[u8]) -> bool {
         || after("\"truncation\"").is_some_and(|rest| rest.take(7).eq(*b":\"auto\""))
 }
 
-/// Has money and tokens set aside for the call, where a limit is above it, and `out` ask for no longer an
-/// answer than that pays for. What it may cost takes reading all of `body`, which nobody does
-/// where nothing limits it; a limit that is set in this moment counts from the next call on.
+/// Has money and tokens set aside for the call, and `out` ask for no longer an answer than that
+/// pays for where a limit is above it.
 async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill, No> {
-    let Wanted { attempt, wire, target, asked, .. } = wanted;
-    let call = |bound, tokens| Call {
-        caller: attempt.caller.clone(),
-        provider: target.name().to_owned(),
-        model: asked.model.clone(),
-        bound,
-        tokens,
-        notional: target.is_notional(),
-    };
-    let was_limited = attempt.limited.load(Ordering::Relaxed);
-    if !(was_limited || attempt.gateway.ledger().is_limited(&attempt.caller).await) {
-        let why = || "nothing limited it".to_owned();
-        return Ok(Bill::new(attempt, call(Err(why()), Err(why())), None, None));
-    }
-    let (prompt, tokens): (Pieces, u64) = attempt.measure(&asked.model, body);
+    let Wanted { attempt, wire, target, asked, notional, wide, .. } = wanted;
+    let (prompt, length): (Pieces, Length) = attempt.measure(*wire, &asked.model, body);
     let price = attempt.gateway.price(target.name(), &asked.model);
     let feature = |name: &str| attempt.gateway.feature(name);
     let of = (asked.model.as_str(), target.name());
-    let terms = Terms::of(price.as_ref(), feature, of, (*wire, asked, body), tokens);
-    let bound = terms.as_ref().map_err(Clone::clone).and_then(Terms::bound);
-    let tokens = terms.as_ref().map_err(Clone::clone).and_then(Terms::tokens);
-    let bill = call::reserve(attempt, call(bound, tokens), prompt).await;
+    let terms = Terms::of(price.as_ref(), feature, of, (*wire, asked, body), (length, *wide));
+    let call = Call {
+        caller: attempt.caller.clone(),
+        provider: target.name().to_owned(),
+        model: asked.model.clone(),
+        bound: terms.bound(),
+        tokens: terms.tokens(),
+        known: terms.known(),
+        notional: *notional,
+    };
+    let bill = call::reserve(attempt, call, prompt).await;
     let mut bill = bill.map_err(|left| match left {
         NoLeave::OverBudget(message) => no(StatusCode::PAYMENT_REQUIRED, message),
         NoLeave::Unavailable(message) => no(StatusCode::SERVICE_UNAVAILABLE, message),
     })?;
-    attempt.limited.store(bill.reservation.is_some(), Ordering::Relaxed);
     if is_shortened(body) {
         bill.prompt = None;
     }
-    bill.extra = terms.as_ref().map(Terms::extra).unwrap_or_default();
-    let limit = bill.reservation.zip(terms.ok());
-    if let Some(limit) = limit.and_then(|(given, terms)| terms.clamped(&given)) {
+    bill.extra = terms.extra();
+    if let Some(limit) = terms.clamped(&bill.reservation) {
         let text = std::str::from_utf8(out).ok();
         let Some(text) = text.and_then(|text| clamp::clamped(*wire, text, limit)) else {
             bill.unsent = true;

@@ -6,6 +6,7 @@
 //! only the rest counts by its bytes. Requests are compared in pieces that their content
 //! cuts, so that a piece which moved is found again.
 
+use super::media::Media;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
@@ -18,19 +19,41 @@ const LONGEST: usize = 8 << 10;
 const CUT: u32 = 0x3ff << 22;
 /// Tokens that may come of a piece's having a new neighbour.
 const SEAM: u64 = 4;
-/// Assumed tokens of an image, whatever its bytes: more than those that were looked at count,
-/// which nothing promises.
-const IMAGE: u64 = 5_000;
-/// The same of a document, whose text may be packed: a long one can have more.
+/// Characters of base64 in a row, line breaks and all, of which a document may be a part: more
+/// than names and hashes have, and less than the shortest document.
+const PACKED: usize = 128;
+/// What an image is, or where it lies, stands within so many bytes of that there is one.
+const NEAR: usize = 256;
+/// Assumed of a document where nobody can say it, and nothing depends on it.
 const DOCUMENT: u64 = 100_000;
 
 /// A request's body, cut.
 #[derive(Clone, Debug, Default)]
 pub struct Pieces {
-    /// Hash and bytes of each.
-    pieces: Vec<(u64, u64)>,
-    /// Tokens for images and documents in it.
-    media: u64,
+    pieces: Vec<Piece>,
+    /// So many images, each of so many tokens at most.
+    images: u64,
+    image: u64,
+    documents: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    hash: u64,
+    bytes: u64,
+    /// It may be of a document: its bytes say nothing of its tokens.
+    packed: bool,
+    /// Images that begin in it, or shortly before.
+    images: u64,
+}
+
+/// How long a prompt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// So many tokens, at most.
+    AtMost(u64),
+    /// It has a document that nobody has counted: so many, or any number more.
+    Open(u64),
 }
 
 /// What the provider counted of a request.
@@ -39,7 +62,8 @@ struct Counted {
     model: String,
     /// How often each piece was there.
     pieces: HashMap<u64, u32>,
-    media: u64,
+    images: u64,
+    documents: u64,
     tokens: u64,
 }
 
@@ -51,69 +75,130 @@ pub struct Known {
 }
 
 impl Known {
-    pub fn cut(&self, body: &[u8]) -> Pieces {
+    pub fn cut(&self, body: &[u8], media: &Media) -> Pieces {
         let mut pieces = Vec::new();
         let (mut from, mut sum) = (0, 0u32);
+        let mut runs = Runs::default();
+        let mut packed = false;
+        let mut piece = |from: usize, to: usize, packed: bool| {
+            let bytes = &body[from..to];
+            let before = |at: usize| media.images.partition_point(|image| *image < at);
+            let images = (before(to) - before(from.saturating_sub(NEAR))) as u64;
+            let (hash, bytes) = (self.hashes.hash_one(bytes), bytes.len() as u64);
+            pieces.push(Piece { hash, bytes, packed, images });
+        };
         for (at, byte) in body.iter().enumerate() {
             sum = (sum << 1).wrapping_add(u32::from(*byte).wrapping_mul(0x9e37_79b1));
+            packed |= media.documents > 0 && runs.is_in_one(body, at);
             let len = at + 1 - from;
             if len >= LONGEST || (len >= SHORTEST && sum & CUT == 0) {
-                pieces.push((self.hashes.hash_one(&body[from..=at]), len as u64));
-                (from, sum) = (at + 1, 0);
+                piece(from, at + 1, packed);
+                (from, sum, packed) = (at + 1, 0, false);
             }
         }
-        let rest = &body[from..];
-        pieces.push((self.hashes.hash_one(rest), rest.len() as u64));
-        let count = |what: &[u8]| memchr::memmem::find_iter(body, what).count() as u64;
-        let images = count(b"\"image") + count(b"\"input_image") + count(b"image/");
-        let documents = count(b"application/pdf") + count(b"\"input_file");
-        Pieces { pieces, media: images * IMAGE + documents * DOCUMENT }
+        piece(from, body.len(), packed);
+        let (images, image) = (media.images.len() as u64, media.image);
+        Pieces { pieces, images, image, documents: media.documents }
     }
 
     /// The most tokens that a prompt of these pieces has.
-    pub fn tokens(&self, model: &str, body: &Pieces) -> u64 {
-        let bytes = body.media + body.pieces.iter().map(|(_, len)| len).sum::<u64>();
+    pub fn tokens(&self, model: &str, body: &Pieces) -> Length {
+        let documents = body.documents;
+        let images = body.images.saturating_mul(body.image);
+        let open = body.pieces.iter().filter(|piece| !piece.packed);
+        let bytes = images + open.map(|piece| piece.bytes).sum::<u64>();
         let known = self.counted.iter().filter(|known| known.model == model);
-        known.map(|known| known.bound(body)).fold(bytes, u64::min)
+        let known = known.filter_map(|known| known.bound(body));
+        let least = known.chain((documents == 0).then_some(bytes)).min();
+        match least {
+            Some(tokens) => Length::AtMost(tokens),
+            None => Length::Open(bytes.saturating_add(documents.saturating_mul(DOCUMENT))),
+        }
     }
 
     /// The provider has counted `tokens` in this prompt.
     pub fn learn(&mut self, model: &str, body: &Pieces, tokens: u64) {
         let mut pieces = HashMap::new();
-        body.pieces.iter().for_each(|(hash, _)| *pieces.entry(*hash).or_insert(0) += 1);
+        body.pieces.iter().for_each(|piece| *pieces.entry(piece.hash).or_insert(0) += 1);
         // The same conversation, one turn further.
         let shared = |known: &Counted| {
-            let found = body.pieces.iter().filter(|(hash, _)| known.pieces.contains_key(hash));
+            let found = body.pieces.iter().filter(|piece| known.pieces.contains_key(&piece.hash));
             known.model == model && found.count() * 2 > known.pieces.len()
         };
         self.counted.retain(|known| !shared(known));
         if self.counted.len() == CONVERSATIONS {
             self.counted.remove(0);
         }
-        self.counted.push(Counted { model: model.to_owned(), pieces, media: body.media, tokens });
+        let Pieces { images, documents, .. } = *body;
+        self.counted.push(Counted { model: model.to_owned(), pieces, images, documents, tokens });
     }
 }
 
 impl Counted {
-    fn bound(&self, body: &Pieces) -> u64 {
+    /// None where a document is, or may be, another one than was counted.
+    fn bound(&self, body: &Pieces) -> Option<u64> {
         let mut left = self.pieces.clone();
-        let mut more = 0;
+        let (mut more, mut images) = (0, 0);
         let mut seam = true;
-        for (hash, len) in &body.pieces {
-            match left.get_mut(hash).filter(|count| **count > 0) {
+        for piece in &body.pieces {
+            match left.get_mut(&piece.hash).filter(|count| **count > 0) {
                 Some(count) => {
                     *count -= 1;
                     more += if seam { SEAM } else { 0 };
                     seam = false;
                 }
+                None if piece.packed => return None,
                 None => {
-                    more += len;
+                    more += piece.bytes;
+                    images += piece.images;
                     seam = true;
                 }
             }
         }
-        self.tokens + more + body.media.saturating_sub(self.media)
+        // One in the place of another says so again where it begins.
+        let images = images.min(body.images).max(body.images.saturating_sub(self.images));
+        let images = images.saturating_mul(body.image);
+        (body.documents <= self.documents).then_some(self.tokens + more + images)
     }
+}
+
+/// Finds long runs of base64, in either alphabet and with line breaks.
+#[derive(Default)]
+struct Runs {
+    from: usize,
+    /// It is what a provider gave to be sent back, and no document.
+    signed: bool,
+}
+
+impl Runs {
+    /// To be asked of each byte in its turn.
+    fn is_in_one(&mut self, body: &[u8], at: usize) -> bool {
+        let byte = body[at];
+        let of_one = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=' | b'\\');
+        if !of_one {
+            self.from = at + 1;
+            return false;
+        }
+        let length = at + 1 - self.from;
+        if length == PACKED {
+            self.signed = is_signature(&body[..self.from]);
+        }
+        length >= PACKED && !self.signed
+    }
+}
+
+/// The text that begins behind this is one of a model's own: thoughts, signed or sealed.
+fn is_signature(before: &[u8]) -> bool {
+    const NAMES: [&[u8]; 4] = [
+        b"\"signature\"",
+        b"\"encrypted_content\"",
+        b"\"thoughtSignature\"",
+        b"\"thought_signature\"",
+    ];
+    let name = before.strip_suffix(b"\"").map(<[u8]>::trim_ascii_end);
+    let name = name.and_then(|name| name.strip_suffix(b":")).map(<[u8]>::trim_ascii_end);
+    name.is_some_and(|name| NAMES.iter().any(|known| name.ends_with(known)))
 }
 
 #[cfg(test)]
@@ -124,39 +209,100 @@ mod tests {
         (from..from + words).map(|n| format!("word-{} ", n.wrapping_mul(2_654_435_761))).collect()
     }
 
+    const NONE: &Media = &Media { images: Vec::new(), image: 0, documents: 0 };
+
+    /// Where it is known.
+    fn most(known: &Known, model: &str, pieces: &Pieces) -> u64 {
+        match known.tokens(model, pieces) {
+            Length::AtMost(tokens) => tokens,
+            Length::Open(_) => panic!("nobody has counted it"),
+        }
+    }
+
     #[test]
     fn what_was_counted_is_not_counted_by_its_bytes() {
         let mut known = Known::default();
         let (first, more, tools) = (text(0, 4_000), text(90_000, 50), text(7_000, 2_000));
         let body = format!("{{{first}}}{{{tools}}}");
-        let pieces = known.cut(body.as_bytes());
-        assert_eq!(known.tokens("m", &pieces), body.len() as u64, "nothing is known yet");
+        let pieces = known.cut(body.as_bytes(), NONE);
+        assert_eq!(most(&known, "m", &pieces), body.len() as u64, "nothing is known yet");
         let counted = body.len() as u64 / 4;
         known.learn("m", &pieces, counted);
-        assert!(known.tokens("m", &pieces) <= counted + SEAM);
+        assert!(most(&known, "m", &pieces) <= counted + SEAM);
         // One turn more, before the tools: what follows has only moved.
-        let next = known.cut(format!("{{{first}{more}}}{{{tools}}}").as_bytes());
-        let bound = known.tokens("m", &next);
+        let next = known.cut(format!("{{{first}{more}}}{{{tools}}}").as_bytes(), NONE);
+        let bound = most(&known, "m", &next);
         assert!(bound >= counted + more.len() as u64, "{bound}");
         assert!(bound <= counted + more.len() as u64 + 4 * LONGEST as u64, "{bound}");
-        assert_eq!(known.tokens("other", &pieces), body.len() as u64);
+        assert_eq!(most(&known, "other", &pieces), body.len() as u64);
         // Said twice it is read twice.
-        let twice = known.cut(format!("{body}{body}").as_bytes());
-        assert!(known.tokens("m", &twice) > counted + body.len() as u64 / 2);
+        let twice = known.cut(format!("{body}{body}").as_bytes(), NONE);
+        assert!(most(&known, "m", &twice) > counted + body.len() as u64 / 2);
     }
 
     #[test]
     fn an_image_is_more_than_its_bytes() {
         let known = Known::default();
-        let small = r#"{"type":"image","source":{"media_type":"image/png","data":"iVBORw0"}}"#;
-        assert!(known.tokens("m", &known.cut(small.as_bytes())) >= IMAGE);
+        let pieces = known.cut(b"{}", &Media { images: vec![1], image: 5_000, documents: 0 });
+        assert_eq!(known.tokens("m", &pieces), Length::AtMost(5_002));
+    }
+
+    #[test]
+    fn an_image_in_the_place_of_another_counts_anew() {
+        let mut known = Known::default();
+        let (before, after) = (text(0, 400), text(9_000, 400));
+        let asked = |url: &str| format!("{before}{{\"type\":\"image\",\"url\":\"{url}\"}}{after}");
+        let media = Media { images: vec![before.len() + 1], image: 5_000, documents: 0 };
+        let first = known.cut(asked("a").as_bytes(), &media);
+        known.learn("m", &first, 3_000);
+        assert!(most(&known, "m", &first) <= 3_000 + SEAM);
+        let other = known.cut(asked("b").as_bytes(), &media);
+        assert!(most(&known, "m", &other) > 8_000);
+    }
+
+    /// Base64 of a document, so many characters of it.
+    fn packed(seed: u32, length: usize) -> String {
+        let words = (0..).map(|n: u32| format!("{:08x}", (n ^ seed).wrapping_mul(2_654_435_761)));
+        words.take(length / 8).collect()
+    }
+
+    #[test]
+    fn of_a_document_only_what_was_counted_is_known() {
+        let one = &Media { documents: 1, ..NONE.clone() };
+        let asked =
+            |data: &str, more: &str| format!("{{\"data\":\"{data}\"}} {} {more}", text(0, 90));
+        for length in [600, 5_000, 50_000] {
+            let mut known = Known::default();
+            let (first, other) = (packed(1, length), packed(7, length));
+            let body = known.cut(asked(&first, "").as_bytes(), one);
+            assert!(matches!(known.tokens("m", &body), Length::Open(_)), "{length}");
+            known.learn("m", &body, 180_000);
+            let next = known.cut(asked(&first, &text(500, 20)).as_bytes(), one);
+            let tokens = most(&known, "m", &next);
+            assert!((180_000..185_000 + 2 * LONGEST as u64).contains(&tokens), "{tokens}");
+            // What a model thought, and has signed, is none.
+            let signed = format!("{{\"signature\": \"{}\"}}", packed(3, 400));
+            let thought = known.cut(asked(&first, &signed).as_bytes(), one);
+            assert!(most(&known, "m", &thought) > 180_400);
+            // Another one in its place, one that ends otherwise, and one more.
+            let mut end = first.clone();
+            end.replace_range(first.len() - 4.., "AAAA");
+            let end = known.cut(asked(&end, "").as_bytes(), one);
+            assert!(matches!(known.tokens("m", &end), Length::Open(_)), "{length}");
+            let another = known.cut(asked(&other, "").as_bytes(), one);
+            assert!(matches!(known.tokens("m", &another), Length::Open(_)), "{length}");
+            let two = &Media { documents: 2, ..NONE.clone() };
+            let both = asked(&first, &format!("{{\"data\":\"{other}\"}}"));
+            let both = known.cut(both.as_bytes(), two);
+            assert!(matches!(known.tokens("m", &both), Length::Open(_)), "{length}");
+        }
     }
 
     #[test]
     fn few_conversations_are_kept() {
         let mut known = Known::default();
         for n in 0..10 {
-            let pieces = known.cut(text(n * 10_000, 500).as_bytes());
+            let pieces = known.cut(text(n * 10_000, 500).as_bytes(), NONE);
             known.learn("m", &pieces, 100);
             known.learn("m", &pieces, 200);
         }

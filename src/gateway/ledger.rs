@@ -1,6 +1,6 @@
 //! The seam to the money.
 
-use crate::model::{AgentId, AttemptId, Bound, Micros, Reservation, SwarmId, Tokens};
+use crate::model::{AgentId, AttemptId, Bound, Budget, Micros, Reservation, SwarmId, Tokens};
 use std::{future::Future, pin::Pin};
 
 /// On whose behalf a listener's calls are made.
@@ -11,6 +11,8 @@ pub struct Caller {
     pub attempt: AttemptId,
     /// What the agent presents as its API key, whatever the dialect.
     pub token: String,
+    /// At most so many calls of its swarm are in flight; none: any number.
+    pub calls: Option<u32>,
 }
 
 /// A call that is about to leave.
@@ -23,6 +25,8 @@ pub struct Call {
     pub bound: Result<Bound, String>,
     /// How many tokens it may take.
     pub tokens: Result<Bound<u64>, String>,
+    /// As much of both as can be told where one of them cannot: it may be more.
+    pub known: Budget,
     /// Nobody pays it by the token: no limit in dollars counts it.
     pub notional: bool,
 }
@@ -63,6 +67,8 @@ pub enum Traffic {
     Held,
     /// A request waits for the provider to take calls again; what follows is as of `Asked`.
     Limited,
+    /// A request waits for others of its swarm to be over; what follows is as of `Asked`.
+    Queued,
     /// The first byte of the answer went out.
     Answering,
     /// No request is in flight any more.
@@ -73,16 +79,12 @@ pub enum Traffic {
 }
 
 pub type ReserveFuture<'a> =
-    Pin<Box<dyn Future<Output = Result<Option<Reservation>, NoLeave>> + Send + 'a>>;
-
-pub type LimitedFuture<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+    Pin<Box<dyn Future<Output = Result<Reservation, NoLeave>> + Send + 'a>>;
 
 /// Where the gateway asks before a call and reports after it.
 pub trait Ledger: Send + Sync + 'static {
-    /// False where no limit is above the caller: then nothing is reserved. Writes nothing down.
-    fn is_limited<'a>(&'a self, caller: &'a Caller) -> LimitedFuture<'a>;
-    /// Resolves once the reservation is durable; until then nothing goes upstream. None where
-    /// no limit is above the caller.
+    /// Resolves once the reservation is written down, durably where a limit is above the
+    /// caller; until then nothing goes upstream.
     fn reserve<'a>(&'a self, call: &'a Call) -> ReserveFuture<'a>;
     /// Every call that had leave is settled exactly once, also when the client hung up.
     fn settle(&self, caller: &Caller, reservation: Option<Reservation>, report: CallReport);

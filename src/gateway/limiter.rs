@@ -3,12 +3,16 @@
 //! back to its agent as it is; whoever comes after it waits in here instead of being refused
 //! too, and so cannot make it worse. A wait has an end: who would have to wait longer is
 //! answered with 429 and told how long.
+//!
+//! A swarm may say how many calls of all its agents are in flight at once: the rest wait before a
+//! gate of that swarm, until a call is over to its last byte.
 
 mod gate;
 mod headers;
 mod wait;
 
-use crate::model::AgentId;
+use super::Caller;
+use crate::model::{AgentId, SwarmId};
 use gate::{Gate, Ticket, Turn};
 use headers::Said;
 use hyper::{HeaderMap, StatusCode};
@@ -19,10 +23,14 @@ use std::{
 };
 use tokio::{sync::Notify, time::timeout_at};
 
-pub use wait::through_the_gate;
+pub use wait::{in_turn, through_the_gate};
 
 /// A call waits no longer: SDKs give up on a silent service after ten minutes, some earlier.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// For others of its swarm a call waits longer, since nobody has complained: a little less than
+/// SDKs do.
+const PATIENCE_OF_A_SWARM: Duration = Duration::from_secs(540);
 
 /// Doors that are kept; agents name models as they like.
 const DOORS: usize = 512;
@@ -31,7 +39,10 @@ const DOORS: usize = 512;
 type Key = (String, String);
 
 #[derive(Default)]
-pub struct Limiter(Mutex<HashMap<Key, Arc<Door>>>);
+pub struct Limiter {
+    models: Mutex<HashMap<Key, Arc<Door>>>,
+    swarms: Mutex<HashMap<SwarmId, Arc<Door>>>,
+}
 
 #[derive(Default)]
 struct Door {
@@ -95,49 +106,77 @@ impl Limiter {
         agent: &AgentId,
         waits: impl FnOnce(),
     ) -> Result<Permit, TooLong> {
-        let door = self.door(provider, model);
-        let ticket = door.gate().join(agent);
-        let mut place = Place { door: door.clone(), ticket, taken: false };
-        let last = Instant::now() + patience;
-        let mut waits = Some(waits);
-        loop {
-            let changed = door.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            let now = Instant::now();
-            let (turn, opens) = {
-                let mut gate = door.gate();
-                (gate.turn(ticket, now, chance()), gate.not_before(now))
-            };
-            let at = match turn {
-                Turn::Go => {
-                    place.taken = true;
-                    return Ok(Permit { door: door.clone(), answered: false });
-                }
-                Turn::Wait(at) => at,
-            };
-            // No sense in waiting for what is too late anyway.
-            if now >= last || opens.is_some_and(|opens| opens > last) {
-                let rest = opens.unwrap_or(now).saturating_duration_since(now);
-                let seconds = rest.as_secs() + u64::from(rest.subsec_nanos() > 0);
-                return Err(TooLong { seconds: seconds.max(1) });
-            }
-            if let Some(waits) = waits.take() {
-                waits();
-            }
-            // Early or late: the gate is asked again.
-            let _ = timeout_at(at.unwrap_or(last).min(last).into(), changed).await;
-        }
+        wait_at(self.door(provider, model), patience, agent, waits).await
+    }
+
+    /// Resolves when a call of the caller's swarm may start, of which there are `most` at once;
+    /// it is over when the permit is dropped.
+    ///
+    /// # Errors
+    /// When it would have to wait too long.
+    pub async fn pass_in_swarm(
+        &self,
+        caller: &Caller,
+        most: u32,
+        waits: impl FnOnce(),
+    ) -> Result<Permit, TooLong> {
+        let door = {
+            let mut doors = self.swarms.lock().unwrap_or_else(PoisonError::into_inner);
+            doors.retain(|_, door| Arc::strong_count(door) > 1 || !door.gate().is_idle());
+            let new = || Arc::new(Door { gate: Mutex::new(Gate::of(most)), ..Door::default() });
+            doors.entry(caller.swarm.clone()).or_insert_with(new).clone()
+        };
+        wait_at(door, PATIENCE_OF_A_SWARM, &caller.agent, waits).await
     }
 
     fn door(&self, provider: &str, model: &str) -> Arc<Door> {
-        let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut doors = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         if doors.len() >= DOORS {
             // Those that nobody stands at, and that hold nobody up.
             let now = Instant::now();
             doors.retain(|_, door| Arc::strong_count(door) > 1 || !door.gate().is_open(now));
         }
         doors.entry((provider.to_owned(), model.to_owned())).or_default().clone()
+    }
+}
+
+async fn wait_at(
+    door: Arc<Door>,
+    patience: Duration,
+    agent: &AgentId,
+    waits: impl FnOnce(),
+) -> Result<Permit, TooLong> {
+    let ticket = door.gate().join(agent);
+    let mut place = Place { door: door.clone(), ticket, taken: false };
+    let last = Instant::now() + patience;
+    let mut waits = Some(waits);
+    loop {
+        let changed = door.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        let now = Instant::now();
+        let (turn, opens) = {
+            let mut gate = door.gate();
+            (gate.turn(ticket, now, chance()), gate.not_before(now))
+        };
+        let at = match turn {
+            Turn::Go => {
+                place.taken = true;
+                return Ok(Permit { door: door.clone(), answered: false });
+            }
+            Turn::Wait(at) => at,
+        };
+        // No sense in waiting for what is too late anyway.
+        if now >= last || opens.is_some_and(|opens| opens > last) {
+            let rest = opens.unwrap_or(now).saturating_duration_since(now);
+            let seconds = rest.as_secs() + u64::from(rest.subsec_nanos() > 0);
+            return Err(TooLong { seconds: seconds.max(1) });
+        }
+        if let Some(waits) = waits.take() {
+            waits();
+        }
+        // Early or late: the gate is asked again.
+        let _ = timeout_at(at.unwrap_or(last).min(last).into(), changed).await;
     }
 }
 

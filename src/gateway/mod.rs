@@ -20,6 +20,7 @@
 //! all goes, or does not go, the way out of [`egress`].
 
 mod answer;
+mod body;
 mod call;
 mod clamp;
 mod current;
@@ -31,6 +32,7 @@ mod hidden;
 mod known;
 mod ledger;
 mod limiter;
+mod media;
 pub mod prices;
 mod server;
 pub mod simulated;
@@ -46,9 +48,7 @@ mod tests;
 
 pub use egress::{Connection, Egress, EgressFuture};
 pub use guests::{Guest, Guests};
-pub use ledger::{
-    Call, CallReport, Caller, Ledger, LimitedFuture, NoLeave, ReserveFuture, Traffic,
-};
+pub use ledger::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traffic};
 pub use server::Serving;
 pub use upstream::{BadProvider, Remembered};
 
@@ -56,6 +56,7 @@ use crate::config::{Config, ConfigError, Dialect, PriceFiles};
 use crate::model::Micros;
 use answer::Client;
 use current::Current;
+use hyper::http::request::Parts;
 use limiter::Limiter;
 use prices::Price;
 use simulated::{BadScenario, Simulated};
@@ -101,11 +102,11 @@ enum Target {
 }
 
 impl Target {
-    /// What is called here nobody pays by the token.
-    fn is_notional(&self) -> bool {
+    /// What is asked here so nobody pays by the token.
+    fn is_notional(&self, head: &Parts) -> bool {
         match self {
             Self::Simulated => false,
-            Self::Real(upstream) => upstream.notional,
+            Self::Real(upstream) => upstream.is_notional(&head.headers, head.uri.query()),
         }
     }
 
@@ -207,7 +208,19 @@ impl Gateway {
         let target = self.target(dialect);
         let own = matches!(&target, Target::Real(upstream) if upstream.passes_logins());
         let own = own.then_some("with each agent's own login");
-        own.into_iter().chain(target.is_notional().then_some("costs are notional")).collect()
+        let terms = match &target {
+            Target::Simulated => None,
+            Target::Real(upstream) => upstream.terms(),
+        };
+        own.into_iter().chain(terms).collect()
+    }
+
+    /// The provider of this dialect, where its calls may be such as nobody pays by the token.
+    pub fn notional_provider(&self, dialect: Dialect) -> Option<String> {
+        match self.target(dialect) {
+            Target::Simulated => None,
+            Target::Real(upstream) => upstream.terms().map(|_| upstream.name.clone()),
+        }
     }
 
     /// What keeps providers from being used, for the inbox and for `dash doctor`.
@@ -247,7 +260,8 @@ impl Gateway {
     fn price(&self, provider: &str, model: &str) -> Option<Price> {
         let prices = self.0.prices.get();
         let Some(upstream) = self.0.upstreams.iter().find(|u| u.name == provider) else {
-            return prices.find(None, model).cloned();
+            let price = prices.find(None, model)?.clone();
+            return Some(price.or_context_of(prices.listed(None, model)));
         };
         let vendor = match upstream.dialect {
             _ if prices.knows_vendor(provider) => provider,
@@ -256,7 +270,8 @@ impl Gateway {
             Dialect::Gemini => "google",
         };
         let own = upstream.overrides.find(model);
-        own.or_else(|| prices.find(Some(vendor), model)).cloned()
+        let price = own.or_else(|| prices.find(Some(vendor), model))?;
+        Some(price.clone().or_context_of(prices.listed(Some(vendor), model)))
     }
 
     /// What something adds to a request beside tokens, as the user says.

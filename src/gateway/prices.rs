@@ -25,6 +25,9 @@ fn dearest_input(rates: &Rates, writes: Writes) -> u64 {
     }
 }
 
+/// The window that Anthropic gives to who asks for a longer one, in tokens.
+const WIDE: u64 = 1_000_000;
+
 /// What of a prompt may be written to a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writes {
@@ -38,11 +41,31 @@ pub enum Writes {
 pub struct Price {
     base: Rates,
     tiers: Vec<Tier>,
+    /// The longest prompt, in tokens, as the file has it.
+    context: Option<u64>,
 }
 
 impl Price {
     fn own(price: &OwnPrice) -> Self {
-        Self { base: price.rates(), tiers: price.tiers() }
+        Self { base: price.rates(), tiers: price.tiers(), context: price.context }
+    }
+
+    /// The same with what another says of the longest prompt, where this one says nothing.
+    #[must_use]
+    pub fn or_context_of(self, other: Option<&Self>) -> Self {
+        let context = self.context.or(other.and_then(|other| other.context));
+        Self { context, ..self }
+    }
+
+    /// At least as many tokens as any prompt has: a twentieth more than is told, since sources
+    /// round (1,000,000 for 1,048,576). `wide`: the request asks for a longer window than the
+    /// model has by itself.
+    pub fn context(&self, wide: bool) -> Option<u64> {
+        let told = self.context?;
+        // Dearer rates beyond the window are those of a longer one, which can be had.
+        let wide = wide || self.tiers.iter().any(|(start, _)| *start >= told);
+        let told = if wide { told.max(WIDE) } else { told };
+        Some(told.saturating_add(told / 20))
     }
 
     /// `cache_write_1h` is the part of `tokens.cache_write` with an hour to live.
@@ -107,7 +130,8 @@ impl Prices {
         let own = data.own.iter().map(|(model, price)| (model.clone(), Price::own(price)));
         let vendors = data.table.vendors.iter().map(|(vendor, entries)| {
             let priced = |entry: &PriceEntry| {
-                (entry.clone(), Price { base: entry.rates, tiers: entry.tiers.clone() })
+                let (base, tiers) = (entry.rates, entry.tiers.clone());
+                (entry.clone(), Price { base, tiers, context: entry.context })
             };
             (vendor.clone(), entries.iter().map(priced).collect())
         });
@@ -130,14 +154,21 @@ impl Prices {
     /// The user's own price, else that of `model` at `vendor`; with no vendor, at the first
     /// that sells it.
     pub fn find(&self, vendor: Option<&str>, model: &str) -> Option<&Price> {
-        let names = || [Some(model), undated(model)].into_iter().flatten();
-        names().find_map(|name| self.own.get(name)).or_else(|| {
-            names().find_map(|name| match vendor {
-                Some(vendor) => self.vendors.get(vendor).and_then(|table| best(table, name)),
-                None => self.vendors.values().find_map(|table| best(table, name)),
-            })
+        names(model).find_map(|name| self.own.get(name)).or_else(|| self.listed(vendor, model))
+    }
+
+    /// The table's alone.
+    pub fn listed(&self, vendor: Option<&str>, model: &str) -> Option<&Price> {
+        names(model).find_map(|name| match vendor {
+            Some(vendor) => self.vendors.get(vendor).and_then(|table| best(table, name)),
+            None => self.vendors.values().find_map(|table| best(table, name)),
         })
     }
+}
+
+/// What a model may be found under.
+fn names(model: &str) -> impl Iterator<Item = &str> {
+    [Some(model), undated(model)].into_iter().flatten()
 }
 
 /// The price with the best matching rule.
@@ -247,8 +278,28 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_prompt_is_known_and_never_too_short() {
+        let prices = built_in();
+        let context = |vendor, model: &str, wide| {
+            prices.find(Some(vendor), model).unwrap().context(wide).unwrap_or(0)
+        };
+        assert_eq!(context("anthropic", "claude-opus-4-5", false), 210_000);
+        assert_eq!(context("anthropic", "claude-opus-4-5", true), 1_050_000, "it asks for more");
+        assert_eq!(context("anthropic", "claude-sonnet-4-5", false), 1_050_000, "it can be had");
+        assert!(context("google", "gemini-2.5-pro", false) >= 1_048_576);
+        assert!(context("google", "gemini-3.5-flash", false) >= 1_048_576);
+        assert!(context("openai", "gpt-4.1", false) >= 1_047_576);
+        assert_eq!(context("openai", "ada", true), 0, "nobody says");
+        let price = ModelPrice { input: 1.0, output: 1.0, ..ModelPrice::default() };
+        let own = Overrides::new(&BTreeMap::from([("mine".to_owned(), price)]));
+        let opus = prices.find(None, "claude-opus-4-5");
+        let mine = own.find("mine").unwrap().clone().or_context_of(opus);
+        assert_eq!(mine.context(false), Some(210_000));
+    }
+
+    #[test]
     fn overrides_come_in_dollars() {
-        let price = ModelPrice { input: 0.1, output: 0.3, cache_read: None, cache_write: None };
+        let price = ModelPrice { input: 0.1, output: 0.3, ..ModelPrice::default() };
         let own = Overrides::new(&BTreeMap::from([("local".to_owned(), price)]));
         let price = own.find("local").unwrap();
         assert_eq!(price.cost(&tokens(10, 10, 10, 0), 0), Micros(5));
@@ -265,6 +316,7 @@ mod tests {
             cache_read: None,
             cache_write: None,
             cache_write_1h: Some(3.0),
+            context: None,
             long: None,
         };
         data.own.insert("gpt-5".to_owned(), price(1.0));

@@ -8,7 +8,10 @@ use super::call::{self, Begun};
 use super::egress::{self, Outlet};
 use super::guests::Guests;
 use super::handling::{Refused, handle};
-use super::known::{Known, Pieces};
+use super::known::{Known, Length, Pieces};
+use super::limiter::Permit;
+use super::media::Media;
+use super::wire::Wire;
 use super::{CallReport, Caller, Gateway, Traffic};
 use crate::model::{Micros, Tokens};
 use bytes::Bytes;
@@ -18,7 +21,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{convert::Infallible, time::Duration};
 use tokio::sync::{Semaphore, watch};
@@ -80,8 +83,6 @@ pub struct Attempt {
     /// Model calls so far, for scenarios that count them.
     pub calls: AtomicU32,
     known: Mutex<Known>,
-    /// Its last call was set aside: the next one need not ask whether anything limits it.
-    pub limited: AtomicBool,
     /// Calls are to end.
     pub stop: watch::Receiver<bool>,
     /// So is the listener.
@@ -107,7 +108,6 @@ impl Attempt {
             guests,
             calls: AtomicU32::new(0),
             known: Mutex::default(),
-            limited: AtomicBool::new(false),
             stop,
             close,
             hold,
@@ -157,12 +157,13 @@ impl Attempt {
         known.learn(model, prompt, tokens);
     }
 
-    /// A prompt in pieces, and the most tokens that it has.
-    pub fn measure(&self, model: &str, body: &[u8]) -> (Pieces, u64) {
+    /// A prompt in pieces, and how long it is.
+    pub fn measure(&self, wire: Wire, model: &str, body: &[u8]) -> (Pieces, Length) {
+        let media = Media::of(wire, model, body);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let pieces = known.cut(body);
-        let tokens = known.tokens(model, &pieces);
-        (pieces, tokens)
+        let pieces = known.cut(body, &media);
+        let length = known.tokens(model, &pieces);
+        (pieces, length)
     }
 }
 
@@ -171,6 +172,8 @@ const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// A request in flight; tells the ledger when it comes and when it was the last.
 pub struct Flight {
     attempt: Arc<Attempt>,
+    /// Its turn among the calls of its swarm, which is over with it.
+    turn: Option<Permit>,
     troubled: Option<u16>,
 }
 
@@ -181,7 +184,12 @@ impl Flight {
         *count += 1;
         attempt.gateway.ledger().traffic(&attempt.caller, Traffic::Asked);
         drop(count);
-        Self { attempt: attempt.clone(), troubled: None }
+        Self { attempt: attempt.clone(), turn: None, troubled: None }
+    }
+
+    /// Others of its swarm wait until this is over.
+    pub fn takes(&mut self, turn: Option<Permit>) {
+        self.turn = turn;
     }
 
     pub fn note(&self, traffic: Traffic) {

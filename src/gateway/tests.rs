@@ -27,29 +27,24 @@ struct Books {
     /// On whose account anything came.
     whose: Arc<Mutex<BTreeSet<AttemptId>>>,
     broke: bool,
-    limited: bool,
     given: Reservation,
 }
 
 impl Ledger for Books {
-    fn is_limited<'a>(&'a self, _: &'a Caller) -> LimitedFuture<'a> {
-        Box::pin(std::future::ready(self.limited))
-    }
     fn reserve<'a>(&'a self, call: &'a Call) -> ReserveFuture<'a> {
-        assert!(self.limited, "nothing is reserved where nothing limits it");
         let of_guest = call.caller.attempt == AttemptId::from("ag-02-1");
         assert_eq!(call.caller.token, if of_guest { GUEST } else { TOKEN });
-        Box::pin(async {
-            match self.broke {
-                true => Err(NoLeave::OverBudget("the swarm's $5 are spent".to_owned())),
-                false => Ok(Some(self.given)),
-            }
-        })
+        // What nothing limits is given in full, as far as it is known.
+        let amount = call.bound.as_ref().ok().map(|bound| bound.most).or(call.known.dollars);
+        let tokens = call.tokens.as_ref().ok().map(|bound| bound.most).or(call.known.tokens);
+        let Reservation { number, amount: dollars, tokens: count } = self.given;
+        let given = Reservation { number, amount: dollars.or(amount), tokens: count.or(tokens) };
+        let refused = self.broke.then(|| "the swarm's $5 are spent".to_owned());
+        Box::pin(async move { refused.map_or(Ok(given), |why| Err(NoLeave::OverBudget(why))) })
     }
     fn settle(&self, caller: &Caller, reservation: Option<Reservation>, report: CallReport) {
         // One that came too late was never reserved for.
-        let reserves = self.limited && !report.model.is_empty();
-        assert_eq!(reservation.is_some(), reserves);
+        assert_eq!(reservation.is_some(), !report.model.is_empty());
         self.whose.lock().unwrap().insert(caller.attempt.clone());
         self.settled.send(report).unwrap();
     }
@@ -109,7 +104,6 @@ impl Stage {
         (amount, tokens): (Option<Micros>, Option<u64>),
     ) -> Self {
         let dialect = provider.dialect;
-        let limited = amount.is_some() || tokens.is_some();
         let given = Reservation { number: 7, amount, tokens };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -123,14 +117,7 @@ impl Stage {
         let gateway = Gateway::new(
             &config,
             &env,
-            Arc::new(Books {
-                settled: to,
-                traffic: seen,
-                whose: whose.clone(),
-                broke,
-                limited,
-                given,
-            }),
+            Arc::new(Books { settled: to, traffic: seen, whose: whose.clone(), broke, given }),
         )
         .unwrap();
         assert_eq!(gateway.provider_name(dialect), "up");
@@ -140,6 +127,7 @@ impl Stage {
             agent: "ag-01".into(),
             attempt: "ag-01-1".into(),
             token: TOKEN.to_owned(),
+            calls: None,
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let guests = Guests::default();

@@ -3,6 +3,7 @@
 
 use super::prices::Overrides;
 use crate::config::{Config, Dialect, Provider};
+use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -25,8 +26,8 @@ pub struct Upstream {
     key: Key,
     /// Sent as `Authorization: Bearer`, whatever the dialect's habit.
     bearer: bool,
-    /// What its calls cost is told, and paid by nobody.
-    pub notional: bool,
+    /// What its calls cost is told, and paid by nobody; none: it depends on with whose login.
+    notional: Option<bool>,
     /// The variable that the key is taken from.
     variable: Option<String>,
     /// An earlier core had the key, this one does not: its calls wait for one that does.
@@ -119,7 +120,7 @@ impl Upstream {
             base: parse_base(name, &provider.base_url)?,
             key,
             bearer: false,
-            notional: provider.is_notional(),
+            notional: provider.notional,
             variable: provider.key_env.clone(),
             held: false,
         })
@@ -156,7 +157,7 @@ impl Upstream {
             overrides: Overrides::default(),
             base: parse_base(name, url.as_deref().unwrap_or(default))?,
             bearer: found.as_ref().is_some_and(|(key, _)| *key == "ANTHROPIC_AUTH_TOKEN"),
-            notional: false,
+            notional: None,
             variable: found.as_ref().map(|(key, _)| (*key).to_owned()),
             held: false,
             key: found.map_or(Key::None, |(_, v)| Key::Known(Secret(v.trim().to_owned()))),
@@ -177,7 +178,7 @@ impl Upstream {
             base: parse_base(&known.name, &known.base_url)?,
             key: Key::Missing(reason),
             bearer: false,
-            notional: false,
+            notional: None,
             variable: Some(known.variable.clone()),
             held: true,
         })
@@ -249,6 +250,20 @@ impl Upstream {
         matches!(self.key, Key::OfAgent)
     }
 
+    /// Nobody pays calls with these headers by the token. Of logins that pass, an API key is
+    /// billed so, whatever else may be under a subscription.
+    pub fn is_notional(&self, headers: &HeaderMap, query: Option<&str>) -> bool {
+        self.notional.unwrap_or_else(|| self.passes_logins() && !is_api_key(headers, query))
+    }
+
+    /// What is to be expected of its calls, before there is one.
+    pub fn terms(&self) -> Option<&'static str> {
+        match self.notional {
+            Some(notional) => notional.then_some("costs are notional"),
+            None => self.passes_logins().then_some("costs are notional, but for API keys"),
+        }
+    }
+
     /// The header with the real key; none for a server that asks for none.
     pub async fn credential(&self) -> Result<Option<(HeaderName, HeaderValue)>, KeyMissing> {
         let secret = match &self.key {
@@ -272,6 +287,23 @@ impl Upstream {
         value.set_sensitive(true);
         Ok(Some((name, value)))
     }
+}
+
+/// An API key among the logins that a request brings. Where only keys are expected whatever is
+/// no known login counts as one.
+fn is_api_key(headers: &HeaderMap, query: Option<&str>) -> bool {
+    // Anthropic's own logins begin so, in either header.
+    let is_login = |text: &str| text.starts_with("sk-ant-oat") || text.starts_with("sk-ant-ort");
+    let texts = |name: &str| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let bearer = texts("authorization").filter_map(|text| text.split_once(' ').map(|(_, it)| it));
+    let mut bearer = bearer.map(str::trim);
+    texts("x-api-key").any(|text| !is_login(text.trim()))
+        || headers.contains_key("x-goog-api-key")
+        || query.is_some_and(|query| query.split('&').any(|part| part.starts_with("key=")))
+        || bearer.any(|text| {
+            let of_key = text.starts_with("sk-") || text.starts_with("AIza");
+            of_key && !is_login(text)
+        })
 }
 
 /// All real providers: those of the configuration by name, then those of the environment,

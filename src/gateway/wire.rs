@@ -143,6 +143,9 @@ struct Generation {
 const DEFAULT_MAX_OUTPUT: u64 = 32_000;
 /// The same for Gemini: the most that its models give.
 const DEFAULT_GENERATED: u64 = 65_536;
+/// No model's answer is longer, and none gives more of them at once, whatever is asked for.
+const LONGEST_ANSWER: u64 = 1_000_000;
+const MOST_ANSWERS: u64 = 1_000;
 
 impl Asked<'_> {
     /// The most tokens that the answer to a request of this kind may have.
@@ -150,7 +153,8 @@ impl Asked<'_> {
         if wire.dialect() == Dialect::Gemini {
             let asked = self.generation.as_ref();
             let length = asked.and_then(|asked| asked.max_output_tokens);
-            return length.unwrap_or(DEFAULT_GENERATED).saturating_mul(self.answers(wire));
+            let length = length.unwrap_or(DEFAULT_GENERATED).min(LONGEST_ANSWER);
+            return length.saturating_mul(self.answers(wire));
         }
         // Of several a service may read any.
         [self.max_tokens, self.max_completion_tokens, self.max_output_tokens]
@@ -158,6 +162,7 @@ impl Asked<'_> {
             .flatten()
             .max()
             .unwrap_or(DEFAULT_MAX_OUTPUT)
+            .min(LONGEST_ANSWER)
             .saturating_mul(self.answers(wire))
     }
 
@@ -167,7 +172,7 @@ impl Asked<'_> {
             Dialect::Gemini => self.generation.as_ref().and_then(|asked| asked.candidate_count),
             Dialect::Anthropic | Dialect::Openai => self.n,
         };
-        asked.unwrap_or(1).max(1)
+        asked.unwrap_or(1).clamp(1, MOST_ANSWERS)
     }
 
     /// Tokens of an answer that it wants to think with; its limit must be above them.
@@ -310,7 +315,7 @@ mod tests {
         assert_eq!(most(two), 20);
         let endless =
             r#"{"generationConfig":{"maxOutputTokens":18446744073709551615,"candidateCount":2}}"#;
-        assert_eq!(most(endless), u64::MAX);
+        assert_eq!(most(endless), 2 * LONGEST_ANSWER);
     }
 
     fn added(body: &str) -> Option<String> {

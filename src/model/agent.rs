@@ -153,6 +153,9 @@ pub struct AgentInfo {
     /// Beside it, of calls that nobody pays by the token.
     #[serde(default)]
     pub notional_micros: Micros,
+    /// Of both, of calls whose usage never came: what was set aside was charged.
+    #[serde(default)]
+    pub estimated_micros: Micros,
     /// Of the current or last attempt.
     pub started_at: Option<Stamp>,
     /// When its first call of a model arrived; known once that is over.
@@ -201,6 +204,11 @@ pub struct AgentInfo {
 }
 
 impl AgentInfo {
+    /// What it has cost, marked where a part of that is an estimate.
+    pub fn cost(&self) -> String {
+        self.cost_micros.told(self.estimated_micros)
+    }
+
     /// Nothing is enforced: it may do whatever its user may.
     pub fn is_unscoped(&self) -> bool {
         self.scope == NO_SCOPE

@@ -77,6 +77,9 @@ pub struct Account {
     /// As [`Purse::call`].
     #[serde(default)]
     pub call: Micros,
+    /// Of what is spent, for calls whose usage never came.
+    #[serde(default)]
+    pub estimated: Micros,
     #[serde(default, skip_serializing_if = "Purse::is_unused")]
     pub tokens: Purse,
 }
@@ -155,10 +158,11 @@ impl<T> Bound<T> {
     }
 }
 
-/// What was set aside for a call: of each coin that something above it limits.
+/// What was set aside for a call, whether or not anything limits it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reservation {
     pub number: u64,
+    /// None where nobody can say what it costs.
     pub amount: Option<Micros>,
     pub tokens: Option<u64>,
 }
@@ -209,6 +213,9 @@ pub struct AccountInfo {
     pub spent_micros: Micros,
     pub reserved_micros: Micros,
     pub left_micros: Option<Micros>,
+    /// Of what is spent, for calls whose usage never came: what was set aside was charged.
+    #[serde(default)]
+    pub estimated_micros: Micros,
     /// The same in tokens.
     #[serde(default)]
     pub limit_tokens: Option<u64>,
@@ -244,8 +251,18 @@ pub struct CostRow {
     /// What it would come to by the token, and nobody pays so: calls under a subscription.
     #[serde(default)]
     pub notional_micros: Micros,
+    /// Of both sums above, of calls whose usage never came: what was set aside was charged.
+    #[serde(default)]
+    pub estimated_micros: Micros,
     /// Answered by the simulated provider: nobody pays this.
     pub simulated: bool,
+}
+
+impl CostRow {
+    /// What it has cost, marked where a part of that is an estimate.
+    pub fn cost(&self) -> String {
+        self.cost_micros.told(self.estimated_micros)
+    }
 }
 
 #[cfg(test)]

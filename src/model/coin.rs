@@ -131,10 +131,13 @@ fn written(tokens: u64) -> String {
 /// A text that is no limit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotABudget {
-    #[error(transparent)]
-    Money(#[from] super::NotMoney),
-    #[error("not a number of tokens: {0:?} (write it like 2M-tokens, 1.5M-tokens or 500k-tokens)")]
-    Tokens(String),
+    #[error(
+        "not a sum of money: {0:?} (write it like 50, $50, 2M-tokens, or both as 50,2M-tokens)"
+    )]
+    Money(String),
+    /// With the nearest right thing, where there is one.
+    #[error("not a number of tokens: {0:?} ({hint})", hint = hint(.1))]
+    Tokens(String, Option<String>),
     #[error("{0:?} says {1} twice")]
     Twice(String, &'static str),
 }
@@ -149,12 +152,15 @@ impl FromStr for Budget {
                 .strip_suffix("tokens")
                 .map(|number| number.trim_end().trim_end_matches('-').trim_end());
             let twice = match number {
-                Some(number) => budget.tokens.replace(counted(number, text)?).map(|_| "tokens"),
-                // It looks like neither: the nearest right thing is tokens.
-                None if part.ends_with(['k', 'K', 'M']) => {
-                    return Err(NotABudget::Tokens(part.to_owned()));
+                Some(number) => {
+                    let tokens = counted(number).ok_or_else(|| no_tokens(part))?;
+                    budget.tokens.replace(tokens).map(|_| "tokens")
                 }
-                None => budget.dollars.replace(part.parse()?).map(|_| "dollars"),
+                None => match part.parse() {
+                    Ok(sum) => budget.dollars.replace(sum).map(|_| "dollars"),
+                    Err(_) if meant(part).is_some() => return Err(no_tokens(part)),
+                    Err(_) => return Err(NotABudget::Money(part.to_owned())),
+                },
             };
             if let Some(coin) = twice {
                 return Err(NotABudget::Twice(text.to_owned(), coin));
@@ -164,9 +170,34 @@ impl FromStr for Budget {
     }
 }
 
+fn hint(nearest: &Option<String>) -> String {
+    match nearest {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => "write it like 2M-tokens, 1.5M-tokens or 500k-tokens".to_owned(),
+    }
+}
+
+fn no_tokens(part: &str) -> NotABudget {
+    NotABudget::Tokens(part.to_owned(), meant(part))
+}
+
+/// What looks like a number of tokens and is not written like one, as it is written.
+fn meant(part: &str) -> Option<String> {
+    let digits = |c: char| c.is_ascii_digit() || c == '.';
+    let rest = part.trim_start_matches(digits);
+    let number = &part[..part.len() - rest.len()];
+    let word: String = rest.chars().filter(|c| c.is_ascii_alphabetic()).collect();
+    let unit = match word.to_ascii_lowercase().as_str() {
+        "k" | "ktok" | "ktoks" | "ktoken" | "ktokens" => "k",
+        "m" | "mtok" | "mtoks" | "mtoken" | "mtokens" => "M",
+        "t" | "tok" | "toks" | "token" | "tokens" => "",
+        _ => return None,
+    };
+    counted(&format!("{number}{unit}")).map(written)
+}
+
 /// `2M`, `1.5M`, `500k`, `1234`: whole tokens.
-fn counted(number: &str, text: &str) -> Result<u64, NotABudget> {
-    let bad = || NotABudget::Tokens(text.to_owned());
+fn counted(number: &str) -> Option<u64> {
     let (digits, zeros) = match number.chars().last() {
         Some('M') => (&number[..number.len() - 1], 6),
         Some('k' | 'K') => (&number[..number.len() - 1], 3),
@@ -175,11 +206,11 @@ fn counted(number: &str, text: &str) -> Result<u64, NotABudget> {
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || part.len() > zeros || !all_digits(whole) || !all_digits(part) {
-        return Err(bad());
+        return None;
     }
-    let tokens: u64 = format!("{whole}{part:0<zeros$}").parse().map_err(|_| bad())?;
+    let tokens: u64 = format!("{whole}{part:0<zeros$}").parse().ok()?;
     // They are counted as signed numbers, too.
-    i64::try_from(tokens).map(|_| tokens).map_err(|_| bad())
+    i64::try_from(tokens).map(|_| tokens).ok()
 }
 
 #[cfg(test)]
@@ -209,8 +240,17 @@ mod tests {
         for text in ["1k-tokens,2k-tokens", "99999999999999999999-tokens", "5 euros"] {
             assert!(text.parse::<Budget>().is_err(), "{text}");
         }
-        let hint = "2M".parse::<Budget>().unwrap_err().to_string();
-        assert!(hint.contains("2M-tokens"), "{hint}");
+        for (text, hint) in [
+            ("2M", "2M-tokens"),
+            ("3k-token", "3k-tokens"),
+            ("$5,1.5mtok", "1500k-tokens"),
+            ("1234 token", "1234-tokens"),
+            ("five", "50, $50, 2M-tokens, or both as 50,2M-tokens"),
+            ("x-tokens", "write it like 2M-tokens"),
+        ] {
+            let error = text.parse::<Budget>().unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+        }
         assert_eq!(Budget::default().to_string(), "none");
         assert_eq!(Budget::of_tokens(1_234_000).to_string(), "1234k-tokens");
     }

@@ -4,8 +4,8 @@
 mod summary;
 
 use super::{
-    AccountId, Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Exit,
-    Grant, Item, Micros, Remember, Resolution, Shortage, Signal, Stamp, SwarmId, SwarmSpec,
+    AccountId, Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Coin,
+    Exit, Grant, Item, Micros, Remember, Resolution, Shortage, Signal, Stamp, SwarmId, SwarmSpec,
     SwarmState, Tokens,
 };
 use serde::{Deserialize, Serialize};
@@ -149,7 +149,8 @@ pub enum Event {
         number: u64,
         provider: String,
         model: String,
-        /// 0 where nothing above it limits dollars.
+        /// What it costs at most; 0 where nothing of that can be told. Older builds had 0 where
+        /// nothing above it limited dollars.
         amount_micros: Micros,
         /// With less it would not have left.
         #[serde(default, skip_serializing_if = "is_zero")]
@@ -159,6 +160,15 @@ pub enum Event {
         amount_tokens: u64,
         #[serde(default, skip_serializing_if = "is_none_of")]
         least_tokens: u64,
+        /// Nothing above it had a limit: it left whatever it may cost.
+        #[serde(default, skip_serializing_if = "is_false")]
+        free: bool,
+        /// Nobody pays it by the token: its dollars are set aside of no account.
+        #[serde(default, skip_serializing_if = "is_false")]
+        notional: bool,
+        /// Of what it may be more than the amount.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unbounded: Vec<Coin>,
     },
     /// A call did not leave: what is left of the account is less than it may cost.
     CallRefused {

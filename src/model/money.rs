@@ -34,6 +34,12 @@ impl Micros {
         }
     }
 
+    /// With a mark where a part of it is an estimate: `~$1.60`.
+    pub fn told(self, estimated: Self) -> String {
+        let mark = if estimated == Self::ZERO { "" } else { "~" };
+        format!("{mark}{self}")
+    }
+
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1e6
     }
@@ -61,7 +67,7 @@ impl fmt::Display for Micros {
 
 /// A sum that is not one: the text as it was given.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a sum of money: {0:?} (write it like $50 or 0.25)")]
+#[error("not a sum of money: {0:?} (write it like 50, $50 or 0.25)")]
 pub struct NotMoney(pub String);
 
 impl FromStr for Micros {
@@ -120,7 +126,8 @@ mod tests {
             assert_eq!(Micros(micros).plain(), text);
             assert_eq!(text.parse(), Ok(Micros(micros)));
         }
-        assert_eq!(Micros(42_100).to_string(), "$0.0421");
+        assert_eq!(Micros(42_100).told(Micros::ZERO), "$0.0421");
+        assert_eq!(Micros(42_100).told(Micros(1)), "~$0.0421");
         assert_eq!(Micros(3_180_000).to_string(), "$3.18");
     }
 }

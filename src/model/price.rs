@@ -17,6 +17,9 @@ pub struct PriceRow {
     pub cache_write_1h: f64,
     /// Dearer rates for long prompts.
     pub long: Vec<LongRow>,
+    /// The longest prompt, in tokens, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<u64>,
     pub source: String,
     /// Of the source; empty where it says none.
     pub licence: String,

@@ -25,6 +25,9 @@ pub struct SwarmSpec {
     pub items: Option<Vec<String>>,
     /// At most so many attempts at once.
     pub max: Option<u32>,
+    /// At most so many model calls in flight, of all its agents together; none: any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
     /// Where the agents work; absolute.
     pub cwd: PathBuf,
     /// A clone of the repository, and a branch in it, for each agent.
@@ -210,9 +213,15 @@ pub struct SwarmInfo {
     /// Beside it, of calls that nobody pays by the token.
     #[serde(default)]
     pub notional_micros: Micros,
+    /// Of both, of calls whose usage never came: what was set aside was charged.
+    #[serde(default)]
+    pub estimated_micros: Micros,
     pub budget_micros: Option<Micros>,
     #[serde(default)]
     pub budget_tokens: Option<u64>,
+    /// Model calls that may be in flight at once; none: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
     pub scope: String,
     pub created_at: Stamp,
     pub started_at: Option<Stamp>,
@@ -220,6 +229,9 @@ pub struct SwarmInfo {
     /// None before one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_calls: Option<FirstCalls>,
+    /// What its creator should know; told once, at its creation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// When the agents of a swarm began to ask a model, each by its first call.
@@ -233,6 +245,11 @@ pub struct FirstCalls {
 }
 
 impl SwarmInfo {
+    /// What it has cost, marked where a part of that is an estimate.
+    pub fn cost(&self) -> String {
+        self.cost_micros.told(self.estimated_micros)
+    }
+
     /// Nothing is enforced on its agents.
     pub fn is_unscoped(&self) -> bool {
         self.scope == super::NO_SCOPE
@@ -298,6 +315,9 @@ pub struct AgentResult {
     pub duration_ms: u64,
     pub tokens: Tokens,
     pub cost_micros: Micros,
+    /// As in [`AgentInfo`](super::AgentInfo).
+    #[serde(default)]
+    pub estimated_micros: Micros,
     pub branch: Option<String>,
     pub worktree: Option<PathBuf>,
 }

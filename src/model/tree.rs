@@ -11,6 +11,8 @@ pub struct RollUp {
     pub by_state: BTreeMap<AgentState, u32>,
     pub tokens: Tokens,
     pub cost_micros: Micros,
+    /// As in [`AgentInfo`].
+    pub estimated_micros: Micros,
 }
 
 /// An agent with those it spawned: `agent tree --json`.
@@ -24,11 +26,17 @@ pub struct Branch<'a> {
 }
 
 impl RollUp {
+    /// What it has cost, marked where a part of that is an estimate.
+    pub fn cost(&self) -> String {
+        self.cost_micros.told(self.estimated_micros)
+    }
+
     fn add(&mut self, agent: &AgentInfo) {
         self.agents += 1;
         *self.by_state.entry(agent.state).or_insert(0) += 1;
         self.tokens += agent.tokens;
         self.cost_micros += agent.cost_micros;
+        self.estimated_micros += agent.estimated_micros;
     }
 
     /// Of every agent among `rows`, by its id.

@@ -74,8 +74,6 @@ pub enum Message {
     Input { input: Input, done: Option<Answer> },
     /// Runs with the state between two batches; must not block.
     Read(Box<dyn FnOnce(&State) + Send>),
-    /// The same, at once: what was fed before may not be in the state yet.
-    Peek(Box<dyn FnOnce(&State) + Send>),
     /// Sets a timer that an earlier core had set.
     Timer { at: Stamp, timer: Timer },
     /// Drains, writes a snapshot and ends the actor.
@@ -211,7 +209,6 @@ impl Actor {
                 }
                 read(&self.state);
             }
-            Message::Peek(read) => read(&self.state),
             Message::Close(done) => {
                 let so_far = std::mem::take(batch);
                 let _ = self.run_batch(so_far).await;

@@ -425,6 +425,7 @@ impl Keeping {
             agent: self.plan.attempt.agent.clone(),
             attempt: self.id.clone(),
             token: token.clone(),
+            calls: self.plan.spec.calls,
         };
         if let Some(gate) = self.world.gateway.get() {
             let served = gate.serve(TcpListener::from(gateway), caller);

@@ -1,16 +1,54 @@
 //! What clients read and change of the ledger.
 
 use super::{
+    check::Crew,
     clock,
     handle::Handle,
     lookup::{find_agent, find_swarm},
+    world::Shared,
 };
 use crate::{
+    config::Dialect,
     core,
     model::{
-        AccountId, AccountInfo, BudgetChange, Command, CostRow, PriceRow, Refusal, RefusalCode,
+        AccountId, AccountInfo, Budget, BudgetChange, Command, CostRow, PriceRow, Refusal,
+        RefusalCode, SwarmSpec,
     },
 };
+use std::collections::BTreeSet;
+
+/// What the creator of a swarm should know of its budget: a limit in dollars holds nothing where
+/// nobody pays by the token.
+pub async fn warnings(world: &Shared, spec: &SwarmSpec, crew: &Crew) -> Vec<String> {
+    let limits = [&spec.budget, &spec.agent_budget].into_iter().flatten();
+    let limits: Vec<Budget> = limits.filter_map(|text| text.parse().ok()).collect();
+    let dollars = limits.iter().find_map(|limit| limit.dollars);
+    let (Some(dollars), Some(gateway)) = (dollars, world.gateway.get()) else { return Vec::new() };
+    if limits.iter().any(|limit| limit.tokens.is_some()) {
+        return Vec::new();
+    }
+    let catalog = world.read_adapters().await;
+    let names: BTreeSet<&str> = crew.iter().map(|(adapter, _)| adapter.as_str()).collect();
+    let dialects: BTreeSet<Dialect> = (names.into_iter())
+        .filter_map(|name| catalog.get(name))
+        .flat_map(|adapter| match adapter.dialect() {
+            Some(dialect) => vec![dialect],
+            None => vec![Dialect::Anthropic, Dialect::Openai, Dialect::Gemini],
+        })
+        .collect();
+    let notional: BTreeSet<String> =
+        dialects.into_iter().filter_map(|dialect| gateway.notional_provider(dialect)).collect();
+    if notional.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<String> = notional.into_iter().collect();
+    vec![format!(
+        "the budget of {dollars} limits no call through {} whose cost is notional, as under a \
+         subscription: a budget in tokens does, such as --budget {},2M-tokens",
+        names.join(" and "),
+        dollars.plain()
+    )]
+}
 
 impl Handle {
     /// All accounts; the core's first, then each swarm's with its agents'.

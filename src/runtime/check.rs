@@ -52,6 +52,10 @@ async fn crew(world: &Shared, spec: &mut SwarmSpec, interactive: bool) -> Result
     if spec.max == Some(0) {
         return Err(invalid("max is 0: then nothing would ever run"));
     }
+    if spec.calls == Some(0) {
+        let why = "calls is 0: then no model would ever be asked";
+        return Err(invalid(why).hinted("leave it out for any number"));
+    }
     if spec.timeout_ms == Some(0) {
         return Err(invalid("the timeout is 0"));
     }

@@ -3,7 +3,7 @@
 
 use super::{
     actor::Commit,
-    check, held,
+    budget, check, held,
     in_force::Asked,
     journal::Journal,
     limits,
@@ -219,8 +219,9 @@ impl Handle {
     /// When the request is refused.
     pub async fn create_swarm(&self, mut spec: SwarmSpec) -> Result<SwarmInfo, Refusal> {
         let crew = check::swarm(&self.world, &mut spec).await?;
+        let warnings = budget::warnings(&self.world, &spec, &crew).await;
         match self.request(Command::CreateSwarm { spec: Box::new(spec) }, crew).await? {
-            Reply::Swarm(id) => self.swarm(&id).await,
+            Reply::Swarm(id) => Ok(SwarmInfo { warnings, ..self.swarm(&id).await? }),
             _ => Err(leaving()),
         }
     }

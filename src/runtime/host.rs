@@ -250,6 +250,7 @@ impl Host {
                 agent: plan.attempt.agent.clone(),
                 attempt: plan.attempt.id.clone(),
                 token: seat.token.clone(),
+                calls: plan.spec.calls,
             };
             gate.admit(&self.guests, caller)
         });

@@ -328,11 +328,15 @@ fn write_all(
 }
 
 impl Entry {
-    /// Money is set aside, or may be spent: what follows must not outlive what is written here,
-    /// not even where the machine dies.
+    /// Money is set aside under a limit, or may be spent: what follows must not outlive what is
+    /// written here, not even where the machine dies. What was set aside where nothing limited
+    /// it lasts as long as the limit that is set after it: both are in one file, in their order.
     fn is_money(&self) -> bool {
         let is = |record: &EventRecord| {
-            matches!(record.event, Event::CallReserved { .. } | Event::BudgetSet { .. })
+            matches!(
+                record.event,
+                Event::CallReserved { free: false, .. } | Event::BudgetSet { .. }
+            )
         };
         self.records.iter().any(is)
     }

@@ -4,7 +4,7 @@
 use super::{actor::Message, world::leaving};
 use crate::{
     core::{self, Input, Leave, Reply, Wish},
-    gateway::{Call, CallReport, Caller, Ledger, LimitedFuture, NoLeave, ReserveFuture, Traffic},
+    gateway::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traffic},
     model::{AgentState, AttemptId, Refusal, Reservation, Signal, Source},
 };
 use std::{
@@ -54,7 +54,7 @@ impl Calls {
         match traffic {
             Traffic::Asked => self.all().insert(attempt.clone()),
             Traffic::Quiet | Traffic::Troubled { .. } => self.all().remove(attempt),
-            Traffic::Held | Traffic::Limited | Traffic::Answering => return,
+            Traffic::Held | Traffic::Limited | Traffic::Queued | Traffic::Answering => return,
         };
     }
 }
@@ -64,12 +64,16 @@ struct Given {
     ledger: CoreLedger,
     attempt: AttemptId,
     wish: Box<Wish>,
+    /// None once it was taken.
     reservation: Option<Reservation>,
 }
 
 impl Given {
-    fn take(mut self) -> Option<Reservation> {
-        self.reservation.take()
+    /// # Errors
+    /// Where whoever asked has gone before there was an answer.
+    fn take(mut self) -> Result<Reservation, NoLeave> {
+        let gone = || NoLeave::Unavailable("whoever asked has gone".to_owned());
+        self.reservation.take().ok_or_else(gone)
     }
 }
 
@@ -164,33 +168,20 @@ impl CoreLedger {
                         () = gone.closed() => return Ok(None),
                     }
                 }
-                _ => return Ok(None),
+                _ => return Err(NoLeave::Unavailable("the core did not say".to_owned())),
             }
         }
     }
 }
 
 impl Ledger for CoreLedger {
-    fn is_limited<'a>(&'a self, caller: &'a Caller) -> LimitedFuture<'a> {
-        let (done, answer) = oneshot::channel();
-        let attempt = caller.attempt.clone();
-        let ask = Message::Peek(Box::new(move |state| {
-            // Whoever asked may have gone.
-            let _ = done.send(core::is_limited(state, &attempt));
-        }));
-        Box::pin(async move {
-            // Of a core that is leaving, the one who reserves hears.
-            let sent = self.inbox.send(ask).await;
-            sent.is_err() || answer.await.unwrap_or(true)
-        })
-    }
-
     fn reserve<'a>(&'a self, call: &'a Call) -> ReserveFuture<'a> {
         let wish = Box::new(Wish {
             provider: call.provider.clone(),
             model: call.model.clone(),
             bound: call.bound.clone(),
             tokens: call.tokens.clone(),
+            known: call.known,
             notional: call.notional,
         });
         let (ledger, attempt) = (self.clone(), call.caller.attempt.clone());
@@ -203,7 +194,7 @@ impl Ledger for CoreLedger {
         });
         Box::pin(async move {
             let leaving = |_| NoLeave::Unavailable("the core is leaving".to_owned());
-            from.await.map_err(leaving)?.map(Given::take)
+            from.await.map_err(leaving)??.take()
         })
     }
 
@@ -232,6 +223,9 @@ impl Ledger for CoreLedger {
             Traffic::Limited => {
                 (AgentState::Waiting, "rate limit", "the provider takes no calls for now")
             }
+            Traffic::Queued => {
+                (AgentState::Waiting, "calls", "its swarm makes as many calls at once as it may")
+            }
             Traffic::Answering => return,
             // Between calls the agent runs a tool, thinks for itself, or has done its turn:
             // whoever sees more of it says so.
@@ -251,7 +245,7 @@ impl Ledger for CoreLedger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Bound, Micros};
+    use crate::model::{Bound, Budget, Micros};
 
     #[tokio::test]
     async fn who_waits_asks_again_when_there_is_more() {
@@ -263,12 +257,13 @@ mod tests {
             agent: "ag-01".into(),
             attempt: "ag-01-1".into(),
             token: String::new(),
+            calls: None,
         };
         let bound = Bound { least: Micros(1), usual: Micros(1), most: Micros(1) };
         let tokens = Err(String::new());
         let (provider, model) = ("p".into(), "m".into());
-        let notional = false;
-        let call = Call { caller, provider, model, bound: Ok(bound), tokens, notional };
+        let (notional, known) = (false, Budget::default());
+        let call = Call { caller, provider, model, bound: Ok(bound), tokens, known, notional };
         let asked = tokio::spawn(async move { ledger.reserve(&call).await });
         let given = Reservation { number: 1, amount: Some(Micros(1)), tokens: None };
         let started = Instant::now();
@@ -279,7 +274,7 @@ mod tests {
             done.send(Ok(Some(Reply::Leave(leave)))).unwrap();
             money.notify_waiters();
         }
-        assert_eq!(asked.await.unwrap(), Ok(Some(given)));
+        assert_eq!(asked.await.unwrap(), Ok(given));
         assert!(started.elapsed() < LOOK, "it was not told");
     }
 }

@@ -22,6 +22,7 @@ fn agent(n: u64, state: AgentState) -> AgentInfo {
         tokens: Tokens { input: n, ..Tokens::default() },
         cost_micros: Micros(n as i64),
         notional_micros: Micros::ZERO,
+        estimated_micros: Micros::ZERO,
         started_at: Some(Stamp(n as i64)),
         ended_at: None,
         since: Stamp(0),
@@ -57,6 +58,7 @@ fn swarm(n: u64) -> SwarmInfo {
         tokens: Tokens::default(),
         cost_micros: Micros::ZERO,
         notional_micros: Micros::ZERO,
+        estimated_micros: Micros::ZERO,
         budget_micros: None,
         budget_tokens: None,
         scope: "none".into(),
@@ -64,6 +66,8 @@ fn swarm(n: u64) -> SwarmInfo {
         started_at: None,
         ended_at: None,
         first_calls: None,
+        calls: None,
+        warnings: Vec::new(),
     }
 }
 

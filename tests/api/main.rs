@@ -29,6 +29,7 @@ mod inbox;
 mod inside;
 mod inside_tree;
 mod journal;
+mod later;
 mod limits;
 mod mcp;
 mod once;

@@ -24,6 +24,7 @@ fn row(by: By, id: &str, name: &str, cents: i64) -> CostRow {
         },
         cost_micros: Micros(cents * 10_000),
         notional_micros: Micros(0),
+        estimated_micros: Micros(0),
         simulated: false,
     }
 }
@@ -44,6 +45,7 @@ fn account(id: AccountId, name: &str, limit: Option<i64>, cents: i64) -> Account
         spent_micros: Micros(cents * 10_000),
         reserved_micros: Micros(cents * 1_000),
         left_micros: None,
+        estimated_micros: Micros::ZERO,
         limit_tokens: None,
         spent_tokens: 0,
         reserved_tokens: 0,

@@ -94,6 +94,7 @@ pub fn agent(n: u64, swarm: u64) -> AgentInfo {
         tokens: Tokens { input: tokens * 4 / 5, output: tokens / 5, ..Tokens::default() },
         cost_micros: Micros((tokens * 9 / 2) as i64),
         notional_micros: Micros::ZERO,
+        estimated_micros: Micros::ZERO,
         started_at: (!queued).then(|| back(20 + (n * 13) % 400)),
         ended_at: over.then(|| back(n % 19)),
         since: back(n % 60),
@@ -145,6 +146,7 @@ pub fn swarm(n: u64, name: &str, agents: &[AgentInfo]) -> SwarmInfo {
         tokens,
         cost_micros: cost,
         notional_micros: Micros::ZERO,
+        estimated_micros: Micros::ZERO,
         budget_micros: None,
         budget_tokens: None,
         scope: "none".into(),
@@ -152,6 +154,8 @@ pub fn swarm(n: u64, name: &str, agents: &[AgentInfo]) -> SwarmInfo {
         started_at: Some(back(499)),
         ended_at: None,
         first_calls: None,
+        calls: None,
+        warnings: Vec::new(),
     }
 }
 

@@ -60,7 +60,7 @@ pub fn agent_table(agents: &[AgentInfo]) -> Table {
             cell(short_line(&agent.model)),
             cell(format::fit(&one_line(agent.item.as_deref().unwrap_or("")), 28)),
             cell(count(agent.tokens.total())),
-            cell(agent.cost_micros),
+            cell(agent.cost()),
             scope_cell(&agent.scope),
             cell(short_line(&agent.last_line)),
         ]);

@@ -3,6 +3,7 @@
 use super::super::{
     args::Json,
     context::Context,
+    cost::estimated,
     failure::{Code, Done, Failure},
     format::{duration, fg, one_line, scope_style, state_and_reason, state_style, tokens},
     limits::words,
@@ -45,6 +46,7 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         Micros::ZERO => String::new(),
         sum => format!(", and {sum} notional"),
     };
+    let estimated = estimated(agent.estimated_micros);
     let mut lines = vec![
         ("swarm", agent.swarm.to_string()),
         ("agent", adapter),
@@ -54,7 +56,7 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         ("attempt", agent.attempt.to_string()),
         ("scope", context.paint(scope_style(&agent.scope), &agent.scope)),
         ("in", agent.cwd.display().to_string()),
-        ("usage", format!("{}, {}{notional}", tokens(&agent.tokens), agent.cost_micros)),
+        ("usage", format!("{}, {}{notional}{estimated}", tokens(&agent.tokens), agent.cost())),
         ("printed", format!("{} bytes", agent.bytes)),
         ("last line", some(&agent.last_line)),
     ];

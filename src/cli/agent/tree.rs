@@ -67,7 +67,7 @@ fn rows(branch: &Branch<'_>, here: &str, below: &str, table: &mut Table) {
         cell(&agent.adapter),
         cell(short_line(&agent.model)),
         cell(count(agent.tokens.total())),
-        cell(agent.cost_micros),
+        cell(agent.cost()),
         // A column only where there is something not to be overlooked.
         if agent.is_unscoped() { scope_cell(&agent.scope) } else { cell("") },
         (standing(branch), held),
@@ -95,5 +95,5 @@ fn summary(total: &RollUp) -> String {
         total.by_state.iter().map(|(state, n)| format!("{n} {state}")).collect();
     let tokens = count(total.tokens.total());
     let states = states.join(", ");
-    format!("{} agents: {states}; {tokens} tokens, {}", total.agents, total.cost_micros)
+    format!("{} agents: {states}; {tokens} tokens, {}", total.agents, total.cost())
 }

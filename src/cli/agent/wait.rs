@@ -46,7 +46,7 @@ impl Wait {
             context.json(&agent)?;
         } else {
             let state = state_and_reason(agent.state, &agent.reason);
-            context.line(format!("{}  {state}  {}", agent.id, agent.cost_micros))?;
+            context.line(format!("{}  {state}  {}", agent.id, agent.cost()))?;
         }
         Ok(code(&agent))
     }

@@ -81,6 +81,8 @@ struct SwarmWish {
     agent_budget: Option<String>,
     /// At most so many at once
     max: Option<u32>,
+    /// At most so many model calls in flight, of all of them together
+    calls: Option<u32>,
     /// Directories that may be written; the current one without it
     #[serde(default)]
     scope: Vec<String>,
@@ -265,6 +267,7 @@ impl Server {
             .value("budget", wish.budget)
             .value("agent-budget", wish.agent_budget)
             .value("max", wish.max)
+            .value("calls", wish.calls)
             .values("scope", wish.scope)
             .values("read", wish.read)
             .values("net", wish.net)

@@ -43,6 +43,10 @@ pub struct Create {
     /// At most so many at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max: Option<u32>,
+    /// At most so many model calls in flight, of all its agents together; the rest wait, each
+    /// agent in turn
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub calls: Option<u32>,
     /// How the agents share the work
     #[arg(long, value_enum)]
     pub strategy: Option<StrategyArg>,
@@ -106,6 +110,9 @@ impl Create {
             return self.show(&client.rehearse_swarm(&spec).await?, context);
         }
         let swarm = client.create_swarm(&spec).await?;
+        for warning in &swarm.warnings {
+            context.note(format!("warning: {warning}"));
+        }
         warn_of(&spec, context);
         warn_cores(spec.limits, context);
         if spec.budget.is_some() || spec.agent_budget.is_some() {
@@ -163,6 +170,9 @@ impl Create {
         let budgets: Vec<String> = budgets.into_iter().flatten().collect();
         for line in further(&budgets, spec.limits, spec.timeout_ms, spec.granted.as_ref()) {
             context.line(line)?;
+        }
+        if let Some(calls) = spec.calls {
+            context.line(format!("calls     at most {calls} at once"))?;
         }
         if let Some(items) = &spec.items {
             context.line(format!("items     {}", items.len()))?;

@@ -49,7 +49,7 @@ fn row(swarm: &SwarmInfo) -> [(String, Style); 10] {
         cell(format!("{}/{}", swarm.items.done, swarm.items.total)),
         cell(swarm.items.failed),
         cell(tokens(&swarm.tokens)),
-        cell(swarm.cost_micros),
+        cell(swarm.cost()),
         scope_cell(&swarm.scope),
         cell(short_line(&swarm.task)),
     ]

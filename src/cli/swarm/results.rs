@@ -106,7 +106,7 @@ pub fn table(results: &SwarmResults, color: bool, width: Option<u16>) -> String 
         text.push_str(&format!(", {} open", results.open));
     }
     let swarm = &results.swarm;
-    let cost = format!("{}{}", swarm.cost_micros, simulated(results));
+    let cost = format!("{}{}", swarm.cost(), simulated(results));
     text.push_str(&format!("  {cost}  {}", format::tokens(&swarm.tokens)));
     if let (Some(start), Some(end)) = (swarm.started_at, swarm.ended_at) {
         text.push_str(&format!("  {}", duration(end.ms_since(start))));
@@ -139,7 +139,7 @@ pub fn table(results: &SwarmResults, color: bool, width: Option<u16>) -> String 
             (outcome, state_style(row.state)),
             cell(why),
             cell(duration(row.duration_ms)),
-            cell(row.cost_micros),
+            cell(row.cost_micros.told(row.estimated_micros)),
             cell(files.map_or(String::new(), |files| files.len().to_string())),
             cell(format::fit(&one_line(row.item.as_deref().unwrap_or("")), 32)),
             cell(words),
@@ -158,7 +158,7 @@ fn markdown(results: &SwarmResults) -> String {
         results.open,
         format::harmless(&swarm.task),
         format::tokens(&swarm.tokens),
-        swarm.cost_micros,
+        swarm.cost(),
         simulated(results),
     );
     for row in &results.results {
@@ -174,7 +174,7 @@ fn markdown(results: &SwarmResults) -> String {
             "- took {}, {}, {}\n",
             duration(row.duration_ms),
             format::tokens(&row.tokens),
-            row.cost_micros
+            row.cost_micros.told(row.estimated_micros)
         ));
         if let Some(branch) = &row.branch {
             text.push_str(&format!("- branch: `{branch}`\n"));

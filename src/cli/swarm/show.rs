@@ -4,6 +4,7 @@ use super::super::{
     agent::list::agent_table,
     args::Json,
     context::Context,
+    cost::estimated,
     failure::{Code, Done},
     format::{count, duration, harmless, scope_style, swarm_style, tokens},
 };
@@ -57,7 +58,8 @@ impl Show {
             Micros::ZERO => String::new(),
             sum => format!(", and {sum} notional"),
         };
-        let usage = format!("{}, {}{notional}", tokens(&swarm.tokens), swarm.cost_micros);
+        let estimated = estimated(swarm.estimated_micros);
+        let usage = format!("{}, {}{notional}{estimated}", tokens(&swarm.tokens), swarm.cost());
         context.line(format!("usage   {usage}"))?;
         if let Some(limit) = swarm.budget_micros {
             let left = Micros(limit.0 - swarm.cost_micros.0);
@@ -67,6 +69,9 @@ impl Show {
             let left = limit.saturating_sub(swarm.tokens.total());
             let (limit, left) = (count(limit), count(left));
             context.line(format!("budget  {limit} tokens, {left} not spent"))?;
+        }
+        if let Some(calls) = swarm.calls {
+            context.line(format!("calls   at most {calls} at once"))?;
         }
         if let (Some(start), Some(end)) = (swarm.started_at, swarm.ended_at) {
             context.line(format!("took    {}", duration(end.ms_since(start))))?;

@@ -38,6 +38,7 @@ impl Create {
         spec.budget = self.budget.clone().or(spec.budget);
         spec.agent_budget = self.agent_budget.clone().or(spec.agent_budget);
         spec.max = self.max.or(spec.max);
+        spec.calls = self.calls.or(spec.calls);
         spec.worktree |= self.worktree;
         spec.check = self.check.clone().or(spec.check);
         spec.timeout_ms = self.timeout.or(spec.timeout_ms);

@@ -72,6 +72,10 @@ fn differences(old: &PriceEntry, new: &PriceEntry) -> Vec<String> {
     if old.tiers != new.tiers {
         how.push("long prompts".to_owned());
     }
+    if old.context != new.context {
+        let told = |tokens: Option<u64>| tokens.map_or("unknown".to_owned(), |n| n.to_string());
+        how.push(format!("context {} → {}", told(old.context), told(new.context)));
+    }
     if old.rules != new.rules {
         how.push("names".to_owned());
     }

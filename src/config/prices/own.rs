@@ -12,12 +12,13 @@ use serde::Deserialize;
 use std::{collections::BTreeMap, path::Path};
 
 /// Keys of a price, as `dash prices set` takes them.
-pub const KEYS: [&str; 11] = [
+pub const KEYS: [&str; 12] = [
     "input",
     "output",
     "cache_read",
     "cache_write",
     "cache_write_1h",
+    "context",
     "long.from",
     "long.input",
     "long.output",
@@ -51,6 +52,9 @@ pub struct OwnPrice {
     pub cache_write: Option<f64>,
     #[serde(default)]
     pub cache_write_1h: Option<f64>,
+    /// The longest prompt, in tokens: what is set aside for one with a document.
+    #[serde(default)]
+    pub context: Option<u64>,
     #[serde(default)]
     pub long: Option<LongPrice>,
 }
@@ -106,6 +110,7 @@ pub fn figures(price: &OwnPrice) -> BTreeMap<String, f64> {
         price.cache_read,
         price.cache_write,
         price.cache_write_1h,
+        price.context.map(|tokens| tokens as f64),
         long.map(|long| long.from as f64),
         long.map(|long| long.input),
         long.map(|long| long.output),
@@ -137,6 +142,7 @@ impl OwnPrice {
             cache_read: price.cache_read,
             cache_write: price.cache_write,
             cache_write_1h: None,
+            context: price.context,
             long: None,
         }
     }

@@ -34,6 +34,8 @@ pub struct PriceEntry {
     pub rules: Vec<String>,
     pub rates: Rates,
     pub tiers: Vec<Tier>,
+    /// The longest prompt, in tokens, where it is known.
+    pub context: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,8 @@ struct Entry {
     rates: Vec<Option<u64>>,
     #[serde(default)]
     tiers: Vec<(u64, Vec<Option<u64>>)>,
+    #[serde(default)]
+    context: Option<u64>,
 }
 
 impl PriceTable {
@@ -147,7 +151,8 @@ impl Entry {
         if !tiers.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(("tiers", "they do not begin at more and more tokens".to_owned()));
         }
-        Ok(PriceEntry { rates: row("rates", &self.rates)?, rules: self.rules, tiers })
+        let (rates, context) = (row("rates", &self.rates)?, self.context);
+        Ok(PriceEntry { rates, rules: self.rules, tiers, context })
     }
 }
 

@@ -101,6 +101,7 @@ fn info(
         spent_micros: account.spent,
         reserved_micros: account.reserved,
         left_micros: account.left(),
+        estimated_micros: account.estimated,
         limit_tokens: tokens.limit.map(count),
         spent_tokens: count(tokens.spent),
         reserved_tokens: count(tokens.reserved),

@@ -164,6 +164,7 @@ fn who_stands_still_for_want_of_money_finishes_nothing() {
             model: "m".to_owned(),
             bound,
             tokens,
+            known: Budget::default(),
             notional: false,
         };
         let (attempt, wish) = (attempt.into(), Box::new(wish));

@@ -46,7 +46,8 @@ impl Bench {
         last: bool,
     ) -> Leave {
         let (provider, model) = ("p".to_owned(), "m".to_owned());
-        let wish = Box::new(Wish { provider, model, bound, tokens, notional: false });
+        let known = Budget { dollars: Some(Micros(11)), tokens: Some(5) };
+        let wish = Box::new(Wish { provider, model, bound, tokens, known, notional: false });
         match self.feed(Input::Reserve { attempt: attempt.into(), wish, last }).unwrap() {
             Some(Reply::Leave(leave)) => leave,
             other => panic!("{other:?}"),
@@ -119,14 +120,20 @@ impl Bench {
 }
 
 #[test]
-fn without_a_limit_nothing_is_set_aside_and_all_is_counted() {
+fn without_a_limit_a_call_leaves_whatever_it_costs_and_all_is_counted() {
     let mut bench = Bench::default();
     bench.running(spec(), 1);
-    assert_eq!(bench.reserve("ag-01-1", Err("no price".to_owned()), true), Leave::Free);
-    let events = bench.journal.len();
-    assert_eq!(bench.reserve("ag-01-1", flat(5), true), Leave::Free);
-    assert_eq!(bench.journal.len(), events, "nothing was written");
-    bench.settle_call("ag-01-1", None, 7);
+    // The whole of it is set aside, since nothing shortens its answer.
+    let wish = bench.reserve_both("ag-01-1", bound(5, 6, 1_000), tokens(3, 400), false);
+    let Leave::Reserved(given) = wish else { panic!("{wish:?}") };
+    assert_eq!((given.amount, given.tokens), (Some(Micros(1_000)), Some(400)));
+    for account in ["ag-01", "sw-1", "core"] {
+        assert_eq!(bench.figures(account), (0, 1_000), "{account}");
+        assert_eq!(bench.account(account).reserved_tokens, 400);
+    }
+    let free = |event: &Event| matches!(event, Event::CallReserved { free: true, .. });
+    assert_eq!(bench.count(free), 1, "it need not outlive the machine");
+    bench.settle_call("ag-01-1", Some(given.number), 7);
     for account in ["ag-01", "sw-1", "core"] {
         assert_eq!(bench.figures(account), (7, 0), "{account}");
     }
@@ -301,6 +308,91 @@ fn limits_change_as_far_as_they_can() {
 }
 
 #[test]
+fn a_limit_that_comes_later_counts_what_is_in_flight() {
+    let mut bench = Bench::default();
+    bench.running(spec(), 2);
+    let dollars = |sum| BudgetChange::Limit(Budget::of_dollars(Micros(sum)));
+    let wish = bench.reserve_both("ag-01-1", flat(DOLLAR), tokens(900, 900), true);
+    let Leave::Reserved(given) = wish else { panic!("{wish:?}") };
+    for account in ["ag-01", "sw-1", "core"] {
+        let refused = bench.set(account, dollars(DOLLAR - 1)).unwrap_err();
+        assert_eq!(refused.code, RefusalCode::Conflict);
+        assert!(refused.message.contains("$0 spent, $1.00 for calls that are"), "{refused:?}");
+        let hint = refused.hint.unwrap();
+        assert!(hint.contains(&format!("dash budget set {account} 1;")), "{hint}");
+        let few = bench.set(account, BudgetChange::Limit(Budget::of_tokens(899))).unwrap_err();
+        assert!(few.hint.unwrap().contains(" 900-tokens;"), "in tokens too");
+    }
+    bench.set("sw-1", dollars(DOLLAR)).unwrap();
+    assert_eq!(bench.account("sw-1").left_micros, Some(Micros(0)));
+    assert_eq!(bench.reserve("ag-02-1", flat(1), false), Leave::Later);
+    // As dear as it could become, and nobody has gone over.
+    bench.settle_both("ag-01-1", Some(given.number), DOLLAR, 900, false);
+    assert_eq!(bench.figures("sw-1"), (DOLLAR, 0));
+    assert!(matches!(bench.reserve("ag-02-1", flat(1), true), Leave::Refused { .. }));
+}
+
+#[test]
+fn no_limit_is_set_that_a_call_in_flight_could_exceed() {
+    let mut bench = Bench::default();
+    bench.running(spec(), 1);
+    let wish = bench.reserve_both("ag-01-1", Err("no price".to_owned()), tokens(9, 9), true);
+    let Leave::Reserved(given) = wish else { panic!("{wish:?}") };
+    assert_eq!((given.amount, given.tokens), (Some(Micros(11)), Some(9)), "as far as it is known");
+    let dollars = BudgetChange::Limit(Budget::of_dollars(Micros(50 * DOLLAR)));
+    let refused = bench.set("core", dollars).unwrap_err();
+    assert!(refused.message.contains("ag-01-1 to m is in flight"), "{refused:?}");
+    bench.set("core", BudgetChange::Limit(Budget::of_tokens(9))).unwrap();
+    bench.settle_call("ag-01-1", Some(given.number), DOLLAR);
+    bench.set("core", dollars).unwrap();
+    assert_eq!(bench.figures("core"), (DOLLAR, 0));
+}
+
+#[test]
+fn a_limit_in_one_coin_tells_what_may_be_spent_of_the_other() {
+    let mut bench = Bench::default();
+    bench.running(budget("1k-tokens"), 1);
+    // 1 to 1,001 micro-dollars for 100 to 2,100 tokens.
+    let wish = bench.reserve_both("ag-01-1", bound(1, 1, 1_001), tokens(100, 2_100), true);
+    let Leave::Reserved(given) = wish else { panic!("{wish:?}") };
+    let share = given.tokens.unwrap();
+    assert!((100..=1_000).contains(&share), "{share}");
+    let most = 1 + (1_000 * (share - 100)).div_ceil(2_000);
+    assert_eq!(given.amount, Some(Micros(most as i64)));
+    assert_eq!(bench.figures("sw-1"), (0, most as i64));
+    // No usage comes: that is charged.
+    bench.settle_both("ag-01-1", Some(given.number), most as i64, 0, true);
+    for account in ["ag-01", "sw-1", "core"] {
+        assert_eq!(bench.figures(account), (most as i64, 0));
+        assert_eq!(bench.account(account).estimated_micros.0, most as i64);
+    }
+    assert_eq!(bench.account("sw-1").spent_tokens, share);
+    for by in BY {
+        let rows = costs(&bench.state, by).unwrap();
+        let sums = (rows[0].cost_micros.0, rows[0].estimated_micros.0);
+        assert_eq!(sums, (most as i64, most as i64), "{by}");
+    }
+    assert_eq!(bench.agent("ag-01").estimated.0, most as i64);
+    let swarm = swarm_info(&bench.state, &"sw-1".into()).unwrap();
+    assert_eq!(swarm.estimated_micros.0, most as i64);
+}
+
+#[test]
+fn a_top_up_beyond_what_can_be_counted_is_refused() {
+    let mut bench = Bench::default();
+    bench.running(budget("$50,2M-tokens"), 1);
+    let most: Budget = "9223372036854".parse().unwrap();
+    let refused = bench.set("sw-1", BudgetChange::TopUp(most)).unwrap_err();
+    assert!(refused.message.contains("more than can be counted"), "{refused:?}");
+    let hint = refused.hint.unwrap();
+    assert!(hint.contains("dash budget top-up sw-1 9223372036804.775807;"), "{hint}");
+    let tokens = BudgetChange::TopUp(Budget::of_tokens(i64::MAX as u64));
+    assert!(bench.set("sw-1", tokens).is_err());
+    assert_eq!(bench.account("sw-1").limit_micros, Some(Micros(50 * DOLLAR)), "as it was");
+    bench.set("sw-1", more(DOLLAR)).unwrap();
+}
+
+#[test]
 fn each_mark_is_said_once() {
     let mut bench = Bench::default();
     bench.running(budget("$1"), 1);
@@ -358,7 +450,7 @@ fn a_limit_in_tokens_holds_as_one_in_dollars_does() {
         false,
     ) {
         Leave::Reserved(given) => {
-            assert_eq!((given.amount, given.tokens), (None, Some(amount)));
+            assert_eq!(given.tokens, Some(amount));
             Some(given.number)
         }
         Leave::Later => None,
@@ -403,6 +495,7 @@ fn what_nobody_pays_by_the_token_counts_in_tokens_alone() {
         model: "m".to_owned(),
         bound: flat(5 * DOLLAR),
         tokens: tokens(count, count),
+        known: Budget::default(),
         notional: true,
     };
     let reserve = |bench: &mut Bench, count| {
@@ -410,7 +503,9 @@ fn what_nobody_pays_by_the_token_counts_in_tokens_alone() {
         bench.feed(Input::Reserve { attempt, wish, last: true }).unwrap()
     };
     let Some(Reply::Leave(Leave::Reserved(given))) = reserve(&mut bench, 600) else { panic!() };
-    assert_eq!((given.amount, given.tokens), (None, Some(600)));
+    // What it would come to is known, and set aside of no account.
+    assert_eq!((given.amount, given.tokens), (Some(Micros(5 * DOLLAR)), Some(600)));
+    assert_eq!(bench.figures("sw-1"), (0, 0));
     let call = Input::ModelCall {
         attempt: "ag-01-1".into(),
         provider: "plan".to_owned(),
@@ -506,6 +601,14 @@ enum Step {
         least: i64,
         more: i64,
         tokens: u64,
+        /// Of what nobody can say how much it takes.
+        open: Option<Coin>,
+    },
+    /// A limit is set or lifted, in either coin.
+    Limit {
+        account: u8,
+        dollars: Option<i64>,
+        tokens: Option<u64>,
     },
     /// Of the open reservations, the `which`-th: settled with a part of it, in percent.
     Settle {
@@ -531,8 +634,16 @@ enum Step {
 
 fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        8 => (any::<u8>(), 1..300_000i64, 0..900_000i64, 1..40_000u64)
-            .prop_map(|(agent, least, more, tokens)| Step::Reserve { agent, least, more, tokens }),
+        8 => (any::<u8>(), 1..300_000i64, 0..900_000i64, 1..40_000u64, open_coin())
+            .prop_map(|(agent, least, more, tokens, open)| {
+                Step::Reserve { agent, least, more, tokens, open }
+            }),
+        2 => (
+            any::<u8>(),
+            proptest::option::of(0..3_000_000i64),
+            proptest::option::of(0..200_000u64),
+        )
+            .prop_map(|(account, dollars, tokens)| Step::Limit { account, dollars, tokens }),
         8 => (any::<u8>(), 0..=100i64, any::<bool>())
             .prop_map(|(which, part, estimated)| Step::Settle { which, part, estimated }),
         2 => (any::<u8>(), proptest::option::of(0..2_000_000i64), proptest::option::of(0..90_000u64))
@@ -545,15 +656,24 @@ fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..80)
 }
 
+/// Seldom a coin.
+fn open_coin() -> impl proptest::strategy::Strategy<Value = Option<Coin>> {
+    prop_oneof![8 => Just(None), 1 => Just(Some(Coin::Dollars)), 1 => Just(Some(Coin::Tokens))]
+}
+
 /// At every node: spent + reserved <= limit, and reserved is the sum of what is open below.
 fn sound(state: &State) {
     let mut open: std::collections::BTreeMap<AccountId, (i64, u64)> = Default::default();
     for reserved in state.reservations.values() {
         let agent = &state.agents[&state.attempts[&reserved.attempt].agent];
         for id in above(state, agent) {
+            let limits = super::super::ledger::account(state, &id).unwrap().budget();
             let sum = open.entry(id).or_default();
             sum.0 += reserved.amount.0;
             sum.1 += reserved.tokens;
+            for coin in &reserved.unbounded {
+                assert_eq!(limits.get(*coin), None, "{} could exceed it", reserved.attempt);
+            }
         }
     }
     for account in accounts(state) {
@@ -575,10 +695,23 @@ fn play(bench: &mut Bench, step: Step, epoch: &mut u64) {
     let live: Vec<String> = bench.state.live_attempts().map(|it| it.id.to_string()).collect();
     let pick = |n: u8| live.get(usize::from(n) % live.len().max(1)).cloned();
     match step {
-        Step::Reserve { agent, least, more, tokens: count } => {
+        Step::Reserve { agent, least, more, tokens: count, open } => {
             let Some(attempt) = pick(agent) else { return };
-            let dollars = bound(least, least + more / 3, least + more);
-            bench.reserve_both(&attempt, dollars, tokens(count / 3 + 1, count + 1), true);
+            let (mut dollars, mut count) =
+                (bound(least, least + more / 3, least + more), tokens(count / 3 + 1, count + 1));
+            match open {
+                Some(Coin::Dollars) => dollars = Err("no price".to_owned()),
+                Some(Coin::Tokens) => count = Err("a document".to_owned()),
+                None => {}
+            }
+            bench.reserve_both(&attempt, dollars, count, true);
+        }
+        Step::Limit { account, dollars, tokens } => {
+            let all = accounts(&bench.state);
+            let id = all[usize::from(account) % all.len()].id.clone();
+            let limits = Budget { dollars: dollars.map(Micros), tokens };
+            // It may be less than is spent and set aside.
+            let _ = bench.set(&id.to_string(), BudgetChange::Only(limits));
         }
         Step::Settle { which, part, estimated } => {
             let open: Vec<(u64, String, i64, u64)> = (bench.state.reservations.iter())
@@ -634,13 +767,19 @@ proptest! {
     #[test]
     fn no_history_spends_more_than_it_may(
         steps in steps(),
-        swarm in 0..3_000_000i64,
+        swarm in proptest::option::of(0..3_000_000i64),
         tokens in proptest::option::of(0..200_000u64),
     ) {
         let mut bench = Bench::default();
-        let mut sum = format!("{}.{:06}", swarm / DOLLAR, swarm % DOLLAR);
-        sum.extend(tokens.map(|tokens| format!(",{tokens}-tokens")));
-        bench.running(SwarmSpec { agent_budget: Some("$1".to_owned()), ..budget(&sum) }, 3);
+        let sum = swarm.map(|sum| format!("{}.{:06}", sum / DOLLAR, sum % DOLLAR));
+        let parts = sum.into_iter().chain(tokens.map(|tokens| format!("{tokens}-tokens")));
+        let sum = parts.collect::<Vec<_>>().join(",");
+        // None at first, often: limits come while calls are in flight.
+        let asked = match sum.is_empty() {
+            true => spec(),
+            false => SwarmSpec { agent_budget: Some("$1".to_owned()), ..budget(&sum) },
+        };
+        bench.running(asked, 3);
         let mut epoch = 1;
         for step in steps {
             play(&mut bench, step, &mut epoch);

@@ -6,9 +6,7 @@ mod refused;
 
 use super::*;
 use crate::config::Config;
-use crate::gateway::{
-    Call, CallReport, Gateway, Ledger, LimitedFuture, ReserveFuture, Serving, Traffic,
-};
+use crate::gateway::{Call, CallReport, Gateway, Ledger, ReserveFuture, Serving, Traffic};
 use crate::model::{Host, Net, Reservation};
 use base64::Engine as _;
 use std::collections::HashMap;
@@ -24,11 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct NoLedger;
 
 impl Ledger for NoLedger {
-    fn is_limited<'a>(&'a self, _: &'a Caller) -> LimitedFuture<'a> {
-        Box::pin(std::future::ready(false))
-    }
     fn reserve<'a>(&'a self, _: &'a Call) -> ReserveFuture<'a> {
-        Box::pin(std::future::ready(Ok(None)))
+        Box::pin(async { Ok(Reservation { number: 1, amount: None, tokens: None }) })
     }
     fn settle(&self, _: &Caller, _: Option<Reservation>, _: CallReport) {}
     fn traffic(&self, _: &Caller, _: Traffic) {}
@@ -91,6 +86,7 @@ impl Stage {
             agent: "ag-01".into(),
             attempt: "ag-01-1".into(),
             token: TOKEN.to_owned(),
+            calls: None,
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let serving = runtime.block_on(async { gateway.serve(listener, caller) });

@@ -26,6 +26,8 @@ pub struct Ticket(u64);
 
 #[derive(Debug, Default)]
 pub struct Gate {
+    /// So many at once, whatever a provider says; none: as it is learnt.
+    most: Option<u32>,
     closed_until: Option<Instant>,
     /// Refusals since a call went well.
     refusals: u32,
@@ -50,6 +52,16 @@ pub enum Turn {
 }
 
 impl Gate {
+    /// One that lets through so many at once.
+    pub fn of(most: u32) -> Self {
+        Self { most: Some(most), ..Self::default() }
+    }
+
+    /// Nobody stands before it, and none that it let through is under way.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.in_flight == 0
+    }
+
     pub fn join(&mut self, agent: &AgentId) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
@@ -77,7 +89,7 @@ impl Gate {
         if let Some(at) = self.not_before(now) {
             return Turn::Wait(Some(at));
         }
-        if self.window.is_some_and(|window| self.in_flight >= window) {
+        if [self.window, self.most].into_iter().flatten().any(|most| self.in_flight >= most) {
             return Turn::Wait(None);
         }
         if let Some((agent, mut tickets)) = self.waiting.pop_front() {
@@ -292,6 +304,25 @@ mod tests {
         assert_eq!(hall.look(), 0);
         hall.now += SECOND;
         assert_eq!(hall.look(), 7);
+    }
+
+    #[test]
+    fn one_of_so_many_lets_through_no_more_and_each_agent_in_turn() {
+        let mut hall = Hall { gate: Gate::of(2), ..Hall::new() };
+        (0..4).for_each(|_| hall.join("ag-greedy"));
+        (1..4).for_each(|n| hall.join(&format!("ag-{n}")));
+        let most = (0..7).map(|_| {
+            let started = hall.look();
+            let under_way = hall.gate.in_flight;
+            hall.gate.gone();
+            (started, under_way)
+        });
+        let most: Vec<(usize, u32)> = most.collect();
+        assert_eq!(most, [(2, 2), (1, 2), (1, 2), (1, 2), (1, 2), (1, 2), (0, 1)]);
+        let order: Vec<&str> = hall.started.iter().map(|(agent, _)| agent.as_str()).collect();
+        let turns = ["ag-greedy", "ag-1", "ag-2", "ag-3", "ag-greedy", "ag-greedy", "ag-greedy"];
+        assert_eq!(order, turns);
+        assert!(hall.gate.is_idle());
     }
 
     #[test]

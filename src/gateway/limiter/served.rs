@@ -2,8 +2,7 @@
 
 use crate::config::{Config, Dialect, Provider};
 use crate::gateway::{
-    Call, CallReport, Caller, Gateway, Guests, Ledger, LimitedFuture, ReserveFuture, Serving,
-    Traffic,
+    Call, CallReport, Caller, Gateway, Guests, Ledger, ReserveFuture, Serving, Traffic,
 };
 use crate::model::Reservation;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,12 +19,9 @@ struct Books {
 }
 
 impl Ledger for Books {
-    fn is_limited<'a>(&'a self, _: &'a Caller) -> LimitedFuture<'a> {
-        Box::pin(std::future::ready(true))
-    }
     fn reserve<'a>(&'a self, _: &'a Call) -> ReserveFuture<'a> {
         *self.reserved.lock().unwrap() += 1;
-        Box::pin(async { Ok(None) })
+        Box::pin(async { Ok(Reservation { number: 1, amount: None, tokens: None }) })
     }
     fn settle(&self, _: &Caller, _: Option<Reservation>, _: CallReport) {}
     fn traffic(&self, _: &Caller, traffic: Traffic) {
@@ -95,6 +91,7 @@ fn caller(name: &str) -> Caller {
         agent: name.into(),
         attempt: format!("{name}-1").as_str().into(),
         token: name.to_owned(),
+        calls: None,
     }
 }
 

@@ -82,7 +82,7 @@ fn models_that_do_not_matter_are_forgotten() {
             let permit = limiter.pass("p", &n.to_string(), &agent, || {}).await.ok().unwrap();
             permit.answered(StatusCode::OK, &HeaderMap::new());
         }
-        assert!(limiter.0.lock().unwrap().len() <= DOORS);
+        assert!(limiter.models.lock().unwrap().len() <= DOORS);
         assert!(limiter.pass("p", "limited", &agent, || {}).await.is_err());
     });
 }

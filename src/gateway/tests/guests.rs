@@ -8,6 +8,7 @@ fn a_guest() -> Caller {
         agent: "ag-02".into(),
         attempt: "ag-02-1".into(),
         token: GUEST.to_owned(),
+        calls: None,
     }
 }
 

@@ -11,8 +11,12 @@ const WHOLE: &str = concat!(
 const BODY: &str = r#"{"model":"claude-opus-4-5","max_tokens":64000}"#;
 
 fn plan(url: &str, notional: Option<bool>) -> Stage {
+    plan_of(Dialect::Anthropic, url, notional)
+}
+
+fn plan_of(dialect: Dialect, url: &str, notional: Option<bool>) -> Stage {
     let provider = Provider {
-        dialect: Dialect::Anthropic,
+        dialect,
         base_url: url.to_owned(),
         key_env: None,
         key_file: None,
@@ -44,6 +48,43 @@ fn a_login_of_the_agents_own_passes_and_its_cost_is_notional() {
             (tokens(1000, 10, 0), Micros(5250), is)
         );
     }
+}
+
+#[test]
+fn an_api_key_that_passes_is_billed_by_the_token() {
+    let bearer = |key: &str| format!("authorization: Bearer {key}\r\n");
+    for (dialect, login, notional) in [
+        (Dialect::Anthropic, "x-api-key: sk-ant-api03-abc\r\n".to_owned(), false),
+        (Dialect::Anthropic, "x-api-key: of-a-form-yet-to-come\r\n".to_owned(), false),
+        (Dialect::Anthropic, bearer("sk-ant-api03-abc"), false),
+        (Dialect::Anthropic, bearer("sk-ant-oat01-abc"), true),
+        (Dialect::Anthropic, "x-api-key: sk-ant-oat01-abc\r\n".to_owned(), true),
+        // With two nobody knows which one counts.
+        (Dialect::Anthropic, bearer("sk-ant-oat01-a") + "x-api-key: sk-ant-api03-b\r\n", false),
+        (Dialect::Openai, bearer("sk-proj-abc"), false),
+        (Dialect::Openai, bearer("eyJhbGciOiJSUzI1NiJ9.e30.abc"), true),
+        (Dialect::Gemini, "x-goog-api-key: AIzaSyAbc\r\n".to_owned(), false),
+        (Dialect::Gemini, bearer("ya29.abc"), true),
+        (Dialect::Gemini, bearer("AIzaSyAbc"), false),
+    ] {
+        let upstream = Upstream::new(WHOLE, "");
+        let stage = plan_of(dialect, &upstream.url, None);
+        let path = match dialect {
+            Dialect::Anthropic => "/v1/messages",
+            Dialect::Openai => "/v1/chat/completions",
+            Dialect::Gemini => "/v1beta/models/gemini-2.5-pro:generateContent",
+        };
+        let headers = format!("{login}x-dash-token: {TOKEN}\r\n");
+        let answer = read_all(stage.send(path, &headers, BODY));
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert_eq!(stage.bill().notional, notional, "{login}");
+    }
+    // Whoever says so of the provider knows better.
+    let upstream = Upstream::new(WHOLE, "");
+    let stage = plan(&upstream.url, Some(true));
+    let headers = format!("x-api-key: sk-ant-api03-abc\r\nx-dash-token: {TOKEN}\r\n");
+    read_all(stage.send("/v1/messages", &headers, BODY));
+    assert!(stage.bill().notional);
 }
 
 #[test]

@@ -71,11 +71,11 @@ fn tokens_cut_an_answer_short_as_dollars_do_and_need_no_price() {
     // Less the prompt, which counts by its bytes.
     let (limit, bill) = seen("claude-opus-4-5", (None, Some(2_000)));
     assert!((1_900..2_000).contains(&limit), "{limit}");
-    // What was set aside is charged in tokens by the core; of dollars nothing was.
-    assert_eq!((bill.cost, bill.estimated), (Micros(0), true));
+    // What was set aside is charged, in tokens by the core.
+    assert!(bill.cost >= Micros(2_000 * 25) && bill.estimated, "{bill:?}");
     let (limit, bill) = seen("nobody-knows-its-price", (None, Some(2_000)));
     assert!((1_900..2_000).contains(&limit), "{limit}");
-    assert!(bill.estimated);
+    assert_eq!((bill.cost, bill.estimated, bill.priced), (Micros(0), true, false));
     // Of two the tighter one: $0.0504 pay for some 2,000 tokens of answer.
     let both = |tokens| seen("claude-opus-4-5", (Some(Micros(50_400)), Some(tokens))).0;
     assert!((900..1_000).contains(&both(1_000)));
@@ -83,17 +83,35 @@ fn tokens_cut_an_answer_short_as_dollars_do_and_need_no_price() {
 }
 
 #[test]
-fn what_nothing_limits_is_counted_and_not_reserved() {
+fn what_nothing_limits_passes_as_it_is_and_is_charged_as_under_a_limit() {
     let whole = concat!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n",
         "{\"usage\":{\"input_tokens\":1000,\"output_tokens\":10}}",
     );
-    let upstream = Upstream::new(whole, "");
-    let stage = Stage::with(Dialect::Anthropic, &upstream.url, true, None);
+    let none = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let cut = concat!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n",
+        "event: message_start\ndata: {\"message\":{\"model\":\"claude-opus-4-5\",",
+        "\"usage\":{\"input_tokens\":100,\"output_tokens\":1}}}\n\n",
+    );
     // Under a limit this would be refused: nobody knows what it costs.
-    let body = r#"{"model":"claude-opus-4-5","max_tokens":64000,"mcp_servers":[{}]}"#;
-    assert!(stage.ask("/v1/messages", body).starts_with("HTTP/1.1 200 "));
-    let bill = stage.bill();
-    assert_eq!((bill.cost, bill.estimated), (Micros(5_250), false));
-    assert!(upstream.seen.recv_timeout(PATIENCE).unwrap().ends_with(body), "as it was sent");
+    let dear = r#"{"model":"claude-opus-4-5","max_tokens":64000,"mcp_servers":[{}]}"#;
+    let plain = r#"{"model":"claude-opus-4-5","max_tokens":64000}"#;
+    // $25 per million: as long an answer as was asked for.
+    let most = Micros(64_000 * 25);
+    for (answer, body, least, estimated) in [
+        (whole, dear, Micros(5_250), false),
+        (none, dear, most, true),
+        (none, plain, most, true),
+        (cut, plain, most, true),
+        // It hung up without a word.
+        ("", plain, most, true),
+    ] {
+        let upstream = Upstream::new(answer, "");
+        let stage = Stage::with(Dialect::Anthropic, &upstream.url, false, None);
+        stage.ask("/v1/messages", body);
+        let bill = stage.bill();
+        assert!(bill.cost >= least && bill.estimated == estimated, "{answer}: {bill:?}");
+        assert!(upstream.seen.recv_timeout(PATIENCE).unwrap().ends_with(body), "as it was sent");
+    }
 }

@@ -101,3 +101,36 @@ fn refusals_have_the_dialects_shape() {
     assert!(answer.contains("server_error") && !answer.contains(KEY), "{answer}");
     assert_eq!(away.bill().status, 502);
 }
+
+#[test]
+fn whoever_sends_too_much_is_told_so() {
+    for (dialect, path, word) in [
+        (Dialect::Anthropic, "/v1/messages", "request_too_large"),
+        (Dialect::Openai, "/v1/responses", "invalid_request_error"),
+        (Dialect::Gemini, "/v1beta/models/m:generateContent", "INVALID_ARGUMENT"),
+    ] {
+        let stage = Stage::new(dialect, "http://127.0.0.1:9", false);
+        let mut stream = TcpStream::connect(("127.0.0.1", stage.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let length = 80 << 20;
+        let head = format!("host: x\r\nx-api-key: {TOKEN}\r\ncontent-length: {length}\r\n\r\n");
+        write!(stream, "POST {path} HTTP/1.1\r\nconnection: close\r\n{head}").unwrap();
+        // All of it is sent before anything is read, as clients do.
+        let part = vec![b'x'; 1 << 20];
+        for _ in 0..80 {
+            stream.write_all(&part).unwrap();
+        }
+        let answer = read_all(stream);
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(answer.contains(word) && answer.contains("larger than 64 MB"), "{answer}");
+        stage.no_bill();
+
+        // One that asks first need not send it.
+        let mut stream = TcpStream::connect(("127.0.0.1", stage.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "POST {path} HTTP/1.1\r\nexpect: 100-continue\r\n{head}").unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        assert!(line.starts_with("HTTP/1.1 413 "), "{line}");
+    }
+}

@@ -45,8 +45,10 @@ impl Event {
             Self::ModelCalled { model, cost_micros, estimated: true, .. } => {
                 format!("no usage of a call to {model} came: charged as reserved, {cost_micros}")
             }
-            Self::CallReserved { model, amount_micros, amount_tokens, .. } => {
-                let dollars = (*amount_micros != Micros::ZERO).then(|| amount_micros.to_string());
+            Self::CallReserved { model, amount_micros, amount_tokens, notional, .. } => {
+                let label = if *notional { " notional" } else { "" };
+                let dollars = *amount_micros != Micros::ZERO;
+                let dollars = dollars.then(|| format!("{amount_micros}{label}"));
                 let tokens = (*amount_tokens > 0).then(|| format!("{amount_tokens} tokens"));
                 let parts: Vec<String> = dollars.into_iter().chain(tokens).collect();
                 format!("{} set aside for a call to {model}", parts.join(" and "))

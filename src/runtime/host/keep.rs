@@ -205,6 +205,7 @@ impl Keep<'_> {
             agent: attempt.agent.clone(),
             attempt: id.clone(),
             token,
+            calls: self.host.plan.spec.calls,
         };
         let Some(gate) = self.world.gateway.get() else { return };
         let serving = gate.serve_with(TcpListener::from(gateway), caller, self.host.guests.clone());

@@ -120,7 +120,7 @@ fn stands(agent: &AgentInfo, focus: &Focus, theme: &Theme) -> (String, Style) {
         Stage::Live => match focus.mode {
             FocusMode::Scroll => (format!("scrolled back {}", focus.scrolled()), theme.muted),
             FocusMode::Typing | FocusMode::Prefix => {
-                (format!("{}  attempt {}", agent.cost_micros, agent.attempt), theme.muted)
+                (format!("{}  attempt {}", agent.cost(), agent.attempt), theme.muted)
             }
         },
         Stage::Ended(Some(exit)) => (format!("ended: {exit}"), theme.muted),
@@ -173,7 +173,7 @@ fn side(store: &Store, agent: &AgentInfo, ui: &Ui, theme: &Theme, area: Rect, bu
     }
     line("", " ", theme.text);
     let tokens = &agent.tokens;
-    line("COST", &agent.cost_micros.to_string(), theme.money);
+    line("COST", &agent.cost(), theme.money);
     if let Some(history) = store.history(&agent.id) {
         let spark = words::spark(&history.tokens(ui.now, 20), ui.unicode);
         line("BURN", &spark, theme.spark_high);

@@ -94,7 +94,7 @@ fn heading(swarm: &SwarmInfo, ui: &Ui, theme: &Theme, area: Rect, buffer: &mut B
             pen.put(&text, theme.state(state));
         }
     }
-    pen.put(&format!("  {}", swarm.cost_micros), theme.money);
+    pen.put(&format!("  {}", swarm.cost()), theme.money);
     if pen.left() > 12 {
         let task = swarm.task.lines().next().unwrap_or("");
         pen.put("  ", theme.muted).put(task, theme.faint);
@@ -145,7 +145,9 @@ impl AgentLine<'_> {
             Field::Tokens => row::tokens(agent.tokens.total(), width, theme, pen),
             Field::Burn => self.burn(width, pen),
             Field::Scope => row::scope(agent, width, theme, pen),
-            Field::Cost => row::cost(agent.cost_micros, width, theme, pen),
+            Field::Cost => {
+                row::cost((agent.cost_micros, agent.estimated_micros), width, theme, pen)
+            }
             Field::Age => {
                 let end = if over { agent.ended_at.unwrap_or(agent.since) } else { ui.now };
                 let text = agent.started_at.map(|start| words::age(end.ms_since(start)));

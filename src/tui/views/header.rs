@@ -122,12 +122,19 @@ fn right(store: &Store, ui: &Ui, theme: &Theme, narrow: bool) -> Vec<Piece> {
     let only = ui.grid.swarm.as_ref();
     let shown = || store.swarms().filter(|s| only.is_none_or(|id| s.id == *id));
     let mut pieces = Vec::new();
-    let mut cost = Micros::ZERO;
-    shown().for_each(|swarm| cost += swarm.cost_micros);
+    let (mut cost, mut estimated) = (Micros::ZERO, Micros::ZERO);
+    shown().for_each(|swarm| {
+        cost += swarm.cost_micros;
+        estimated += swarm.estimated_micros;
+    });
     if shown().next().is_none() {
         return pieces;
     }
-    pieces.push(piece(format!("  {cost}"), theme.money, if narrow { 2 } else { 0 }));
+    pieces.push(piece(
+        format!("  {}", cost.told(estimated)),
+        theme.money,
+        if narrow { 2 } else { 0 },
+    ));
     let mut budgets = shown().filter_map(|swarm| swarm.budget_micros);
     if let (Some(budget), None) = (budgets.next(), budgets.next()) {
         pieces.push(piece(format!(" of {budget}"), theme.muted, 4));

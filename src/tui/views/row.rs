@@ -87,9 +87,10 @@ pub fn tokens(total: u64, width: usize, theme: &Theme, pen: &mut Pen) {
     pen.right(&words::count(total), width, if total == 0 { theme.faint } else { theme.muted });
 }
 
-pub fn cost(cost: Micros, width: usize, theme: &Theme, pen: &mut Pen) {
+/// `estimated`: so much of it no provider told.
+pub fn cost((cost, estimated): (Micros, Micros), width: usize, theme: &Theme, pen: &mut Pen) {
     let style = if cost.0 == 0 { theme.faint } else { theme.money };
-    pen.right(&cost.to_string(), width, style);
+    pen.right(&cost.told(estimated), width, style);
 }
 
 /// What holds it, in a word; that nothing does is not to be overlooked while it lives.

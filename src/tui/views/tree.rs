@@ -193,7 +193,7 @@ impl Line<'_> {
             Field::Kind => _ = pen.column(&agent.adapter, width, theme.muted),
             Field::Model => _ = pen.column(words::model(&agent.model), width, theme.muted),
             Field::Own => {
-                let own = agent.cost_micros.to_string();
+                let own = agent.cost();
                 pen.right(if self.is_parent() { &own } else { "" }, width, theme.faint);
             }
             Field::Agents => {
@@ -205,7 +205,9 @@ impl Line<'_> {
             }
             Field::Scope => row::scope(agent, width, theme, pen),
             Field::Cost => {
-                row::cost(sum.map_or(agent.cost_micros, |sum| sum.cost_micros), width, theme, pen)
+                let own = (agent.cost_micros, agent.estimated_micros);
+                let sum = sum.map_or(own, |sum| (sum.cost_micros, sum.estimated_micros));
+                row::cost(sum, width, theme, pen)
             }
             Field::Branch => self.branch(width, pen),
         }

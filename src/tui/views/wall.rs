@@ -134,7 +134,7 @@ fn tile(
     let head = Rect { height: area.height.min(1), ..area };
     let ground = if current { theme.selection } else { theme.bar };
     fill(buffer, head, theme.surface.patch(ground));
-    let cost = agent.cost_micros.to_string();
+    let cost = agent.cost();
     let mut pen = Pen::new(buffer, head, 0);
     let bar = match (current, ui.unicode) {
         (false, _) => " ",

@@ -211,6 +211,7 @@ mod tests {
             spent_micros: Micros(1),
             reserved_micros: Micros(0),
             left_micros: None,
+            estimated_micros: Micros::ZERO,
             limit_tokens: None,
             spent_tokens: 0,
             reserved_tokens: 0,

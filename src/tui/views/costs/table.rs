@@ -87,6 +87,7 @@ struct Line<'a> {
     calls: u64,
     tokens: Tokens,
     cost: Micros,
+    estimated: Micros,
     simulated: bool,
     series: Option<&'a Series>,
     current: bool,
@@ -118,6 +119,7 @@ pub fn draw(
         calls: 0,
         tokens: Tokens::default(),
         cost: total,
+        estimated: Micros::ZERO,
         simulated: !rows.is_empty() && rows.iter().all(|row| row.simulated || row.calls == 0),
         series: Some(store.burn().total()),
         current: costs.cursor.is_none(),
@@ -125,6 +127,7 @@ pub fn draw(
     for row in &rows {
         sums.calls += row.calls;
         sums.tokens += row.tokens;
+        sums.estimated += row.estimated_micros;
     }
     let area = below(area, 1);
     let mut draw = |at: u16, line: &Line| {
@@ -146,6 +149,7 @@ pub fn draw(
             calls: row.calls,
             tokens: row.tokens,
             cost: row.cost_micros,
+            estimated: row.estimated_micros,
             simulated: row.simulated,
             series: store.burn().of(money.by, &row.id),
             current: costs.cursor.as_deref() == Some(row.id.as_str()),
@@ -230,9 +234,9 @@ fn line_row(
             },
             Field::Rate => {
                 let rate = line.series.map_or(Micros::ZERO, |s| s.short.cost_per_minute(ui.now));
-                row::cost(rate, width, theme, &mut pen);
+                row::cost((rate, Micros::ZERO), width, theme, &mut pen);
             }
-            Field::Cost => row::cost(line.cost, width, theme, &mut pen),
+            Field::Cost => row::cost((line.cost, line.estimated), width, theme, &mut pen),
             Field::Share => {
                 let share = (total.0 > 0)
                     .then(|| i128::from(line.cost.0) * 100 / i128::from(total.0))

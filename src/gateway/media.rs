@@ -1,0 +1,121 @@
+//! What of a prompt no count of its bytes bounds: images, of which there are so many tokens each,
+//! and documents, whose text is packed and which are read as pictures beside: a file of 1 MB may
+//! be a few hundred tokens, or all that the model takes.
+//!
+//! They are found by the fields that say what they are. Within a text its quotes are escaped, so
+//! that what an agent quotes is none.
+
+use super::{dear::values, wire::Wire};
+use crate::config::Dialect;
+
+/// The images and documents of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Media {
+    /// Where it says that there is an image, in order.
+    pub images: Vec<usize>,
+    /// Tokens of each of them, at most.
+    pub image: u64,
+    pub documents: u64,
+}
+
+/// Types of content that are an image.
+const IMAGES: [&[u8]; 4] = [b"image", b"image_url", b"input_image", b"computer_screenshot"];
+/// Types of content that are a file.
+const FILES: [&[u8]; 2] = [b"file", b"input_file"];
+/// Fields that say what data is.
+const KINDS: [&str; 3] = ["media_type", "mimeType", "mime_type"];
+
+impl Media {
+    pub fn of(wire: Wire, model: &str, body: &[u8]) -> Self {
+        let typed = |kinds: &[&[u8]]| -> Vec<usize> {
+            let all = values(body, "type").filter(|(_, text)| kinds.contains(text));
+            all.map(|(at, _)| at).collect()
+        };
+        let kinds: Vec<(usize, &[u8])> = KINDS.iter().flat_map(|name| values(body, name)).collect();
+        // Sound and films are refused by name, a text is bounded by its bytes.
+        let packed = |kind: &[u8]| {
+            let known = [&b"image/"[..], b"text/", b"audio/", b"video/"];
+            !known.iter().any(|known| kind.starts_with(known))
+        };
+        let documents = kinds.iter().filter(|(_, kind)| packed(kind)).count() as u64;
+        let files = match wire.dialect() {
+            Dialect::Openai => typed(&FILES).len() as u64,
+            Dialect::Anthropic | Dialect::Gemini => 0,
+        };
+        let told = kinds.iter().filter(|(_, kind)| kind.starts_with(b"image/"));
+        let mut told: Vec<usize> = told.map(|(at, _)| *at).collect();
+        told.sort_unstable();
+        let typed = typed(&IMAGES);
+        // Some say it twice of each.
+        let images = if told.len() > typed.len() { told } else { typed };
+        Self { images, image: image(wire, model), documents: documents.saturating_add(files) }
+    }
+}
+
+/// Tokens of one image, at most, whatever its size: services make large ones smaller.
+fn image(wire: Wire, model: &str) -> u64 {
+    match wire.dialect() {
+        // 4,784 at its largest (docs: vision, 2026-11).
+        Dialect::Anthropic => 5_000,
+        // 2,833 and up to eight tiles of 5,667 each: it is billed as if it were a large model's.
+        Dialect::Openai if model.contains("4o-mini") => 50_000,
+        // Up to 10,000 patches at the original's detail, else 1,536 by a factor below 2.5.
+        Dialect::Openai => 12_000,
+        // 258 for each tile, of which a long and narrow one has many more than others.
+        Dialect::Gemini => 20_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_and_documents_are_found_in_every_dialect() {
+        let found = |wire, body: &str| {
+            let media = Media::of(wire, "m", body.as_bytes());
+            (media.images.len(), media.documents)
+        };
+        for (wire, body, is) in [
+            (
+                Wire::Messages,
+                r#"{"type":"image","source":{"media_type": "image/png","data":"iVBORw0"}}"#,
+                (1, 0),
+            ),
+            (Wire::Messages, r#"{"type":"image","source":{"type":"url","url":"u"}}"#, (1, 0)),
+            (
+                Wire::Messages,
+                r#"{"type":"document","source":{"media_type":"application/pdf","data":"JV"}}"#,
+                (0, 1),
+            ),
+            (
+                Wire::Messages,
+                r#"{"type":"document","source":{"type":"text","media_type":"text/plain"}}"#,
+                (0, 0),
+            ),
+            (Wire::Chat, r#"[{"type":"image_url","image_url":{"url":"data:image/png"}}]"#, (1, 0)),
+            (Wire::Chat, r#"[{"type":"file","file":{"file_data":"data:…"}}]"#, (0, 1)),
+            (Wire::Responses, r#"[{"type":"input_image"},{"type":"input_file"}]"#, (1, 1)),
+            (Wire::Responses, r#"{"output":{"type":"computer_screenshot"}}"#, (1, 0)),
+            (
+                Wire::Generate,
+                r#"{"parts":[{"inlineData":{"mimeType":"application/pdf"}},
+                {"inline_data":{"mime_type":"image/webp"}}]}"#,
+                (1, 1),
+            ),
+            (Wire::Generate, r#"{"generationConfig":{"responseMimeType":"a/json"}}"#, (0, 0)),
+            (Wire::Messages, r#"{"text":"\"media_type\":\"application/pdf\" image/png"}"#, (0, 0)),
+        ] {
+            assert_eq!(found(wire, body), is, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_as_dear_as_its_model_makes_it() {
+        let body = br#"{"type":"image_url"}"#;
+        let of = |model| Media::of(Wire::Chat, model, body).image;
+        // As its documentation counts 2,048 by 768.
+        assert!(of("gpt-4o-mini") >= 2_833 + 8 * 5_667);
+        assert!(of("gpt-5.4") >= 10_000);
+    }
+}
