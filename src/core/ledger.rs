@@ -11,15 +11,13 @@ use super::{
     explain::signalled,
     state::{Agent, Attempt, Phase, Reserved, State},
     step::{Decision, Draft, Leave, Reply, Wish},
+    unpaid,
 };
 use crate::model::{
-    Account, AccountId, Actor, AgentId, AgentState, AttemptId, Bound, Budget, BudgetChange, Coin,
-    Event, Micros, Purse, Refusal, RefusalCode, Reservation, Shortage, Signal, Source, SwarmId,
-    Tokens,
+    Account, AccountId, Actor, AgentId, AgentState, AttemptId, BUDGET, Bound, Budget, BudgetChange,
+    Coin, Event, Micros, Purse, Refusal, RefusalCode, Reservation, Shortage, Signal, Source,
+    SwarmId, Tokens,
 };
-
-/// The reason of what a budget holds.
-pub const BUDGET: &str = "budget";
 
 /// The accounts that an agent's calls are debited from, the nearest first.
 pub(super) fn above(state: &State, agent: &Agent) -> Vec<AccountId> {
@@ -74,7 +72,7 @@ pub(super) fn is_open(state: &State, agent: &Agent) -> bool {
 }
 
 /// The account above an agent that has nothing left.
-fn spent_up(state: &State, agent: &Agent) -> Option<(Coin, AccountId)> {
+pub(super) fn spent_up(state: &State, agent: &Agent) -> Option<(Coin, AccountId)> {
     Coin::ALL.into_iter().find_map(|coin| {
         tightest(state, agent, coin).filter(|(_, left)| *left <= 0).map(|(id, _)| (coin, id))
     })
@@ -107,7 +105,8 @@ pub(super) fn reserve(state: &State, id: &AttemptId, wish: &Wish, last: bool) ->
             Ok(bound) => bound,
             Err(why) => {
                 let message = format!("{why} ({tight} has a budget)");
-                return refused(state, attempt, &tight, message, None);
+                let reason = unpaid::reason(why, &wish.model);
+                return refused(state, attempt, (&tight, reason), message, None);
             }
         };
         let Some(amount) = share(bound, left) else {
@@ -167,13 +166,14 @@ fn short(
         "the budget of {tight} is {is}: {left} of {limit}{unit} is left, and this call could \
          {could} {most}{unit}"
     );
-    refused(state, attempt, &tight, message, Some(Shortage { coin, needs }))
+    let (reason, short) = (BUDGET.to_owned(), Some(Shortage { coin, needs }));
+    refused(state, attempt, (&tight, reason), message, short)
 }
 
 fn refused(
     state: &State,
     attempt: &Attempt,
-    tight: &AccountId,
+    (tight, reason): (&AccountId, String),
     message: String,
     short: Option<Shortage>,
 ) -> Decision {
@@ -187,7 +187,7 @@ fn refused(
     let signal = Signal {
         source: Source::Gateway,
         state: AgentState::Paused,
-        reason: BUDGET.to_owned(),
+        reason,
         detail: message.clone(),
         progress: None,
     };

@@ -185,6 +185,8 @@ pub enum Event {
     BudgetPaused {
         index: u32,
     },
+    /// What models cost was changed, for which somebody waited: who did asks again.
+    PricesChanged,
     /// A connection through the egress proxy is over, or was refused.
     NetConnected {
         host: String,
@@ -345,6 +347,7 @@ impl Event {
             Self::ModelCalled { status, .. } if *status >= 400 => Level::Warn,
             Self::AttemptEnded { result, .. } => match result.outcome {
                 super::Outcome::Done | super::Outcome::Stopped => Level::Info,
+                super::Outcome::Paused => Level::Warn,
                 super::Outcome::Failed | super::Outcome::Lost => Level::Error,
             },
             Self::StateChanged { state, .. } => match state {
@@ -389,6 +392,7 @@ impl Event {
             | Self::SwarmEnded { .. }
             | Self::BranchResumed
             | Self::BudgetSet { .. }
+            | Self::PricesChanged
             | Self::SwarmRemoved => Level::Info,
         }
     }
