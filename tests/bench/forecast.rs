@@ -10,6 +10,8 @@ use crate::{
 use dash::core::forecast::tail::{Work, rest};
 use swarms::{LAWS, POINTS, Random, Seen, Turn, swarm};
 
+// The unit tests use them too, on other seeds.
+#[path = "../../src/core/forecast/tail/tests/swarms.rs"]
 mod swarms;
 
 /// Seeds for judging; for tuning those below 10,000 were used.

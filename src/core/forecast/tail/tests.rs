@@ -1,6 +1,5 @@
 //! What is said of swarms, and how often it holds, on seeds that nothing was tuned on.
 
-#[path = "../../../../tests/bench/forecast/swarms.rs"]
 mod swarms;
 
 use super::*;

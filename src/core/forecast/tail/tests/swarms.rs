@@ -1,4 +1,5 @@
-//! Swarms that are known from their first call to their last: what forecasts are judged on.
+//! Swarms that are known from their first call to their last: what forecasts are judged on, by the
+//! tests beside this and by `cargo bench --bench peer forecast`.
 
 use super::Work;
 use std::{cmp::Reverse, collections::BinaryHeap};
