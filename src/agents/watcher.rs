@@ -225,7 +225,7 @@ impl Watcher {
         };
         let error = match outcome {
             Outcome::Done => String::new(),
-            Outcome::Failed | Outcome::Stopped | Outcome::Lost => {
+            Outcome::Failed | Outcome::Stopped | Outcome::Lost | Outcome::Paused => {
                 let own = std::mem::take(&mut self.error);
                 let last = if self.last_line.is_empty() {
                     tail.last().cloned().unwrap_or_default()
@@ -258,7 +258,7 @@ impl Watcher {
                     let said = "it ended without a result".to_owned();
                     (Outcome::Failed, "error".to_owned(), said)
                 }
-                Outcome::Failed | Outcome::Stopped | Outcome::Lost => {
+                Outcome::Failed | Outcome::Stopped | Outcome::Lost | Outcome::Paused => {
                     let status = self.error_status;
                     (Outcome::Failed, status.map_or(reason, |s| word_for(rules, s)), said)
                 }
@@ -267,7 +267,7 @@ impl Watcher {
         match verdict.outcome {
             Outcome::Done if rules.done_needs_exit_zero && !exit.success() => by_exit(exit),
             Outcome::Done => (Outcome::Done, "finished".to_owned(), String::new()),
-            outcome @ (Outcome::Failed | Outcome::Stopped | Outcome::Lost) => {
+            outcome @ (Outcome::Failed | Outcome::Stopped | Outcome::Lost | Outcome::Paused) => {
                 let status = verdict.status.or(self.error_status);
                 let reason = match (status, &verdict.stop_reason) {
                     (Some(status), _) => word_for(rules, status),

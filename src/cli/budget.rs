@@ -192,6 +192,9 @@ fn table(context: &mut Context<'_>, accounts: &[AccountInfo]) -> std::io::Result
     let text = table.render(context.term.color, context.term.width);
     context.out.write_all(text.as_bytes())?;
     for account in accounts {
+        if !account.why.is_empty() {
+            writeln!(context.out, "{}  {}", account.id, account.why)?;
+        }
         let forecast = account.forecast.as_ref();
         let Some(line) = forecast.and_then(Forecast::line) else { continue };
         writeln!(context.out, "{}  {line}", account.id)?;
@@ -207,7 +210,7 @@ fn table(context: &mut Context<'_>, accounts: &[AccountInfo]) -> std::io::Result
 fn style(state: &str) -> Style {
     match state {
         "warning" => fg(AnsiColor::Yellow),
-        "critical" | "exhausted" | "blocked" => fg(AnsiColor::Red).bold(),
+        "critical" | "exhausted" | "short" | "blocked" => fg(AnsiColor::Red).bold(),
         _ => Style::new(),
     }
 }

@@ -6,6 +6,7 @@
 mod line;
 mod resources;
 mod tools;
+mod wire;
 
 use super::{
     context::Context,
@@ -51,7 +52,7 @@ pub async fn run(context: &mut Context<'_>) -> Done {
     let server =
         Server { client, target, watches: Watches::default(), tools: Server::tool_router() };
     let failed = |error: String| Failure::error(format!("the client and we did not meet: {error}"));
-    let running = server.serve(rmcp::transport::stdio()).await;
+    let running = server.serve(wire::Wire::stdio()).await;
     match running {
         Ok(running) => {
             running.waiting().await.map_err(|error| failed(error.to_string()))?;

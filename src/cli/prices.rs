@@ -11,7 +11,7 @@ use crate::{
     client::in_agent,
     config::{
         Config, Dirs, PriceFiles,
-        prices::{self, PriceChange, changes},
+        prices::{self, PriceChange, REQUEST, changes},
     },
     model::{LongRow, PriceRow},
 };
@@ -28,7 +28,9 @@ pub enum PricesCommand {
                       cache_write and cache_write_1h, which are billed like input where nobody \
                       says; context, the longest prompt in tokens, which is set aside for \
                       one with a document; long.from, in tokens, and long.input, long.output … of \
-                      longer prompts.")]
+                      longer prompts. Of what is no model, such as a provider's own tool, \
+                      `request` alone: dollars that it adds to a request at most, by the name \
+                      that a refusal gives it.")]
     Set(Set),
     /// Take newer prices from a file
     Update(Update),
@@ -44,10 +46,10 @@ pub struct List {
 
 #[derive(Debug, Args)]
 pub struct Set {
-    /// The model's exact name, at any provider
+    /// The model's exact name, at any provider; or a feature's: "tool web_search_20250305"
     #[arg(value_parser = named)]
     model: String,
-    /// input=3 output=15 …
+    /// input=3 output=15 …; request=0.25 of a feature
     #[arg(required = true, value_name = "KEY=DOLLARS", value_parser = figure)]
     figures: Vec<(String, f64)>,
     #[command(flatten)]
@@ -143,7 +145,7 @@ fn table(context: &mut Context<'_>, rows: &[PriceRow]) -> std::io::Result<()> {
         ">CACHE READ",
         ">WRITE 5M",
         ">WRITE 1H",
-        "LONG PROMPTS",
+        "BEYOND",
         "DATE",
         "",
     ]);
@@ -154,15 +156,22 @@ fn table(context: &mut Context<'_>, rows: &[PriceRow]) -> std::io::Result<()> {
             [] => (String::new(), Style::new()),
             models => (format!("own price: {}", models.join(", ")), DIM),
         };
+        let sums = [row.input, row.output, row.cache_read, row.cache_write_5m, row.cache_write_1h];
+        let [input, output, read, short, hour] = match row.request {
+            Some(_) => sums.map(|_| cell("-")),
+            None => sums.map(cell),
+        };
+        let long = row.long.iter().map(long).collect::<Vec<_>>().join("; ");
+        let long = row.request.map_or(long, |dollars| format!("${dollars} a request at most"));
         table.row([
             cell(if row.provider.is_empty() { "any" } else { &row.provider }),
             cell(names(&row.models)),
-            cell(row.input),
-            cell(row.output),
-            cell(row.cache_read),
-            cell(row.cache_write_5m),
-            cell(row.cache_write_1h),
-            cell(row.long.iter().map(long).collect::<Vec<_>>().join("; ")),
+            input,
+            output,
+            read,
+            short,
+            hour,
+            cell(long),
             cell(&row.date),
             (remark, style),
         ]);
@@ -192,11 +201,36 @@ fn names(rules: &[String]) -> String {
 }
 
 impl Set {
+    /// Of what is no model there is nothing but what it adds to a request.
+    fn request(&self) -> Result<Option<f64>, Failure> {
+        match self.figures.as_slice() {
+            [(key, dollars)] if key == REQUEST => Ok(Some(*dollars)),
+            figures if figures.iter().any(|(key, _)| key == REQUEST) => {
+                let why = "`request` is the price of a feature: it has no other with it";
+                Err(Failure::usage(why).hinted("a model has input=… output=…"))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn run(self, context: &mut Context<'_>) -> Done {
         outside()?;
         let files = PriceFiles::of(&Dirs::from_env()?);
         let today = prices::today().to_string();
-        let price = files.set(&self.model, &self.figures, &today)?;
+        let request = match self.request()? {
+            Some(dollars) => {
+                files.set_feature(&self.model, dollars)?;
+                Some(format!("${dollars} a request at most"))
+            }
+            None => None,
+        };
+        let told = match request {
+            Some(told) => told,
+            None => {
+                let price = files.set(&self.model, &self.figures, &today)?;
+                format!("${} in, ${} out per million tokens", price.input, price.output)
+            }
+        };
         if self.json.json {
             let rows = files.load()?.rows(&Config::default());
             let exact = format!("={}", self.model);
@@ -205,13 +239,7 @@ impl Set {
             return Ok(Code::Ok);
         }
         let path = files.own().unwrap_or_default();
-        context.line(format!(
-            "{}: ${} in, ${} out per million tokens ({})",
-            self.model,
-            price.input,
-            price.output,
-            path.display()
-        ))?;
+        context.line(format!("{}: {told} ({})", self.model, path.display()))?;
         context.note("a core that runs takes it with its next call");
         Ok(Code::Ok)
     }

@@ -8,10 +8,12 @@
 
 mod change;
 mod edit;
+mod feature;
 mod own;
 mod table;
 
 pub use change::{PriceChange, changes};
+pub use feature::REQUEST;
 pub use own::{LongPrice, OwnPrice};
 pub use table::{PriceEntry, PriceTable, Rates, Tier};
 
@@ -271,7 +273,7 @@ impl PriceData {
                 ..row(entry.rates, &entry.tiers)
             })
         });
-        of_providers.chain(own).chain(of_table).collect()
+        of_providers.chain(own).chain(self.feature_rows()).chain(of_table).collect()
     }
 
     /// The names of own prices that come before this entry.

@@ -6,6 +6,7 @@ use super::{
     breaker::FAILURES,
     charges, costs, ledger,
     state::{Agent, Attempt, Due, Pause, Phase, Retry, Spending, State, Swarm, Unpaid, Worktree},
+    unpaid,
 };
 use crate::model::{
     Account, AgentId, AgentState, AttemptId, Breaker, Event, EventRecord, ItemState, Micros,
@@ -206,13 +207,20 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         Event::CallRefused { account, short, .. } => {
             if let Some(attempt) = attempt_of(state, record) {
                 attempt.unpaid = true;
+                attempt.refused = true;
                 attempt.short = Some((account.clone(), *short));
             }
             ledger::apply(state, record.attempt.as_ref(), &record.event);
         }
-        Event::BudgetPaused { index } => with_agent(state, record, |agent| {
-            agent.unpaid = Some(Unpaid { index: *index, again: false });
-        }),
+        Event::BudgetPaused { index } => {
+            // Somebody may have been quicker than its end.
+            let attempt = record.attempt.as_ref().and_then(|id| state.attempts.get(id));
+            let again = attempt.is_some_and(|attempt| unpaid::is_there_now(state, attempt));
+            with_agent(state, record, |agent| {
+                agent.unpaid = Some(Unpaid { index: *index, again });
+            });
+        }
+        Event::PricesChanged => unpaid::apply_prices_changed(state),
         Event::BudgetSet { .. } | Event::BudgetWarned { .. } => {
             ledger::apply(state, None, &record.event);
         }
@@ -405,6 +413,7 @@ fn new_attempt(
         paused_ms: 0,
         limit: None,
         unpaid: false,
+        refused: false,
         short: None,
         signals: Vec::new(),
         tokens: Default::default(),
@@ -435,8 +444,9 @@ fn end_item(state: &mut State, record: &EventRecord, index: u32, done: bool) {
     {
         item.state = match (done, outcome) {
             (true, _) => ItemState::Done,
-            // Done, tried again, and stopped before that began.
-            (false, Some(Outcome::Stopped | Outcome::Done)) => ItemState::Stopped,
+            // Done, tried again, and stopped before that began; or stopped while it waited for
+            // money.
+            (false, Some(Outcome::Stopped | Outcome::Done | Outcome::Paused)) => ItemState::Stopped,
             (false, _) => ItemState::Failed,
         };
     }

@@ -36,6 +36,7 @@ impl Behind {
             Input::Connected { .. } => core("--net"),
             Input::Keeper { .. } | Input::Ended { .. } => core("keeper"),
             Input::WorktreeMade { .. } => core("--worktree"),
+            Input::PricesChanged => core("price files"),
             Input::Start { .. }
             | Input::Signal { .. }
             | Input::Prompted { .. }
@@ -300,6 +301,7 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         Event::CallRefused { account, why, .. } => {
             row("call.refuse").with("account", account.to_string()).with("why", why.as_str())
         }
+        Event::PricesChanged => row("prices.change"),
         Event::BudgetPaused { index } => row("agent.pause").with("item", *index),
         // Part of a request that has a row, or of a launch or an end that has one.
         Event::ApprovalJoined { .. } => return None,

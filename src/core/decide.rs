@@ -9,6 +9,7 @@ use super::{
     ledger, requests, resume,
     state::{Attempt, Phase, State},
     step::{Decision, Draft, Effect, Input, KeeperNews, Timer},
+    unpaid,
 };
 use crate::model::{
     AgentState, AttemptId, AttemptResult, Command, Event, Exit, Outcome, Refusal, Signal, Source,
@@ -44,6 +45,7 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
         Input::Reserve { attempt, wish, last } => {
             return Ok(ledger::reserve(state, &attempt, &wish, last));
         }
+        Input::PricesChanged => return Ok(unpaid::prices_changed(state)),
         // Who may answer is a rule; what others may was seen before.
         Input::Request {
             by,
@@ -241,10 +243,11 @@ fn ended(
     }
     // Whatever the agent made of it, also where it calls that done: its last call was refused
     // for want of money.
-    let unpaid = attempt.unpaid && attempt.stop.is_none();
+    let unpaid = unpaid::ends_unpaid(attempt, result.outcome, &result.stop_reason);
+    let waits_for = unpaid::reason_of(attempt);
     if unpaid {
-        result.outcome = Outcome::Failed;
-        result.stop_reason = ledger::BUDGET.to_owned();
+        result.outcome = Outcome::Paused;
+        result.stop_reason = unpaid::stop_reason(&waits_for).to_owned();
     }
     match attempt.stop.as_deref() {
         // An agent that finished well in the moment of its timeout has finished.
@@ -269,8 +272,7 @@ fn ended(
     approval::withdraw_all(state, attempt, decision);
     decision.events.push(Draft::attempt(attempt, Event::AttemptEnded { exit, result }));
     if unpaid && !stopping {
-        let to =
-            Event::StateChanged { state: AgentState::Paused, reason: ledger::BUDGET.to_owned() };
+        let to = Event::StateChanged { state: AgentState::Paused, reason: waits_for };
         decision.events.push(Draft::attempt(attempt, to));
         let paused = Event::BudgetPaused { index: attempt.index };
         decision.events.push(Draft::attempt(attempt, paused));
@@ -283,10 +285,10 @@ fn ended(
         !swarm.stopping
             && tries <= delegate::retries_of(swarm, agent)
             && !delegate::is_orphan(state, agent)
-    }) && !matches!(reason.as_str(), "budget" | "launch");
+    }) && !matches!(reason.as_str(), "budget" | "price" | "launch");
     let again = match outcome {
         Outcome::Failed | Outcome::Lost => may_retry,
-        Outcome::Done | Outcome::Stopped => false,
+        Outcome::Done | Outcome::Stopped | Outcome::Paused => false,
     };
     // 1, 2, 4 … seconds, a minute at most.
     let wait_ms = 1000u64.saturating_mul(1 << tries.saturating_sub(1).min(6)).min(60_000);
@@ -312,7 +314,7 @@ fn ended(
         }
         Outcome::Lost => Some((AgentState::Lost, "its keeper vanished".to_owned())),
         // Whether it is done, has failed or takes another item is for `settle` to see.
-        Outcome::Done | Outcome::Failed => None,
+        Outcome::Done | Outcome::Failed | Outcome::Paused => None,
     };
     if let Some((to, reason)) = to {
         decision.events.push(Draft::attempt(attempt, Event::StateChanged { state: to, reason }));

@@ -1,6 +1,8 @@
 //! What each account will come to: by the items that are left, and at the present rate. A
 //! function of the state and the time alone.
 
+mod normal;
+mod outlook;
 pub mod tail;
 
 use super::{
@@ -10,9 +12,10 @@ use super::{
     views::{is_broke, waits_for_money},
 };
 use crate::model::{
-    AccountId, AgentId, Budget, Choice, Coin, Forecast, Item, ItemState, Micros, Purse, Stamp,
-    SwarmId, Tokens,
+    AccountId, AgentId, Budget, Choice, Coin, Forecast, Item, ItemState, Micros, Stamp, SwarmId,
+    Tokens, set_price, unpriced,
 };
+use outlook::Outlook;
 use std::collections::BTreeMap;
 use tail::{Rest, Work, rest};
 
@@ -25,6 +28,8 @@ struct Open {
     items: u32,
     ended: u32,
     waiting: u32,
+    /// What a call has cost, on average.
+    call: f64,
 }
 
 /// Of every account of what is not over, and of the core's while anything is not.
@@ -51,14 +56,23 @@ fn some_limit_tokens(state: &State) -> bool {
 fn left_of_all(state: &State, coin: Coin) -> BTreeMap<AccountId, Left> {
     // Once over all attempts: there may be many.
     let mut spent: BTreeMap<(&SwarmId, u32), i64> = BTreeMap::new();
+    let mut calls: BTreeMap<&SwarmId, (i64, u64)> = BTreeMap::new();
     for attempt in state.attempts.values() {
-        *spent.entry((&attempt.swarm, attempt.index)).or_default() += match coin {
+        let amount = match coin {
             Coin::Dollars => attempt.cost.0,
             Coin::Tokens => Tokens::signed(attempt.tokens.total()),
         };
+        *spent.entry((&attempt.swarm, attempt.index)).or_default() += amount;
+        let sum = calls.entry(&attempt.swarm).or_default();
+        *sum = (sum.0.saturating_add(amount), sum.1 + attempt.calls);
     }
-    let live = || state.swarms.values().filter(|swarm| !swarm.state.is_final());
-    let open: Vec<(&Swarm, Open)> = live().map(|swarm| (swarm, Open::of(swarm, &spent))).collect();
+    let live = state.swarms.values().filter(|swarm| !swarm.state.is_final());
+    let open = live.map(|swarm| {
+        let (sum, calls) = calls.get(&swarm.id).copied().unwrap_or_default();
+        let call = if calls > 0 { sum as f64 / calls as f64 } else { 0.0 };
+        (swarm, Open { call, ..Open::of(swarm, &spent) })
+    });
+    let open: Vec<(&Swarm, Open)> = open.collect();
     let mut all = BTreeMap::new();
     for (swarm, open) in &open {
         all.insert(AccountId::Swarm(swarm.id.clone()), open.whole());
@@ -90,6 +104,8 @@ struct Left {
     /// Cost, and how far it may be below and above; none: not known yet.
     rest: Option<[f64; 3]>,
     each: Vec<f64>,
+    /// What a call has cost, on average.
+    call: f64,
 }
 
 impl Open {
@@ -115,7 +131,7 @@ impl Open {
             }
         }
         let rest = rest(&work);
-        Self { work, whose, rest, items, ended: over, waiting }
+        Self { work, whose, rest, items, ended: over, waiting, call: 0.0 }
     }
 
     fn whole(&self) -> Left {
@@ -144,15 +160,17 @@ impl Open {
             ended: self.ended,
             begun: begun.unwrap_or(u32::MAX),
             waiting: self.waiting,
+            call: self.call,
             ..Left::default()
         };
         let Some(rest) = &self.rest else { return known };
         let cost = each.iter().sum::<f64>() + queued * rest.queued;
         each.sort_by(f64::total_cmp);
         each.extend(std::iter::repeat_n(rest.queued, queued.round() as usize));
-        // As much to and fro as the whole.
-        let part = if rest.cost > 0.0 { cost / rest.cost } else { 0.0 };
-        let bounds = [cost, rest.low * part, rest.high * part];
+        // A part of many is off by more of itself than all of them.
+        let part = if rest.cost > 0.0 { (cost / rest.cost).sqrt() } else { 0.0 };
+        let low = (cost - (rest.cost - rest.low) * part).max(0.0);
+        let bounds = [cost, low, cost + (rest.high - rest.cost) * part];
         Left { rest: Some(bounds), each, ..known }
     }
 }
@@ -166,6 +184,8 @@ impl Left {
             sum.ended += left.ended;
             sum.begun += left.begun;
             sum.waiting += left.waiting;
+            // The dearest one needs the most beside it.
+            sum.call = sum.call.max(left.call);
             sum.each.extend(left.each);
             sum.rest = sum.rest.zip(left.rest).map(|([cost, down, up], [more, low, high])| {
                 [cost + more, down.hypot(more - low), up.hypot(high - more)]
@@ -174,60 +194,6 @@ impl Left {
         sum.each.sort_by(f64::total_cmp);
         sum.rest = sum.rest.map(|[cost, down, up]| [cost, (cost - down).max(0.0), cost + up]);
         sum
-    }
-}
-
-/// What one coin of an account will come to.
-struct Outlook {
-    purse: Purse,
-    /// The end, and the bounds that it lies between.
-    end: Option<[i64; 3]>,
-    /// What may still be spent, where that will not do.
-    short: Option<i64>,
-    unfinished: u32,
-}
-
-impl Outlook {
-    fn of(purse: Purse, left: &Left) -> Self {
-        let plus = |value: f64| purse.spent.saturating_add(value.clamp(0.0, 9e18).round() as i64);
-        let end = left.rest.map(|rest| rest.map(plus));
-        let room = purse.limit.map(|limit| limit.saturating_sub(purse.spent));
-        let short = room.filter(|room| end.is_none_or(|[end, ..]| end - purse.spent > *room));
-        let unfinished = short.filter(|_| end.is_some()).map_or(0, |room| {
-            let mut paid = room as f64;
-            let fit = |cost: &&f64| {
-                paid -= **cost;
-                paid >= 0.0
-            };
-            let finish = left.each.iter().take_while(fit).count();
-            u32::try_from(left.each.len() - finish).unwrap_or(u32::MAX)
-        });
-        Self { purse, end, short, unfinished }
-    }
-
-    /// With a limit, and less left than any call needed to be let through.
-    fn pays_for_nothing(&self) -> bool {
-        self.purse.left().is_some_and(|left| left < self.purse.call.max(1))
-    }
-
-    /// How much more would do, where less is there. The last bit of a limit pays for no call:
-    /// whoever would use it needs as much as a call does. True with it where it is the least.
-    fn more(&self, left: &Left, stuck: bool) -> Option<(i64, bool)> {
-        let limit = self.purse.limit?;
-        let call = self.purse.call;
-        let stands = stuck && self.pays_for_nothing();
-        let high = match self.end {
-            Some([.., high]) if self.short.is_some() || stands => high,
-            // Nothing is through yet: as much for each as was spent on those that are begun.
-            None if stands => {
-                let each = self.purse.spent / i64::from(left.begun.max(1));
-                let open = i64::from(left.items.saturating_sub(left.ended));
-                self.purse.spent.saturating_add(each.max(call).saturating_mul(open))
-            }
-            Some(_) | None => return None,
-        };
-        let more = high.saturating_sub(limit).max(0).saturating_add(call).max(1);
-        Some((more, self.end.is_none()))
     }
 }
 
@@ -258,19 +224,33 @@ fn told(
     let tokens_gone = in_tokens.as_ref().is_some_and(|(outlook, _)| outlook.pays_for_nothing());
     let gone = stuck.is_some() && (dollars.pays_for_nothing() || tokens_gone);
     let exhausted = if gone { Some(0) } else { dollars.short.and_then(within) };
-    let mut choices = Vec::new();
-    if let Some((more, at_least)) = dollars.more(&left, stuck.is_some()) {
+    let unpriced = awaited_price(state, id).map(|model| {
+        let command = set_price(&model);
+        Choice::SetPrice { model, command }
+    });
+    let mut choices: Vec<Choice> = unpriced.into_iter().collect();
+    if let Some(more) = dollars.more(&left, stuck.is_some()) {
         // To whole cents, upwards.
-        let micros = Micros(more.saturating_add(9_999) / 10_000 * 10_000);
-        let command = format!("dash budget top-up {id} {}", micros.plain());
-        choices.push(Choice::TopUp { micros, command, at_least });
+        let cents = |sum: i64| Micros(sum.saturating_add(9_999) / 10_000 * 10_000);
+        let command = |sum: Micros| format!("dash budget top-up {id} {}", sum.plain());
+        let (micros, safe_micros) = (cents(more.likely), more.safe.map(cents));
+        choices.push(Choice::TopUp {
+            micros,
+            command: command(micros),
+            safe_micros,
+            safe_command: safe_micros.map(command),
+        });
     }
-    if let Some((more, at_least)) =
-        in_tokens.and_then(|(outlook, left)| outlook.more(&left, stuck.is_some()))
-    {
-        let tokens = u64::try_from(more).unwrap_or(0).div_ceil(1000) * 1000;
-        let command = format!("dash budget top-up {id} {}", Budget::of_tokens(tokens));
-        choices.push(Choice::TopUpTokens { tokens, command, at_least });
+    if let Some(more) = in_tokens.and_then(|(outlook, left)| outlook.more(&left, stuck.is_some())) {
+        let thousands = |sum: i64| u64::try_from(sum).unwrap_or(0).div_ceil(1000) * 1000;
+        let command = |sum| format!("dash budget top-up {id} {}", Budget::of_tokens(sum));
+        let (tokens, safe_tokens) = (thousands(more.likely), more.safe.map(thousands));
+        choices.push(Choice::TopUpTokens {
+            tokens,
+            command: command(tokens),
+            safe_tokens,
+            safe_command: safe_tokens.map(command),
+        });
     }
     if let (Some(room), Some([end, ..])) = (dollars.short, dollars.end) {
         let percent = i128::from(room.max(0)) * 100 / i128::from((end - account.spent.0).max(1));
@@ -326,6 +306,17 @@ fn stuck(state: &State, id: &AccountId) -> Option<u32> {
             live.all(|swarm| is_broke(state, swarm)).then_some(sum).filter(|sum| *sum > 0)
         }
     }
+}
+
+/// A model whose price somebody below the account waits for.
+fn awaited_price(state: &State, id: &AccountId) -> Option<String> {
+    let below = |agent: &&Agent| match id {
+        AccountId::Core => true,
+        AccountId::Swarm(id) => agent.swarm == *id,
+        AccountId::Agent(id) => agent.id == *id || agent.id.is_below(id),
+    };
+    let waiting = state.agents.values().filter(|agent| agent.unpaid.is_some()).filter(below);
+    waiting.filter_map(|agent| unpriced(&agent.reason)).next().map(str::to_owned)
 }
 
 /// A model that cost so much less for a token, by what this core has paid; the dearest of them.

@@ -13,14 +13,13 @@ use super::{
     explain::signalled,
     state::{Agent, Attempt, Phase, Reserved, State},
     step::{Decision, Draft, Leave, Reply, Wish},
+    unpaid,
 };
 use crate::model::{
-    Account, AccountId, AgentId, AgentState, AttemptId, Bound, Budget, Coin, Event, Micros, Purse,
-    Reservation, Shortage, Signal, Source, SwarmId, Tokens,
+    Account, AccountId, AgentId, AgentState, AttemptId, BUDGET, Bound, Budget, Coin, Event, Micros,
+    Purse, Reservation, Shortage, Signal, Source, SwarmId, Tokens,
 };
 
-/// The reason of what a budget holds.
-pub const BUDGET: &str = "budget";
 /// No call costs so many micro-dollars, or takes so many tokens; sums of thousands can be counted.
 const MOST: i64 = 1_000_000_000_000_000;
 
@@ -71,7 +70,7 @@ pub(super) fn is_open(state: &State, agent: &Agent) -> bool {
 }
 
 /// The account above an agent that has nothing left.
-fn spent_up(state: &State, agent: &Agent) -> Option<(Coin, AccountId)> {
+pub(super) fn spent_up(state: &State, agent: &Agent) -> Option<(Coin, AccountId)> {
     Coin::ALL.into_iter().find_map(|coin| {
         tightest(state, agent, coin).filter(|(_, left)| *left <= 0).map(|(id, _)| (coin, id))
     })
@@ -107,7 +106,8 @@ pub(super) fn reserve(state: &State, id: &AttemptId, wish: &Wish, last: bool) ->
             Ok(bound) => bound,
             Err(why) => {
                 let message = format!("{why} ({tight} has a budget)");
-                return refused(state, attempt, &tight, message, None);
+                let reason = unpaid::reason(why, &wish.model);
+                return refused(state, attempt, (&tight, reason), message, None);
             }
         };
         let Some(amount) = share(bound, left) else {
@@ -201,13 +201,14 @@ fn short(
         "the budget of {tight} is {is}: {left} of {limit}{unit} is left, and this call could \
          {could} {most}{unit}"
     );
-    refused(state, attempt, &tight, message, Some(Shortage { coin, needs }))
+    let (reason, short) = (BUDGET.to_owned(), Some(Shortage { coin, needs }));
+    refused(state, attempt, (&tight, reason), message, short)
 }
 
 fn refused(
     state: &State,
     attempt: &Attempt,
-    tight: &AccountId,
+    (tight, reason): (&AccountId, String),
     message: String,
     short: Option<Shortage>,
 ) -> Decision {
@@ -221,7 +222,7 @@ fn refused(
     let signal = Signal {
         source: Source::Gateway,
         state: AgentState::Paused,
-        reason: BUDGET.to_owned(),
+        reason,
         detail: message.clone(),
         progress: None,
     };

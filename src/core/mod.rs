@@ -30,6 +30,7 @@ mod step;
 mod tests;
 #[cfg(test)]
 mod trees;
+mod unpaid;
 mod views;
 
 pub use admission::{Machine, waiting_for_room};
@@ -46,4 +47,5 @@ pub use resume::{Left, left_by};
 pub use schedule::{recover, settle};
 pub use state::{Agent, Attempt, Pause, Phase, State, Swarm, Worktree};
 pub use step::{Decision, Draft, Effect, Input, KeeperNews, Leave, Limits, Reply, Timer, Wish};
+pub use unpaid::unpriced_models;
 pub use views::{agent_info, agent_results, explanation, swarm_info, swarm_results};

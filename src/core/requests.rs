@@ -4,6 +4,8 @@ use super::{
     breaker, delegate, ledger, queue, resume,
     state::{Agent, State, Swarm},
     step::{Decision, Draft, Effect, Reply},
+    unpaid,
+    views::waits_for_money,
 };
 use crate::model::{
     Actor, AgentId, AgentSpec, AgentState, Budget, Command, Event, Grant, Item, ItemState, Refusal,
@@ -324,8 +326,12 @@ fn retry(
     let Some(last) = last.filter(|_| agent.state.is_final()) else {
         let why =
             format!("agent {} is {}: only a finished one is tried again", agent.id, agent.state);
-        return Err(Refusal::new(RefusalCode::Conflict, why)
-            .hinted(format!("dash agent stop {}", agent.id)));
+        // It goes on by itself with what it waits for.
+        let way_on = match waits_for_money(agent) {
+            true => unpaid::command_for(state, agent),
+            false => format!("dash agent stop {}", agent.id),
+        };
+        return Err(Refusal::new(RefusalCode::Conflict, why).hinted(way_on));
     };
     delegate::may_run(state, now, agent)?;
     let (number, index) = (last.number + 1, last.index);

@@ -9,7 +9,7 @@ use super::{
     state::{Agent, Due, Phase, State, Swarm},
     step::{Decision, Draft, Effect, Limits, Timer},
 };
-use crate::model::{AgentState, Event, Item, ItemState, Outcome, SwarmState};
+use crate::model::{AgentState, BUDGET, Event, Item, ItemState, Outcome, SwarmState};
 
 /// One round of consequences. The runtime applies its events and calls it again until it
 /// answers nothing: each round brings the swarms closer to their end.
@@ -130,7 +130,7 @@ fn settle_swarm(state: &State, swarm: &Swarm, places: &mut Places<'_>, decision:
         };
         let next = next.filter(|_| usable);
         if next.is_some() && !ledger::is_open(state, agent) {
-            moved |= enter(agent, AgentState::Queued, ledger::BUDGET, decision);
+            moved |= enter(agent, AgentState::Queued, BUDGET, decision);
             continue;
         }
         let place = next.map(|item| (item, places.take(agent, full)));
@@ -197,7 +197,7 @@ fn finish(state: &State, swarm: &Swarm, agent: &Agent, decision: &mut Decision) 
         _ if agent.items_failed > 0 => {
             let reason = last.map_or("", |result| match result.outcome {
                 Outcome::Failed | Outcome::Lost => result.stop_reason.as_str(),
-                Outcome::Done | Outcome::Stopped => "an earlier item failed",
+                Outcome::Done | Outcome::Stopped | Outcome::Paused => "an earlier item failed",
             });
             (AgentState::Failed, reason)
         }

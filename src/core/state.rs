@@ -312,6 +312,9 @@ pub struct Attempt {
     /// A call of it was refused for want of money, and none was let through since.
     #[serde(default)]
     pub unpaid: bool,
+    /// Some call of it was refused so, whatever was let through since.
+    #[serde(default)]
+    pub refused: bool,
     /// Whose limit that was, and what the call needed of it; none: nobody can say.
     #[serde(default)]
     pub short: Option<(AccountId, Option<Shortage>)>,

@@ -102,6 +102,8 @@ pub enum Input {
         wish: Box<Wish>,
         last: bool,
     },
+    /// A price file was changed.
+    PricesChanged,
     /// Found in the scope after the attempt's end, and moved away.
     Held {
         attempt: AttemptId,

@@ -5,11 +5,12 @@ use super::{
     breaker::held_back,
     delegate::{is_given_up, reach_of},
     explain::deciding,
-    ledger::{BUDGET, wanting},
+    ledger::wanting,
     state::{Agent, Attempt, State, Swarm, Worktree},
+    unpaid,
 };
 use crate::model::{
-    AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, ExplainedSignal, Explanation,
+    AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, BUDGET, ExplainedSignal, Explanation,
     FirstCalls, ItemCounts, ItemState, Micros, Outcome, Scope, Signal, Source, Stamp, SwarmId,
     SwarmInfo, SwarmResults, SwarmState, Tokens,
 };
@@ -64,6 +65,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         lent: Vec::new(),
         ends_by: None,
         narrowed: narrowed_of(agent),
+        way_on: waits_for_money(agent).then(|| unpaid::command_for(state, agent)),
         held: held_back(state, agent),
         cwd: agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), Worktree::workplace),
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
@@ -90,6 +92,11 @@ fn last_words(attempt: &Attempt) -> Option<String> {
     let words = match result.outcome {
         // That it was stopped its state says.
         Outcome::Stopped => &result.text,
+        // Its agent's own words on a call that was refused say less than the refusal does.
+        Outcome::Paused => match unpaid::refused_words(attempt) {
+            Some(words) => return Some(words.chars().take(200).collect()),
+            None => &result.error,
+        },
         Outcome::Done | Outcome::Failed | Outcome::Lost if result.error.is_empty() => &result.text,
         Outcome::Done | Outcome::Failed | Outcome::Lost => &result.error,
     };
@@ -129,7 +136,7 @@ pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
         state: if broke { SwarmState::Paused } else { swarm.state },
         reason: match (swarm.stopping, broke) {
             (true, _) => "asked to stop".to_owned(),
-            (false, true) => BUDGET.to_owned(),
+            (false, true) => broke_for(state, swarm),
             (false, false) => String::new(),
         },
         agents,
@@ -160,6 +167,15 @@ pub(super) fn is_broke(state: &State, swarm: &Swarm) -> bool {
         all &= waits(agent);
     });
     some && all && !swarm.stopping
+}
+
+/// What a swarm that stands still waits for: a price only where money would help none of it.
+fn broke_for(state: &State, swarm: &Swarm) -> String {
+    let agents = swarm.agents.iter().filter_map(|id| state.agents.get(id));
+    let mut reasons: Vec<&str> =
+        agents.filter(|agent| waits_for_money(agent)).map(|agent| agent.reason.as_str()).collect();
+    reasons.sort_by_key(|reason| *reason != BUDGET);
+    reasons.first().map_or_else(|| BUDGET.to_owned(), |reason| (*reason).to_owned())
 }
 
 /// It runs no attempt, for want of money.
@@ -232,7 +248,7 @@ fn rank(result: &AgentResult) -> u8 {
     match &result.result {
         Some(result) => match result.outcome {
             Outcome::Failed | Outcome::Lost => 0,
-            Outcome::Stopped => 1,
+            Outcome::Stopped | Outcome::Paused => 1,
             Outcome::Done => 3,
         },
         None => 2,

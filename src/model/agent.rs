@@ -192,6 +192,9 @@ pub struct AgentInfo {
     /// What was asked for it and its parent had not to give, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrowed: Vec<String>,
+    /// The command that lets it go on where it waits for money, or for a price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_on: Option<String>,
     /// The branch that it belongs to is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldBranch>,
@@ -271,6 +274,8 @@ pub enum Outcome {
     Failed,
     Stopped,
     Lost,
+    /// A budget ended it; its agent goes on with the item when there is more, or a price.
+    Paused,
 }
 
 impl Outcome {
@@ -280,6 +285,7 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Stopped => "stopped",
             Self::Lost => "lost",
+            Self::Paused => "paused",
         }
     }
 }
@@ -288,7 +294,7 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttemptResult {
     pub outcome: Outcome,
-    /// A stable word: `finished`, `exit`, `signal`, `timeout`, `budget`, `overloaded`,
+    /// A stable word: `finished`, `exit`, `signal`, `timeout`, `budget`, `price`, `overloaded`,
     /// `limit`, `check`, `launch`, `stopped`, `lost`, `error`.
     pub stop_reason: String,
     /// The agent's final text; for `command` the tail of what it printed.

@@ -227,10 +227,13 @@ pub struct AccountInfo {
     pub left_tokens: Option<u64>,
     /// Of the limit what is spent; with two that of which more is.
     pub percent: Option<u32>,
-    /// `open`, `warning` (75 %), `critical` (90 %), `exhausted`: 100 %, or an agent waits for a
-    /// call that needs more than is left; `blocked`: it waits for one of which nobody can say
-    /// what it needs.
+    /// `open`, `warning` (75 %), `critical` (90 %), `exhausted` (100 %); `short`: less is spent,
+    /// and an agent waits for a call that needs more than is left; `blocked`: it waits for one
+    /// of which nobody can say what it needs, such as one of a model without a price.
     pub state: String,
+    /// Of an account that keeps an agent from its work: which, and what it needs.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
     /// Of what is not over and has cost something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,

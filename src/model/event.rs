@@ -195,6 +195,8 @@ pub enum Event {
     BudgetPaused {
         index: u32,
     },
+    /// What models cost was changed, for which somebody waited: who did asks again.
+    PricesChanged,
     /// A connection through the egress proxy is over, or was refused.
     NetConnected {
         host: String,
@@ -355,6 +357,7 @@ impl Event {
             Self::ModelCalled { status, .. } if *status >= 400 => Level::Warn,
             Self::AttemptEnded { result, .. } => match result.outcome {
                 super::Outcome::Done | super::Outcome::Stopped => Level::Info,
+                super::Outcome::Paused => Level::Warn,
                 super::Outcome::Failed | super::Outcome::Lost => Level::Error,
             },
             Self::StateChanged { state, .. } => match state {
@@ -399,6 +402,7 @@ impl Event {
             | Self::SwarmEnded { .. }
             | Self::BranchResumed
             | Self::BudgetSet { .. }
+            | Self::PricesChanged
             | Self::SwarmRemoved => Level::Info,
         }
     }

@@ -32,20 +32,25 @@ pub struct Forecast {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "choice", rename_all = "snake_case")]
 pub enum Choice {
-    /// Raise the limit by so much, and it does in nine of ten cases.
+    /// Raise the limit by so much, and it does as likely as not.
     TopUp {
         micros: Micros,
         command: String,
-        /// Nothing is through yet, and so nobody knows how much more than this it takes.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        at_least: bool,
+        /// By so much, and it does in nine of ten cases. None: nothing is through yet, and nobody
+        /// knows how much more than `micros` it takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        safe_micros: Option<Micros>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        safe_command: Option<String>,
     },
     /// The same of a limit in tokens.
     TopUpTokens {
         tokens: u64,
         command: String,
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        at_least: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        safe_tokens: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        safe_command: Option<String>,
     },
     /// Go on with a model at which the rest costs at most so much of what it would now.
     CheaperModel {
@@ -54,6 +59,8 @@ pub enum Choice {
         #[serde(skip_serializing_if = "Option::is_none")]
         model: Option<String>,
     },
+    /// Say what a model costs of which nobody knows it.
+    SetPrice { model: String, command: String },
     /// Do so many items fewer.
     Shrink { items: u32, command: String },
 }
@@ -70,9 +77,10 @@ impl Forecast {
         (!parts.is_empty()).then(|| format!("estimated: {}", parts.join("; ")))
     }
 
+    /// What becomes of the limit.
     pub fn exhausted_words(&self) -> Option<String> {
         self.exhausted_in_ms.map(|ms| match ms {
-            0 => "exhausted".to_owned(),
+            0 => "too little is left for a call".to_owned(),
             ms => format!("exhausted in {}", about(ms)),
         })
     }
@@ -91,17 +99,21 @@ impl Choice {
     /// What it means, in words.
     pub fn words(&self) -> String {
         match self {
-            Self::TopUp { command, at_least, .. } | Self::TopUpTokens { command, at_least, .. } => {
-                match at_least {
-                    true => format!("`{command}` or more"),
-                    false => format!("`{command}`"),
+            Self::TopUp { command, safe_command, .. }
+            | Self::TopUpTokens { command, safe_command, .. } => match safe_command {
+                None => format!("`{command}` or more"),
+                Some(safe) if safe == command => format!("`{command}`"),
+                Some(safe) => {
+                    let sum = safe.rsplit(' ').next().unwrap_or_default();
+                    format!("`{command}` as it looks, {sum} to be safe")
                 }
-            }
+            },
             Self::CheaperModel { at_most_percent, model } => {
                 let such =
                     model.as_ref().map_or(String::new(), |model| format!(", such as {model}"));
                 format!("a model for at most {at_most_percent} % of the price{such}")
             }
+            Self::SetPrice { command, .. } => format!("`{command}`"),
             Self::Shrink { items, command } => format!("{items} items fewer (`{command}`)"),
         }
     }
@@ -129,7 +141,9 @@ mod tests {
              ($2.00 to $5.00)"
         );
         let now = Forecast { exhausted_in_ms: Some(0), ..forecast };
-        assert!(now.line().unwrap().starts_with("estimated: exhausted; 8 of 20"));
+        assert!(
+            now.line().unwrap().starts_with("estimated: too little is left for a call; 8 of 20")
+        );
         assert_eq!(about(12_345), "13 s");
         assert_eq!(about(7_000_000), "2 h");
     }

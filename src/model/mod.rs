@@ -27,6 +27,7 @@ mod swarm;
 mod time;
 mod tokens;
 mod tree;
+mod unpaid;
 
 pub use actor::Actor;
 pub use agent::{
@@ -66,3 +67,4 @@ pub use swarm::{
 pub use time::Stamp;
 pub use tokens::Tokens;
 pub use tree::{Branch, RollUp, forest};
+pub use unpaid::{BUDGET, UNKNOWN_COST, is_unpaid, no_price, set_price, unpriced, way_on};

@@ -9,6 +9,9 @@ pub struct PriceRow {
     pub provider: String,
     /// Rules on names: `=name`, `^prefix`, `$suffix`, `~part`.
     pub models: Vec<String>,
+    /// Of what is no model: dollars that it adds to a request at most. The other prices are 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<f64>,
     pub input: f64,
     pub output: f64,
     pub cache_read: f64,

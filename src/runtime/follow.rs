@@ -60,11 +60,17 @@ impl Handle {
         self.world.read(move |state| (state.seq, commits.subscribe())).await
     }
 
-    /// Fails where events after `since` are no longer kept.
+    /// Fails where there is no event `since` yet, or those after it are no longer kept.
     ///
     /// # Errors
-    /// When they are gone, or the journal cannot be read.
+    /// When they are to come or gone, or the journal cannot be read.
     pub async fn still_has(&self, since: u64) -> Result<(), Refusal> {
+        let latest = self.world.read(|state| state.seq).await?;
+        if since > latest {
+            let why = format!("there is no event {since} yet: the latest is {latest}");
+            return Err(Refusal::new(RefusalCode::Invalid, why)
+                .hinted(format!("--since {latest} tells only of what is to come")));
+        }
         let journal = self.journal.clone();
         let oldest = tokio::task::spawn_blocking(move || journal.oldest()).await;
         match oldest {

@@ -88,7 +88,9 @@ impl Gauges {
             && Some(&entry.attempt) == info.attempt_id.as_ref()
         {
             info.bytes = info.bytes.max(entry.gauge.bytes);
-            if !info.state.is_final() || info.last_line.is_empty() {
+            // Of what is over, how it ended says more; so of what ended for want of money.
+            let over = info.state.is_final() || info.way_on.is_some();
+            if !over || info.last_line.is_empty() {
                 info.last_line.clone_from(&entry.gauge.last_line);
             }
             if info.progress.is_none() && info.pid.is_some() {

@@ -31,7 +31,9 @@ fn attempt_row(state: &State, id: &AttemptId) -> Option<HistoryRow> {
         outcome: result.outcome.word().to_owned(),
         failure: match result.outcome {
             Outcome::Done => String::new(),
-            Outcome::Failed | Outcome::Stopped | Outcome::Lost => result.stop_reason.clone(),
+            Outcome::Failed | Outcome::Stopped | Outcome::Lost | Outcome::Paused => {
+                result.stop_reason.clone()
+            }
         },
         duration_ms: ended.ms_since(attempt.started_at.unwrap_or(attempt.planned_at)),
         tokens: attempt.tokens.total(),

@@ -43,6 +43,7 @@ mod policy;
 mod prompt;
 mod providers;
 mod pulse;
+mod repriced;
 mod results;
 mod resume;
 mod scope;
@@ -224,6 +225,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     tokio::spawn(gauges.run());
     tokio::spawn(crowd::watch(Arc::downgrade(&world)));
     tokio::spawn(stall::watch(Arc::downgrade(&world)));
+    tokio::spawn(repriced::watch(Arc::downgrade(&world)));
     // It takes some hundredths of a second, and the first swarm would have to wait for it.
     let trying = world.clone();
     tokio::task::spawn_blocking(move || {

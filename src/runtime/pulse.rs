@@ -64,16 +64,11 @@ impl Handle {
 
     /// What happened after the event `since`; none where that is no longer known.
     async fn news(&self, since: u64) -> Result<Option<News>, Refusal> {
-        let latest = self.world.read(|state| state.seq).await?;
-        if since > latest {
-            let why = format!("there is no event {since} yet: the latest is {latest}");
-            return Err(Refusal::new(RefusalCode::Invalid, why)
-                .hinted("a cursor is what an earlier pulse of this core said"));
-        }
         match self.still_has(since).await {
             Err(refusal) if refusal.code == RefusalCode::Gone => return Ok(None),
             told => told?,
         }
+        let latest = self.world.read(|state| state.seq).await?;
         if latest - since > MOST as u64 {
             return Ok(None);
         }

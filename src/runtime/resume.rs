@@ -219,9 +219,10 @@ fn how_it_ended(left: &Left) -> String {
         Outcome::Failed => "failed",
         Outcome::Stopped => "was stopped",
         Outcome::Lost => "broke off",
+        Outcome::Paused => "was held by its budget",
     };
     match (left.outcome, left.why.trim()) {
-        (Outcome::Done | Outcome::Stopped, _) | (_, "") => how.to_owned(),
+        (Outcome::Done | Outcome::Stopped | Outcome::Paused, _) | (_, "") => how.to_owned(),
         (Outcome::Failed | Outcome::Lost, why) => format!("{how} ({})", clip(why)),
     }
 }

@@ -39,8 +39,27 @@ fn a_budget_that_is_too_small_stops_before_the_first_call() {
         let explained = world.ok(&["agent", "explain", &agent]).text();
         assert!(explained.contains("budget"), "{explained}");
     }
+    let first = &world.agents_of(&swarm)[0];
+    // It goes on by itself with more: nobody has to stop it, or to try it again.
+    let retry = world.exits(&["agent", "retry", first], 1).stderr;
+    assert!(retry.contains(&format!("dash budget top-up {swarm} 0.")), "{retry}");
+    assert!(!retry.contains("agent stop"), "{retry}");
+    let waited = world.dash(&["agent", "wait", first]);
+    assert!(waited.text().contains("paused: budget"), "{waited:?}");
+    assert!(waited.stderr.contains("dash budget top-up"), "{waited:?}");
+    for list in [&["agent", "list"][..], &["pulse"], &["agent", "results", first]] {
+        let shown = world.ok(list).text();
+        assert!(shown.contains("paused") && shown.contains("budget"), "{shown}");
+        assert!(!shown.contains("failed"), "{list:?}: {shown}");
+    }
+    let short = account(&world, &swarm);
+    assert_eq!((&short["state"], &short["percent"]), (&json!("short"), &json!(0)));
+    assert!(short["why"].as_str().unwrap().contains("its next call needs at least"), "{short:#}");
     let results = world.ok(&["swarm", "results", &swarm]).text();
     assert!(results.contains("2 open") && results.contains("budget of sw-1"), "{results}");
+    assert_eq!(results.matches("paused: budget").count(), 3, "{results}");
+    let rows = world.json(&["swarm", "results", &swarm]);
+    assert_eq!(rows["results"][0]["outcome"], "paused", "{rows:#}");
     assert!(
         results.contains("$0.000001 of $0.000001 is left, and this call could cost $"),
         "{results}"
@@ -222,7 +241,7 @@ fn a_budget_shows_what_it_will_come_to() {
     );
     assert!(shown.contains(&format!("dash budget top-up {swarm} 0.")), "{shown}");
     // A shell takes it as it is printed, and it does.
-    let command = forecast["choices"][0]["command"].as_str().unwrap();
+    let command = forecast["choices"][0]["safe_command"].as_str().unwrap();
     let words: Vec<&str> = command.split(' ').skip(1).collect();
     world.ok(&words);
     assert_eq!(world.dash(&["swarm", "wait", &swarm]).code, 0, "{}", world.core_log());
@@ -239,7 +258,8 @@ fn a_budget_in_tokens_stops_at_the_wire_and_goes_on_with_more() {
         (&stopped["limit_micros"], &stopped["limit_tokens"], &stopped["spent_tokens"]),
         (&Value::Null, &json!(10), &json!(0))
     );
-    assert_eq!((&stopped["state"], &stopped["percent"]), (&json!("exhausted"), &json!(0)));
+    assert_eq!((&stopped["state"], &stopped["percent"]), (&json!("short"), &json!(0)));
+    assert!(stopped["why"].as_str().unwrap().contains("needs at least"), "{stopped:#}");
     assert_eq!(stopped["forecast"]["items_unfinished"], 2, "{stopped:#}");
     let choice = &stopped["forecast"]["choices"][0];
     assert_eq!(choice["choice"], "top_up_tokens", "{stopped:#}");
@@ -252,7 +272,7 @@ fn a_budget_in_tokens_stops_at_the_wire_and_goes_on_with_more() {
         "{explained}"
     );
     // What is advised is a command; as long as nothing is through, of the least that it takes.
-    assert_eq!(choice["at_least"], true, "{stopped:#}");
+    assert!(choice["safe_tokens"].is_null(), "{stopped:#}");
     let advised: Vec<&str> = choice["command"].as_str().unwrap().split(' ').skip(1).collect();
     let topped = world.ok(&advised).text();
     assert!(topped.contains("tokens left"), "{topped}");

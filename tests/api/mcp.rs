@@ -82,6 +82,10 @@ fn a_model_runs_a_swarm_and_answers_what_it_asks() {
     assert!(!failed && made.starts_with("sw-1"), "{made}");
     let (end, _) = session.tool("pulse", &json!({"since": 0, "wait": "60s"}));
     let cursor: u64 = end.lines().last().unwrap().strip_prefix("cursor ").unwrap().parse().unwrap();
+    let (added, failed) = session.tool("item_add", &json!({"swarm": "first", "items": ["late"]}));
+    assert!(failed && added.contains("first"), "{added}");
+    let (items, _) = session.tool("item_list", &json!({"swarm": "first"}));
+    assert!(items.contains("--c") && items.contains("done"), "{items}");
     let (results, _) = session.tool("swarm_results", &json!({"swarm": "first"}));
     assert!(results.contains("- item: --c"), "{results}");
     let command = ["sh", "-c", "npm publish; echo got $?; sleep 606"];
@@ -118,6 +122,10 @@ fn a_wrong_call_is_told_what_is_right() {
         ("swarm_create", json!({"task": "x", "agent": "nope"}), "nope"),
         ("budget_top_up", json!({"account": "core", "sum": "much"}), "much"),
         ("pulse", json!({"since": 999_999}), "no event 999999 yet"),
+        ("item_add", json!({"swarm": "nope", "items": ["--swarm=x"]}), "nope"),
+        ("item_list", json!({"swarm": "nope"}), "nope"),
+        ("item_drop", json!({"swarm": "nope", "last": 1}), "nope"),
+        ("item_drop", json!({"swarm": "nope"}), "ITEM"),
     ] {
         let (text, failed) = session.tool(tool, &arguments);
         assert!(failed && text.contains(says), "{tool} {arguments}: {text}");
@@ -135,4 +143,24 @@ fn a_wrong_call_is_told_what_is_right() {
         assert!(failed, "{method} {params}: {answer:#}");
     }
     assert_eq!(world.json(&["swarm", "list"]), json!([]));
+}
+
+/// Whoever waits for an answer to what was no request hears so, and the line goes on.
+#[test]
+fn a_line_that_is_no_request_is_answered() {
+    let world = World::new();
+    let mut session = Session::new(&world);
+    for (line, code) in [
+        ("{\"jsonrpc\": \"2.0\", \"id\": 7, \"method\"", -32700),
+        ("not json", -32700),
+        ("[1, 2]", -32600),
+        ("{\"id\": 7}", -32600),
+    ] {
+        writeln!(session.stdin, "{line}").unwrap();
+        let answer = session.hear();
+        assert_eq!(answer["error"]["code"], code, "{line}: {answer:#}");
+        assert!(answer["id"].is_null(), "{line}: {answer:#}");
+    }
+    writeln!(session.stdin).unwrap();
+    assert!(session.ask("tools/list", &json!({}))["result"]["tools"].is_array());
 }

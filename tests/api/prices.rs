@@ -107,7 +107,18 @@ fn what_costs_more_than_tokens_is_priced_or_refused_by_name() {
     assert_eq!((upstream.log().len(), spent(&world)), (0, 0));
 
     let path = world.path().join("config/dash/prices.toml");
-    fs::write(&path, "[features]\n\"tool web_search_20250305\" = 0.25\n").unwrap();
+    let tool = "tool web_search_20250305";
+    let mixed = world.exits(&["prices", "set", tool, "request=1", "input=3"], 2).stderr;
+    assert!(mixed.contains("`request`"), "{mixed}");
+    world.ok(&["prices", "set", tool, "request=1"]);
+    let said = world.ok(&["prices", "set", tool, "request=0.25"]).text();
+    assert!(said.contains("$0.25 a request at most"), "{said}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("[features]\n{tool:?} = 0.25\n"));
+    let rows = world.json(&["prices", "list", "web_search"]);
+    assert_eq!((&rows[0]["request"], rows.as_array().unwrap().len()), (&json!(0.25), 1));
+    let listed = world.ok(&["prices", "list"]).text();
+    let row = listed.lines().find(|line| line.contains(tool)).unwrap_or_else(|| panic!("{listed}"));
+    assert!(row.contains("$0.25 a request at most"), "{row}");
     assert_eq!(ask().status, 200);
     // $5 and $25 per million tokens, and all that the tool may cost.
     assert_eq!((upstream.log().len(), spent(&world)), (1, 100 + 2_500 + 250_000));
@@ -116,4 +127,45 @@ fn what_costs_more_than_tokens_is_priced_or_refused_by_name() {
     let wrong = world.exits(&["prices", "list"], 1).stderr;
     assert!(wrong.contains("prices.toml:2:") && wrong.contains("-1 is no price"), "{wrong}");
     assert_eq!(ask().status, 200, "as it was");
+}
+
+/// What nobody can price is not what is spent: it is called by its name, and a price lets it go on.
+#[test]
+fn an_unknown_price_is_no_spent_budget_and_goes_on_with_a_price() {
+    let world = World::new();
+    let task = ["--agent", "mini", "--model", "nobody-knows-1", "--task", "say hello"];
+    let (swarm, code) = world.create_and_wait(&[&task[..], &["--budget", "$5"]].concat());
+    assert_eq!(code, 3, "{}", world.core_log());
+    let agent = &world.agents_of(&swarm)[0];
+    let reason = "no price for nobody-knows-1";
+    let set = "dash prices set nobody-knows-1 input=";
+    let row = world.agent(agent);
+    assert_eq!((&row["state"], &row["reason"]), (&json!("paused"), &json!(reason)), "{row:#}");
+    let shown = world.json(&["swarm", "show", &swarm]);
+    assert_eq!((&shown["state"], &shown["reason"]), (&json!("paused"), &json!(reason)));
+    let waited = world.dash(&["agent", "wait", agent]);
+    assert_eq!(waited.code, 3, "{waited:?}");
+    assert!(waited.text().contains(&format!("paused: {reason}")), "{waited:?}");
+    assert!(waited.stderr.contains(set) && !waited.stderr.contains("top-up"), "{waited:?}");
+    let results = world.ok(&["swarm", "results", &swarm]).text();
+    assert!(results.contains(&format!("paused: {reason}; `{set}")), "{results}");
+    assert!(!results.contains("top-up") && !results.contains("failed\n"), "{results}");
+    let pulse = world.ok(&["pulse"]).text();
+    assert!(pulse.contains(&format!("paused {agent}: {reason}")), "{pulse}");
+    assert!(!pulse.contains("exhausted") && !pulse.contains("too little"), "{pulse}");
+    let account = world.json(&["budget", "show", &swarm]);
+    assert_eq!((&account["state"], &account["percent"]), (&json!("blocked"), &json!(0)));
+    let choice = &account["forecast"]["choices"][0];
+    assert_eq!(
+        (&choice["choice"], &choice["model"]),
+        (&json!("set_price"), &json!("nobody-knows-1"))
+    );
+    let retry = world.exits(&["agent", "retry", agent], 1).stderr;
+    assert!(retry.contains(set), "{retry}");
+    // Nobody has to touch the budget, nor the agent.
+    world.ok(&["prices", "set", "nobody-knows-1", "input=1", "output=5"]);
+    world.until_state(agent, &["done"]);
+    assert_eq!(world.dash(&["swarm", "wait", &swarm]).code, 0, "{}", world.core_log());
+    let audit = world.ok(&["audit", "--json"]).text();
+    assert!(audit.contains("prices.change"), "{audit}");
 }

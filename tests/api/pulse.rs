@@ -22,6 +22,17 @@ fn it_tells_what_is_new_and_the_cursor_goes_on_under_the_next_core() {
     assert_eq!(new["attention"], serde_json::json!([]));
     let ahead = world.exits(&["pulse", "--since", "99999999"], 2);
     assert!(ahead.stderr.contains("no event 99999999 yet"), "{ahead:?}");
+    // The same of the events: silence would look as if nothing had happened.
+    let latest = world.json(&["pulse"])["cursor"].as_u64().unwrap();
+    for more in [&[][..], &["--follow"]] {
+        let ahead = world.exits(&[&["events", "--since", "99999999"], more].concat(), 2);
+        assert!(ahead.stdout.is_empty(), "{ahead:?}");
+        for part in ["no event 99999999 yet", &format!("the latest is {latest}")] {
+            assert!(ahead.stderr.contains(part), "{ahead:?}");
+        }
+    }
+    let none = world.ok(&["events", "--since", &latest.to_string(), "--json"]);
+    assert!(none.stdout.is_empty(), "{none:?}");
 }
 
 #[test]

@@ -52,6 +52,7 @@ fn account(id: AccountId, name: &str, limit: Option<i64>, cents: i64) -> Account
         left_tokens: None,
         percent,
         state: state.into(),
+        why: String::new(),
         forecast: None,
     }
 }
@@ -72,7 +73,8 @@ fn money(by: By) -> Money {
             Choice::TopUp {
                 micros: Micros(9_000_000),
                 command: "dash budget top-up sw-1 9.00".into(),
-                at_least: false,
+                safe_micros: Some(Micros(10_500_000)),
+                safe_command: Some("dash budget top-up sw-1 10.50".into()),
             },
             Choice::Shrink { items: 8, command: "dash item drop sw-1 --last 8".into() },
         ],
@@ -175,6 +177,35 @@ fn marks_and_levels_show_without_colour() {
     }
     let bar = shown.lines().find(|line| line.contains("97 %")).unwrap();
     assert_eq!(bar.matches('┃').count(), 3, "{bar}");
+}
+
+/// A limit in tokens is one as much as one in dollars, and what nobody pays is not left out.
+#[test]
+fn limits_in_tokens_and_sums_that_nobody_pays() {
+    let size = (120, 40);
+    let mut app = app(20, size);
+    press(&mut app, "$");
+    frame(&mut app, size);
+    let mut money = money(By::Swarm);
+    for (account, dollars) in money.accounts[1..3].iter_mut().zip([None, Some(Micros(4_000_000))]) {
+        account.limit_micros = dollars;
+        (account.limit_tokens, account.spent_tokens) = (Some(2_000_000), 1_600_000);
+        (account.percent, account.state) = (Some(80), "warning".into());
+    }
+    money.accounts[3].state = "blocked".into();
+    money.rows[0].notional_micros = Micros(7_770_000);
+    app.message(Message::Costs(Ok(Box::new(money))));
+    let shown = text(&frame(&mut app, size));
+    let bars: Vec<&str> = shown.lines().filter(|line| line.contains("of 2.0M tokens")).collect();
+    assert_eq!(bars.len(), 2, "{shown}");
+    for bar in bars {
+        assert!(bar.contains("1.6M of") && bar.contains("80 % warning"), "{bar}");
+        assert_eq!(bar.matches('┃').count(), 3, "{bar}");
+    }
+    assert!(shown.contains("$2.12 of $4.00") && shown.contains("97 % blocked"), "{shown}");
+    // By its swarm, and in the sum of all.
+    assert_eq!(shown.matches("$7.77").count(), 2, "{shown}");
+    assert!(shown.contains("NOTIONAL"), "{shown}");
 }
 
 #[test]

@@ -5,7 +5,9 @@ use super::super::{
     context::Context,
     failure::{Code, Done},
     format::harmless,
+    swarm::results::outcome,
 };
+use crate::model::Outcome;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -31,8 +33,11 @@ impl Results {
                 context.line(format!("item {}: {}", row.index, row.state))?;
                 continue;
             };
-            let outcome = result.outcome.word();
-            context.line(format!("item {}: {outcome} ({})", row.index, result.stop_reason))?;
+            let line = match outcome(row) {
+                (outcome, why) if why.is_empty() && result.outcome != Outcome::Done => outcome,
+                (outcome, _) => format!("{outcome} ({})", result.stop_reason),
+            };
+            context.line(format!("item {}: {line}", row.index))?;
             for text in [&result.error, &result.text].into_iter().filter(|text| !text.is_empty()) {
                 context.line(harmless(text.trim_end()))?;
             }

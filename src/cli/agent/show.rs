@@ -80,6 +80,9 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         let what = context.paint(state_style(AgentState::Paused), &held.why);
         lines.insert(0, ("held", format!("{what}; {} lets its branch go on", held.remedy())));
     }
+    if let Some(command) = &agent.way_on {
+        lines.insert(0, ("goes on", format!("with `{command}`")));
+    }
     if let Some(parent) = &agent.parent {
         lines.push(("parent", parent.to_string()));
     }

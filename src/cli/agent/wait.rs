@@ -9,7 +9,7 @@ use super::super::{
 };
 use crate::{
     client::{Client, EventsQuery, FeedItem},
-    model::{AgentInfo, AgentState},
+    model::{AgentInfo, AgentState, BUDGET, is_unpaid},
     protocol::stream::ServerMessage,
 };
 use clap::Args;
@@ -47,15 +47,23 @@ impl Wait {
         } else {
             let state = state_and_reason(agent.state, &agent.reason);
             context.line(format!("{}  {state}  {}", agent.id, agent.cost()))?;
+            if let Some(command) = agent.way_on.as_ref().filter(|_| waits(&agent)) {
+                context.note(format!("{}; it goes on with `{command}`", agent.last_line));
+            }
         }
         Ok(code(&agent))
     }
 }
 
+/// What waits for money or a price waits for somebody; its attempt is over.
+fn waits(agent: &AgentInfo) -> bool {
+    agent.state == AgentState::Paused && is_unpaid(&agent.reason) && agent.pid.is_none()
+}
+
 fn code(agent: &AgentInfo) -> Code {
     match agent.state {
         AgentState::Done => Code::Ok,
-        _ if agent.reason.starts_with("budget") => Code::Budget,
+        _ if agent.reason.starts_with(BUDGET) => Code::Budget,
         _ if agent.reason.starts_with("timeout") => Code::TimedOut,
         _ => Code::SomeFailed,
     }
@@ -78,13 +86,7 @@ async fn until_over(client: &Client, name: &str) -> Result<AgentInfo, Failure> {
             }
             Some(FeedItem::Message(_) | FeedItem::Lost | FeedItem::Back) | None => continue,
         };
-        // What waits for money waits for somebody; its attempt is over.
-        let over = |agent: &AgentInfo| {
-            agent.state.is_final()
-                || (agent.state == AgentState::Paused
-                    && agent.reason == "budget"
-                    && agent.pid.is_none())
-        };
+        let over = |agent: &AgentInfo| agent.state.is_final() || waits(agent);
         if let Some(agent) = agents.into_iter().find(|agent| agent.id == id && over(agent)) {
             return Ok(agent);
         }

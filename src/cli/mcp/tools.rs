@@ -240,6 +240,27 @@ struct CostWish {
     by: Option<String>,
 }
 
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AddWish {
+    /// The swarm, by id or name: "sw-1"
+    swarm: String,
+    /// The items, one text each
+    items: Vec<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DropWish {
+    /// The swarm, by id or name: "sw-1"
+    swarm: String,
+    /// Numbers of items, as `item_list` shows them; or `last`
+    #[serde(default)]
+    items: Vec<u32>,
+    /// So many of those that wait, from the end of the queue
+    last: Option<u32>,
+}
+
 #[tool_router(router = tool_router, vis = "pub(super)")]
 impl Server {
     async fn line(&self, words: Vec<String>) -> CallToolResult {
@@ -292,6 +313,27 @@ impl Server {
     #[tool(annotations(read_only_hint = true))]
     async fn swarm_results(&self, Parameters(wish): Parameters<OneSwarm>) -> CallToolResult {
         self.line(Words::new("swarm results --markdown").names([wish.swarm])).await
+    }
+
+    /// Add items to a swarm's queue.
+    #[tool]
+    async fn item_add(&self, Parameters(wish): Parameters<AddWish>) -> CallToolResult {
+        let words = Words::new("item add").value("swarm", Some(wish.swarm));
+        self.line(words.names(wish.items)).await
+    }
+
+    /// The items of a swarm: number, state, agent, attempts, text.
+    #[tool(annotations(read_only_hint = true))]
+    async fn item_list(&self, Parameters(wish): Parameters<OneSwarm>) -> CallToolResult {
+        self.line(Words::new("item list").value("swarm", Some(wish.swarm)).0).await
+    }
+
+    /// Take items out of a swarm's queue that nobody has begun with, to save what they would cost.
+    #[tool(annotations(destructive_hint = true))]
+    async fn item_drop(&self, Parameters(wish): Parameters<DropWish>) -> CallToolResult {
+        let words =
+            Words::new("item drop").value("swarm", Some(wish.swarm)).value("last", wish.last);
+        self.line(words.names(wish.items.iter().map(u32::to_string))).await
     }
 
     /// Start one agent on its own, or as one more of a swarm.

@@ -6,7 +6,9 @@ use super::super::{
     failure::{Code, Done},
     format::{self, BOLD, Table, cell, duration, fg, name_beside, one_line, state_style},
 };
-use crate::model::{AgentResult, Outcome, SwarmInfo, SwarmResults, SwarmState};
+use crate::model::{
+    AgentResult, AgentState, BUDGET, Outcome, SwarmInfo, SwarmResults, SwarmState, way_on,
+};
 use anstyle::AnsiColor;
 use clap::Args;
 
@@ -47,7 +49,7 @@ impl Results {
 pub fn sorted(mut results: SwarmResults) -> SwarmResults {
     let rank = |result: &AgentResult| match result.result.as_ref().map(|result| result.outcome) {
         Some(Outcome::Failed | Outcome::Lost) => 0,
-        Some(Outcome::Stopped) => 1,
+        Some(Outcome::Stopped | Outcome::Paused) => 1,
         None => 2,
         Some(Outcome::Done) => 3,
     };
@@ -74,7 +76,11 @@ pub fn code(results: &SwarmResults) -> Code {
             None => Code::SomeFailed,
         })
         .chain((results.failed > 0 || results.open > 0).then_some(Code::SomeFailed))
-        .chain((results.swarm.state == SwarmState::Paused).then_some(Code::Budget))
+        .chain((results.swarm.state == SwarmState::Paused).then(|| match &*results.swarm.reason {
+            BUDGET => Code::Budget,
+            // Nothing is spent up: somebody has to say what a model costs.
+            _ => Code::SomeFailed,
+        }))
         .fold(Code::Ok, Code::worse)
 }
 
@@ -95,7 +101,24 @@ fn simulated(results: &SwarmResults) -> &'static str {
 fn paused(results: &SwarmResults) -> Option<String> {
     let SwarmInfo { id, state, reason, .. } = &results.swarm;
     (*state == SwarmState::Paused)
-        .then(|| format!("paused: {reason}; `dash budget top-up {id} SUM` lets it go on"))
+        .then(|| format!("paused: {reason}; `{}` lets it go on", way_on(reason, id.as_str())))
+}
+
+/// How an attempt came out, in a word and why. One that its budget ended is paused while its
+/// agent waits, and stopped if that was stopped.
+pub fn outcome(row: &AgentResult) -> (String, String) {
+    let Some(result) = &row.result else { return (row.state.to_string(), String::new()) };
+    let why = result.stop_reason.clone();
+    match result.outcome {
+        Outcome::Done => (result.outcome.word().to_owned(), String::new()),
+        Outcome::Paused if row.state != AgentState::Paused => {
+            (Outcome::Stopped.word().to_owned(), why)
+        }
+        Outcome::Paused => (format!("{}: {why}", result.outcome.word()), String::new()),
+        Outcome::Failed | Outcome::Lost | Outcome::Stopped => {
+            (result.outcome.word().to_owned(), why)
+        }
+    }
 }
 
 pub fn table(results: &SwarmResults, color: bool, width: Option<u16>) -> String {
@@ -121,23 +144,16 @@ pub fn table(results: &SwarmResults, color: bool, width: Option<u16>) -> String 
         "AGENT", "?NAME", "OUTCOME", "?WHY", ">TIME", ">COST", "?>FILES", "?ITEM", "RESULT",
     ]);
     for row in &results.results {
-        let (outcome, why, words) = match &row.result {
-            Some(result) => {
-                let words = if result.error.is_empty() { &result.text } else { &result.error };
-                let why = match result.outcome {
-                    Outcome::Done => "",
-                    Outcome::Failed | Outcome::Lost | Outcome::Stopped => &result.stop_reason,
-                };
-                (result.outcome.word().to_owned(), one_line(why), one_line(words))
-            }
-            None => (row.state.to_string(), String::new(), String::new()),
-        };
+        let (outcome, why) = outcome(row);
+        let words = row.result.as_ref().map_or(String::new(), |result| {
+            one_line(if result.error.is_empty() { &result.text } else { &result.error })
+        });
         let files = row.result.as_ref().and_then(|result| result.files.as_ref());
         table.row([
             cell(&row.agent),
             name_beside(row.agent.as_str(), &row.name),
             (outcome, state_style(row.state)),
-            cell(why),
+            cell(one_line(&why)),
             cell(duration(row.duration_ms)),
             cell(row.cost_micros.told(row.estimated_micros)),
             cell(files.map_or(String::new(), |files| files.len().to_string())),
@@ -162,8 +178,7 @@ fn markdown(results: &SwarmResults) -> String {
         simulated(results),
     );
     for row in &results.results {
-        let outcome =
-            row.result.as_ref().map_or_else(|| row.state.word(), |result| result.outcome.word());
+        let (outcome, _) = outcome(row);
         text.push_str(&format!("\n## {} {}: {outcome}\n\n", row.agent, one_line(&row.name)));
         if let Some(item) = row.item.as_deref().filter(|item| !item.is_empty()) {
             text.push_str(&format!("- item: {}\n", one_line(item)));

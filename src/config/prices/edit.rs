@@ -68,6 +68,36 @@ pub fn edited(
     Ok(text)
 }
 
+/// `text` with what `name` adds to a request.
+///
+/// # Errors
+/// When the value is no price, or the text is no TOML.
+pub fn featured(path: &Path, text: &str, name: &str, dollars: f64) -> Result<String, ConfigError> {
+    let wrong = |message: String| ConfigError {
+        file: path.to_owned(),
+        at: None,
+        key: format!("features.{name:?}"),
+        message,
+        nearest: None,
+    };
+    if !(dollars.is_finite() && dollars >= 0.0) {
+        return Err(wrong(format!("{dollars} is no price")));
+    }
+    let table = DeTable::parse(text).map_err(|error| wrong(error.to_string()))?;
+    let Some(features) = child(table.get_ref(), "features") else {
+        let gap = if text.is_empty() { "" } else { "\n" };
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        let line = format!("[features]\n{} = {dollars}\n", quoted(name));
+        return Ok([text, end, gap, &line].concat());
+    };
+    let old = below(features).and_then(|features| child(features, name));
+    let Edit { from, to, text: new } = match old {
+        Some(old) => Edit { from: old.span().start, to: old.span().end, text: dollars.to_string() },
+        None => edit(text, features, &quoted(name), dollars.to_string()),
+    };
+    Ok([&text[..from], &new, &text[to..]].concat())
+}
+
 fn child<'a, 'i>(table: &'a DeTable<'i>, name: &str) -> Option<&'a Spanned<DeValue<'i>>> {
     table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value)
 }

@@ -2,12 +2,18 @@
 //! have cost so far.
 //!
 //! An item at work has cost less so far than it will: leaving it out, or taking what it has
-//! cost for all of it, makes every forecast too low, the more so the longer the tail. So both
-//! readings below are of survival. One takes costs for log-normal and finds the likeliest such
-//! law by the items of both kinds; the other makes no such assumption (Kaplan and Meier's
-//! estimate, with an exponential tail). Neither is best everywhere: their geometric mean is
-//! taken, and how far they differ widens the interval. The constants were chosen on simulated
+//! cost for all of it, makes every forecast too low, the more so the longer the tail. And how
+//! long the tail is a few items do not tell. So costs are taken for log-normal, and no one such
+//! law is chosen: each of a grid of them counts by how well it explains the items of both kinds
+//! (the ended by their density, those at work by the share of items that cost more). What is to
+//! come is then a mixture of sums. From its median comes the forecast, from its spread the interval,
+//! which so closes as less is left, is tight where items are alike, and wide where nobody can know:
+//! a quarter of 20 items with a heavy tail does not tell the others to ten percent, whoever reads it.
+//!
+//! What stands before any item was seen (`LAWS`) and the constants below were chosen on simulated
 //! swarms; `cargo bench --bench peer forecast` shows the errors on others.
+
+use super::normal::{beyond, hazard, ln_beyond};
 
 /// Of a swarm's items: costs in any one unit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,15 +39,38 @@ pub struct Rest {
     pub queued: f64,
 }
 
-/// A variance of logarithms that is usual among items, and for how many items it counts.
-const USUAL: f64 = 0.5;
-const COUNTS: f64 = 5.0;
-/// Tails that were not seen yet: so many deviations are added to the estimate itself.
-const UNSEEN: f64 = 0.4;
-/// The ends of the interval, in deviations.
+/// Deviations of the logarithm that a law may have, and how much each counts before anything
+/// was seen.
+const LAWS: [(f64, f64); 10] = [
+    (0.05, 1.0),
+    (0.1, 1.0),
+    (0.2, 1.0),
+    (0.35, 1.0),
+    (0.5, 1.0),
+    (0.7, 1.0),
+    (0.9, 1.0),
+    (1.15, 1.0),
+    (1.4, 0.7),
+    (1.8, 0.3),
+];
+/// Where around the likeliest mean, in its own deviations, laws are tried.
+const AROUND: [f64; 5] = [-2.0, -1.0, 0.0, 1.0, 2.0];
+/// Laws that explain what was seen so much worse than the best, as a logarithm, count nothing.
+const NEGLIGIBLE: f64 = 9.0;
+/// Of more items at work those that cost about the same are taken together.
+const GROUPS: usize = 24;
+/// The deviation of the logarithm of what is left is taken from these quantiles.
+const TENTH: f64 = 0.1;
+const BETWEEN: f64 = 2.563;
+/// Costs are not log-normal, and later items may be of another kind: so much of such a deviation
+/// no item tells.
+const UNTOLD: f64 = 0.15;
+/// Tails that were not seen yet: so many deviations are added to the median, of at most so much.
+const UNSEEN: f64 = 0.25;
+const KNOWN: f64 = 0.7;
+/// The ends of the interval, in deviations with what is untold.
 const LOW: f64 = -0.8;
-const HIGH: f64 = 3.2;
-const ROUNDS: usize = 60;
+const HIGH: f64 = 2.6;
 
 /// None where nothing is known: no item has ended, or none costs anything.
 pub fn rest(work: &Work) -> Option<Rest> {
@@ -49,210 +78,182 @@ pub fn rest(work: &Work) -> Option<Rest> {
     if ended.is_empty() {
         return None;
     }
-    let law = Law::fitted(&ended, &work.working);
-    let curve = Curve::new(&ended, &work.working);
-    let queued = f64::from(work.queued);
-    let sum = |new: f64, still: &dyn Fn(f64) -> f64| {
-        queued * new + work.working.iter().map(|spent| still(*spent)).sum::<f64>()
-    };
-    let by_law = sum(law.mean(), &|spent| law.still(spent));
-    let by_curve = sum(curve.still(0.0), &|spent| curve.still(spent));
-    if by_law <= 0.0 || by_curve <= 0.0 {
-        let working = vec![0.0; work.working.len()];
-        return Some(Rest { cost: 0.0, low: 0.0, high: 0.0, working, queued: law.mean() });
+    let seen = Seen::of(&ended, &work.working);
+    let laws = seen.laws();
+    let new = expected(&laws, |law| law.still(0.0).mean);
+    let begun = work.working.iter().filter(|spent| **spent > 0.0).count();
+    let queued = f64::from(work.queued) + (work.working.len() - begun) as f64;
+    let parts: Vec<Part> = laws.iter().filter_map(|law| law.part(&seen, queued)).collect();
+    let still = |spent: &f64| expected(&laws, |law| law.still(*spent).mean);
+    let working: Vec<f64> = work.working.iter().map(still).collect();
+    if parts.is_empty() {
+        return Some(Rest { cost: 0.0, low: 0.0, high: 0.0, working, queued: new });
     }
-    let spread = law.spread(work, by_law, ended.len(), (by_law / by_curve).ln());
-    let cost = (by_law * by_curve).sqrt() * (UNSEEN * spread).exp();
-    let scale = cost / by_law;
-    Some(Rest {
-        cost,
-        low: cost * ((LOW - UNSEEN) * spread).exp(),
-        high: cost * ((HIGH - UNSEEN) * spread).exp(),
-        working: work.working.iter().map(|spent| law.still(*spent) * scale).collect(),
-        queued: law.mean() * scale,
-    })
+    let [low, middle, high] = [TENTH, 0.5, 1.0 - TENTH].map(|share| quantile(&parts, share));
+    let spread = (high / low).ln() / BETWEEN;
+    let wide = spread.hypot(UNTOLD);
+    let [cost, low, high] =
+        [UNSEEN * spread.min(KNOWN), LOW * wide, HIGH * wide].map(|by| middle * by.exp());
+    // Few items that are very unlike may have their forecast at the interval's end.
+    let (low, high) = (low.min(cost), high.max(cost));
+    // The parts add up to the whole.
+    let sum = working.iter().sum::<f64>() + f64::from(work.queued) * new;
+    let scale = if sum > 0.0 { cost / sum } else { 1.0 };
+    let working = working.into_iter().map(|still| still * scale).collect();
+    Some(Rest { cost, low, high, working, queued: new * scale })
+}
+
+fn expected(laws: &[Law], of: impl Fn(&Law) -> f64) -> f64 {
+    laws.iter().map(|law| law.weight * of(law)).sum()
+}
+
+/// What was seen of items, as logarithms.
+struct Seen {
+    count: f64,
+    mean: f64,
+    /// The sum of the squared distances from it.
+    squares: f64,
+    /// What those at work have cost so far, and how many of them.
+    above: Vec<(f64, f64)>,
+}
+
+impl Seen {
+    fn of(ended: &[f64], working: &[f64]) -> Self {
+        let count = ended.len() as f64;
+        let mean = ended.iter().map(|cost| cost.ln()).sum::<f64>() / count;
+        let squares = ended.iter().map(|cost| (cost.ln() - mean).powi(2)).sum();
+        let begun = working.iter().filter(|spent| **spent > 0.0);
+        let mut above: Vec<f64> = begun.map(|spent| spent.ln()).collect();
+        above.sort_by(f64::total_cmp);
+        let size = above.len().div_ceil(GROUPS).max(1);
+        let group = |those: &[f64]| {
+            let count = those.len() as f64;
+            (those.iter().sum::<f64>() / count, count)
+        };
+        Self { count, mean, squares, above: above.chunks(size).map(group).collect() }
+    }
+
+    /// How well a law explains it, as a logarithm.
+    fn fits(&self, mean: f64, deviation: f64) -> f64 {
+        let squares = self.squares + self.count * (self.mean - mean).powi(2);
+        let ended = -self.count * deviation.ln() - squares / (2.0 * deviation * deviation);
+        let beyond = |(from, count): &(f64, f64)| count * ln_beyond((from - mean) / deviation);
+        ended + self.above.iter().map(beyond).sum::<f64>()
+    }
+
+    /// The likeliest mean for a deviation, and how far off it may be. Newton's method, on what
+    /// has one summit.
+    fn likeliest(&self, deviation: f64) -> (f64, f64) {
+        let (mut mean, mut bend) = (self.mean, self.count / deviation.powi(2));
+        for _ in 0..12 {
+            let mut slope = self.count * (self.mean - mean) / deviation.powi(2);
+            bend = self.count / deviation.powi(2);
+            for (from, count) in &self.above {
+                let at = (from - mean) / deviation;
+                let hazard = hazard(at);
+                slope += count * hazard / deviation;
+                bend += count * (hazard * (hazard - at)).max(0.0) / deviation.powi(2);
+            }
+            let step = slope / bend;
+            mean += step;
+            if step.abs() < 1e-3 * deviation {
+                break;
+            }
+        }
+        (mean, bend.sqrt().recip())
+    }
+
+    /// All that count for anything, their weights summing up to 1.
+    fn laws(&self) -> Vec<Law> {
+        let mut all = Vec::with_capacity(LAWS.len() * AROUND.len());
+        for (deviation, before) in LAWS {
+            let (likeliest, off) = self.likeliest(deviation);
+            for around in AROUND {
+                let mean = likeliest + around * off;
+                let fits = self.fits(mean, deviation) + (before * off).ln();
+                all.push(Law { mean, deviation, weight: fits });
+            }
+        }
+        let best = all.iter().map(|law| law.weight).fold(f64::NEG_INFINITY, f64::max);
+        all.retain(|law| law.weight > best - NEGLIGIBLE);
+        all.iter_mut().for_each(|law| law.weight = (law.weight - best).exp());
+        let sum: f64 = all.iter().map(|law| law.weight).sum();
+        all.iter_mut().for_each(|law| law.weight /= sum);
+        all
+    }
 }
 
 /// Logarithms of costs are normal.
 struct Law {
     mean: f64,
+    deviation: f64,
+    weight: f64,
+}
+
+/// What an item will still cost.
+#[derive(Clone, Copy, Default)]
+struct Still {
+    mean: f64,
     variance: f64,
 }
 
 impl Law {
-    /// The likeliest one, by expectation and maximisation over what is not known of items at
-    /// work.
-    fn fitted(ended: &[f64], working: &[f64]) -> Self {
-        let known: Vec<f64> = ended.iter().map(|cost| cost.ln()).collect();
-        let above: Vec<f64> =
-            working.iter().filter(|spent| **spent > 0.0).map(|spent| spent.ln()).collect();
-        let count = (known.len() + above.len()) as f64;
-        let mut mean = known.iter().sum::<f64>() / known.len() as f64;
-        let mut variance = USUAL;
-        for _ in 0..ROUNDS {
-            let deviation = variance.sqrt();
-            let (mut first, mut second) =
-                known.iter().fold((0.0, 0.0), |(a, b), x| (a + x, b + x * x));
-            for from in &above {
-                let at = (from - mean) / deviation;
-                let ratio = density(at) / beyond(at).max(f64::MIN_POSITIVE);
-                let expected = mean + deviation * ratio;
-                let left = (1.0 + at * ratio - ratio * ratio).max(0.0);
-                first += expected;
-                second += variance * left + expected * expected;
-            }
-            let next = first / count;
-            let own = (second / count - next * next).max(0.0);
-            let shrunk = ((own * count + COUNTS * USUAL) / (count + COUNTS)).max(0.01);
-            let still = (next - mean).abs() < 1e-9 && (shrunk - variance).abs() < 1e-9;
-            (mean, variance) = (next, shrunk);
-            if still {
-                break;
-            }
-        }
-        Self { mean, variance }
-    }
-
-    /// Of an item of which nothing is known.
-    fn mean(&self) -> f64 {
-        (self.mean + self.variance / 2.0).exp()
-    }
-
-    /// What one that has cost `spent` will cost beyond that.
-    fn still(&self, spent: f64) -> f64 {
+    /// Of one that has cost `spent`.
+    fn still(&self, spent: f64) -> Still {
+        let Self { mean, deviation, .. } = *self;
+        let variance = deviation * deviation;
+        let (one, two) = (mean + variance / 2.0, 2.0 * (mean + variance));
         if spent <= 0.0 {
-            return self.mean();
+            let mean = one.exp();
+            return Still { mean, variance: mean * mean * variance.exp_m1() };
         }
-        let deviation = self.variance.sqrt();
-        let at = (spent.ln() - self.mean) / deviation;
-        let left = beyond(at);
-        if left < 1e-9 {
-            return spent * deviation / at.max(1.0);
-        }
-        (self.mean() * beyond(at - deviation) / left - spent).max(0.0)
+        let at = (spent.ln() - mean) / deviation;
+        let share = ln_beyond(at);
+        let whole = (one + ln_beyond(at - deviation) - share).exp();
+        let square = (two + ln_beyond(at - 2.0 * deviation) - share).exp();
+        Still { mean: (whole - spent).max(0.0), variance: (square - whole * whole).max(0.0) }
     }
 
-    /// The deviation of the logarithm of the rest: of the items themselves, of what is known
-    /// of them, and of the two readings from each other (`apart`).
-    fn spread(&self, work: &Work, rest: f64, ended: usize, apart: f64) -> f64 {
-        let item = self.variance.min(4.0).exp_m1();
-        let queued = f64::from(work.queued) * self.mean().powi(2) * item;
-        let still = |spent: &f64| self.still(*spent).powi(2) * (1.0 + item / 2.0);
-        let working: f64 = work.working.iter().map(still).sum();
-        let chance = ((queued + working) / (rest * rest)).ln_1p();
-        let known = (self.variance + self.variance.powi(2) / 2.0) / ended as f64;
-        (chance + known + (apart / 2.0).powi(2)).sqrt()
-    }
-}
-
-/// The share of items that cost more than so much, by those that were seen.
-struct Curve {
-    /// From this cost on, this share.
-    steps: Vec<(f64, f64)>,
-    /// The largest cost seen.
-    last: f64,
-    /// What is expected beyond it.
-    tail: f64,
-}
-
-impl Curve {
-    fn new(ended: &[f64], working: &[f64]) -> Self {
-        let mut seen: Vec<(f64, bool)> = ended.iter().map(|cost| (*cost, true)).collect();
-        seen.extend(working.iter().map(|spent| (*spent, false)));
-        seen.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
-        let mut share = 1.0;
-        let mut steps = vec![(0.0, 1.0)];
-        for (n, (cost, over)) in seen.iter().enumerate() {
-            if *over {
-                share *= 1.0 - 1.0 / (seen.len() - n) as f64;
-                steps.push((*cost, share));
-            }
+    /// All that is left, if this law holds; none where nothing is.
+    fn part(&self, seen: &Seen, queued: f64) -> Option<Part> {
+        let new = self.still(0.0);
+        let (mut mean, mut variance) = (queued * new.mean, queued * new.variance);
+        for (from, count) in &seen.above {
+            let still = self.still(from.exp());
+            mean += count * still.mean;
+            variance += count * still.variance;
         }
-        let last = seen.last().map_or(0.0, |(cost, _)| *cost);
-        let each = seen.iter().map(|(cost, _)| cost).sum::<f64>() / ended.len() as f64;
-        Self { steps, last, tail: each.max(last * 0.3) }
-    }
-
-    fn still(&self, spent: f64) -> f64 {
-        let mut share =
-            self.steps.iter().rev().find(|(from, _)| *from <= spent).map_or(1.0, |s| s.1);
-        let here = share;
-        if here <= 0.0 {
-            return self.tail.max(spent * 0.3);
-        }
-        let (mut area, mut from) = (0.0, spent);
-        for (at, next) in self.steps.iter().filter(|(at, _)| *at > spent) {
-            area += share * (at - from);
-            (from, share) = (*at, *next);
-        }
-        area += share * ((self.last - from).max(0.0) + self.tail);
-        area / here
+        let spread = (variance / (mean * mean)).ln_1p();
+        let centre = mean.ln() - spread / 2.0;
+        let fine = mean > 0.0 && spread.is_finite();
+        fine.then(|| Part { weight: self.weight, centre, deviation: spread.sqrt().max(1e-3) })
     }
 }
 
-/// Of the standard normal law.
-fn density(x: f64) -> f64 {
-    (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt()
+/// A sum of log-normal costs, which is taken for log-normal again: its mean and variance are
+/// those of the sum.
+struct Part {
+    weight: f64,
+    centre: f64,
+    deviation: f64,
 }
 
-/// How much of the standard normal law lies beyond `x`.
-fn beyond(x: f64) -> f64 {
-    if x < 0.0 {
-        return 1.0 - beyond(-x);
+/// Less than this is to come with the probability `share`.
+fn quantile(parts: &[Part], share: f64) -> f64 {
+    let all: f64 = parts.iter().map(|part| part.weight).sum();
+    let ends = parts.iter().map(|part| (part.centre, 4.0 * part.deviation));
+    let (mut from, mut to) = ends
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(from, to), (at, off)| {
+            (from.min(at - off), to.max(at + off))
+        });
+    for _ in 0..22 {
+        let middle = f64::midpoint(from, to);
+        let over = |part: &Part| part.weight * beyond((middle - part.centre) / part.deviation);
+        let more = parts.iter().map(over).sum::<f64>() / all;
+        if more > 1.0 - share { from = middle } else { to = middle }
     }
-    if x < 2.5 {
-        // x + x³/3 + x⁵/(3·5) + …
-        let (mut term, mut sum) = (x, x);
-        for n in 1..40 {
-            term *= x * x / f64::from(2 * n + 1);
-            sum += term;
-        }
-        return 0.5 - density(x) * sum;
-    }
-    // 1/(x + 1/(x + 2/(x + 3/…)))
-    let fraction = (1..=60).rev().fold(x, |below, n| x + f64::from(n) / below);
-    density(x) / fraction
+    f64::midpoint(from, to).exp()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_normal_law_has_its_known_values() {
-        for (x, share) in [
-            (0.0, 0.5),
-            (1.0, 0.158_655_253_931),
-            (-1.0, 0.841_344_746_069),
-            (2.499, 0.006_227_223),
-            (2.501, 0.006_192_158_92),
-            (6.0, 9.865_876e-10),
-        ] {
-            assert!((beyond(x) / share - 1.0).abs() < 1e-5, "{x}: {}", beyond(x));
-        }
-    }
-
-    #[test]
-    fn items_alike_cost_alike() {
-        let work = Work { ended: vec![10.0; 30], working: vec![5.0; 2], queued: 10 };
-        let rest = rest(&work).unwrap();
-        assert!((100.0..130.0).contains(&rest.cost), "{rest:?}");
-        assert!(rest.low < rest.cost && rest.cost < rest.high, "{rest:?}");
-        assert!((rest.queued - 10.0).abs() < 2.0, "{rest:?}");
-    }
-
-    #[test]
-    fn what_is_at_work_for_long_is_not_taken_for_short() {
-        let short = Work { ended: vec![1.0, 2.0, 1.5, 1.2], working: vec![0.1; 4], queued: 8 };
-        let long = Work { working: vec![8.0; 4], ..short.clone() };
-        assert!(rest(&long).unwrap().queued > 2.0 * rest(&short).unwrap().queued);
-        let new = Work { ended: Vec::new(), ..short };
-        assert_eq!(rest(&new), None, "nothing has ended");
-        assert_eq!(rest(&Work { ended: vec![0.0; 9], ..new }), None, "all is free");
-        let over = Work { ended: vec![3.0, 4.0], ..Work::default() };
-        assert_eq!(rest(&over).map(|rest| rest.cost), Some(0.0));
-        let odd = Work { ended: vec![1e-6, 1e12], working: vec![0.0, 1e15], queued: 3 };
-        let rest = rest(&odd).unwrap();
-        assert!(rest.cost.is_finite() && rest.high.is_finite(), "{rest:?}");
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use super::{
     super::{
         state::{Agent, State},
+        unpaid,
         views::waits_for_money,
     },
     account, spent_up, spent_words,
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 pub fn accounts(state: &State) -> Vec<AccountInfo> {
     let standing = standing_in_the_way(state);
     let info = |id: AccountId, name: &str, parent, account: &Account| {
-        let stands = standing.get(&id).copied();
+        let stands = standing.get(&id).cloned();
         info(id, name, parent, account, stands)
     };
     let mut all = vec![info(AccountId::Core, "core", None, &state.account)];
@@ -33,12 +34,18 @@ pub fn accounts(state: &State) -> Vec<AccountInfo> {
     all
 }
 
-/// Accounts that keep an agent from its work, whatever their figures say. True: they have less
-/// than a call needs that it waits for; false: nobody can say what it needs.
-fn standing_in_the_way(state: &State) -> BTreeMap<AccountId, bool> {
-    let mut all = BTreeMap::new();
-    for (id, short) in state.agents.values().filter_map(|agent| lacking(state, agent)) {
-        *all.entry(id).or_default() |= short;
+/// Accounts that keep an agent from its work, whatever their figures say, and how. True: they
+/// have less than a call needs that it waits for; false: nobody can say what it needs.
+fn standing_in_the_way(state: &State) -> BTreeMap<AccountId, (bool, String)> {
+    let mut all: BTreeMap<AccountId, (bool, String)> = BTreeMap::new();
+    for agent in state.agents.values() {
+        let Some((id, short)) = lacking(state, agent) else { continue };
+        let why = wanting(state, agent).unwrap_or_default();
+        let why = format!("{} waits: {why}", agent.id);
+        match all.get(&id) {
+            Some((known, _)) if *known || !short => {}
+            Some(_) | None => _ = all.insert(id, (short, why)),
+        }
     }
     all
 }
@@ -63,7 +70,10 @@ pub fn wanting(state: &State, agent: &Agent) -> Option<String> {
     let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
     let short = last.and_then(|last| last.short.clone()).filter(|_| agent.unpaid.is_some());
     if let Some((id, None)) = short {
-        return Some(format!("{id} has a budget, and nobody can say what its next call needs"));
+        let why = last.and_then(unpaid::refused_words).map(str::to_owned);
+        return Some(why.unwrap_or_else(|| {
+            format!("{id} has a budget, and nobody can say what its next call needs")
+        }));
     }
     let Some((id, Some(Shortage { coin, needs }))) = short else {
         let (coin, id) = spent_up(state, agent)?;
@@ -82,10 +92,11 @@ fn info(
     name: &str,
     parent: Option<AccountId>,
     account: &Account,
-    stands: Option<bool>,
+    stands: Option<(bool, String)>,
 ) -> AccountInfo {
-    let state = match (account.level(), stands) {
-        (_, Some(true)) | (100.., _) => "exhausted",
+    let state = match (account.level(), stands.as_ref().map(|(short, _)| *short)) {
+        (100.., _) => "exhausted",
+        (_, Some(true)) => "short",
         (_, Some(false)) => "blocked",
         (90.., None) => "critical",
         (75.., None) => "warning",
@@ -108,6 +119,7 @@ fn info(
         left_tokens: tokens.left().map(count),
         percent: account.percent(),
         state: state.to_owned(),
+        why: stands.map_or(String::new(), |(_, why)| why),
         forecast: None,
     }
 }

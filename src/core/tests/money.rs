@@ -287,6 +287,93 @@ fn an_unknown_price_is_refused_under_a_budget_only() {
     assert_eq!(bench.account("sw-1").state, "open");
 }
 
+/// An agent that was refused takes its time to end: what comes meanwhile is not lost on it.
+#[test]
+fn what_comes_before_the_end_of_the_refused_counts() {
+    let unpriced = || Err("no price of \"m\" is known".to_owned());
+    let refused = |wish: Result<Bound, String>| {
+        let mut bench = Bench::default();
+        bench.running(budget("$1"), 1);
+        assert!(matches!(bench.reserve("ag-01-1", wish, true), Leave::Refused { .. }));
+        bench
+    };
+    let mut short = refused(flat(2 * DOLLAR));
+    short.set("sw-1", more(4 * DOLLAR)).unwrap();
+    let mut blocked = refused(unpriced());
+    blocked.feed(Input::PricesChanged).unwrap();
+    for mut bench in [short, blocked] {
+        bench.ended("ag-01-1", Outcome::Failed);
+        assert_eq!(bench.launches(), ["ag-01-2"], "{:?}", bench.agent("ag-01"));
+    }
+    // Too little of it is as nothing.
+    let mut short = refused(flat(2 * DOLLAR));
+    short.set("sw-1", more(DOLLAR / 2)).unwrap();
+    short.ended("ag-01-1", Outcome::Failed);
+    assert_eq!(short.launches(), [] as [&str; 0]);
+}
+
+#[test]
+fn who_waits_for_a_price_goes_on_when_prices_change() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 2);
+    let unpriced = || Err("no price of \"m\" is known".to_owned());
+    bench.reserve("ag-01-1", unpriced(), true);
+    bench.reserve("ag-02-1", flat(2 * DOLLAR), true);
+    bench.ended("ag-01-1", Outcome::Failed);
+    bench.ended("ag-02-1", Outcome::Failed);
+    let stands = |bench: &Bench, id: &str| {
+        let agent = bench.agent(id);
+        (agent.state, agent.reason.clone())
+    };
+    assert_eq!(stands(&bench, "ag-01"), (AgentState::Paused, "no price for m".to_owned()));
+    assert_eq!(stands(&bench, "ag-02"), (AgentState::Paused, "budget".to_owned()));
+    let result = bench.state.attempts["ag-01-1"].result.clone().unwrap();
+    assert_eq!((result.outcome, result.stop_reason.as_str()), (Outcome::Paused, "price"));
+    let swarm = swarm_info(&bench.state, &"sw-1".into()).unwrap();
+    assert_eq!(swarm.reason, "budget", "money would help one of them");
+    assert_eq!(unpriced_models(&bench.state), ["m"]);
+    bench.feed(Input::PricesChanged).unwrap();
+    assert_eq!(bench.launches(), ["ag-01-2"], "money is what the other one lacks");
+    bench.started("ag-01-2", 1);
+    // It says its last word without a price, and nobody who waits for none hears of one.
+    let given = bench.given("ag-01-2", 10);
+    bench.settle_call("ag-01-2", Some(given), 10);
+    bench.ended("ag-01-2", Outcome::Done);
+    let events = bench.journal.len();
+    bench.feed(Input::PricesChanged).unwrap();
+    assert_eq!(bench.journal.len(), events);
+}
+
+#[test]
+fn one_that_ends_for_a_refusal_is_paused_whatever_small_call_came_after() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 1);
+    assert!(matches!(bench.reserve("ag-01-1", flat(2 * DOLLAR), true), Leave::Refused { .. }));
+    let given = bench.given("ag-01-1", 10);
+    bench.settle_call("ag-01-1", Some(given), 10);
+    let result = AttemptResult { stop_reason: "budget".to_owned(), ..result(Outcome::Failed) };
+    let (attempt, result) = ("ag-01-1".into(), Box::new(result));
+    bench.feed(Input::Ended { attempt, n: 9, bytes: 0, exit: None, result }).unwrap();
+    let agent = bench.agent("ag-01");
+    assert_eq!((agent.state, agent.reason.as_str()), (AgentState::Paused, "budget"));
+    bench.set("sw-1", more(4 * DOLLAR)).unwrap();
+    assert_eq!(bench.launches(), ["ag-01-2"]);
+}
+
+#[test]
+fn who_waits_for_money_is_told_what_it_takes_and_not_to_stop() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 1);
+    bench.reserve("ag-01-1", flat(2 * DOLLAR), true);
+    bench.ended("ag-01-1", Outcome::Failed);
+    let retry = Command::RetryAgent { agent: "ag-01".into(), model: None };
+    let refused = bench.ask(retry).unwrap_err();
+    assert_eq!(refused.hint.as_deref(), Some("dash budget top-up sw-1 1"), "{refused:?}");
+    let info = agent_info(&bench.state, &"ag-01".into()).unwrap();
+    assert_eq!(info.way_on, refused.hint);
+    assert!(info.last_line.contains("too small for this call"), "{}", info.last_line);
+}
+
 #[test]
 fn limits_change_as_far_as_they_can() {
     let mut bench = Bench::default();
@@ -475,7 +562,7 @@ fn a_limit_in_tokens_holds_as_one_in_dollars_does() {
         "the budget of ag-02 is too small for this call: 100 of 600 tokens is left, and this call \
          could take 101 tokens"
     );
-    assert_eq!(bench.account("ag-02").state, "exhausted", "at 83 %, and yet nothing fits");
+    assert_eq!(bench.account("ag-02").state, "short", "at 83 %, and yet nothing fits");
     assert_eq!(bench.account("sw-1").state, "open");
     bench.ended("ag-02-1", Outcome::Failed);
     assert_eq!(bench.agent("ag-02").state, AgentState::Paused);
@@ -569,7 +656,7 @@ fn what_waits_for_money_says_what_it_lacks() {
     let given = bench.given("ag-01-1", 900_000);
     bench.settle_call("ag-01-1", Some(given), 900_000);
     bench.reserve("ag-01-1", flat(200_000), true);
-    assert_eq!(bench.account("sw-1").state, "exhausted");
+    assert_eq!(bench.account("sw-1").state, "short");
     bench.ended("ag-01-1", Outcome::Failed);
     bench.ended("ag-02-1", Outcome::Done);
     let said = |bench: &Bench, id: &str| {

@@ -67,6 +67,7 @@ impl Event {
             Self::BudgetWarned { account, percent } => {
                 format!("{percent} % of the budget of {account} are spent")
             }
+            Self::PricesChanged => "prices were changed".to_owned(),
             Self::BudgetPaused { index } => format!("item {index} waits for money"),
             Self::ModelCalled { model, status, tokens, cost_micros, .. } => {
                 format!("{model} answered {status}, {} tokens, {cost_micros}", tokens.total())

@@ -139,6 +139,11 @@ fn right(store: &Store, ui: &Ui, theme: &Theme, narrow: bool) -> Vec<Piece> {
     if let (Some(budget), None) = (budgets.next(), budgets.next()) {
         pieces.push(piece(format!(" of {budget}"), theme.muted, 4));
     }
+    let mut limits = shown().filter_map(|swarm| Some((swarm.tokens, swarm.budget_tokens?)));
+    if let (Some((tokens, limit)), None) = (limits.next(), limits.next()) {
+        let (used, limit) = (words::count(tokens.total()), words::count(limit));
+        pieces.push(piece(format!("  {used} of {limit} tokens"), theme.muted, 4));
+    }
     let points = store.total().tokens(ui.now, 12);
     if points.iter().any(|n| *n > 0) && only.is_none() {
         let spark = format!("  {}", words::spark(&points, ui.unicode));

@@ -19,6 +19,7 @@ enum Field {
     Burn,
     Rate,
     Cost,
+    Notional,
     Share,
     Calls,
     Input,
@@ -33,6 +34,7 @@ impl Field {
             Self::Burn => ("BURN", 12),
             Self::Rate => ("$/MIN", 9),
             Self::Cost => ("COST", 9),
+            Self::Notional => ("NOTIONAL", 9),
             Self::Share => ("SHARE", 5),
             Self::Calls => ("CALLS", 6),
             Self::Input => ("INPUT", 6),
@@ -43,17 +45,19 @@ impl Field {
 }
 
 /// What there is no room for goes, the least telling first; the burn takes what is left over.
-fn layout(width: usize, longest: usize) -> Vec<(Field, usize)> {
-    use Field::{Burn, Cached, Calls, Cost, Input, Name, Output, Rate, Share};
+/// `notional`: somebody calls under a subscription, which nobody pays by the token.
+fn layout(width: usize, longest: usize, notional: bool) -> Vec<(Field, usize)> {
+    use Field::{Burn, Cached, Calls, Cost, Input, Name, Notional, Output, Rate, Share};
     let mut fields: Vec<(Field, usize)> =
-        [Name, Burn, Rate, Cost, Share, Calls, Input, Output, Cached]
+        [Name, Burn, Rate, Cost, Notional, Share, Calls, Input, Output, Cached]
             .into_iter()
+            .filter(|field| notional || *field != Notional)
             .map(|field| (field, field.shape().1))
             .collect();
     let taken = |fields: &[(Field, usize)]| {
         MARGIN + fields.iter().map(|f| f.1).sum::<usize>() + GAP * (fields.len() - 1)
     };
-    for spare in [Cached, Output, Input, Calls, Share, Burn, Rate] {
+    for spare in [Cached, Output, Input, Calls, Share, Burn, Rate, Notional] {
         if taken(&fields) > width {
             fields.retain(|(field, _)| *field != spare);
         }
@@ -69,7 +73,7 @@ fn layout(width: usize, longest: usize) -> Vec<(Field, usize)> {
             Name => *wide += name,
             // A point each up to what is kept.
             Burn => *wide += (over - name).min(48),
-            Rate | Cost | Share | Calls | Input | Output | Cached => {}
+            Rate | Cost | Notional | Share | Calls | Input | Output | Cached => {}
         }
     }
     fields
@@ -88,6 +92,7 @@ struct Line<'a> {
     tokens: Tokens,
     cost: Micros,
     estimated: Micros,
+    notional: Micros,
     simulated: bool,
     series: Option<&'a Series>,
     current: bool,
@@ -111,7 +116,8 @@ pub fn draw(
         name.to_owned()
     };
     let longest = rows.iter().map(|row| name(row).chars().count()).max().unwrap_or(0) + 4;
-    let fields = layout(usize::from(area.width), longest);
+    let notional = rows.iter().any(|row| row.notional_micros > Micros::ZERO);
+    let fields = layout(usize::from(area.width), longest, notional);
     titles(&fields, costs, theme, area, buffer);
     let total = money.total();
     let mut sums = Line {
@@ -120,6 +126,7 @@ pub fn draw(
         tokens: Tokens::default(),
         cost: total,
         estimated: Micros::ZERO,
+        notional: Micros::ZERO,
         simulated: !rows.is_empty() && rows.iter().all(|row| row.simulated || row.calls == 0),
         series: Some(store.burn().total()),
         current: costs.cursor.is_none(),
@@ -128,6 +135,7 @@ pub fn draw(
         sums.calls += row.calls;
         sums.tokens += row.tokens;
         sums.estimated += row.estimated_micros;
+        sums.notional += row.notional_micros;
     }
     let area = below(area, 1);
     let mut draw = |at: u16, line: &Line| {
@@ -150,6 +158,7 @@ pub fn draw(
             tokens: row.tokens,
             cost: row.cost_micros,
             estimated: row.estimated_micros,
+            notional: row.notional_micros,
             simulated: row.simulated,
             series: store.burn().of(money.by, &row.id),
             current: costs.cursor.as_deref() == Some(row.id.as_str()),
@@ -237,6 +246,9 @@ fn line_row(
                 row::cost((rate, Micros::ZERO), width, theme, &mut pen);
             }
             Field::Cost => row::cost((line.cost, line.estimated), width, theme, &mut pen),
+            Field::Notional if line.notional == Micros::ZERO => _ = pen.skip(width),
+            // Nobody pays it: it does not look like what is paid.
+            Field::Notional => _ = pen.right(&line.notional.to_string(), width, theme.muted),
             Field::Share => {
                 let share = (total.0 > 0)
                     .then(|| i128::from(line.cost.0) * 100 / i128::from(total.0))

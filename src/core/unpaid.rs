@@ -1,0 +1,153 @@
+//! What an agent waits for that a budget holds: more money, or that somebody says what its call
+//! costs. In words, and what becomes of it when prices change.
+
+use super::{
+    explain::signalled,
+    ledger::{account, spent_up},
+    state::{Agent, Attempt, Phase, State},
+    step::{Decision, Draft},
+};
+use crate::model::{
+    AgentState, BUDGET, Budget, Coin, Event, Micros, Outcome, Shortage, Signal, Source,
+    UNKNOWN_COST, no_price, unpriced, way_on,
+};
+
+/// Why a call is refused of which nobody can say what it may take: `why` is the gateway's word,
+/// which begins so where it is the model that has no price.
+pub(super) fn reason(why: &str, model: &str) -> String {
+    if why.starts_with("no price of") { no_price(model) } else { UNKNOWN_COST.to_owned() }
+}
+
+/// What the gateway said last of an attempt whose call it refused.
+fn refusal(attempt: &Attempt) -> Option<&Signal> {
+    let mut said = attempt.signals.iter().map(|(signal, _)| signal);
+    said.find(|signal| signal.source == Source::Gateway && signal.state == AgentState::Paused)
+}
+
+/// Why the call was refused, in full.
+pub(super) fn refused_words(attempt: &Attempt) -> Option<&str> {
+    refusal(attempt).map(|signal| signal.detail.as_str())
+}
+
+/// The reason of the state that an attempt leaves its agent in.
+pub(super) fn reason_of(attempt: &Attempt) -> String {
+    refusal(attempt).map_or_else(|| BUDGET.to_owned(), |signal| signal.reason.clone())
+}
+
+/// A stable word for how it ended.
+pub(super) fn stop_reason(reason: &str) -> &'static str {
+    if reason == BUDGET { "budget" } else { "price" }
+}
+
+/// True of an attempt that ends for want of money: its last call was refused, or it says itself
+/// that it ends for one that was, whatever small call went through since.
+pub(super) fn ends_unpaid(attempt: &Attempt, outcome: Outcome, says: &str) -> bool {
+    let says = attempt.refused && outcome == Outcome::Failed && says == "budget";
+    attempt.stop.is_none() && (attempt.unpaid || says)
+}
+
+/// True if what its last call lacked has come in the meantime.
+pub(super) fn is_there_now(state: &State, attempt: &Attempt) -> bool {
+    let Some((id, short)) = &attempt.short else {
+        // Nobody knows any more what it lacked: prices changed since.
+        return attempt.unpaid;
+    };
+    let Some(Shortage { coin, needs }) = *short else { return false };
+    let purse = account(state, id).map(|account| account.purse(coin)).unwrap_or_default();
+    purse.left().is_none_or(|left| left >= needs)
+}
+
+/// What lets an agent go on that waits for money.
+pub(super) fn command_for(state: &State, agent: &Agent) -> String {
+    let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
+    let lacks = last.filter(|_| agent.unpaid.is_some()).and_then(|last| last.short.as_ref());
+    let sum = |coin: Coin, more: i64| match coin {
+        // To whole cents and thousands, upwards.
+        Coin::Dollars => Micros(more.saturating_add(9_999) / 10_000 * 10_000).plain(),
+        Coin::Tokens => {
+            let thousands = u64::try_from(more).unwrap_or(0).div_ceil(1000);
+            Budget::of_tokens(thousands.saturating_mul(1000)).to_string()
+        }
+    };
+    match (lacks, spent_up(state, agent)) {
+        (Some((id, Some(Shortage { coin, needs }))), _) => {
+            let purse = account(state, id).map(|account| account.purse(*coin));
+            let left = purse.and_then(|purse| purse.left()).unwrap_or(0);
+            let more = needs.saturating_sub(left).max(1);
+            format!("dash budget top-up {id} {}", sum(*coin, more))
+        }
+        (Some((id, None)), _) => way_on(&agent.reason, &id.to_string()),
+        (None, Some((_, id))) => way_on(BUDGET, &id.to_string()),
+        (None, None) => way_on(&agent.reason, agent.swarm.as_str()),
+    }
+}
+
+/// Models whose price agents wait for.
+pub fn unpriced_models(state: &State) -> Vec<String> {
+    let waiting = state.agents.values().filter(|agent| agent.unpaid.is_some());
+    waiting.filter_map(|agent| unpriced(&agent.reason).map(str::to_owned)).collect()
+}
+
+/// Prices were changed: who waits for one asks again.
+pub(super) fn prices_changed(state: &State) -> Decision {
+    let mut decision = Decision::default();
+    let waits = state.attempts.values().any(|attempt| waits_for_price(state, attempt));
+    if !waits {
+        return decision;
+    }
+    decision.events.push(Draft {
+        swarm: None,
+        agent: None,
+        attempt: None,
+        event: Event::PricesChanged,
+    });
+    for attempt in state.attempts.values().filter(|attempt| stands(state, attempt)) {
+        let signal = Signal {
+            source: Source::Gateway,
+            state: AgentState::Idle,
+            reason: String::new(),
+            detail: "prices were changed".to_owned(),
+            progress: None,
+        };
+        signalled(state, attempt, signal, &mut decision);
+    }
+    decision
+}
+
+/// Its last call was refused since nobody could price it, and nothing else came of it yet.
+fn waits_for_price(state: &State, attempt: &Attempt) -> bool {
+    let unknown = attempt.unpaid && matches!(attempt.short, Some((_, None)));
+    let agent = state.agents.get(&attempt.agent);
+    unknown
+        && agent.is_some_and(|agent| {
+            let paused = agent.unpaid.is_some_and(|unpaid| !unpaid.again);
+            let latest = agent.latest.as_ref() == Some(&attempt.id);
+            latest && (paused || attempt.phase != Phase::Ended)
+        })
+}
+
+/// It waits on its own screen, and has to be told to go on.
+fn stands(state: &State, attempt: &Attempt) -> bool {
+    let interactive = state.agents.get(&attempt.agent).is_some_and(|it| it.grant.interactive);
+    interactive && attempt.phase != Phase::Ended && waits_for_price(state, attempt)
+}
+
+/// The same in `apply`.
+pub(super) fn apply_prices_changed(state: &mut State) {
+    let waiting: Vec<_> = (state.attempts.values())
+        .filter(|attempt| waits_for_price(state, attempt))
+        .map(|attempt| (attempt.id.clone(), attempt.agent.clone(), stands(state, attempt)))
+        .collect();
+    for (attempt, agent, stands) in waiting {
+        if let Some(attempt) =
+            state.attempts.get_mut(&attempt).filter(|it| it.phase != Phase::Ended)
+        {
+            // That it was refused stays true of one that is about to end for it.
+            attempt.short = None;
+            attempt.unpaid = !stands;
+        }
+        if let Some(unpaid) = state.agents.get_mut(&agent).and_then(|it| it.unpaid.as_mut()) {
+            unpaid.again = true;
+        }
+    }
+}
