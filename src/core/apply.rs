@@ -2,7 +2,7 @@
 //! changes nothing but `seq`.
 
 use super::{
-    approval,
+    again, approval,
     breaker::FAILURES,
     charges, costs, ledger,
     state::{Agent, Attempt, Due, Pause, Phase, Retry, Spending, State, Swarm, Unpaid, Worktree},
@@ -192,14 +192,14 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         }
         Event::CallReserved { .. } => {
             if let Some(attempt) = attempt_of(state, record) {
-                attempt.unpaid = false;
+                (attempt.unpaid, attempt.raised, attempt.again) = (false, false, false);
                 attempt.short = None;
             }
             ledger::apply(state, record.attempt.as_ref(), &record.event);
         }
         Event::CallRefused { account, short, .. } => {
             if let Some(attempt) = attempt_of(state, record) {
-                attempt.unpaid = true;
+                (attempt.unpaid, attempt.raised, attempt.again) = (true, false, false);
                 attempt.short = Some((account.clone(), *short));
             }
             ledger::apply(state, record.attempt.as_ref(), &record.event);
@@ -285,10 +285,10 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         | Event::ApprovalExpired { .. }
         | Event::ApprovalWithdrawn { .. }
         | Event::AnswerForgotten { .. } => approval::apply(state, record),
-        Event::InputSent { .. }
-        | Event::RecordingCut { .. }
-        | Event::Held { .. }
-        | Event::NetConnected { .. } => {}
+        Event::TurnDue | Event::TurnAskedAgain | Event::InputSent { .. } => {
+            again::apply(state, record);
+        }
+        Event::RecordingCut { .. } | Event::Held { .. } | Event::NetConnected { .. } => {}
     }
 }
 
@@ -398,6 +398,8 @@ fn new_attempt(
         paused_ms: 0,
         limit: None,
         unpaid: false,
+        raised: false,
+        again: false,
         short: None,
         signals: Vec::new(),
         tokens: Default::default(),

@@ -41,6 +41,7 @@ impl Behind {
             | Input::Prompted { .. }
             | Input::Asked { .. }
             | Input::Unasked { .. }
+            | Input::GoOn { .. }
             | Input::Session { .. }
             | Input::TookUp { .. }
             | Input::ModelCall { .. }
@@ -309,6 +310,8 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         | Event::ItemsDropped { .. }
         | Event::ItemsRestored { .. }
         | Event::ItemEnded { .. } => return None,
+        // What is typed has a row.
+        Event::TurnDue | Event::TurnAskedAgain => return None,
         // What was seen, not what was done: the journal has it.
         Event::SessionNamed { .. }
         | Event::StateChanged { .. }

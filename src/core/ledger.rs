@@ -5,7 +5,7 @@
 mod accounts;
 
 pub use accounts::accounts;
-pub(super) use accounts::wanting;
+pub(super) use accounts::{lacking, wanting};
 
 use super::{
     explain::signalled,
@@ -254,22 +254,11 @@ pub(super) fn change(
     let Budget { dollars: limit_micros, tokens: limit_tokens } = limits;
     let by = by.clone();
     let event = Event::BudgetSet { account: id.clone(), limit_micros, limit_tokens, by };
-    let mut decision = Decision {
+    Ok(Decision {
         events: vec![draft(state, id, event)],
         reply: Some(Reply::Done),
         ..Decision::default()
-    };
-    for attempt in unpaid_on_screens(state, id) {
-        let signal = Signal {
-            source: Source::Gateway,
-            state: AgentState::Idle,
-            reason: String::new(),
-            detail: "its budget was raised".to_owned(),
-            progress: None,
-        };
-        signalled(state, attempt, signal, &mut decision);
-    }
-    Ok(decision)
+    })
 }
 
 fn nothing_to_top_up(id: &AccountId, coin: Coin) -> Refusal {
@@ -291,8 +280,8 @@ fn less_than_used(id: &AccountId, coin: Coin, used: i64) -> Refusal {
         .hinted(format!("dash budget set {id} {exact}, or more; or stop the agents"))
 }
 
-/// Who was refused on its own screen and stands there still: it has to be told to go on, and is
-/// no longer held by its budget. All others end, and are started again.
+/// Who was refused on its own screen and stands there still: it has to be told to go on. All
+/// others end, and are started again.
 fn unpaid_on_screens<'a>(state: &'a State, id: &'a AccountId) -> impl Iterator<Item = &'a Attempt> {
     let stands = |attempt: &&Attempt| attempt.unpaid && attempt.phase != Phase::Ended;
     state.attempts.values().filter(stands).filter(move |attempt| {
@@ -387,7 +376,7 @@ pub(super) fn apply(state: &mut State, attempt: Option<&AttemptId>, event: &Even
                 unpaid_on_screens(state, id).map(|attempt| attempt.id.clone()).collect();
             for attempt in standing {
                 if let Some(attempt) = state.attempts.get_mut(&attempt) {
-                    attempt.unpaid = false;
+                    attempt.raised = true;
                 }
             }
             let told: Vec<AgentId> = (state.agents.values())

@@ -65,7 +65,7 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         held: held_back(state, agent),
         cwd: agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), Worktree::workplace),
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
-        last_line: attempt.and_then(last_words).unwrap_or_default(),
+        last_line: attempt.and_then(|it| it.result.as_ref()?.last_line()).unwrap_or_default(),
         bytes: attempt.map_or(0, |attempt| attempt.fact_offset),
     })
 }
@@ -80,19 +80,6 @@ fn reason_of(agent: &Agent) -> String {
         return "its branch is held".to_owned();
     }
     agent.reason.clone()
-}
-
-/// What an attempt that is over leaves to be seen in one line.
-fn last_words(attempt: &Attempt) -> Option<String> {
-    let result = attempt.result.as_ref()?;
-    let words = match result.outcome {
-        // That it was stopped its state says.
-        Outcome::Stopped => &result.text,
-        Outcome::Done | Outcome::Failed | Outcome::Lost if result.error.is_empty() => &result.text,
-        Outcome::Done | Outcome::Failed | Outcome::Lost => &result.error,
-    };
-    let line = words.lines().rev().find(|line| !line.trim().is_empty())?;
-    Some(line.trim().chars().take(200).collect())
 }
 
 fn model_of(agent: &Agent) -> String {
@@ -157,9 +144,11 @@ pub(super) fn is_broke(state: &State, swarm: &Swarm) -> bool {
     some && all && !swarm.stopping
 }
 
-/// It runs no attempt, for want of money.
+/// It runs no attempt, for want of money, or stands refused on its own screen.
 pub(super) fn waits_for_money(agent: &Agent) -> bool {
-    agent.unpaid.is_some() || (agent.state, agent.reason.as_str()) == (AgentState::Queued, BUDGET)
+    let stands = agent.grant.interactive && agent.state == AgentState::Paused;
+    let held = agent.state == AgentState::Queued || stands;
+    agent.unpaid.is_some() || (held && agent.reason == BUDGET)
 }
 
 fn item_counts(swarm: &Swarm) -> ItemCounts {

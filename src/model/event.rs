@@ -185,6 +185,11 @@ pub enum Event {
     BudgetPaused {
         index: u32,
     },
+    /// There is money again for a turn that was refused on the agent's own screen: it is to be
+    /// told to go on.
+    TurnDue,
+    /// It is being told to; whatever happens to the core, that is done no second time.
+    TurnAskedAgain,
     /// A connection through the egress proxy is over, or was refused.
     NetConnected {
         host: String,
@@ -359,7 +364,7 @@ impl Event {
             },
             Self::NetConnected { allowed: false, .. } => Level::Warn,
             Self::LimitReached { .. } => Level::Error,
-            Self::CallReserved { .. } => Level::Debug,
+            Self::CallReserved { .. } | Self::TurnDue => Level::Debug,
             Self::CallRefused { .. } | Self::BudgetWarned { .. } | Self::BudgetPaused { .. } => {
                 Level::Warn
             }
@@ -377,6 +382,7 @@ impl Event {
             | Self::ModelCalled { .. }
             | Self::NetConnected { .. }
             | Self::InputSent { .. }
+            | Self::TurnAskedAgain
             | Self::StopAsked { .. }
             | Self::ItemEnded { .. }
             | Self::ItemsDropped { .. }

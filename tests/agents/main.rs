@@ -42,6 +42,7 @@ mod failures;
 mod hooks;
 mod interactive;
 mod recordings;
+mod refused_turn;
 mod restart;
 mod resume;
 mod resume_on_screen;

@@ -48,6 +48,22 @@ reply = { error = 400, message = "simulated: no further" }
 when = { task = "step by step and hang" }
 reply = { say = "Now I think about it.", hang = true }
 
+[[rule]]
+when = { task = ["continue", "say what you are paid for"], said = "say what you are paid for" }
+reply = { say = "I am paid for this." }
+
+[[rule]]
+when = { task = "what else?" }
+reply = { say = "Nothing to do." }
+
+[[rule]]
+when = { task = "pay step by step", turn = 1, tools = true }
+reply = { say = "I begin.", shell = "echo one >> paid.{agent}; until [ -e go.{agent} ]; do sleep 0.1; done" }
+
+[[rule]]
+when = { task = ["pay step by step", "continue"], said = "pay step by step" }
+reply = { say = "It went on after its first step." }
+
 # An agent sends what was refused along with what comes next.
 [[rule]]
 when = { task = "go on all the same" }

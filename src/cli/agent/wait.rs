@@ -5,7 +5,7 @@ use super::super::{
     context::Context,
     duration,
     failure::{Code, Done, Failure},
-    format::{self, state_and_reason},
+    format::{self, one_line, state_and_reason},
 };
 use crate::{
     client::{Client, EventsQuery, FeedItem},
@@ -48,8 +48,22 @@ impl Wait {
             let state = state_and_reason(agent.state, &agent.reason);
             context.line(format!("{}  {state}  {}", agent.id, agent.cost_micros))?;
         }
-        Ok(code(&agent))
+        let code = code(&agent);
+        if code == Code::Budget {
+            say_whose(&client, &agent, context).await;
+        }
+        Ok(code)
     }
+}
+
+/// Whose budget it is, and what that lacks.
+async fn say_whose(client: &Client, agent: &AgentInfo, context: &mut Context<'_>) {
+    // It may have been removed meanwhile; the code says it all the same.
+    let Ok(explained) = client.explain(agent.id.as_str()).await else { return };
+    if let Some(decided) = explained.signals.iter().find(|signal| signal.decided) {
+        context.note(one_line(&decided.signal.detail));
+    }
+    context.note("`dash budget top-up ACCOUNT SUM` lets it go on; `dash budget show` tells all");
 }
 
 fn code(agent: &AgentInfo) -> Code {
@@ -78,12 +92,13 @@ async fn until_over(client: &Client, name: &str) -> Result<AgentInfo, Failure> {
             }
             Some(FeedItem::Message(_) | FeedItem::Lost | FeedItem::Back) | None => continue,
         };
-        // What waits for money waits for somebody; its attempt is over.
+        // What waits for money waits for somebody. Its attempt is over by then, but for one on
+        // its own screen, which stands there until it is told to go on.
         let over = |agent: &AgentInfo| {
             agent.state.is_final()
                 || (agent.state == AgentState::Paused
                     && agent.reason == "budget"
-                    && agent.pid.is_none())
+                    && (agent.interactive || agent.pid.is_none()))
         };
         if let Some(agent) = agents.into_iter().find(|agent| agent.id == id && over(agent)) {
             return Ok(agent);

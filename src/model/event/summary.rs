@@ -66,6 +66,8 @@ impl Event {
                 format!("{percent} % of the budget of {account} are spent")
             }
             Self::BudgetPaused { index } => format!("item {index} waits for money"),
+            Self::TurnDue => "there is money for the turn that was refused".to_owned(),
+            Self::TurnAskedAgain => "told to go on with the turn that was refused".to_owned(),
             Self::ModelCalled { model, status, tokens, cost_micros, .. } => {
                 format!("{model} answered {status}, {} tokens, {cost_micros}", tokens.total())
             }
