@@ -32,6 +32,12 @@ fn is_paused(world: &World, agent: &str, swarm: &str) {
     assert!(waited.stderr.contains(&format!("budget of {swarm}")), "{waited:?}");
     let waited = world.exits(&["swarm", "wait", swarm], 4);
     assert!(waited.text().contains("paused: budget"), "{waited:?}");
+    // Codex asks again by itself before it gives up.
+    eventually(&format!("{agent} says that its turn failed"), || {
+        let explained = world.json(&["agent", "explain", agent]);
+        let signals = explained["signals"].as_array().unwrap();
+        signals.iter().any(|signal| signal["reason"] == "failed").then_some(())
+    });
 }
 
 /// How often somebody typed, people and core.
@@ -63,9 +69,10 @@ fn the_first_one_is_answered_after_a_top_up() {
 fn in_the_middle_of_its_work_it_goes_on_from_there() {
     let _turn = turn();
     let Some(world) = stage() else { return };
+    world.script("pay", "echo one >> paid.$1; until [ -e go.$1 ]; do sleep 0.1; done");
     for adapter in KINDS {
         let (agent, swarm) = start(&world, adapter, "$50");
-        world.ok(&["agent", "send", &agent, "pay step by step"]);
+        world.ok(&["agent", "send", &agent, "pay bit by bit"]);
         if adapter == "claude" {
             world.json(&["inbox", "--wait"]);
             world.ok(&["agent", "send", &agent, "--approve"]);

@@ -57,11 +57,11 @@ when = { task = "what else?" }
 reply = { say = "Nothing to do." }
 
 [[rule]]
-when = { task = "pay step by step", turn = 1, tools = true }
-reply = { say = "I begin.", shell = "echo one >> paid.{agent}; until [ -e go.{agent} ]; do sleep 0.1; done" }
+when = { task = "pay bit by bit", turn = 1, tools = true }
+reply = { say = "I begin.", shell = "./pay {agent}" }
 
 [[rule]]
-when = { task = ["pay step by step", "continue"], said = "pay step by step" }
+when = { task = ["pay bit by bit", "continue"], said = "pay bit by bit" }
 reply = { say = "It went on after its first step." }
 
 # An agent sends what was refused along with what comes next.

@@ -1,6 +1,6 @@
 //! Turns on an agent's own screen that its budget refused, and what becomes of them.
 
-use super::*;
+use super::{super::ledger::wanting, *};
 
 const DOLLAR: i64 = 1_000_000;
 const ATTEMPT: &str = "ag-01-1";
@@ -74,7 +74,7 @@ fn it_is_paused_by_its_budget_and_told_once_to_go_on() {
     assert_eq!(bench.shown(), (AgentState::Paused, "budget"));
     let swarm = swarm_info(&bench.state, &"sw-1".into()).unwrap();
     assert_eq!((swarm.state, swarm.reason.as_str()), (SwarmState::Paused, "budget"));
-    let lacks = crate::core::ledger::wanting(&bench.state, bench.agent("ag-01")).unwrap();
+    let lacks = wanting(&bench.state, bench.agent("ag-01")).unwrap();
     assert!(lacks.contains("sw-1 has $1.00 of $1.00 left"), "{lacks}");
     assert!(!bench.sent() && !bench.types());
 
