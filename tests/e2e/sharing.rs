@@ -82,9 +82,9 @@ fn said(world: &World, agent: &str) -> [String; 3] {
 
 fn took_up(world: &World, agent: &str) -> Value {
     let all = world.ok(&["events", "--since", "0", "--filter", "level=debug", "--json"]).text();
-    let events = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut events = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let of = |event: &Value| event["agent"] == agent && event["kind"] == "took_up";
-    events.filter(of).last().unwrap()
+    events.rfind(of).unwrap()
 }
 
 fn start(world: &World, adapter: &str) -> (String, Vec<String>) {
