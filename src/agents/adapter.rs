@@ -366,18 +366,7 @@ impl Adapter {
         if own.unwrap_or(&self.launch).resume.is_empty() {
             return Vec::new();
         }
-        let text = |path: PathBuf| path.to_string_lossy().into_owned();
-        let (home, tmp) = (text(private.join("home")), text(private.join("tmp")));
-        let private = private.to_string_lossy();
-        let fill = |template: &Template| {
-            template.fill(|slot| match slot {
-                Slot::Private => &private,
-                Slot::Home => &home,
-                Slot::Tmp => &tmp,
-                _ => "",
-            })
-        };
-        self.launch.sessions.iter().map(|template| PathBuf::from(fill(template))).collect()
+        places(&self.launch.sessions, private)
     }
 
     pub(super) fn watch_rules(&self) -> &WatchRules {
@@ -461,7 +450,23 @@ pub(super) fn check_path(path: &str) -> Result<Template, String> {
     Template::parse(path)
 }
 
-fn typed(names: &[Text]) -> Result<Vec<u8>, Wrong> {
+/// Files and directories of an attempt, with `private` for its own directory.
+pub(super) fn places(templates: &[Template], private: &Path) -> Vec<PathBuf> {
+    let text = |path: PathBuf| path.to_string_lossy().into_owned();
+    let (home, tmp) = (text(private.join("home")), text(private.join("tmp")));
+    let private = private.to_string_lossy();
+    let fill = |template: &Template| {
+        template.fill(|slot| match slot {
+            Slot::Private => &private,
+            Slot::Home => &home,
+            Slot::Tmp => &tmp,
+            _ => "",
+        })
+    };
+    templates.iter().map(|template| PathBuf::from(fill(template))).collect()
+}
+
+pub(super) fn typed(names: &[Text]) -> Result<Vec<u8>, Wrong> {
     let encoded = |name: &str| keys::encode(name, false).map_err(|error| error.to_string());
     let keys = names.iter().map(|name| compile(name, encoded));
     Ok(keys.collect::<Result<Vec<_>, Wrong>>()?.concat())

@@ -274,6 +274,11 @@ pub struct InteractivePart {
     pub env: BTreeMap<String, Text>,
     /// Beside `launch.files`; of two at one path this one counts.
     pub files: Vec<FilePart>,
+    /// Typed, and Enter after it, once there is more money after a turn of its was refused for
+    /// want of it, so that it goes on with that turn; none: it waits for what somebody types.
+    pub go_on: String,
+    /// Keys for that, after the text in place of Enter.
+    pub go_on_keys: Vec<Text>,
 }
 
 /// Keys that answer a permission prompt, as `dash agent send --keys` takes them.

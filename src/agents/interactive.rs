@@ -1,7 +1,7 @@
 //! An agent on its own screen: what its file's `[interactive]` makes of `[launch]`.
 
 use super::{
-    adapter::{Arg, FileRule, LaunchRules, check_path},
+    adapter::{Adapter, Arg, FileRule, LaunchRules, check_path, typed},
     event::{Wrong, compile},
     format::{FilePart, InteractivePart, Stdin, Text},
     shared::Content,
@@ -14,6 +14,8 @@ pub(super) struct InteractiveRules {
     pub launch: LaunchRules,
     /// Arguments that follow where there is a task.
     pub task: Vec<Arg>,
+    /// Text and keys that make it go on with a turn that was refused.
+    go_on: (String, Vec<u8>),
 }
 
 impl InteractiveRules {
@@ -30,7 +32,20 @@ impl InteractiveRules {
             base.files.retain(|known| known.path != file.path);
             base.files.push(file);
         }
-        Ok(Self { launch: base, task: args(&part.task)? })
+        let mut keys = typed(&part.go_on_keys)?;
+        if keys.is_empty() && !part.go_on.is_empty() {
+            keys.push(b'\r');
+        }
+        Ok(Self { launch: base, task: args(&part.task)?, go_on: (part.go_on.clone(), keys) })
+    }
+}
+
+impl Adapter {
+    /// Text and keys that make one on its own screen go on with a turn that was refused for want
+    /// of money; none where its file does not say.
+    pub fn goes_on_by(&self) -> Option<(&str, &[u8])> {
+        let (text, keys) = &self.interactive.as_ref()?.go_on;
+        (!keys.is_empty()).then_some((text, keys))
     }
 }
 

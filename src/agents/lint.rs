@@ -66,6 +66,10 @@ impl Adapter {
                 say(false, "no [[hook]] rule has a session: on its screen none is ever resumed");
             }
         }
+        let guest = self.shared().map_or(&[][..], |shared| &shared.guest.resume);
+        if !guest.is_empty() && !in_args(guest, Slot::Session) {
+            say(true, "shared.guest.resume has no {session}");
+        }
         if rules.resume.is_empty() {
             if !rules.sessions.is_empty() && on_screen.is_empty() {
                 say(false, "launch.sessions counts only beside launch.resume");

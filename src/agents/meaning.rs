@@ -110,6 +110,8 @@ const INTERACTIVE: Keys = &[
     ("task", Texts, "these follow where there is a task: it is then the first prompt"),
     ("env", Named, "variables beside launch.env; of two alike this one counts"),
     ("files", Parts(FILES), "files beside launch.files; of two at one path this one counts"),
+    ("go_on", Text, "typed, then Enter: it goes on with a turn that its budget refused"),
+    ("go_on_keys", Texts, "keys that do that, after the text in place of Enter"),
 ];
 
 const SHARED: Keys = &[

@@ -6,7 +6,7 @@
 //! its host: a name, and a key by which its model calls are known as its own.
 
 use super::{
-    adapter::LaunchRules,
+    adapter::{LaunchRules, places},
     event::Wrong,
     event::compile,
     format::SharedPart,
@@ -15,7 +15,7 @@ use super::{
 };
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where a host and its guests find each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,17 @@ impl SharedRules {
             host: LaunchRules::new(part.host)?,
             guest: LaunchRules::new(part.guest)?,
         })
+    }
+
+    /// Where a host keeps the sessions of its guests, with `private` for its own directory; none
+    /// where no guest goes on with one.
+    pub fn sessions(&self, private: &Path) -> Vec<PathBuf> {
+        if self.resumes() { places(&self.host.sessions, private) } else { Vec::new() }
+    }
+
+    /// True if a guest can go on with what an earlier one said at its host.
+    pub fn resumes(&self) -> bool {
+        !self.guest.resume.is_empty()
     }
 
     pub fn readiness(&self) -> Readiness {

@@ -2,7 +2,7 @@
 //! changes nothing but `seq`.
 
 use super::{
-    approval,
+    again, approval,
     breaker::FAILURES,
     charges, costs, ledger,
     state::{Agent, Attempt, Due, Pause, Phase, Retry, Spending, State, Swarm, Unpaid, Worktree},
@@ -199,15 +199,15 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         }
         Event::CallReserved { .. } => {
             if let Some(attempt) = attempt_of(state, record) {
-                attempt.unpaid = false;
+                (attempt.unpaid, attempt.raised, attempt.again) = (false, false, false);
                 attempt.short = None;
             }
             ledger::apply(state, record.attempt.as_ref(), &record.event);
         }
         Event::CallRefused { account, short, .. } => {
             if let Some(attempt) = attempt_of(state, record) {
-                attempt.unpaid = true;
-                attempt.refused = true;
+                (attempt.unpaid, attempt.refused) = (true, true);
+                (attempt.raised, attempt.again) = (false, false);
                 attempt.short = Some((account.clone(), *short));
             }
             ledger::apply(state, record.attempt.as_ref(), &record.event);
@@ -299,10 +299,10 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         | Event::ApprovalExpired { .. }
         | Event::ApprovalWithdrawn { .. }
         | Event::AnswerForgotten { .. } => approval::apply(state, record),
-        Event::InputSent { .. }
-        | Event::RecordingCut { .. }
-        | Event::Held { .. }
-        | Event::NetConnected { .. } => {}
+        Event::TurnDue | Event::TurnAskedAgain | Event::InputSent { .. } => {
+            again::apply(state, record);
+        }
+        Event::RecordingCut { .. } | Event::Held { .. } | Event::NetConnected { .. } => {}
     }
 }
 
@@ -414,6 +414,8 @@ fn new_attempt(
         limit: None,
         unpaid: false,
         refused: false,
+        raised: false,
+        again: false,
         short: None,
         signals: Vec::new(),
         tokens: Default::default(),

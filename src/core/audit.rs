@@ -42,6 +42,7 @@ impl Behind {
             | Input::Prompted { .. }
             | Input::Asked { .. }
             | Input::Unasked { .. }
+            | Input::GoOn { .. }
             | Input::Session { .. }
             | Input::TookUp { .. }
             | Input::ModelCall { .. }
@@ -311,6 +312,8 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         | Event::ItemsDropped { .. }
         | Event::ItemsRestored { .. }
         | Event::ItemEnded { .. } => return None,
+        // What is typed has a row.
+        Event::TurnDue | Event::TurnAskedAgain => return None,
         // What was seen, not what was done: the journal has it.
         Event::SessionNamed { .. }
         | Event::StateChanged { .. }

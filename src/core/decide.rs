@@ -2,7 +2,7 @@
 //! with events (to be journaled, then applied) and effects (to be run after that).
 
 use super::{
-    approval,
+    again, approval,
     audit::{self, Behind},
     breaker, delegate,
     explain::{self, signalled},
@@ -92,7 +92,13 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
             if let Some(attempt) =
                 live(state, &attempt).filter(|attempt| explain::counts(state, attempt, &signal))
             {
+                again::heard(attempt, &signal, &mut decision);
                 signalled(state, attempt, signal, &mut decision);
+            }
+        }
+        Input::GoOn { attempt } => {
+            if let Some(attempt) = live(state, &attempt) {
+                again::asked(attempt, &mut decision);
             }
         }
         Input::Session { attempt, session } => {

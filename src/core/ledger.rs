@@ -6,7 +6,7 @@ mod accounts;
 mod limits;
 
 pub use accounts::accounts;
-pub(super) use accounts::wanting;
+pub(super) use accounts::{lacking, wanting};
 pub(super) use limits::change;
 
 use super::{
@@ -256,8 +256,8 @@ fn charged(number: u64, reserved: &Reserved) -> Event {
     }
 }
 
-/// Who was refused on its own screen and stands there still: it has to be told to go on, and is
-/// no longer held by its budget. All others end, and are started again.
+/// Who was refused on its own screen and stands there still: it has to be told to go on. All
+/// others end, and are started again.
 fn unpaid_on_screens<'a>(state: &'a State, id: &'a AccountId) -> impl Iterator<Item = &'a Attempt> {
     let stands = |attempt: &&Attempt| attempt.unpaid && attempt.phase != Phase::Ended;
     state.attempts.values().filter(stands).filter(move |attempt| {
@@ -367,7 +367,7 @@ pub(super) fn apply(state: &mut State, attempt: Option<&AttemptId>, event: &Even
                 unpaid_on_screens(state, id).map(|attempt| attempt.id.clone()).collect();
             for attempt in standing {
                 if let Some(attempt) = state.attempts.get_mut(&attempt) {
-                    attempt.unpaid = false;
+                    attempt.raised = true;
                 }
             }
             let told: Vec<AgentId> = (state.agents.values())

@@ -7,6 +7,7 @@
 //! nothing follows any more. Replaying the journal through `apply` gives the live state.
 
 mod admission;
+mod again;
 mod apply;
 mod approval;
 mod audit;

@@ -25,6 +25,8 @@ pub struct Left {
     pub number: u32,
     /// The latest one with a session, and the agent's own name of that.
     pub session: Option<(AttemptId, String)>,
+    /// The latest one that its model has answered.
+    pub began: Option<AttemptId>,
     /// If there is no session to go on with, the agent is told of the rest.
     pub told: bool,
     pub outcome: Outcome,
@@ -52,11 +54,13 @@ pub fn left_by(state: &State, attempt: &Attempt) -> Option<Left> {
         let named = earlier.session.clone().filter(|_| began(earlier))?;
         Some((earlier.id.clone(), named))
     };
+    let answered = |earlier: &&&Attempt| earlier.calls > 0 && began(earlier);
     let results = || at_item.iter().filter_map(|earlier| earlier.result.as_ref());
     let text = results().map(|result| &result.text).find(|text| !text.trim().is_empty());
     Some(Left {
         number,
         session: at_item.iter().find_map(session),
+        began: at_item.iter().find(answered).map(|earlier| earlier.id.clone()),
         told,
         outcome: result.outcome,
         why: if result.error.is_empty() { &result.stop_reason } else { &result.error }.clone(),

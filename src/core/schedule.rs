@@ -3,7 +3,7 @@
 
 use super::{
     admission::{Machine, Room},
-    approval, audit, breaker,
+    again, approval, audit, breaker,
     decide::timeout,
     delegate, ledger, requests, resume,
     state::{Agent, Due, Phase, State, Swarm},
@@ -17,6 +17,7 @@ pub fn settle(state: &State, limits: Limits, machine: &Machine) -> Decision {
     let mut decision = Decision::default();
     breaker::trip(state, limits.breaker, &mut decision);
     ledger::warn(state, &mut decision);
+    again::settle(state, &mut decision);
     let mut places = Places {
         limits,
         running: state.live_attempts().count() as u32,

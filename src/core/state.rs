@@ -315,6 +315,12 @@ pub struct Attempt {
     /// Some call of it was refused so, whatever was let through since.
     #[serde(default)]
     pub refused: bool,
+    /// It stands refused on its own screen, and a limit above it was changed since.
+    #[serde(default)]
+    pub raised: bool,
+    /// There is money again: it is to be told to go on with the turn that was refused.
+    #[serde(default)]
+    pub again: bool,
     /// Whose limit that was, and what the call needed of it; none: nobody can say.
     #[serde(default)]
     pub short: Option<(AccountId, Option<Shortage>)>,

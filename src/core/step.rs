@@ -60,6 +60,11 @@ pub enum Input {
         attempt: AttemptId,
         key: String,
     },
+    /// Somebody is about to tell it to go on with the turn that was refused for want of money.
+    /// Answered with [`Reply::Done`] where it is to be told, and once.
+    GoOn {
+        attempt: AttemptId,
+    },
     Session {
         attempt: AttemptId,
         session: String,
@@ -209,6 +214,11 @@ pub enum Effect {
         attempt: AttemptId,
         approval: ApprovalId,
         verdict: Resolution,
+    },
+    /// Types what makes the agent go on with the turn that was refused for want of money.
+    /// Whoever adopts its keeper asks by [`Input::GoOn`] whether that is still to be done.
+    GoOn {
+        attempt: AttemptId,
     },
     /// Recordings of removed attempts.
     Forget {

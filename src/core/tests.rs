@@ -1,5 +1,6 @@
 //! The rules as tables, and as properties of random histories: the bench they are tried on.
 
+mod again;
 mod attempts;
 mod forecast;
 mod histories;

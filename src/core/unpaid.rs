@@ -2,7 +2,6 @@
 //! costs. In words, and what becomes of it when prices change.
 
 use super::{
-    explain::signalled,
     ledger::{account, spent_up},
     state::{Agent, Attempt, Phase, State},
     step::{Decision, Draft},
@@ -60,7 +59,7 @@ pub(super) fn is_there_now(state: &State, attempt: &Attempt) -> bool {
 /// What lets an agent go on that waits for money.
 pub(super) fn command_for(state: &State, agent: &Agent) -> String {
     let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
-    let lacks = last.filter(|_| agent.unpaid.is_some()).and_then(|last| last.short.as_ref());
+    let lacks = last.filter(|last| last.unpaid).and_then(|last| last.short.as_ref());
     let sum = |coin: Coin, more: i64| match coin {
         // To whole cents and thousands, upwards.
         Coin::Dollars => Micros(more.saturating_add(9_999) / 10_000 * 10_000).plain(),
@@ -84,7 +83,7 @@ pub(super) fn command_for(state: &State, agent: &Agent) -> String {
 
 /// Models whose price agents wait for.
 pub fn unpriced_models(state: &State) -> Vec<String> {
-    let waiting = state.agents.values().filter(|agent| agent.unpaid.is_some());
+    let waiting = state.agents.values().filter(|agent| agent.state == AgentState::Paused);
     waiting.filter_map(|agent| unpriced(&agent.reason).map(str::to_owned)).collect()
 }
 
@@ -101,16 +100,6 @@ pub(super) fn prices_changed(state: &State) -> Decision {
         attempt: None,
         event: Event::PricesChanged,
     });
-    for attempt in state.attempts.values().filter(|attempt| stands(state, attempt)) {
-        let signal = Signal {
-            source: Source::Gateway,
-            state: AgentState::Idle,
-            reason: String::new(),
-            detail: "prices were changed".to_owned(),
-            progress: None,
-        };
-        signalled(state, attempt, signal, &mut decision);
-    }
     decision
 }
 
@@ -142,9 +131,10 @@ pub(super) fn apply_prices_changed(state: &mut State) {
         if let Some(attempt) =
             state.attempts.get_mut(&attempt).filter(|it| it.phase != Phase::Ended)
         {
-            // That it was refused stays true of one that is about to end for it.
+            // That it was refused stays true of one that is about to end for it; one that stands
+            // on its screen is told to go on.
             attempt.short = None;
-            attempt.unpaid = !stands;
+            attempt.raised = stands;
         }
         if let Some(unpaid) = state.agents.get_mut(&agent).and_then(|it| it.unpaid.as_mut()) {
             unpaid.again = true;

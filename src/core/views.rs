@@ -89,19 +89,12 @@ fn reason_of(agent: &Agent) -> String {
 /// What an attempt that is over leaves to be seen in one line.
 fn last_words(attempt: &Attempt) -> Option<String> {
     let result = attempt.result.as_ref()?;
-    let words = match result.outcome {
-        // That it was stopped its state says.
-        Outcome::Stopped => &result.text,
-        // Its agent's own words on a call that was refused say less than the refusal does.
-        Outcome::Paused => match unpaid::refused_words(attempt) {
-            Some(words) => return Some(words.chars().take(200).collect()),
-            None => &result.error,
-        },
-        Outcome::Done | Outcome::Failed | Outcome::Lost if result.error.is_empty() => &result.text,
-        Outcome::Done | Outcome::Failed | Outcome::Lost => &result.error,
-    };
-    let line = words.lines().rev().find(|line| !line.trim().is_empty())?;
-    Some(line.trim().chars().take(200).collect())
+    // Its agent's own words on a call that was refused say less than the refusal does.
+    let refused = (result.outcome == Outcome::Paused).then(|| unpaid::refused_words(attempt));
+    match refused.flatten() {
+        Some(words) => Some(words.chars().take(200).collect()),
+        None => result.last_line(),
+    }
 }
 
 fn model_of(agent: &Agent) -> String {
@@ -178,9 +171,11 @@ fn broke_for(state: &State, swarm: &Swarm) -> String {
     reasons.first().map_or_else(|| BUDGET.to_owned(), |reason| (*reason).to_owned())
 }
 
-/// It runs no attempt, for want of money.
+/// It runs no attempt, for want of money, or stands refused on its own screen.
 pub(super) fn waits_for_money(agent: &Agent) -> bool {
-    agent.unpaid.is_some() || (agent.state, agent.reason.as_str()) == (AgentState::Queued, BUDGET)
+    let stands = agent.grant.interactive && agent.state == AgentState::Paused;
+    let held = agent.state == AgentState::Queued || stands;
+    agent.unpaid.is_some() || (held && agent.reason == BUDGET)
 }
 
 fn item_counts(swarm: &Swarm) -> ItemCounts {

@@ -95,7 +95,9 @@ impl Client {
         };
         let credential = match upstream.credential().await {
             Ok(credential) => credential,
-            Err(missing) => return failed(StatusCode::SERVICE_UNAVAILABLE, missing.to_string()),
+            // For good: what is called unavailable most agents ask for again and again, and say
+            // nothing for minutes.
+            Err(missing) => return failed(StatusCode::FORBIDDEN, missing.to_string()),
         };
         let client = match self.get(upstream.local_port().is_some()) {
             Ok(client) => client,

@@ -99,7 +99,10 @@ impl Upstream {
         let key = if let Some(variable) = &provider.key_env {
             match env(variable).filter(|value| !value.trim().is_empty()) {
                 Some(value) => Key::Known(Secret(value.trim().to_owned())),
-                None => Key::Missing(format!("the core's environment has no {variable}")),
+                None => Key::Missing(format!(
+                    "the core's environment has no {variable}: `dash core stop`, then any command \
+                     of dash where it is set"
+                )),
             }
         } else if let Some(path) = &provider.key_file {
             read_key_file(path)

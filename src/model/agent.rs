@@ -309,6 +309,20 @@ pub struct AttemptResult {
     pub session: Option<String>,
 }
 
+impl AttemptResult {
+    /// What it leaves to be seen in one line, if anything.
+    pub fn last_line(&self) -> Option<String> {
+        let words = match self.outcome {
+            // That it was stopped its state says.
+            Outcome::Stopped => &self.text,
+            _ if self.error.is_empty() => &self.text,
+            Outcome::Done | Outcome::Failed | Outcome::Lost | Outcome::Paused => &self.error,
+        };
+        let line = words.lines().rev().find(|line| !line.trim().is_empty())?;
+        Some(line.trim().chars().take(200).collect())
+    }
+}
+
 /// A file that an attempt changed, as `git diff --numstat` counts it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileChange {

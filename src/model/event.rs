@@ -197,6 +197,11 @@ pub enum Event {
     },
     /// What models cost was changed, for which somebody waited: who did asks again.
     PricesChanged,
+    /// There is money again for a turn that was refused on the agent's own screen: it is to be
+    /// told to go on.
+    TurnDue,
+    /// It is being told to; whatever happens to the core, that is done no second time.
+    TurnAskedAgain,
     /// A connection through the egress proxy is over, or was refused.
     NetConnected {
         host: String,
@@ -372,7 +377,7 @@ impl Event {
             },
             Self::NetConnected { allowed: false, .. } => Level::Warn,
             Self::LimitReached { .. } => Level::Error,
-            Self::CallReserved { .. } => Level::Debug,
+            Self::CallReserved { .. } | Self::TurnDue => Level::Debug,
             Self::CallRefused { .. } | Self::BudgetWarned { .. } | Self::BudgetPaused { .. } => {
                 Level::Warn
             }
@@ -390,6 +395,7 @@ impl Event {
             | Self::ModelCalled { .. }
             | Self::NetConnected { .. }
             | Self::InputSent { .. }
+            | Self::TurnAskedAgain
             | Self::StopAsked { .. }
             | Self::ItemEnded { .. }
             | Self::ItemsDropped { .. }

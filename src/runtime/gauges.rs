@@ -88,9 +88,8 @@ impl Gauges {
             && Some(&entry.attempt) == info.attempt_id.as_ref()
         {
             info.bytes = info.bytes.max(entry.gauge.bytes);
-            // Of what is over, how it ended says more; so of what ended for want of money.
-            let over = info.state.is_final() || info.way_on.is_some();
-            if !over || info.last_line.is_empty() {
+            // What one that is over has said at its end stays, also where another attempt follows.
+            if info.pid.is_some() || info.last_line.is_empty() {
                 info.last_line.clone_from(&entry.gauge.last_line);
             }
             if info.progress.is_none() && info.pid.is_some() {

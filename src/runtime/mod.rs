@@ -261,6 +261,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
             | Effect::Hold { .. }
             | Effect::Forget { .. }
             | Effect::Notify { .. }
+            | Effect::GoOn { .. }
             | Effect::AnswerPrompt { .. } => effects.send(effect).await?,
         }
     }
@@ -274,6 +275,7 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
             Effect::Launch { attempt } => attempt::spawn(&world, attempt),
             Effect::Stop { attempt } => order(&world, attempt, Order::Stop),
             Effect::Hold { attempt } => order(&world, attempt, Order::Hold),
+            Effect::GoOn { attempt } => order(&world, attempt, Order::GoOn),
             Effect::Forget { swarm, agents, attempts } => {
                 world.gauges.forget(|agent| agents.contains(agent));
                 let world = world.clone();

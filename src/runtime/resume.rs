@@ -59,13 +59,13 @@ pub async fn take_up(world: &Shared, plan: &Plan, left: &Left, share: &Share) ->
     let adapter = catalog.get(&plan.adapter).filter(|adapter| !adapter.runs_task_in_shell());
     let Some(adapter) = adapter.cloned() else { return TakenUp::default() };
     let (instance, new, of) = (world.instance.clone(), plan.attempt.id.clone(), left.clone());
-    let (alone, screen) = (matches!(share, Share::Alone), plan.interactive);
+    let (at_host, screen) = (at_host(share), plan.interactive);
     let carried = tokio::task::spawn_blocking(move || {
         let private = |attempt| instance.attempt_dir(attempt).join("private");
-        let (old, session) = of.session.as_ref().context("it named no session")?;
-        if !alone {
-            bail!("it shares a process, where no session is taken up");
+        if let Some(session) = at_host {
+            return session;
         }
+        let (old, session) = of.session.as_ref().context("it named no session")?;
         carry(&adapter, screen, session, &private(old), &private(&new)).map(|()| session.clone())
     });
     let (session, why) = match carried.await {
@@ -91,6 +91,19 @@ pub async fn take_up(world: &Shared, plan: &Plan, left: &Left, share: &Share) ->
     TakenUp { words, session }
 }
 
+/// The session that goes on at the process which it shares; none where it shares none.
+fn at_host(share: &Share) -> Option<anyhow::Result<String>> {
+    match share {
+        Share::Alone | Share::Host(_) => None,
+        Share::Guest(.., Some(session)) => Some(Ok(session.clone())),
+        Share::Guest(.., None) => {
+            let why = "the process that it shares has no such session: the one that had it has \
+                       ended, or another has its place there";
+            Some(Err(anyhow::anyhow!(why)))
+        }
+    }
+}
+
 /// Copies the files of `session`. `screen`: it goes on on the agent's own screen.
 fn carry(
     adapter: &Adapter,
@@ -107,8 +120,16 @@ fn carry(
     if !is_name(session) {
         bail!("it named its session in a way that no argument takes");
     }
+    if !copy(&from, &to, old, session)? {
+        bail!("nothing is left of session {session}");
+    }
+    Ok(())
+}
+
+/// Copies what is there of `from`, which lies in `old`. True if `session` was seen in it.
+pub fn copy(from: &[PathBuf], to: &[PathBuf], old: &Path, session: &str) -> anyhow::Result<bool> {
     let mut copying = Copying { session, bytes: 0, files: 0, found: false };
-    for (from, to) in from.iter().zip(&to) {
+    for (from, to) in from.iter().zip(to) {
         // A part of the way that is a link leads elsewhere.
         match fs::canonicalize(from) {
             Ok(real) if real == fs::canonicalize(old)?.join(from.strip_prefix(old)?) => {}
@@ -118,10 +139,7 @@ fn carry(
         }
         copying.copy(from, to).with_context(|| format!("copying {}", from.display()))?;
     }
-    if !copying.found {
-        bail!("nothing is left of session {session}");
-    }
-    Ok(())
+    Ok(copying.found)
 }
 
 /// It becomes an argument, and must not be taken for an option.
@@ -339,6 +357,7 @@ mod tests {
         let mut left = Left {
             number: 2,
             session: None,
+            began: None,
             told: true,
             outcome: Outcome::Failed,
             why: "the check: 3 tests fail".to_owned(),

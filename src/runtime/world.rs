@@ -42,6 +42,8 @@ pub enum Order {
         keys: Vec<u8>,
         done: oneshot::Sender<Typed>,
     },
+    /// What makes it go on with a turn that was refused, if that is still to be typed.
+    GoOn,
     /// That prompt was answered, and still one is shown: asks anew.
     AskAgain {
         approval: ApprovalId,
@@ -100,6 +102,7 @@ impl Order {
             Self::Type { .. }
             | Self::Answer { .. }
             | Self::AskAgain { .. }
+            | Self::GoOn
             | Self::Hook { .. }
             | Self::Resize { .. }
             | Self::Ticket { .. }

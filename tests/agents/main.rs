@@ -43,6 +43,7 @@ mod hooks;
 mod interactive;
 mod lend;
 mod recordings;
+mod refused_turn;
 mod restart;
 mod resume;
 mod resume_on_screen;

@@ -48,6 +48,22 @@ reply = { error = 400, message = "simulated: no further" }
 when = { task = "step by step and hang" }
 reply = { say = "Now I think about it.", hang = true }
 
+[[rule]]
+when = { task = ["continue", "say what you are paid for"], said = "say what you are paid for" }
+reply = { say = "I am paid for this." }
+
+[[rule]]
+when = { task = "what else?" }
+reply = { say = "Nothing to do." }
+
+[[rule]]
+when = { task = "pay bit by bit", turn = 1, tools = true }
+reply = { say = "I begin.", shell = "./pay {agent}" }
+
+[[rule]]
+when = { task = ["pay bit by bit", "continue"], said = "pay bit by bit" }
+reply = { say = "It went on after its first step." }
+
 # An agent sends what was refused along with what comes next.
 [[rule]]
 when = { task = "go on all the same" }

@@ -40,6 +40,7 @@ mod prices;
 mod prompts;
 mod pulse;
 mod rate;
+mod refused_turn;
 mod rest;
 mod silent;
 mod socket;

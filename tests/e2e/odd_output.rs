@@ -183,3 +183,24 @@ fn the_screen_is_what_tmux_shows_for_the_same_bytes() {
     tmux(&["kill-server"]);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// What it prints is for programs: its last line is what it says in it, also while another attempt
+/// is to follow.
+#[test]
+fn the_last_line_of_one_that_prints_json_is_its_error_in_words() {
+    let world = World::new();
+    let agents = world.path().join("config/dash/agents");
+    std::fs::create_dir_all(&agents).unwrap();
+    let text = "name = 'jay'\nsummary = ''\n[program]\nname = 'sh'\n[launch]\n\
+                args = ['-c', 'sh ./jay # {task}']\n\
+                [watch]\noutput = 'json-lines'\njudge = 'output'\n\
+                [[output]]\nwhen = { result = '*' }\nerror = ['/result']\noutcome = 'failed'\n";
+    std::fs::write(agents.join("jay.toml"), text).unwrap();
+    world.script("jay", "echo '{\"result\": \"no credit left\"}'; exit 1");
+    let swarm = world.create(&["--agent", "jay", "--agents", "1", "--retries", "5", "--task", "x"]);
+    let agent = world.only_agent(&swarm);
+    let row = world.until_state(&agent, &["retrying"]);
+    assert_eq!(row["last_line"], "no credit left", "{row:#}");
+    world.ok(&["swarm", "stop", &swarm]);
+    assert_eq!(world.until_state(&agent, &["failed", "stopped"])["last_line"], "no credit left");
+}

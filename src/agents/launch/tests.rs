@@ -286,7 +286,7 @@ fn on_its_own_screen_an_agent_needs_no_task() {
 
 #[test]
 fn runs_of_openclaw_find_the_gateway_that_they_share() {
-    let given = Given { model: Some("m-1"), ..Given::new() };
+    let mut given = Given { model: Some("m-1"), ..Given::new() };
     let meeting = Meeting { dir: "/run/m".into(), key: "k".to_owned() };
     let seats = ["seat-01", "seat-02"].map(|name| Seat { name: name.into(), token: name.into() });
     let file = |launch: &Launch, name: &str| -> serde_json::Value {
@@ -316,6 +316,13 @@ fn runs_of_openclaw_find_the_gateway_that_they_share() {
     assert!(!guest.files.iter().any(|file| file.content.contains("seat-01")));
     let task = guest.stdin_file.as_ref().unwrap();
     assert_eq!(guest.files.iter().find(|file| file.path == *task).unwrap().content, TASK);
+
+    // Goes on with what an earlier attempt said at that seat.
+    given.session = Some("ag-01-0");
+    let again = given.launch_as("openclaw", Part::Guest(&meeting, &seats[1])).unwrap();
+    let line = again.argv.join(" ");
+    assert!(line.contains("--session-key agent:seat-02:ag-01-0"), "{line}");
+    assert!(line.contains("--model seat-02-anthropic/m-1"), "{line}");
 }
 
 /// A home with what an agent may be lent; `login`: of a subscription.

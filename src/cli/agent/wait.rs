@@ -5,7 +5,7 @@ use super::super::{
     context::Context,
     duration,
     failure::{Code, Done, Failure},
-    format::{self, state_and_reason},
+    format::{self, one_line, state_and_reason},
 };
 use crate::{
     client::{Client, EventsQuery, FeedItem},
@@ -48,16 +48,31 @@ impl Wait {
             let state = state_and_reason(agent.state, &agent.reason);
             context.line(format!("{}  {state}  {}", agent.id, agent.cost()))?;
             if let Some(command) = agent.way_on.as_ref().filter(|_| waits(&agent)) {
-                context.note(format!("{}; it goes on with `{command}`", agent.last_line));
+                let why = why(&client, &agent).await;
+                context.note(format!("{why}; it goes on with `{command}`"));
             }
         }
         Ok(code(&agent))
     }
 }
 
-/// What waits for money or a price waits for somebody; its attempt is over.
+/// What it lacks. One that is over leaves that as its last words; on its own screen stand others.
+async fn why(client: &Client, agent: &AgentInfo) -> String {
+    // It may have been removed meanwhile.
+    let explained = match agent.interactive {
+        true => client.explain(agent.id.as_str()).await.ok(),
+        false => None,
+    };
+    let decided = explained
+        .and_then(|explained| explained.signals.into_iter().find(|signal| signal.decided));
+    one_line(&decided.map_or_else(|| agent.last_line.clone(), |decided| decided.signal.detail))
+}
+
+/// What waits for money or a price waits for somebody. Its attempt is over by then, but for one
+/// on its own screen, which stands there until it is told to go on.
 fn waits(agent: &AgentInfo) -> bool {
-    agent.state == AgentState::Paused && is_unpaid(&agent.reason) && agent.pid.is_none()
+    let stands = agent.interactive || agent.pid.is_none();
+    agent.state == AgentState::Paused && is_unpaid(&agent.reason) && stands
 }
 
 fn code(agent: &AgentInfo) -> Code {

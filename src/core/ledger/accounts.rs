@@ -8,7 +8,7 @@ use super::{
     },
     account, spent_up, spent_words,
 };
-use crate::model::{Account, AccountId, AccountInfo, Budget, Coin, Shortage};
+use crate::model::{Account, AccountId, AccountInfo, AgentState, Budget, Coin, Shortage};
 use std::collections::BTreeMap;
 
 /// All accounts of what is there: the core's, then each swarm's, then each agent's.
@@ -50,7 +50,9 @@ fn standing_in_the_way(state: &State) -> BTreeMap<AccountId, (bool, String)> {
     all
 }
 
-fn lacking(state: &State, agent: &Agent) -> Option<(AccountId, bool)> {
+/// The account whose limit refused its last call and would refuse it again; true: it has less
+/// than that call needs, false: nobody can say what it needs.
+pub(in crate::core) fn lacking(state: &State, agent: &Agent) -> Option<(AccountId, bool)> {
     let last = state.attempts.get(agent.latest.as_ref()?)?;
     let (id, short) = last.short.clone().filter(|_| last.unpaid && !agent.state.is_final())?;
     let account = account(state, &id)?;
@@ -68,7 +70,9 @@ pub fn wanting(state: &State, agent: &Agent) -> Option<String> {
         return None;
     }
     let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
-    let short = last.and_then(|last| last.short.clone()).filter(|_| agent.unpaid.is_some());
+    // What is queued may have been refused in an earlier item.
+    let refused = agent.state == AgentState::Paused;
+    let short = last.and_then(|last| last.short.clone()).filter(|_| refused);
     if let Some((id, None)) = short {
         let why = last.and_then(unpaid::refused_words).map(str::to_owned);
         return Some(why.unwrap_or_else(|| {

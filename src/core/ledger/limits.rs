@@ -3,15 +3,13 @@
 
 use super::{
     super::{
-        explain::signalled,
         state::{Reserved, State},
         step::{Decision, Reply},
     },
-    above, account, draft, unpaid_on_screens,
+    above, account, draft,
 };
 use crate::model::{
-    AccountId, Actor, AgentState, Budget, BudgetChange, Coin, Event, Micros, Purse, Refusal,
-    RefusalCode, Signal, Source,
+    AccountId, Actor, Budget, BudgetChange, Coin, Event, Micros, Purse, Refusal, RefusalCode,
 };
 
 /// Changes a limit.
@@ -54,22 +52,11 @@ pub fn change(
     let Budget { dollars: limit_micros, tokens: limit_tokens } = limits;
     let by = by.clone();
     let event = Event::BudgetSet { account: id.clone(), limit_micros, limit_tokens, by };
-    let mut decision = Decision {
+    Ok(Decision {
         events: vec![draft(state, id, event)],
         reply: Some(Reply::Done),
         ..Decision::default()
-    };
-    for attempt in unpaid_on_screens(state, id) {
-        let signal = Signal {
-            source: Source::Gateway,
-            state: AgentState::Idle,
-            reason: String::new(),
-            detail: "its budget was raised".to_owned(),
-            progress: None,
-        };
-        signalled(state, attempt, signal, &mut decision);
-    }
-    Ok(decision)
+    })
 }
 
 fn nothing_to_top_up(id: &AccountId, coin: Coin) -> Refusal {

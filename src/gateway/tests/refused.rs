@@ -134,3 +134,25 @@ fn whoever_sends_too_much_is_told_so() {
         assert!(line.starts_with("HTTP/1.1 413 "), "{line}");
     }
 }
+
+/// Most agents ask again for minutes after a 503, and none after a 403.
+#[test]
+fn a_key_that_is_missing_is_told_at_once_and_for_good() {
+    let upstream = Upstream::new("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "");
+    let provider = Provider {
+        dialect: Dialect::Anthropic,
+        base_url: upstream.url.clone(),
+        key_env: None,
+        key_file: None,
+        key_command: Some(vec!["false".to_owned()]),
+        login: None,
+        notional: None,
+        prices: Default::default(),
+    };
+    let stage = Stage::through(provider, false, (None, None));
+    let answer = stage.ask("/v1/messages", r#"{"model":"m","max_tokens":1}"#);
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert!(answer.contains("key missing for provider up: false failed"), "{answer}");
+    assert!(answer.contains("permission_error"), "{answer}");
+    assert!(upstream.seen.try_recv().is_err(), "it went upstream");
+}

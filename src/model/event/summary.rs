@@ -69,6 +69,8 @@ impl Event {
             }
             Self::PricesChanged => "prices were changed".to_owned(),
             Self::BudgetPaused { index } => format!("item {index} waits for money"),
+            Self::TurnDue => "there is money for the turn that was refused".to_owned(),
+            Self::TurnAskedAgain => "told to go on with the turn that was refused".to_owned(),
             Self::ModelCalled { model, status, tokens, cost_micros, .. } => {
                 format!("{model} answered {status}, {} tokens, {cost_micros}", tokens.total())
             }

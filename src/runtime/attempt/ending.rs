@@ -113,7 +113,10 @@ impl Keeping {
             Some(error) => outcome::failed_launch(error),
             None => self.watcher.finish(exit, &shown),
         };
-        let last_line = lines::last_line(shown.iter().map(String::as_str), LAST_LINE);
+        // What it prints for programs is no word of its own.
+        let own = result.last_line().filter(|_| self.reads_output);
+        let last_line =
+            own.unwrap_or_else(|| lines::last_line(shown.iter().map(String::as_str), LAST_LINE));
         let gauge = KeeperGauge { bytes: record.bytes, last_line, ..KeeperGauge::default() };
         self.world.gauges.set(&self.plan.attempt.agent, &self.id, gauge);
         if self.inspect(&mut result).await {

@@ -87,13 +87,8 @@ impl Keeping {
         else {
             return;
         };
-        let mut seen = self.seen_in(status);
-        if prompt_at.is_some_and(|heard| at <= heard) {
-            // Said before: the prompt is known, and perhaps answered.
-            let source = self.prompt.as_ref().map(|(_, signal)| signal.source);
-            let is_known = |signal: &Signal| is_prompt(signal) && Some(signal.source) == source;
-            seen.retain(|one| !matches!(one, Observation::Signal(signal) if is_known(signal)));
-        }
+        let known = self.prompt.as_ref().map(|(_, signal)| signal.source).zip(prompt_at);
+        let seen = unheard(self.seen_in(status), at, known);
         self.observe(seen).await;
     }
 
@@ -165,5 +160,49 @@ impl Keeping {
         self.answers.insert(id, done);
         let (facts, activity) = (self.fact_n, seen.activity);
         writer.control(&ToKeeper::Answer { id, facts, activity, rows, keys }).await
+    }
+}
+
+/// Of what was said `at` that time, what no earlier core has heard: `known` is the source of the
+/// prompt that stands, and when one heard of it. That prompt is known, and perhaps answered.
+fn unheard(
+    mut seen: Vec<Observation>,
+    at: Stamp,
+    known: Option<(Source, Stamp)>,
+) -> Vec<Observation> {
+    let is_known = |signal: &Signal| {
+        is_prompt(signal)
+            && known.is_some_and(|(source, heard)| signal.source == source && at <= heard)
+    };
+    seen.retain(|one| !matches!(one, Observation::Signal(signal) if is_known(signal)));
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::AgentState;
+
+    fn says(source: Source, state: AgentState, reason: &str) -> Vec<Observation> {
+        let (reason, detail) = (reason.to_owned(), "blocked: Bash: rm -rf x".to_owned());
+        vec![Observation::Signal(Signal { source, state, reason, detail, progress: None })]
+    }
+
+    #[test]
+    fn a_prompt_that_is_told_once_more_is_known_by_its_time() {
+        let prompt = says(Source::Osc7501, AgentState::Waiting, "permission");
+        let known = Some((Source::Osc7501, Stamp(70)));
+        // The earlier core heard of it at the moment that it was said, or later.
+        for said in [Stamp(69), Stamp(70)] {
+            assert_eq!(unheard(prompt.clone(), said, known), []);
+        }
+        let all = |at, known| unheard(prompt.clone(), Stamp(at), known) == prompt;
+        assert!(all(71, known), "another prompt, of the same words");
+        assert!(all(69, None), "no earlier core has heard of any");
+        assert!(all(69, Some((Source::Screen, Stamp(70)))), "that one was seen by another way");
+        for (state, reason) in [(AgentState::Working, ""), (AgentState::Waiting, "input")] {
+            let word = says(Source::Osc7501, state, reason);
+            assert_eq!(unheard(word.clone(), Stamp(69), known), word, "{reason}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The task of one host: it holds the connection to its keeper, waits until it is ready, and
 //! stops it when its last guest has gone.
 
-use super::{Host, Share, Stage};
+use super::{Host, Share, Stage, kept};
 use crate::{
     agents::Readiness,
     gateway::{Caller, Serving},
@@ -40,8 +40,8 @@ pub fn spawn(world: &Shared, host: Arc<Host>) {
     tokio::spawn(async move {
         let why = run(&world, &host, inbox).await;
         host.seats().closed = true;
-        if let Some(why) = why {
-            host.stage.send_replace(Stage::Over(why));
+        if why.is_some() {
+            kept::keep(&world, &host).await;
             let (own, meeting) = (&host.record.id, host.record.meeting.dir.clone());
             for dir in [world.instance.attempt_dir(own), meeting] {
                 let _ = tokio::fs::remove_dir_all(dir).await;
@@ -51,6 +51,10 @@ pub fn spawn(world: &Shared, host: Arc<Host>) {
         // Last: whoever looks for a host meanwhile finds this one closed, and neither takes what
         // is left of it for a host to be adopted nor gives its name to the next.
         world.hosts.forget(&host);
+        // Who waits for it tries another, which may have its name.
+        if let Some(why) = why {
+            host.stage.send_replace(Stage::Over(why));
+        }
         world.left.send_replace(());
     });
 }
@@ -67,6 +71,9 @@ async fn run(world: &Shared, host: &Arc<Host>, orders: mpsc::Receiver<Order>) ->
             return Some("it ended while no core was there".to_owned());
         }
         adopt::Found::Never => {
+            if let Err(error) = kept::restore(world, host).await {
+                tracing::warn!(host = %id, "what it left before is not there: {error:#}");
+            }
             let mut plan = host.plan.clone();
             let launched = launch::launch(world, &mut plan, Share::Host(host.clone())).await;
             let stream = launched.and_then(|stream| {

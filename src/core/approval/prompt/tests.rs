@@ -153,3 +153,17 @@ fn a_core_that_finds_a_prompt_knows_what_became_of_its_question() {
     works(&mut bench, Source::Osc7501);
     assert_eq!(standing(&bench), None);
 }
+
+#[test]
+fn a_prompt_that_stands_is_known_by_the_time_at_which_it_was_heard_of() {
+    let mut bench = bench(1);
+    let since = |bench: &Bench| standing_prompt(&bench.state, &"ag-01-1".into())?.since;
+    prompt(&mut bench, Source::Osc7501, "blocked: approve Bash: ls", true);
+    let first = Stamp(bench.now);
+    approve(&mut bench, "ann", "ap-1").unwrap();
+    prompt(&mut bench, Source::Osc7501, "blocked: approve Bash: ls", true);
+    assert_eq!(since(&bench), Some(first), "told once more");
+    works(&mut bench, Source::Osc7501);
+    prompt(&mut bench, Source::Osc7501, "blocked: approve Bash: ls", true);
+    assert_eq!(since(&bench), Some(Stamp(bench.now)), "another of the same words");
+}
