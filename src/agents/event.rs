@@ -70,7 +70,7 @@ impl EventRule {
             error_fills: rule.error_fills,
             session: optional(&rule.session, Pointer::parse)?,
             usage: rule.usage.as_ref().map(Usage::new).transpose()?,
-            outcome: rule.outcome,
+            outcome: rule.outcome.map(Into::into),
             status: optional(&rule.status, Pointer::parse)?,
             stop_reason: optional(&rule.stop_reason, stop_reason)?,
         })

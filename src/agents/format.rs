@@ -334,13 +334,34 @@ pub struct OutputRule {
     #[serde(default)]
     pub usage: Option<UsagePart>,
     /// The object is the agent's verdict; the last one counts.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Verdict>,
     /// HTTP status of the call that ended it.
     #[serde(default)]
     pub status: Option<Text>,
     /// Where no status is known.
     #[serde(default)]
     pub stop_reason: Option<Text>,
+}
+
+/// What an agent can say of itself: that it waits for money only the gateway knows.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Done,
+    Failed,
+    Stopped,
+    Lost,
+}
+
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Done => Self::Done,
+            Verdict::Failed => Self::Failed,
+            Verdict::Stopped => Self::Stopped,
+            Verdict::Lost => Self::Lost,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
