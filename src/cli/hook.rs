@@ -16,7 +16,7 @@
 use super::{context::Context, failure::Failure};
 use crate::{
     client::{Client, ClientError, Target},
-    model::{Approval, Judgement, RefusalCode, Resolution, Verdict},
+    model::{Approval, Judgement, RefusalCode, Resolution, Verdict, hex},
     protocol::rest::{NewApproval, PolicyQuestion},
 };
 use serde::Deserialize;
@@ -193,7 +193,7 @@ fn call(text: &str) -> Result<Option<Call>, String> {
         digest.update(part);
         digest.update([0]);
     }
-    let key = format!("hook-{:.32}", format!("{:x}", digest.finalize()));
+    let key = format!("hook-{:.32}", hex(digest.finalize()));
     Ok(Some(Call { question, key }))
 }
 

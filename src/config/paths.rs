@@ -9,7 +9,7 @@
 //! with the final NUL. The longest name that a socket of ours may get is reserved for, so
 //! that an instance which opens at all can also run agents.
 
-use crate::model::{AttemptId, SwarmId};
+use crate::model::{AttemptId, SwarmId, hex};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, statat};
 use sha2::{Digest, Sha256};
 use std::{
@@ -264,7 +264,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 fn short_hash(path: &Path) -> String {
     let digest = Sha256::digest(path.as_os_str().as_bytes());
-    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest[..4])
 }
 
 fn owned_by(dir: &Path, uid: u32) -> bool {

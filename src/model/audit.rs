@@ -27,7 +27,7 @@ mod chain;
 
 pub use chain::{AuditReport, Break, BreakKind, Chain, ChainEnd, Gap};
 
-use super::{Actor, AgentId, AttemptId, Stamp, SwarmId, argv_digest, masked};
+use super::{Actor, AgentId, AttemptId, Stamp, SwarmId, argv_digest, hex, masked};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, value::RawValue};
 use sha2::{Digest, Sha256};
@@ -224,7 +224,7 @@ impl AuditRow {
         for text in [&self.outcome, &self.detail, &self.prev] {
             field(Some(text));
         }
-        format!("{:x}", hasher.finalize())
+        hex(hasher.finalize())
     }
 }
 

@@ -2,7 +2,7 @@
 //! kept for ever and exported. What looks like a secret is masked; the SHA-256 of the words
 //! as they were stays, so that a command which is known can be told to be the one.
 
-use super::quoted;
+use super::{hex, quoted};
 use sha2::{Digest, Sha256};
 
 /// In place of what looks like a secret.
@@ -46,12 +46,12 @@ pub fn argv_digest(argv: &[String]) -> String {
         hasher.update(word);
         hasher.update([0]);
     }
-    format!("{:x}", hasher.finalize())
+    hex(hasher.finalize())
 }
 
 /// SHA-256, in hex, of a shell's line as it stands.
 pub fn line_digest(line: &str) -> String {
-    format!("{:x}", Sha256::digest(line))
+    hex(Sha256::digest(line))
 }
 
 fn cut(text: &str) -> String {
@@ -196,7 +196,7 @@ mod tests {
         let one = ["a b".to_owned()];
         assert_ne!(argv_digest(&two), argv_digest(&one));
         // printf 'a\0b\0' | sha256sum
-        let known = format!("{:x}", Sha256::digest(b"a\0b\0"));
+        let known = hex(Sha256::digest(b"a\0b\0"));
         assert_eq!(argv_digest(&two), known);
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     agents::LaunchRequest,
     config::Instance,
     core::{self, Agent, Attempt, Input, Left, State, Worktree},
-    model::{AttemptId, Scope, SwarmSpec},
+    model::{AttemptId, Scope, SwarmSpec, hex},
     protocol::keeper::{KeeperSpec, VERSION},
 };
 use anyhow::{Context, bail};
@@ -350,7 +350,7 @@ const TOKEN: usize = 64;
 pub fn new_token() -> anyhow::Result<String> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(bytes))
 }
 
 #[cfg(test)]

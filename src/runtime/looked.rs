@@ -7,7 +7,7 @@ use super::{
     world::{Looked, World},
 };
 use crate::{
-    model::{Holder, Scope, SwarmId},
+    model::{Holder, Scope, SwarmId, hex},
     sandbox::{Found, obeyed_names, sockets},
 };
 use sha2::{Digest, Sha256};
@@ -69,7 +69,7 @@ impl World {
             digest.update(root.as_os_str().as_bytes());
             digest.update([0]);
         }
-        let digest = format!("{:x}", digest.finalize());
+        let digest = hex(digest.finalize());
         self.instance.swarm_dir(swarm).join(format!("found-{}.json", &digest[..16]))
     }
 

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     model::{
         AgentState, Command, Dropped, Item, ItemState, Refusal, RefusalCode, SwarmId, SwarmInfo,
-        SwarmResults, SwarmSpec,
+        SwarmResults, SwarmSpec, hex,
     },
     protocol::rest::{Change, ItemsChange, NewItem, Removed},
     runtime::Handle,
@@ -73,7 +73,7 @@ pub async fn create(
     if spec.idempotency_key.is_some() {
         // Something else under the same key is told from a repetition by this.
         let asked = serde_json::to_vec(&spec).map_err(|error| bad(error.to_string()))?;
-        spec.request_hash = Some(format!("{:x}", Sha256::digest(&asked)));
+        spec.request_hash = Some(hex(Sha256::digest(&asked)));
     }
     Ok((StatusCode::CREATED, Json(served.handle.create_swarm(spec).await?)).into_response())
 }

@@ -63,8 +63,8 @@ async fn why(client: &Client, agent: &AgentInfo) -> String {
         true => client.explain(agent.id.as_str()).await.ok(),
         false => None,
     };
-    let decided = explained
-        .and_then(|explained| explained.signals.into_iter().find(|signal| signal.decided));
+    let decided =
+        explained.and_then(|explained| explained.signals.into_iter().find(|signal| signal.decided));
     one_line(&decided.map_or_else(|| agent.last_line.clone(), |decided| decided.signal.detail))
 }
 

@@ -31,7 +31,14 @@ impl Bench {
         let bound = Ok(Bound { least: amount, usual: amount, most: amount });
         let (provider, model) = ("p".to_owned(), "m".to_owned());
         let tokens = Err("nobody asked".to_owned());
-        let wish = Box::new(Wish { provider, model, bound, tokens, known: Budget::default(), notional: false });
+        let wish = Box::new(Wish {
+            provider,
+            model,
+            bound,
+            tokens,
+            known: Budget::default(),
+            notional: false,
+        });
         match self.feed(Input::Reserve { attempt: ATTEMPT.into(), wish, last: true }).unwrap() {
             Some(Reply::Leave(leave)) => leave,
             other => panic!("{other:?}"),
