@@ -98,6 +98,10 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             agent.held_for = None;
             agent.failures.clear();
         }),
+        Event::AgentPaused => with_agent(state, record, |agent| agent.paused = true),
+        Event::AgentResumed => with_agent(state, record, |agent| agent.paused = false),
+        Event::SwarmPaused => with_swarm(state, record, |swarm| swarm.paused = true),
+        Event::SwarmResumed => with_swarm(state, record, |swarm| swarm.paused = false),
         Event::AttemptPlanned { number, index, model, follows } => {
             plan(state, record, *number, *index);
             if let Some(attempt) = attempt_of(state, record) {
@@ -282,7 +286,9 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         Event::DiskBack => set_disk_full(state, record, false),
         Event::AttemptPaused { why } => {
             if let Some(attempt) = attempt_of(state, record) {
-                attempt.paused = Some(Pause { why: why.clone(), since: at });
+                // Another reason is no new beginning.
+                let since = attempt.paused.as_ref().map_or(at, |pause| pause.since);
+                attempt.paused = Some(Pause { why: why.clone(), since });
             }
         }
         Event::AttemptResumed => {
