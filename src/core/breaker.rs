@@ -17,9 +17,7 @@ use super::{
     state::{Agent, Attempt, Pause, State},
     step::{Decision, Draft, Effect},
 };
-use crate::model::{
-    AgentId, AgentState, Breaker, Event, HeldBranch, Refusal, RefusalCode, Resolution,
-};
+use crate::model::{AgentId, AgentState, Breaker, Event, HeldBranch, Resolution};
 
 /// Failures that are remembered of an agent's children; a breaker that needs more never trips.
 pub const FAILURES: usize = 1000;

@@ -4,9 +4,9 @@
 use super::{
     again, approval,
     audit::{self, Behind},
-    breaker, delegate,
+    delegate,
     explain::{self, signalled},
-    ledger, requests, resume,
+    ledger, pause, requests, resume,
     state::{Attempt, Phase, State},
     step::{Decision, Draft, Effect, Input, KeeperNews, Timer},
     unpaid,

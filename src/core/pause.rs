@@ -7,13 +7,10 @@
 use super::{
     breaker,
     requests::find_swarm,
-    state::{Agent, State, Swarm},
+    state::{Agent, Attempt, Pause, State, Swarm},
     step::{Decision, Draft, Effect, Reply, Timer},
 };
-use crate::model::{AgentState, Event, Refusal, RefusalCode, SwarmId};
-
-/// The reason of one that a person paused.
-pub const USER: &str = "user";
+use crate::model::{AgentState, Event, EventRecord, Refusal, RefusalCode, Stamp, SwarmId, USER};
 
 /// Why an agent works on nothing, if something holds it.
 pub(super) fn why(state: &State, agent: &Agent) -> Option<&'static str> {
@@ -115,6 +112,29 @@ pub(super) fn back(agent: &Agent, decision: &mut Decision) {
     };
     let back = Event::StateChanged { state: to, reason: String::new() };
     decision.events.push(Draft::agent(&agent.swarm, &agent.id, back));
+}
+
+pub(super) fn apply(state: &mut State, record: &EventRecord) {
+    let paused = matches!(record.event, Event::AgentPaused | Event::SwarmPaused);
+    if let Some(agent) = &record.agent {
+        state.agents.entry(agent.clone()).and_modify(|agent| agent.paused = paused);
+    } else if let Some(swarm) = &record.swarm {
+        state.swarms.entry(swarm.clone()).and_modify(|swarm| swarm.paused = paused);
+    }
+}
+
+/// An attempt is held, for whatever reason, or goes on.
+pub(super) fn apply_to(attempt: &mut Attempt, event: &Event, at: Stamp) {
+    let before = attempt.paused.take();
+    match (event, before) {
+        (Event::AttemptPaused { why }, before) => {
+            // Another reason is no new beginning.
+            let since = before.map_or(at, |pause| pause.since);
+            attempt.paused = Some(Pause { why: why.clone(), since });
+        }
+        (_, Some(pause)) => attempt.paused_ms += at.ms_since(pause.since),
+        (_, None) => {}
+    }
 }
 
 fn done(event: Option<Draft>) -> Decision {

@@ -1,7 +1,7 @@
 //! What clients ask for: swarms, agents, items, stops, removals.
 
 use super::{
-    breaker, delegate, ledger, queue, resume,
+    delegate, ledger, pause, queue, resume,
     state::{Agent, State, Swarm},
     step::{Decision, Draft, Effect, Reply},
     unpaid,

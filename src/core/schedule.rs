@@ -9,7 +9,7 @@ use super::{
     state::{Agent, Due, Phase, State, Swarm},
     step::{Decision, Draft, Effect, Limits, Timer},
 };
-use crate::model::{AgentState, BUDGET, Event, Item, ItemState, Outcome, SwarmState};
+use crate::model::{AgentState, BUDGET, Event, Item, ItemState, Outcome, SwarmState, USER};
 
 /// One round of consequences. The runtime applies its events and calls it again until it
 /// answers nothing: each round brings the swarms closer to their end.
@@ -125,7 +125,7 @@ fn settle_swarm(state: &State, swarm: &Swarm, places: &mut Places<'_>, decision:
         };
         let next = next.filter(|_| usable);
         if next.is_some() && pause::is_paused(state, agent) {
-            moved |= enter(agent, AgentState::Paused, pause::USER, decision);
+            moved |= enter(agent, AgentState::Paused, USER, decision);
             continue;
         }
         if next.is_some() && !ledger::is_open(state, agent) {
