@@ -220,7 +220,8 @@ impl Client {
     }
 
     pub async fn send_input(&self, agent: &str, input: &InputBody) -> Result<()> {
-        self.post(&format!("{}/input", agent_path(agent)), input).await
+        // An agent may have to draw its first screen before.
+        self.within(DOCTOR).post(&format!("{}/input", agent_path(agent)), input).await
     }
 
     /// Audit rows as NDJSON, oldest first; `since` is a row's number or RFC 3339.
