@@ -120,6 +120,16 @@ impl Client {
         self.patch(&swarm_path(swarm), &change).await
     }
 
+    pub async fn pause_swarm(&self, swarm: &str) -> Result<SwarmInfo> {
+        let change = Change { state: Some(AgentState::Paused), ..Change::default() };
+        self.patch(&swarm_path(swarm), &change).await
+    }
+
+    pub async fn resume_swarm(&self, swarm: &str) -> Result<SwarmInfo> {
+        let change = Change { state: Some(AgentState::Working), ..Change::default() };
+        self.patch(&swarm_path(swarm), &change).await
+    }
+
     /// With `force` also one whose agents left files that are held.
     pub async fn remove_swarm(&self, swarm: &str, force: bool) -> Result<Removed> {
         let asked = if force { "?force=true" } else { "" };
@@ -166,7 +176,13 @@ impl Client {
         self.patch(&agent_path(agent), &change).await
     }
 
-    /// Lets a branch go on that was held because children of the agent failed too often.
+    /// Holds it and its calls until it is resumed.
+    pub async fn pause_agent(&self, agent: &str) -> Result<AgentInfo> {
+        let change = Change { state: Some(AgentState::Paused), ..Change::default() };
+        self.patch(&agent_path(agent), &change).await
+    }
+
+    /// Also a branch that was held because children of the agent failed too often.
     pub async fn resume_agent(&self, agent: &str) -> Result<AgentInfo> {
         let change = Change { state: Some(AgentState::Working), ..Change::default() };
         self.patch(&agent_path(agent), &change).await
@@ -204,7 +220,8 @@ impl Client {
     }
 
     pub async fn send_input(&self, agent: &str, input: &InputBody) -> Result<()> {
-        self.post(&format!("{}/input", agent_path(agent)), input).await
+        // An agent may have to draw its first screen before.
+        self.within(DOCTOR).post(&format!("{}/input", agent_path(agent)), input).await
     }
 
     /// Audit rows as NDJSON, oldest first; `since` is a row's number or RFC 3339.

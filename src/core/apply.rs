@@ -4,8 +4,8 @@
 use super::{
     again, approval,
     breaker::FAILURES,
-    charges, costs, ledger,
-    state::{Agent, Attempt, Due, Pause, Phase, Retry, Spending, State, Swarm, Unpaid, Worktree},
+    charges, costs, ledger, pause,
+    state::{Agent, Attempt, Due, Phase, Retry, Spending, State, Swarm, Unpaid, Worktree},
     unpaid,
 };
 use crate::model::{
@@ -57,6 +57,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
                 current: None,
                 latest: None,
                 retry: None,
+                paused: false,
                 items_done: 0,
                 items_failed: 0,
                 tokens: Default::default(),
@@ -98,6 +99,9 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             agent.held_for = None;
             agent.failures.clear();
         }),
+        Event::AgentPaused | Event::AgentResumed | Event::SwarmPaused | Event::SwarmResumed => {
+            pause::apply(state, record)
+        }
         Event::AttemptPlanned { number, index, model, follows } => {
             plan(state, record, *number, *index);
             if let Some(attempt) = attempt_of(state, record) {
@@ -280,16 +284,9 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         }
         Event::DiskFull => set_disk_full(state, record, true),
         Event::DiskBack => set_disk_full(state, record, false),
-        Event::AttemptPaused { why } => {
+        Event::AttemptPaused { .. } | Event::AttemptResumed => {
             if let Some(attempt) = attempt_of(state, record) {
-                attempt.paused = Some(Pause { why: why.clone(), since: at });
-            }
-        }
-        Event::AttemptResumed => {
-            if let Some(attempt) = attempt_of(state, record)
-                && let Some(pause) = attempt.paused.take()
-            {
-                attempt.paused_ms += at.ms_since(pause.since);
+                pause::apply_to(attempt, &record.event, at);
             }
         }
         Event::ApprovalAsked { .. }
@@ -318,6 +315,7 @@ fn new_swarm(id: SwarmId, name: String, spec: SwarmSpec, queue: bool, at: Stamp)
         queue,
         state: SwarmState::Working,
         stopping: false,
+        paused: false,
         created_at: at,
         started_at: None,
         ended_at: None,

@@ -19,7 +19,7 @@ use crate::model::{
     Event, Question, Reach, Refusal, RefusalCode, Remember, Remembered, Resolution, Stamp,
 };
 pub(super) use prompt::{Raise, prompt_gone, prompted};
-pub use prompt::{Standing, is_prompt, shows_prompt, standing_prompt};
+pub use prompt::{Standing, is_prompt, shows_prompt, standing_prompt, takes_text};
 pub(super) use record::{apply, forget_swarm};
 
 /// Why an agent waits that an open question holds.

@@ -122,7 +122,10 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
             let model = model.as_deref().unwrap_or_default();
             row("agent.retry").on_agent(agent).with("model", model)
         }
-        Command::ResumeAgent { agent } => row("branch.resume").on_agent(agent),
+        Command::PauseAgent { agent } => row("agent.pause").on_agent(agent),
+        Command::PauseSwarm { swarm } => row("swarm.pause").on_swarm(swarm),
+        Command::ResumeAgent { agent } => row("agent.resume").on_agent(agent),
+        Command::ResumeSwarm { swarm } => row("swarm.resume").on_swarm(swarm),
         Command::Decide { approval, verdict, remember, note, uid } => {
             let row = row("approval.answer")
                 .with("approval", approval.as_str())
@@ -191,6 +194,10 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
             row("branch.hold").with("failures", *failures).with("within_ms", *within_ms)
         }
         Event::BranchResumed => row("branch.resume"),
+        Event::AgentPaused => row("agent.pause"),
+        Event::AgentResumed => row("agent.resume"),
+        Event::SwarmPaused => row("swarm.pause"),
+        Event::SwarmResumed => row("swarm.resume"),
         Event::AttemptPaused { why } => row("attempt.pause").with("why", why.as_str()),
         Event::AttemptResumed => row("attempt.resume"),
         Event::AttemptPlanned { index, model, .. } => {

@@ -13,13 +13,11 @@
 use super::{
     approval,
     decide::timeout,
-    explain, requests,
+    explain, pause, requests,
     state::{Agent, Attempt, Pause, State},
-    step::{Decision, Draft, Effect, Timer},
+    step::{Decision, Draft, Effect},
 };
-use crate::model::{
-    AgentId, AgentState, Breaker, Event, HeldBranch, Refusal, RefusalCode, Resolution,
-};
+use crate::model::{AgentId, AgentState, Breaker, Event, HeldBranch, Resolution};
 
 /// Failures that are remembered of an agent's children; a breaker that needs more never trips.
 pub const FAILURES: usize = 1000;
@@ -40,15 +38,21 @@ pub(super) fn is_held(state: &State, agent: &Agent) -> bool {
     agent.id.ancestors().any(|id| state.agents.get(&id).is_some_and(|agent| agent.held))
 }
 
-/// Holds the processes of an attempt or lets them go on, as its branch is `held`; true if that
-/// is something new. One that ends anyway is left alone.
-pub(super) fn paced(state: &State, attempt: &Attempt, held: bool, decision: &mut Decision) -> bool {
-    if attempt.paused.is_some() == held || attempt.stop.is_some() {
+/// Holds the processes of an attempt, for the reason given, or lets them go on; true if that is
+/// something new. One that ends anyway is left alone.
+pub(super) fn paced(
+    state: &State,
+    attempt: &Attempt,
+    why: Option<&str>,
+    decision: &mut Decision,
+) -> bool {
+    let known = attempt.paused.as_ref().map(|pause| pause.why.as_str());
+    if known == why || attempt.stop.is_some() {
         return false;
     }
     let mut after = attempt.clone();
-    if held {
-        let why = BREAKER.to_owned();
+    if let Some(why) = why {
+        let why = why.to_owned();
         // Since when is for `apply` to say.
         after.paused = Some(Pause { why: why.clone(), since: attempt.planned_at });
         decision.events.push(Draft::attempt(attempt, Event::AttemptPaused { why }));
@@ -110,22 +114,9 @@ pub(super) fn held_back(state: &State, agent: &Agent) -> Option<HeldBranch> {
 }
 
 /// Lets a held branch go on, by command.
-///
-/// # Errors
-/// When it is not held.
-pub(super) fn resume(state: &State, top: &Agent) -> Result<Decision, Refusal> {
-    if !top.held {
-        let refusal =
-            Refusal::new(RefusalCode::Conflict, format!("the branch of {} is not held", top.id));
-        return Err(match is_held(state, top).then(|| held_by(state, top)).flatten() {
-            Some(above) => refusal.hinted(format!("dash agent resume {above}")),
-            None => refusal,
-        });
-    }
-    let mut decision = Decision::default();
-    approval::branch_resumed(state, &top.id, &mut decision);
-    go_on(state, top, &mut decision);
-    Ok(decision)
+pub(super) fn resume(state: &State, top: &Agent, decision: &mut Decision) {
+    approval::branch_resumed(state, &top.id, decision);
+    go_on(state, top, decision);
 }
 
 /// Lets the branch go on that was asked about, or stops what is below its top. That one has
@@ -154,15 +145,6 @@ fn go_on(state: &State, top: &Agent, decision: &mut Decision) {
         if still || agent.reason != BREAKER {
             continue;
         }
-        let to = match &agent.retry {
-            Some(retry) => {
-                let timer = Timer::Retry { agent: agent.id.clone(), number: retry.number };
-                decision.effects.push(Effect::SetTimer { at: retry.at, timer });
-                AgentState::Retrying
-            }
-            None => AgentState::Queued,
-        };
-        let back = Event::StateChanged { state: to, reason: String::new() };
-        decision.events.push(Draft::agent(&agent.swarm, &agent.id, back));
+        pause::back(agent, decision);
     }
 }

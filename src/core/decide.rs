@@ -4,9 +4,9 @@
 use super::{
     again, approval,
     audit::{self, Behind},
-    breaker, delegate,
+    delegate,
     explain::{self, signalled},
-    ledger, requests, resume,
+    ledger, pause, requests, resume,
     state::{Attempt, Phase, State},
     step::{Decision, Draft, Effect, Input, KeeperNews, Timer},
     unpaid,
@@ -350,8 +350,8 @@ fn due(state: &State, now: Stamp, timer: Timer, decision: &mut Decision) {
             let Some(agent) = state.agents.get(&agent) else { return };
             let retry = agent.retry.as_ref().filter(|retry| retry.number == number);
             let Some(retry) = retry else { return };
-            if breaker::is_held(state, agent) {
-                // Set again when its branch goes on.
+            if pause::why(state, agent).is_some() {
+                // Set again when it goes on.
                 return;
             }
             let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));

@@ -118,8 +118,11 @@ pub(super) fn may(by: &Actor, command: &Command) -> Result<(), Refusal> {
                 "{agent} may stop and retry agents that it spawned, and {other} is none"
             ))
         }
-        Command::ResumeAgent { agent: other } => {
-            refused(format!("no agent resumes a branch: {other} waits for a person"))
+        Command::PauseAgent { agent: other } | Command::ResumeAgent { agent: other } => {
+            refused(format!("no agent pauses or resumes another: {other} waits for a person"))
+        }
+        Command::PauseSwarm { swarm } | Command::ResumeSwarm { swarm } => {
+            refused(format!("no agent pauses or resumes a swarm: {swarm} waits for a person"))
         }
         Command::CreateSwarm { .. } => {
             let refusal = Refusal::new(RefusalCode::Forbidden, "an agent makes no swarms");

@@ -19,6 +19,7 @@ mod delegate;
 mod explain;
 pub mod forecast;
 mod ledger;
+mod pause;
 pub mod policy;
 mod pulse;
 mod queue;
@@ -36,7 +37,7 @@ mod views;
 
 pub use admission::{Machine, waiting_for_room};
 pub use apply::apply;
-pub use approval::{Ask, Standing, is_prompt, shows_prompt, standing_prompt};
+pub use approval::{Ask, Standing, is_prompt, shows_prompt, standing_prompt, takes_text};
 pub use costs::{BY, costs};
 pub use decide::decide;
 pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of, timeout_of};

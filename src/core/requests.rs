@@ -1,7 +1,7 @@
 //! What clients ask for: swarms, agents, items, stops, removals.
 
 use super::{
-    breaker, delegate, ledger, queue, resume,
+    delegate, ledger, pause, queue, resume,
     state::{Agent, State, Swarm},
     step::{Decision, Draft, Effect, Reply},
     unpaid,
@@ -51,10 +51,10 @@ pub(super) fn request(
         Command::RetryAgent { agent, model } => {
             retry(state, now, find_agent(state, &agent)?, model)
         }
-        Command::ResumeAgent { agent } => {
-            let decision = breaker::resume(state, find_agent(state, &agent)?)?;
-            Ok(Decision { reply: Some(Reply::Done), ..decision })
-        }
+        Command::PauseAgent { agent } => pause::agent(find_agent(state, &agent)?),
+        Command::PauseSwarm { swarm } => pause::swarm(find_swarm(state, &swarm)?),
+        Command::ResumeAgent { agent } => pause::resume_agent(state, find_agent(state, &agent)?),
+        Command::ResumeSwarm { swarm } => pause::resume_swarm(state, &swarm),
         Command::RemoveSwarm { swarm } => remove(state, find_swarm(state, &swarm)?),
         Command::SetBudget { account, change } => ledger::change(state, by, &account, change),
         // Answered by who asks, and so elsewhere.
@@ -69,7 +69,7 @@ pub(super) fn request(
     }
 }
 
-fn find_swarm<'a>(state: &'a State, id: &SwarmId) -> Result<&'a Swarm, Refusal> {
+pub(super) fn find_swarm<'a>(state: &'a State, id: &SwarmId) -> Result<&'a Swarm, Refusal> {
     state
         .swarms
         .get(id)

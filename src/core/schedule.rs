@@ -5,11 +5,11 @@ use super::{
     admission::{Machine, Room},
     again, approval, audit, breaker,
     decide::timeout,
-    delegate, ledger, requests, resume,
+    delegate, ledger, pause, requests, resume,
     state::{Agent, Due, Phase, State, Swarm},
     step::{Decision, Draft, Effect, Limits, Timer},
 };
-use crate::model::{AgentState, BUDGET, Event, Item, ItemState, Outcome, SwarmState};
+use crate::model::{AgentState, BUDGET, Event, Item, ItemState, Outcome, SwarmState, USER};
 
 /// One round of consequences. The runtime applies its events and calls it again until it
 /// answers nothing: each round brings the swarms closer to their end.
@@ -68,22 +68,16 @@ fn settle_swarm(state: &State, swarm: &Swarm, places: &mut Places<'_>, decision:
     queue.reverse();
 
     let mut moved = false;
-    for agent in agents.iter().filter(|agent| agent.parent.is_some()) {
-        moved |= child(state, agent, decision);
+    for agent in &agents {
+        moved |= hold(state, agent, decision);
     }
+    let may =
+        |agent: &Agent| !delegate::is_orphan(state, agent) && pause::why(state, agent).is_none();
     let free = |agent: &Agent| {
         !busy(agent) && !delegate::is_orphan(state, agent) && !breaker::is_held(state, agent)
     };
-    let again = |agent: &&&Agent| {
-        agent.unpaid.is_some_and(|unpaid| unpaid.again)
-            && !delegate::is_orphan(state, agent)
-            && !breaker::is_held(state, agent)
-    };
-    let due = |agent: &&&Agent| {
-        agent.current.is_none()
-            && !delegate::is_orphan(state, agent)
-            && !breaker::is_held(state, agent)
-    };
+    let again = |agent: &&&Agent| agent.unpaid.is_some_and(|unpaid| unpaid.again) && may(agent);
+    let due = |agent: &&&Agent| agent.current.is_none() && may(agent);
     for agent in agents.iter().filter(due) {
         let Some(retry) = &agent.retry else { continue };
         let Some(due) = &retry.due else { continue };
@@ -130,6 +124,10 @@ fn settle_swarm(state: &State, swarm: &Swarm, places: &mut Places<'_>, decision:
             queue.iter().copied().find(|item| item.index as usize == place + 1)
         };
         let next = next.filter(|_| usable);
+        if next.is_some() && pause::is_paused(state, agent) {
+            moved |= enter(agent, AgentState::Paused, USER, decision);
+            continue;
+        }
         if next.is_some() && !ledger::is_open(state, agent) {
             moved |= enter(agent, AgentState::Queued, BUDGET, decision);
             continue;
@@ -166,9 +164,9 @@ fn plan(swarm: &Swarm, agent: &Agent, index: u32, due: Due, decision: &mut Decis
     decision.effects.push(Effect::Launch { attempt: id });
 }
 
-/// What its ancestors' state means for a child: without its parent it is stopped, below a
-/// branch that is held it waits, its processes with it.
-fn child(state: &State, agent: &Agent, decision: &mut Decision) -> bool {
+/// What holds an agent back: a child without its parent is stopped; one that is paused, or below
+/// a branch that is held, waits, its processes with it.
+fn hold(state: &State, agent: &Agent, decision: &mut Decision) -> bool {
     if delegate::is_orphan(state, agent) {
         let current = agent.current.as_ref().and_then(|id| state.attempts.get(id));
         let done = match current {
@@ -180,12 +178,17 @@ fn child(state: &State, agent: &Agent, decision: &mut Decision) -> bool {
         }
         return !done;
     }
-    let held = breaker::is_held(state, agent);
+    let why = pause::why(state, agent);
     if let Some(attempt) = agent.current.as_ref().and_then(|id| state.attempts.get(id)) {
-        return breaker::paced(state, attempt, held, decision);
+        return breaker::paced(state, attempt, why, decision);
     }
-    let waits = matches!(agent.state, AgentState::Queued | AgentState::Retrying);
-    waits && held && enter(agent, AgentState::Paused, breaker::BREAKER, decision)
+    let waits = match agent.state {
+        // That its swarm has nothing left for it, it learns all the same.
+        AgentState::Queued => breaker::is_held(state, agent) || agent.retry.is_some(),
+        AgentState::Retrying => true,
+        _ => false,
+    };
+    why.is_some_and(|why| waits && enter(agent, AgentState::Paused, why, decision))
 }
 
 /// An agent without further items takes its final state from how its last one ended.

@@ -114,6 +114,9 @@ pub struct Swarm {
     pub queue: bool,
     pub state: SwarmState,
     pub stopping: bool,
+    /// By a person, with all its agents.
+    #[serde(default)]
+    pub paused: bool,
     pub created_at: Stamp,
     pub started_at: Option<Stamp>,
     pub ended_at: Option<Stamp>,
@@ -156,6 +159,9 @@ pub struct Agent {
     pub latest: Option<AttemptId>,
     /// A retry that waits for its time.
     pub retry: Option<Retry>,
+    /// By a person.
+    #[serde(default)]
+    pub paused: bool,
     pub items_done: u32,
     pub items_failed: u32,
     pub tokens: Tokens,

@@ -5,6 +5,7 @@ mod attempts;
 mod forecast;
 mod histories;
 mod money;
+mod pauses;
 mod pulse;
 mod reach;
 mod requests;

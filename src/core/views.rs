@@ -12,7 +12,7 @@ use super::{
 use crate::model::{
     AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, BUDGET, ExplainedSignal, Explanation,
     FirstCalls, ItemCounts, ItemState, Micros, Outcome, Scope, Signal, Source, Stamp, SwarmId,
-    SwarmInfo, SwarmResults, SwarmState, Tokens,
+    SwarmInfo, SwarmResults, SwarmState, Tokens, USER,
 };
 
 /// What is enforced, in a word and what is in it.
@@ -121,16 +121,18 @@ pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
         calls.last_ms = calls.last_ms.max(ms);
     }
     let broke = is_broke(state, swarm);
+    let by_user = swarm.paused && !swarm.state.is_final() && !swarm.stopping;
     Some(SwarmInfo {
         id: swarm.id.clone(),
         name: swarm.name.clone(),
         task: swarm.spec.task.clone(),
         strategy: swarm.spec.strategy,
-        state: if broke { SwarmState::Paused } else { swarm.state },
-        reason: match (swarm.stopping, broke) {
-            (true, _) => "asked to stop".to_owned(),
-            (false, true) => broke_for(state, swarm),
-            (false, false) => String::new(),
+        state: if broke || by_user { SwarmState::Paused } else { swarm.state },
+        reason: match (swarm.stopping, by_user, broke) {
+            (true, _, _) => "asked to stop".to_owned(),
+            (false, true, _) => USER.to_owned(),
+            (false, false, true) => broke_for(state, swarm),
+            (false, false, false) => String::new(),
         },
         agents,
         items: item_counts(swarm),

@@ -41,9 +41,20 @@ pub enum Command {
         agent: AgentId,
         model: Option<String>,
     },
-    /// Lets an agent whose children failed too often spawn again, and what was held go on.
+    /// Holds an agent's processes and model calls, and begins no item for it.
+    PauseAgent {
+        agent: AgentId,
+    },
+    /// The same for all agents of a swarm, also those that it gets later.
+    PauseSwarm {
+        swarm: SwarmId,
+    },
+    /// Lets an agent go on that was paused, and spawn again one whose children failed too often.
     ResumeAgent {
         agent: AgentId,
+    },
+    ResumeSwarm {
+        swarm: SwarmId,
     },
     /// Forgets a swarm that is over, its recordings too.
     RemoveSwarm {

@@ -72,6 +72,11 @@ pub enum Event {
         within_ms: u64,
     },
     BranchResumed,
+    /// By a person, as the next three are.
+    AgentPaused,
+    AgentResumed,
+    SwarmPaused,
+    SwarmResumed,
     /// A launch was decided; whatever happens to the core, it is carried out once.
     AttemptPlanned {
         number: u32,
@@ -407,6 +412,10 @@ impl Event {
             | Self::AnswerForgotten { .. }
             | Self::SwarmEnded { .. }
             | Self::BranchResumed
+            | Self::AgentPaused
+            | Self::AgentResumed
+            | Self::SwarmPaused
+            | Self::SwarmResumed
             | Self::BudgetSet { .. }
             | Self::PricesChanged
             | Self::SwarmRemoved => Level::Info,

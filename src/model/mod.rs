@@ -69,4 +69,4 @@ pub use swarm::{
 pub use time::Stamp;
 pub use tokens::Tokens;
 pub use tree::{Branch, RollUp, forest};
-pub use unpaid::{BUDGET, UNKNOWN_COST, is_unpaid, no_price, set_price, unpriced, way_on};
+pub use unpaid::{BUDGET, UNKNOWN_COST, USER, is_unpaid, no_price, set_price, unpriced, way_on};

@@ -250,6 +250,11 @@ impl SwarmInfo {
         self.cost_micros.told(self.estimated_micros)
     }
 
+    /// By a person: it waits for nothing but to be resumed.
+    pub fn is_paused(&self) -> bool {
+        self.state == SwarmState::Paused && self.reason == super::USER
+    }
+
     /// Nothing is enforced on its agents.
     pub fn is_unscoped(&self) -> bool {
         self.scope == super::NO_SCOPE

@@ -7,6 +7,9 @@ const NO_PRICE: &str = "no price for ";
 /// Of one under a budget of which nobody can say what it takes, whatever its model costs.
 pub const UNKNOWN_COST: &str = "unknown cost";
 
+/// The reason of what a person paused.
+pub const USER: &str = "user";
+
 /// The reason of what waits for the price of a model.
 pub fn no_price(model: &str) -> String {
     format!("{NO_PRICE}{model}")
@@ -38,6 +41,7 @@ pub fn set_price(model: &str) -> String {
 pub fn way_on(reason: &str, account: &str) -> String {
     match unpriced(reason) {
         Some(model) => set_price(model),
+        None if reason == USER => format!("dash swarm resume {account}"),
         None if reason == UNKNOWN_COST => format!("dash budget show {account}"),
         None => format!("dash budget top-up {account} SUM"),
     }

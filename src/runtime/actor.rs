@@ -416,8 +416,11 @@ fn begins_something(input: &Input) -> bool {
         | Command::AddItem { .. }
         | Command::RestoreItems { .. }
         | Command::RetryAgent { .. }
-        | Command::ResumeAgent { .. } => true,
+        | Command::ResumeAgent { .. }
+        | Command::ResumeSwarm { .. } => true,
         Command::StopSwarm { .. }
+        | Command::PauseAgent { .. }
+        | Command::PauseSwarm { .. }
         | Command::DropItems { .. }
         | Command::StopAgent { .. }
         | Command::RemoveSwarm { .. }

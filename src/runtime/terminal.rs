@@ -6,10 +6,10 @@ use super::{
     launch::new_token,
     log::{LogFormat, LogStream, Tail},
     outcome,
-    world::Order,
+    world::{Order, leaving},
 };
 use crate::{
-    core::Input,
+    core::{self, Input},
     model::{AgentId, AttemptId, Refusal, RefusalCode},
     protocol::{
         keeper::ScreenDump,
@@ -18,10 +18,12 @@ use crate::{
     term::{keys, last_screen},
 };
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 /// A keeper that does not answer in this time is stuck.
 const ANSWER: Duration = Duration::from_secs(5);
+/// An agent takes no longer until its first screen, where others are at work too.
+const FIRST_SCREEN: Duration = Duration::from_secs(20);
 
 impl Handle {
     /// The attempt `number` of an agent, or its latest.
@@ -133,11 +135,31 @@ impl Handle {
             let why = "nothing to type: no text, no keys, no enter";
             return Err(Refusal::new(RefusalCode::Invalid, why));
         }
+        if !body.text.is_empty() {
+            self.until_it_takes_text(agent).await?;
+        }
         let typed = (body.text.len() + then.len()) as u64;
         self.order(agent, Order::Type { text: body.text, then }).await?;
         let (by, agent) = (self.actor.clone(), agent.clone());
         self.world.tell(Input::Typed { by, agent, bytes: typed }).await;
         Ok(())
+    }
+
+    /// One that shows nothing by which that could be told gets it all the same, later.
+    async fn until_it_takes_text(&self, agent: &AgentId) -> Result<(), Refusal> {
+        let (_, mut commits) = self.follow().await?;
+        let shown = async {
+            loop {
+                let of = agent.clone();
+                if self.world.read(move |state| core::takes_text(state, &of)).await? {
+                    return Ok(());
+                }
+                if matches!(commits.recv().await, Err(broadcast::error::RecvError::Closed)) {
+                    return Err(leaving());
+                }
+            }
+        };
+        tokio::time::timeout(FIRST_SCREEN, shown).await.unwrap_or(Ok(()))
     }
 
     /// Takes in what a hook of an attempt's agent tells of it.

@@ -75,8 +75,11 @@ pub async fn change(
         Change { state: Some(AgentState::Stopped), model: None, size: None } => {
             (Command::StopAgent { agent: agent.clone() }, "agent.stop")
         }
+        Change { state: Some(AgentState::Paused), model: None, size: None } => {
+            (Command::PauseAgent { agent: agent.clone() }, "agent.pause")
+        }
         Change { state: Some(AgentState::Working), model: None, size: None } => {
-            (Command::ResumeAgent { agent: agent.clone() }, "branch.resume")
+            (Command::ResumeAgent { agent: agent.clone() }, "agent.resume")
         }
         Change { state: Some(AgentState::Queued), model, size: None } => {
             let done = served.handle.retry_agent(agent.clone(), model).await;
@@ -91,7 +94,7 @@ pub async fn change(
         }
         Change { .. } => {
             let why = "an agent's changes are {\"state\": \"stopped\"}, {\"state\": \"queued\"}, \
-                       {\"state\": \"working\"} and {\"size\": {\"cols\": …, \"rows\": …}}";
+                       {\"state\": \"paused\"}, {\"state\": \"working\"} and {\"size\": {\"cols\": …, \"rows\": …}}";
             return Err(Refusal::new(RefusalCode::Invalid, why).into());
         }
     };

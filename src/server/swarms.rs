@@ -122,17 +122,24 @@ pub async fn change(
     Body(change): Body<Change>,
 ) -> Answer<Json<SwarmInfo>> {
     let swarm = served.handle.swarm_id(&name).await?;
-    match change {
+    let (command, action) = match change {
         Change { state: Some(AgentState::Stopped), model: None, size: None } => {
-            let stop = Command::StopSwarm { swarm: swarm.clone() };
-            let done = served.handle.change(stop).await;
-            done.map_err(|refusal| Refused(refusal, None, Some("swarm.stop")))?;
+            (Command::StopSwarm { swarm: swarm.clone() }, "swarm.stop")
+        }
+        Change { state: Some(AgentState::Paused), model: None, size: None } => {
+            (Command::PauseSwarm { swarm: swarm.clone() }, "swarm.pause")
+        }
+        Change { state: Some(AgentState::Working), model: None, size: None } => {
+            (Command::ResumeSwarm { swarm: swarm.clone() }, "swarm.resume")
         }
         Change { .. } => {
-            let why = "a swarm's only change in this build is {\"state\": \"stopped\"}";
+            let why = "a swarm's changes are {\"state\": \"stopped\"}, {\"state\": \"paused\"} and \
+                       {\"state\": \"working\"}";
             return Err(Refusal::new(RefusalCode::Invalid, why).into());
         }
-    }
+    };
+    let done = served.handle.change(command).await;
+    done.map_err(|refusal| Refused(refusal, None, Some(action)))?;
     Ok(Json(served.handle.swarm(&swarm).await?))
 }
 

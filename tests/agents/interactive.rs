@@ -47,6 +47,18 @@ fn answer(world: &World, agent: &str, verdict: &str) -> Value {
 }
 
 #[test]
+fn what_is_typed_before_its_first_screen_is_not_lost() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    for adapter in ["claude", "codex", "pi"] {
+        let agent = start(&world, adapter, &[]);
+        world.ok(&["agent", "send", &agent, "be so kind"]);
+        world.until_shown(&agent, "Nothing to do.");
+        world.ok(&["agent", "stop", &agent]);
+    }
+}
+
+#[test]
 fn a_permission_is_granted_and_the_work_is_done() {
     let _turn = turn();
     let Some(world) = stage() else { return };

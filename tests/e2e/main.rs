@@ -6,6 +6,7 @@
 //! in `.ci/run`, it fails. `DASH_TEST_KILLS` says how often the core is killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod pause;
 mod procs;
 mod tools;
 mod tui;

@@ -3,6 +3,7 @@
 mod explain;
 pub mod list;
 mod log;
+mod pause;
 mod results;
 mod screen;
 mod send;
@@ -37,8 +38,10 @@ pub enum AgentCommand {
     Wait(wait::Wait),
     /// Another attempt at its last item, in the same session where the agent can
     Retry(stop::Retry),
-    /// Let a branch go on that was held because children failed too often
-    Resume(stop::Resume),
+    /// Hold its processes and its model calls; no time passes for it meanwhile
+    Pause(pause::Pause),
+    /// Let one go on that was paused, or a branch that was held because children failed too often
+    Resume(pause::Resume),
     /// Stop it, its whole process tree and all agents below it
     Stop(stop::Stop),
     /// Why it is in the state it is in
@@ -58,6 +61,7 @@ impl AgentCommand {
             Self::Send(command) => command.run(context).await,
             Self::Wait(command) => command.run(context).await,
             Self::Retry(command) => command.run(context).await,
+            Self::Pause(command) => command.run(context).await,
             Self::Resume(command) => command.run(context).await,
             Self::Stop(command) => command.run(context).await,
             Self::Explain(command) => command.run(context).await,

@@ -1,4 +1,4 @@
-//! `dash agent stop`, `dash agent retry` and `dash agent resume`
+//! `dash agent stop` and `dash agent retry`
 
 use super::super::{
     args::Json,
@@ -27,14 +27,6 @@ pub struct Retry {
     /// On this model, from now on
     #[arg(long, value_name = "M")]
     model: Option<String>,
-    #[command(flatten)]
-    json: Json,
-}
-
-#[derive(Debug, Args)]
-pub struct Resume {
-    /// Id or name of the agent whose children failed
-    agent: String,
     #[command(flatten)]
     json: Json,
 }
@@ -74,18 +66,6 @@ impl Retry {
             context.json(&agent)?;
         } else {
             context.line(format!("{} tries again", agent.id))?;
-        }
-        Ok(Code::Ok)
-    }
-}
-
-impl Resume {
-    pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let agent = context.client().await?.resume_agent(&self.agent).await?;
-        if self.json.json {
-            context.json(&agent)?;
-        } else {
-            context.line(format!("the branch of {} goes on", agent.id))?;
         }
         Ok(Code::Ok)
     }

@@ -2,6 +2,7 @@
 
 pub mod create;
 mod list;
+mod pause;
 pub mod results;
 mod show;
 mod spec;
@@ -25,6 +26,10 @@ pub enum SwarmCommand {
     Wait(wait::Wait),
     /// What each agent made of its task, failures first
     Results(results::Results),
+    /// Hold all its agents, with their processes and model calls
+    Pause(pause::Pause),
+    /// Let one go on that was paused
+    Resume(pause::Resume),
     /// Stop all agents of a swarm
     Stop(stop::Stop),
     /// Forget a swarm that is over, its recordings too
@@ -39,6 +44,8 @@ impl SwarmCommand {
             Self::Show(command) => command.run(context).await,
             Self::Wait(command) => command.run(context).await,
             Self::Results(command) => command.run(context).await,
+            Self::Pause(command) => command.run(context).await,
+            Self::Resume(command) => command.run(context).await,
             Self::Stop(command) => command.run(context).await,
             Self::Rm(command) => command.run(context).await,
         }

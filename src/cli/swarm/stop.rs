@@ -6,7 +6,7 @@ use super::super::{
     failure::{Code, Done, Failure},
     stopping::Stopping,
 };
-use crate::{client::Client, protocol::rest::KeptWorktree};
+use crate::{client::Client, model::SwarmInfo, protocol::rest::KeptWorktree};
 use clap::Args;
 
 /// Which swarms: one or more by id or name, or all.
@@ -44,17 +44,17 @@ pub struct Remove {
 }
 
 impl Which {
-    /// With `--all` the swarms that are over, or those that are not.
-    async fn names(&self, client: &Client, over: bool) -> Result<Vec<String>, Failure> {
+    /// With `--all` those that `fit`.
+    pub async fn names(
+        &self,
+        client: &Client,
+        fit: impl Fn(&SwarmInfo) -> bool,
+    ) -> Result<Vec<String>, Failure> {
         if !self.all {
             return Ok(self.swarms.clone());
         }
         let swarms = client.swarms().await?;
-        Ok(swarms
-            .into_iter()
-            .filter(|swarm| swarm.state.is_final() == over)
-            .map(|swarm| swarm.id.to_string())
-            .collect())
+        Ok(swarms.into_iter().filter(fit).map(|swarm| swarm.id.to_string()).collect())
     }
 }
 
@@ -63,7 +63,7 @@ impl Stop {
         let client = context.client().await?;
         let mut stopped = Vec::new();
         // All are asked before any is waited for.
-        for name in self.which.names(&client, false).await? {
+        for name in self.which.names(&client, |swarm| !swarm.state.is_final()).await? {
             let already = client.swarm(&name).await?.state.is_final();
             stopped.push(Stopping { what: client.stop_swarm(&name).await?, already });
         }
@@ -91,7 +91,7 @@ impl Stop {
 impl Remove {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
         let client = context.client().await?;
-        let names = self.which.names(&client, true).await?;
+        let names = self.which.names(&client, |swarm| swarm.state.is_final()).await?;
         let (mut gone, mut kept) = (Vec::new(), None);
         for name in names {
             let removed = match client.remove_swarm(&name, self.force).await {

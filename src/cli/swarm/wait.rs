@@ -136,8 +136,11 @@ fn step(
         if let Some(swarm) = swarm {
             progress.swarm(swarm, out);
         }
-        // What waits for money waits for somebody.
-        let over = |swarm: &SwarmInfo| swarm.state.is_final() || swarm.state == SwarmState::Paused;
+        // What waits for money waits for somebody; what somebody paused he will resume.
+        let over = |swarm: &SwarmInfo| {
+            let lacks = swarm.state == SwarmState::Paused && !swarm.is_paused();
+            swarm.state.is_final() || lacks
+        };
         swarm.is_some_and(over)
     };
     let removed = || Failure::error(format!("{id} was removed while it was waited for"));

@@ -10,7 +10,8 @@ use super::{
     Ask, raise, withdraw,
 };
 use crate::model::{
-    AgentState, Approval, ApprovalId, ApprovalState, AttemptId, Question, Resolution, Signal, Stamp,
+    AgentId, AgentState, Approval, ApprovalId, ApprovalState, AttemptId, Question, Resolution,
+    Signal, Source, Stamp,
 };
 
 /// What an agent's signals call a permission prompt of its own.
@@ -94,6 +95,19 @@ pub struct Standing {
 }
 
 /// What stands on an attempt's screen.
+/// False of an agent on its own screen that has not shown a line to type into yet: what is typed
+/// before it draws its first screen is lost to it, or stands there without an Enter.
+pub fn takes_text(state: &State, agent: &AgentId) -> bool {
+    let Some(agent) = state.agents.get(agent).filter(|agent| agent.grant.interactive) else {
+        return true;
+    };
+    let own = |source| {
+        matches!(source, Source::Hook | Source::Osc7501 | Source::Terminal | Source::Screen)
+    };
+    let attempt = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
+    attempt.is_none_or(|attempt| attempt.signals.iter().any(|(signal, _)| own(signal.source)))
+}
+
 pub fn standing_prompt(state: &State, attempt: &AttemptId) -> Option<Standing> {
     let live = live(state, attempt)?;
     let signal = shown(live)?.clone();

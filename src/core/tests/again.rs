@@ -144,3 +144,24 @@ fn where_somebody_typed_meanwhile_nothing_more_is_typed() {
     bench.feed(Input::Typed { by, agent: "ag-01".into(), bytes: 4 }).unwrap();
     assert!(!bench.types());
 }
+
+#[test]
+fn text_waits_for_the_first_word_of_an_agent_on_its_own_screen() {
+    let mut bench = Bench::default();
+    let asked = AgentSpec { interactive: true, ..AgentSpec::default() };
+    let command = Command::SpawnAgent { spec: Box::new(asked) };
+    let crew = vec![("pi".to_owned(), String::new())];
+    let takes = |bench: &Bench| takes_text(&bench.state, &"ag-01".into());
+    bench.feed(Input::Request { by: Actor::Core, command, crew }).unwrap();
+    bench.started(ATTEMPT, 1);
+    let (source, state) = (Source::Activity, AgentState::Working);
+    let (reason, detail) = (String::new(), "process 7 runs".to_owned());
+    let signal = Signal { source, state, reason, detail, progress: None };
+    bench.feed(Input::Signal { attempt: ATTEMPT.into(), signal }).unwrap();
+    assert!(!takes(&bench), "that its process runs says nothing of its screen");
+    bench.says(AgentState::Idle, "");
+    assert!(takes(&bench));
+    // Any other reads what it likes.
+    bench.create(spec(), 1);
+    assert!(takes_text(&bench.state, &"ag-02".into()));
+}

@@ -15,7 +15,8 @@ enum Step {
     Stop(usize),
     StopSwarm(usize),
     Spawn(usize),
-    Resume(usize),
+    Pause(usize, bool),
+    Resume(usize, bool),
     Answer(usize, bool),
     Retry(usize),
     Remove(usize),
@@ -35,7 +36,8 @@ fn step() -> impl proptest::strategy::Strategy<Value = Step> {
         1 => (0usize..4).prop_map(Step::Remove),
         2 => (0usize..4).prop_map(Step::Add),
         4 => (0usize..20).prop_map(Step::Spawn),
-        1 => (0usize..20).prop_map(Step::Resume),
+        1 => (0usize..20, proptest::bool::ANY).prop_map(|(at, all)| Step::Pause(at, all)),
+        2 => (0usize..20, proptest::bool::ANY).prop_map(|(at, all)| Step::Resume(at, all)),
         1 => (0usize..4, proptest::bool::ANY).prop_map(|(at, yes)| Step::Answer(at, yes)),
         3 => Just(Step::Timers),
     ]
@@ -76,10 +78,17 @@ fn take(bench: &mut Bench, step: Step) {
                 let _ = bench.feed(Input::Request { by, command, crew });
             }
         }
-        Step::Resume(at) => {
-            if let Some(at) = some(at, agents.len()) {
-                let _ = bench.ask(Command::ResumeAgent { agent: agents[at].clone() });
-            }
+        Step::Pause(at, whole) | Step::Resume(at, whole) => {
+            let pause = matches!(step, Step::Pause(..));
+            let swarm = some(at, swarms.len()).map(|at| swarms[at].clone());
+            let agent = some(at, agents.len()).map(|at| agents[at].clone());
+            let command = match (pause, whole) {
+                (true, true) => swarm.map(|swarm| Command::PauseSwarm { swarm }),
+                (false, true) => swarm.map(|swarm| Command::ResumeSwarm { swarm }),
+                (true, false) => agent.map(|agent| Command::PauseAgent { agent }),
+                (false, false) => agent.map(|agent| Command::ResumeAgent { agent }),
+            };
+            command.map(|command| bench.ask(command));
         }
         Step::Answer(at, yes) => {
             let open: Vec<ApprovalId> =
@@ -128,9 +137,11 @@ fn take(bench: &mut Bench, step: Step) {
 fn holds(state: &State) {
     for attempt in state.live_attempts().filter(|attempt| attempt.stop.is_none()) {
         let agent = &state.agents[&attempt.agent];
-        let held = breaker::is_held(state, agent);
-        assert_eq!(attempt.paused.is_some(), held, "{} and its branch", attempt.id);
-        assert_eq!((agent.state, agent.reason.as_str()) == (AgentState::Paused, "breaker"), held);
+        let why = pause::why(state, agent);
+        let paused = attempt.paused.as_ref().map(|pause| pause.why.as_str());
+        assert_eq!(paused, why, "{}", attempt.id);
+        let shown = (agent.state == AgentState::Paused).then_some(agent.reason.as_str());
+        assert_eq!(shown, why, "{}", attempt.id);
     }
     for swarm in state.swarms.values() {
         let running: Vec<&Attempt> =
@@ -156,7 +167,11 @@ fn holds(state: &State) {
         } else {
             let busy = |agent: &&Agent| agent.current.is_some() || agent.retry.is_some();
             let any = swarm.agents.iter().filter_map(|id| state.agents.get(id));
-            let mut any = any.filter(|agent| busy(agent) || agent.state == AgentState::Queued);
+            let waits = |agent: &Agent| {
+                agent.state == AgentState::Queued
+                    || (agent.state == AgentState::Paused && pause::is_paused(state, agent))
+            };
+            let mut any = any.filter(|agent| busy(agent) || waits(agent));
             assert!(any.next().is_some(), "{} is not over, and nothing will end it", swarm.id);
         }
     }

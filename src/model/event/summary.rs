@@ -137,6 +137,10 @@ impl Event {
                 let breaker = Breaker { failures: *failures, within_ms: *within_ms };
                 format!("{}: its branch is held", breaker.tripped())
             }
+            Self::AgentPaused => "paused".to_owned(),
+            Self::AgentResumed => "goes on".to_owned(),
+            Self::SwarmPaused => "swarm paused".to_owned(),
+            Self::SwarmResumed => "the swarm goes on".to_owned(),
             Self::BranchResumed => "its branch goes on".to_owned(),
             Self::SwarmRemoved => "swarm removed".to_owned(),
             Self::ApprovalAsked { approval } => {
