@@ -13,7 +13,8 @@ pub enum Place {
 }
 
 impl Place {
-    pub const ALL: [Self; 5] = [Self::Grid, Self::Focus, Self::Scroll, Self::Inbox, Self::Costs];
+    pub const ALL: [Self; 6] =
+        [Self::Grid, Self::Focus, Self::Scroll, Self::Inbox, Self::Costs, Self::Wall];
 
     pub fn word(self) -> &'static str {
         match self {

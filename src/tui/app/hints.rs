@@ -28,7 +28,7 @@ impl App {
                 ("Esc", "close"),
             ],
             Mode::Tour(_) => &[("any key", "begins")],
-            Mode::Help => &[("j k", "move"), ("g G", "ends"), ("Esc", "close")],
+            Mode::Help => return self.help_hints(),
             Mode::Palette => {
                 &[("Enter", "run"), ("Tab", "complete"), ("Up", "history"), ("Esc", "close")]
             }
@@ -105,6 +105,17 @@ impl App {
         let place = if scrolls { Place::Scroll } else { self.place() };
         let hint = |(key, action): (String, Action)| Hint { key, label: action.short().into() };
         self.keymap.following(place, &self.chord).into_iter().map(hint).collect()
+    }
+
+    fn help_hints(&self) -> Vec<Hint> {
+        let ends = self.hint(Place::Grid, Action::Top, "ends").zip(self.hint(
+            Place::Grid,
+            Action::Bottom,
+            "",
+        ));
+        let ends = ends.map(|(top, end)| Hint { key: format!("{} {}", top.key, end.key), ..top });
+        let close = Hint { key: "Esc".to_owned(), label: "close".to_owned() };
+        self.both_ways(Place::Grid).into_iter().chain(ends).chain([close]).collect()
     }
 
     /// Down and up as one hint.

@@ -5,6 +5,7 @@ use crate::tui::{
     actions::{Action, Place},
     command,
     key::Key,
+    keymap::Found,
     link::Request,
     palette::Entry,
     ui::{Ask, Confirm, Help, HelpSection, Mode},
@@ -145,21 +146,41 @@ impl App {
         self.ui.mode = Mode::Help;
     }
 
+    /// What moves and closes elsewhere moves and closes it, too.
     pub(super) fn help_key(&mut self, key: Key) {
         let lines: usize = self.ui.help.sections.iter().map(|s| s.keys.len() + 2).sum();
+        self.chord.push(key);
+        let found = self.keymap.find(Place::Grid, &self.chord);
+        if found == Found::Begun {
+            return;
+        }
+        self.chord.clear();
+        let action = match (found, key.code) {
+            (Found::Action(action), _) => action,
+            (_, KeyCode::Char('j') | KeyCode::Down) => Action::Down,
+            (_, KeyCode::Char('k') | KeyCode::Up) => Action::Up,
+            (_, KeyCode::PageDown | KeyCode::Char(' ')) => Action::PageDown,
+            (_, KeyCode::PageUp) => Action::PageUp,
+            (_, KeyCode::Char('g') | KeyCode::Home) => Action::Top,
+            (_, KeyCode::Char('G') | KeyCode::End) => Action::Bottom,
+            (_, KeyCode::Char('q' | '?') | KeyCode::Esc | KeyCode::Enter) => Action::Close,
+            _ if key.ctrl('c') => Action::Close,
+            // It is not a place to type in: what is pressed by mistake does nothing.
+            _ => return,
+        };
         let scroll = &mut self.ui.help.scroll;
-        match key.code {
-            KeyCode::Char('j') | KeyCode::Down => *scroll = (*scroll + 1).min(lines),
-            KeyCode::Char('k') | KeyCode::Up => *scroll = scroll.saturating_sub(1),
-            KeyCode::PageDown | KeyCode::Char(' ') => *scroll = (*scroll + 10).min(lines),
-            KeyCode::PageUp => *scroll = scroll.saturating_sub(10),
-            KeyCode::Char('g') | KeyCode::Home => *scroll = 0,
-            KeyCode::Char('G') | KeyCode::End => *scroll = lines,
-            KeyCode::Char('q' | '?') | KeyCode::Esc | KeyCode::Enter => {
+        match action {
+            Action::Down => *scroll = (*scroll + 1).min(lines),
+            Action::Up => *scroll = scroll.saturating_sub(1),
+            Action::PageDown | Action::HalfPageDown => *scroll = (*scroll + 10).min(lines),
+            // Blank is the pager's key, whatever it is elsewhere.
+            Action::Mark if key.is(' ') => *scroll = (*scroll + 10).min(lines),
+            Action::PageUp | Action::HalfPageUp => *scroll = scroll.saturating_sub(10),
+            Action::Top => *scroll = 0,
+            Action::Bottom => *scroll = lines,
+            Action::Close | Action::Clear | Action::Help | Action::Quit | Action::Focus => {
                 self.ui.mode = Mode::Normal;
             }
-            _ if key.ctrl('c') => self.ui.mode = Mode::Normal,
-            // It is not a place to type in: what is pressed by mistake does nothing.
             _ => {}
         }
     }
