@@ -28,6 +28,7 @@ mod tty;
 pub mod ui;
 pub mod views;
 pub mod wall;
+mod watch;
 mod wire;
 
 use crate::client::Client;
@@ -35,15 +36,22 @@ use crate::model::{Level, Stamp};
 use anyhow::Context;
 use app::{App, Parts};
 use crossterm::event::EventStream;
-use futures_util::{Stream, stream::select_all};
+use futures_util::{
+    Stream,
+    stream::{BoxStream, select_all, unfold},
+};
 use keymap::Keymap;
 use memory::Shelf;
 use run::{Canvas, Signal, drive};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use theme::{Appearance, Themes};
 use tokio::signal::unix::{SignalKind, signal};
 use tty::Tty;
 use ui::Ui;
+use watch::Watch;
 
 /// How long a terminal may take to say what colour it is.
 const COLOUR_QUERY: Duration = Duration::from_millis(100);
@@ -105,7 +113,7 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
     if let Some(error) = errors.first() {
         app.say(Level::Warn, error.to_string());
     }
-    let signals = signals()?;
+    let signals = signals(options.config.as_deref())?;
     let link = wire::connect(client);
     let done = drive(&mut app, &mut tty, EventStream::new(), signals, link, &mut shelf, now).await;
     // Nobody is there any more to be told that it cannot be.
@@ -160,7 +168,8 @@ fn utc_offset_minutes() -> i32 {
     (local.tm_gmtoff / 60) as i32
 }
 
-fn signals() -> anyhow::Result<impl Stream<Item = Signal> + Unpin> {
+/// The process's own, and those of the files in the directory of the configuration.
+fn signals(config: Option<&Path>) -> anyhow::Result<impl Stream<Item = Signal> + Unpin> {
     let kinds = [
         (SignalKind::terminate(), Signal::Quit),
         (SignalKind::hangup(), Signal::Quit),
@@ -169,13 +178,18 @@ fn signals() -> anyhow::Result<impl Stream<Item = Signal> + Unpin> {
         (SignalKind::from_raw(libc::SIGTSTP), Signal::Suspend),
         (SignalKind::from_raw(libc::SIGCONT), Signal::Continue),
     ];
-    let mut streams = Vec::new();
+    let mut streams: Vec<BoxStream<'static, Signal>> = Vec::new();
     for (kind, meaning) in kinds {
         let source = signal(kind).context("listening for signals")?;
-        streams
-            .push(Box::pin(futures_util::stream::unfold(source, move |mut source| async move {
-                source.recv().await.map(|()| (meaning, source))
-            })));
+        streams.push(Box::pin(unfold(source, move |mut source| async move {
+            source.recv().await.map(|()| (meaning, source))
+        })));
+    }
+    if let Some(config) = config {
+        streams.push(Box::pin(unfold(Watch::of(config), |mut watch| async move {
+            watch.changed().await;
+            Some((Signal::Reread, watch))
+        })));
     }
     Ok(select_all(streams))
 }

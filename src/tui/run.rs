@@ -32,12 +32,14 @@ pub trait Canvas {
     fn copy(&mut self, text: &str) -> io::Result<()>;
 }
 
-/// A signal that concerns the screen.
+/// A signal that concerns the screen, or a file that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     Quit,
     Suspend,
     Continue,
+    /// A keymap or a theme of the user's may have become another.
+    Reread,
 }
 
 /// What the stream has right now. Asked with this task's own waker: an event stream keeps
@@ -70,6 +72,7 @@ pub async fn drive(
             signal = signals.next() => match signal {
                 Some(Signal::Suspend) => { canvas.suspend()?; app.touch(); }
                 Some(Signal::Continue) => { canvas.resume()?; app.touch(); }
+                Some(Signal::Reread) => app.reread(),
                 Some(Signal::Quit) | None => return Ok(()),
             },
             event = events.next() => match event {

@@ -15,6 +15,7 @@ mod loops;
 mod mouse;
 mod picture;
 mod portrait;
+mod reread;
 mod shots;
 mod speed;
 mod split;

@@ -14,6 +14,7 @@ mod look;
 mod memory;
 mod mouse;
 mod overlays;
+mod reread;
 mod tour;
 mod wall;
 
@@ -98,6 +99,8 @@ pub struct App {
     copied: Option<String>,
     /// Nobody has used this instance's screen before.
     first_run: bool,
+    /// A keymap or theme could not be read when it was taken up anew last.
+    misread: bool,
 }
 
 impl App {
@@ -132,6 +135,7 @@ impl App {
             split: false,
             copied: None,
             first_run: false,
+            misread: false,
         }
     }
 
