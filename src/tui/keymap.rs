@@ -27,7 +27,8 @@ pub const BUILT_IN: [(&str, &str); 3] = [
     ("tmux", include_str!("../../keymaps/tmux.toml")),
 ];
 /// What a file may have at its top level.
-const KEYS: &[&str] = &["base", "prefix", "grid", "focus", "scroll", "inbox", "costs", "wall"];
+const KEYS: &[&str] =
+    &["base", "prefix", "grid", "focus", "scroll", "inbox", "costs", "wall", "events"];
 /// A keymap of one's own that is laid over nothing.
 const ALONE: &str = "none";
 
@@ -71,6 +72,8 @@ struct File {
     costs: Bindings,
     #[serde(default)]
     wall: Bindings,
+    #[serde(default)]
+    events: Bindings,
 }
 
 /// The keys in force.
@@ -197,6 +200,25 @@ impl Keymap {
         if errors.is_empty() { Ok(keymap) } else { Err(errors) }
     }
 
+    /// Another one, from where this one came from.
+    pub fn beside(&self, name: &str) -> Result<Self, Vec<KeymapError>> {
+        Self::load(name, self.directory.as_deref())
+    }
+
+    /// All that there are, built-in ones first.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = BUILT_IN.map(|(name, _)| name.to_owned()).into();
+        let entries = self.directory.as_ref().and_then(|dir| std::fs::read_dir(dir).ok());
+        let files = entries.into_iter().flatten().filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            name.strip_suffix(".toml").map(str::to_owned)
+        });
+        let mut own: Vec<String> = files.filter(|name| !names.contains(name)).collect();
+        own.sort();
+        names.append(&mut own);
+        names
+    }
+
     /// As its file is now, if that has become another.
     pub fn reload(&self) -> Result<Option<Self>, Vec<KeymapError>> {
         let now = Self::load(&self.name, self.directory.as_deref())?;
@@ -236,6 +258,7 @@ impl Keymap {
             (Place::Inbox, file.inbox),
             (Place::Costs, file.costs),
             (Place::Wall, file.wall),
+            (Place::Events, file.events),
         ] {
             let mut table: Vec<_> = table.into_iter().collect();
             table.sort_by_key(|(keys, _)| keys.span().start);

@@ -23,6 +23,7 @@ pub mod memory;
 mod nearest;
 pub mod palette;
 pub mod run;
+pub mod stream;
 pub mod theme;
 mod tty;
 pub mod ui;

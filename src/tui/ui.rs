@@ -3,7 +3,7 @@
 
 use crate::model::{AgentId, ApprovalId, Level, Stamp, SwarmId};
 use crate::store::{By, GridOptions};
-use crate::tui::{field::Chosen, focus::Focus, palette::Palette, wall::Wall};
+use crate::tui::{field::Chosen, focus::Focus, palette::Palette, stream::Stream, wall::Wall};
 use std::collections::BTreeSet;
 
 /// State of the screen.
@@ -32,6 +32,8 @@ pub struct Ui {
     /// Rows that came or moved since the order was held.
     pub moved: usize,
     pub events: EventsPane,
+    /// The events, while they have all the room.
+    pub stream: Stream,
     pub mode: Mode,
     pub focus: Option<Focus>,
     /// The inbox stands in the grid's place; behind an agent's terminal it waits.
@@ -61,6 +63,10 @@ pub enum Mode {
     Normal,
     /// The filter is being typed; holds the one before.
     Filter {
+        before: String,
+    },
+    /// The events' filter is being typed; holds the one before.
+    Sift {
         before: String,
     },
     Palette,
@@ -187,6 +193,7 @@ pub enum EventsPane {
     Half,
     /// As many as were dragged to, with the heading.
     Rows(u16),
+    /// Nothing else; then keys are about them.
     Full,
 }
 

@@ -7,12 +7,14 @@
 
 mod board;
 mod costs;
+mod events;
 mod inbox;
 mod keymaps;
 mod keys;
 mod look;
 mod loops;
 mod mouse;
+mod palette;
 mod picture;
 mod portrait;
 mod reread;

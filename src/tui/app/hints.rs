@@ -16,7 +16,7 @@ impl App {
 
     pub(super) fn hints(&self) -> Vec<Hint> {
         let own: &[(&str, &str)] = match &self.ui.mode {
-            Mode::Normal | Mode::Filter { .. } | Mode::Search(_) => &[],
+            Mode::Normal | Mode::Filter { .. } | Mode::Sift { .. } | Mode::Search(_) => &[],
             Mode::Confirm(_) => &[("y", "yes"), ("n", "no")],
             Mode::Remember(_) => &[("1-4", "choose"), ("Esc", "close")],
             Mode::Letter(_) => &[("Enter", "send"), ("C-u", "empty"), ("Esc", "close")],
@@ -51,6 +51,9 @@ impl App {
         }
         if self.ui.wall.is_some() {
             return self.wall_hints();
+        }
+        if self.place() == Place::Events {
+            return self.stream_hints();
         }
         let chosen = self.ui.cursor.as_ref().and_then(|id| self.store.agent(id));
         let over = chosen.is_some_and(|agent| agent.state.is_final());

@@ -14,7 +14,9 @@ mod look;
 mod memory;
 mod mouse;
 mod overlays;
+mod palette;
 mod reread;
+mod stream;
 mod tour;
 mod wall;
 
@@ -262,6 +264,7 @@ impl App {
         let key = Key::from(event);
         match self.ui.mode.clone() {
             Mode::Filter { before } => self.filter_key(key, &before),
+            Mode::Sift { before } => self.sift_key(key, &before),
             Mode::Palette => self.palette_key(key),
             Mode::Help => self.help_key(key),
             Mode::Confirm(confirm) => self.confirm_key(key, confirm),
@@ -289,6 +292,7 @@ impl App {
             (None, Some(_), _) => Place::Inbox,
             (None, None, Some(_)) => Place::Costs,
             (None, None, None) if self.ui.wall.is_some() => Place::Wall,
+            (None, None, None) if self.ui.events == EventsPane::Full => Place::Events,
             (None, None, None) => Place::Grid,
         }
     }
@@ -337,6 +341,10 @@ impl App {
                 let typed = format!("{}{}", self.ui.grid.filter.text(), text.trim());
                 self.set_filter(&typed);
             }
+            Mode::Sift { .. } => {
+                let typed = format!("{}{}", self.ui.stream.filter.text(), text.trim());
+                self.ui.stream.sift(&typed);
+            }
             Mode::Letter(letter) => {
                 let text = format!("{}{text}", letter.text);
                 self.ui.mode = Mode::Letter(Letter { text, ..letter.clone() });
@@ -376,6 +384,7 @@ impl App {
         self.settle_inbox();
         self.settle_costs();
         self.settle_wall();
+        self.settle_stream();
         self.note_read(area);
         self.ui.hints = self.hints();
         self.ui.follows = self.follows();

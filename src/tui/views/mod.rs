@@ -7,7 +7,7 @@ mod chooser;
 pub mod columns;
 mod confirm;
 pub mod costs;
-mod events;
+pub mod events;
 pub mod focus;
 mod follows;
 mod footer;
@@ -162,7 +162,7 @@ pub fn draw(
     let middle = below(Rect { height: area.height - 1, ..area }, 1);
     match &ui.mode {
         Mode::Normal => follows::draw(ui, theme, middle, buffer),
-        Mode::Filter { .. } | Mode::Search(_) => {}
+        Mode::Filter { .. } | Mode::Sift { .. } | Mode::Search(_) => {}
         Mode::Tour(lines) => tour::draw(lines, ui, theme, middle, buffer),
         Mode::Palette => palette::draw(ui, theme, middle, buffer),
         Mode::Help => help::draw(ui, theme, middle, buffer),

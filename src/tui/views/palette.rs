@@ -44,7 +44,10 @@ pub fn draw(ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         }
         let key = entry.key.width();
         let mut pen = Pen::new(buffer, strip, 0);
-        pen.skip(1).column(&entry.command, 26.min(pen_width(strip)), theme.text);
+        let wide = 26.min(pen_width(strip));
+        let fits = entry.command.width() <= wide;
+        let command = if fits { &entry.command } else { palette.word_of(entry) };
+        pen.skip(1).column(command, wide, theme.text);
         let left = pen.left().saturating_sub(key + 2);
         pen.skip(1).column(&entry.detail, left, theme.muted).right(&entry.key, key + 1, theme.key);
     }
