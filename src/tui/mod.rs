@@ -21,6 +21,7 @@ pub mod keymap;
 pub mod link;
 pub mod memory;
 mod nearest;
+mod notify;
 pub mod palette;
 pub mod run;
 pub mod stream;
@@ -33,6 +34,7 @@ mod watch;
 mod wire;
 
 use crate::client::Client;
+use crate::config::Notify;
 use crate::model::{Level, Stamp};
 use anyhow::Context;
 use app::{App, Parts};
@@ -70,6 +72,8 @@ pub struct TuiOptions {
     pub columns: Vec<String>,
     /// Whether the mouse is taken.
     pub mouse: bool,
+    /// How one is told that something new waits.
+    pub notify: Notify,
     /// Where the layout is kept; none: nowhere.
     pub memory: Option<PathBuf>,
     /// A note in the header, such as `rehearsal`.
@@ -87,7 +91,7 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
     let keymap = load_keymap(&options)?;
     let columns = field::parse(options.columns.iter().map(String::as_str))
         .map_err(|error| anyhow::anyhow!("[ui] columns: {error}"))?;
-    let mut tty = Tty::enter(options.mouse)?;
+    let mut tty = Tty::enter(options.mouse, options.notify)?;
     let appearance = appearance(&options.theme, var("COLORFGBG").as_deref());
     let directory = options.config.as_ref().map(|dir| dir.join("themes"));
     let themes = Themes { directory, depth: theme::depth(var), appearance };
@@ -208,8 +212,8 @@ impl Canvas for Tty {
         Tty::resume(self)
     }
 
-    fn ring(&mut self) -> std::io::Result<()> {
-        Tty::ring(self)
+    fn notify(&mut self, text: &str) -> std::io::Result<()> {
+        Tty::notify(self, text)
     }
 
     fn copy(&mut self, text: &str) -> std::io::Result<()> {

@@ -26,8 +26,8 @@ pub trait Canvas {
     fn draw(&mut self, render: &mut dyn FnMut(&mut Frame)) -> io::Result<()>;
     fn suspend(&mut self) -> anyhow::Result<()>;
     fn resume(&mut self) -> anyhow::Result<()>;
-    /// Calls for the person at the terminal.
-    fn ring(&mut self) -> io::Result<()>;
+    /// Calls for the person at the terminal: something waits.
+    fn notify(&mut self, text: &str) -> io::Result<()>;
     /// Puts a text into the clipboard.
     fn copy(&mut self, text: &str) -> io::Result<()>;
 }
@@ -132,8 +132,8 @@ pub async fn drive(
         if let Some(text) = app.take_copied() {
             canvas.copy(&text)?;
         }
-        if app.take_bell() {
-            canvas.ring()?;
+        if let Some(text) = app.take_call() {
+            canvas.notify(&text)?;
         }
         match app.take_want() {
             Some(Want::Quit) => return Ok(()),

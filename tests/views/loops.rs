@@ -35,7 +35,7 @@ impl Canvas for Film {
         Ok(())
     }
 
-    fn ring(&mut self) -> io::Result<()> {
+    fn notify(&mut self, _text: &str) -> io::Result<()> {
         // Among the frames, so that a scene can wait for it.
         _ = self.frames.try_send("\u{7}".to_owned());
         Ok(())

@@ -82,7 +82,8 @@ pub struct App {
     want: Option<Want>,
     /// The newest approval that was told of.
     told: u64,
-    bell: bool,
+    /// What the person is to be called for.
+    call: Option<String>,
     dirty: bool,
     /// The columns that the configuration names.
     configured: Vec<Chosen>,
@@ -126,7 +127,7 @@ impl App {
             requests: Vec::new(),
             want: None,
             told: 0,
-            bell: false,
+            call: None,
             dirty: true,
             configured,
             recalled: None,
