@@ -25,7 +25,8 @@ fn offered(app: &App) -> Vec<String> {
 
 #[test]
 fn words_that_may_follow_are_offered() {
-    assert_eq!(offered(&typing("stop state:f")), ["stop state:failed"]);
+    assert_eq!(offered(&typing("stop state:w")), ["stop state:working", "stop state:waiting"]);
+    assert_eq!(offered(&typing("filter state:f")), ["filter state:failed"]);
     assert_eq!(offered(&typing("theme no"))[0], "theme nord");
     assert_eq!(offered(&typing("keymap em"))[0], "keymap emacs");
     assert_eq!(offered(&typing("sort cos"))[0], "sort cost");
@@ -36,6 +37,7 @@ fn words_that_may_follow_are_offered() {
     // Only those who have ended are tried again, and none of those is stopped.
     assert!(offered(&typing("retry ")).contains(&"retry ag-13".to_owned()));
     assert!(!offered(&typing("stop ")).contains(&"stop ag-13".to_owned()));
+    assert!(!offered(&typing("stop ")).contains(&"stop state:failed".to_owned()));
     // Each further word, too.
     assert_eq!(offered(&typing("stop ag-01 ag-04"))[0], "stop ag-01 ag-04");
 }
@@ -45,9 +47,9 @@ fn a_part_of_a_name_is_enough() {
     let mut app = typing("theme nor");
     press(&mut app, "Enter");
     assert_eq!(app.theme.name, "nord");
-    let mut app = typing("stop state:fa");
+    let mut app = typing("filter state:fa");
     press(&mut app, "Tab");
-    assert_eq!(app.ui.palette.input(), "stop state:failed");
+    assert_eq!(app.ui.palette.input(), "filter state:failed");
     let mut app = typing("stop state:work");
     press(&mut app, "Enter");
     let Mode::Confirm(confirm) = &app.ui.mode else { panic!("{:?}", app.ui.notice) };

@@ -140,7 +140,10 @@ impl App {
         let named = |names: Vec<String>| names.into_iter().map(|name| word(name, "", false));
         match slot {
             Slot::Agent => agents(|_| true).collect(),
-            Slot::Live => agents(|agent| !agent.state.is_final()).chain(self.terms(word)).collect(),
+            Slot::Live => {
+                let live = self.terms(word, |state| !state.is_final());
+                agents(|agent| !agent.state.is_final()).chain(live).collect()
+            }
             Slot::Over => agents(|agent| agent.state.is_final()).collect(),
             Slot::Swarm => swarms(|_| true).collect(),
             Slot::LiveSwarm => swarms(|over| !over).collect(),
@@ -158,7 +161,7 @@ impl App {
             Slot::Term => {
                 let bounds = ["cost>", "cost<", "tokens>", "tokens<"];
                 let bounds = bounds.map(|term| word(term.to_owned(), "a figure", false));
-                self.terms(word).chain(bounds).collect()
+                self.terms(word, |_| true).chain(bounds).collect()
             }
             Slot::Flag => {
                 let flags = command::FLAGS
@@ -175,6 +178,7 @@ impl App {
     fn terms<'a>(
         &self,
         word: impl Fn(String, &str, bool) -> Entry + Copy + 'a,
+        states: fn(AgentState) -> bool,
     ) -> impl Iterator<Item = Entry> + 'a {
         let mut terms = Vec::new();
         let mut counted = |field: &str, values: Vec<(String, usize)>| {
@@ -183,7 +187,8 @@ impl App {
                 terms.push(word(format!("{field}:{value}"), &agents, false));
             }
         };
-        let states: BTreeSet<AgentState> = self.store.agents().map(|agent| agent.state).collect();
+        let states: BTreeSet<AgentState> =
+            self.store.agents().map(|agent| agent.state).filter(|state| states(*state)).collect();
         let of = |state: AgentState| self.store.agents().filter(|a| a.state == state).count();
         counted("state", states.into_iter().map(|state| (state.to_string(), of(state))).collect());
         let swarms = self.store.swarms().map(|swarm| {
