@@ -113,6 +113,7 @@ const DEVIATIONS: &[(&str, &str, &str)] = &[
         "tui/stream",
         "the state of the events as they are read; it picks lines from the store and nothing else",
     ),
+    ("tui/views", "tui/form", "a new swarm as it is filled in: texts, and what is wrong with them"),
     (
         "tui/views",
         "tui/field",

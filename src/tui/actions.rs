@@ -101,6 +101,7 @@ actions! {
     OnlySwarm "only-swarm" "show only this swarm, or all" "one swarm" [Grid Events];
     Tree "tree" "show who spawned whom, or the plain grid" "tree" [Grid];
     Fold "fold" "in the tree: fold or unfold a branch" "fold" [Grid];
+    NewSwarm "new-swarm" "fill in a new swarm" "new swarm" [Grid];
     Tour "tour" "Dash in one screen" "tour" [Grid];
     Events "events" "show or hide the events" "events" [Grid];
     EventsSize "events-size" "give the events more room" "events size" [Grid Events];

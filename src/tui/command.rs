@@ -4,7 +4,7 @@ mod complete;
 mod create;
 
 pub use complete::{Slot, slot};
-pub use create::FLAGS;
+pub use create::{FLAGS, shares};
 
 use super::{
     actions::Action,

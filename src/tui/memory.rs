@@ -46,6 +46,8 @@ pub struct Memory {
     pub cursor: Option<AgentId>,
     pub marked: BTreeSet<AgentId>,
     pub folded: BTreeSet<AgentId>,
+    /// What was filled in for a new swarm last.
+    pub form: Vec<String>,
     /// Commands that were run, oldest first.
     pub history: Vec<String>,
 }

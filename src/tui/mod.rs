@@ -16,6 +16,7 @@ pub mod copy;
 mod encode;
 pub mod field;
 pub mod focus;
+pub mod form;
 pub mod key;
 pub mod keymap;
 pub mod link;

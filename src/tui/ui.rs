@@ -3,7 +3,9 @@
 
 use crate::model::{AgentId, ApprovalId, Level, Stamp, SwarmId};
 use crate::store::{By, GridOptions};
-use crate::tui::{field::Chosen, focus::Focus, palette::Palette, stream::Stream, wall::Wall};
+use crate::tui::{
+    field::Chosen, focus::Focus, form::Form, palette::Palette, stream::Stream, wall::Wall,
+};
 use std::collections::BTreeSet;
 
 /// State of the screen.
@@ -76,6 +78,8 @@ pub enum Mode {
     Remember(ApprovalId),
     /// A text to agents is being typed.
     Letter(Letter),
+    /// A new swarm is being filled in.
+    Form(Form),
     Columns(Chooser),
     /// What is searched for in a terminal is being typed.
     Search(String),

@@ -8,6 +8,7 @@
 mod board;
 mod costs;
 mod events;
+mod form;
 mod inbox;
 mod keymaps;
 mod keys;

@@ -41,6 +41,7 @@ impl App {
             Action::Retry => self.retry_chosen(),
             Action::Send => self.write_letter(),
             Action::Columns => self.open_columns(),
+            Action::NewSwarm => self.open_form(),
             Action::Tour => self.open_tour(),
             Action::Events => {
                 self.ui.events = match self.ui.events {

@@ -20,6 +20,13 @@ impl App {
             Mode::Confirm(_) => &[("y", "yes"), ("n", "no")],
             Mode::Remember(_) => &[("1-4", "choose"), ("Esc", "close")],
             Mode::Letter(_) => &[("Enter", "send"), ("C-u", "empty"), ("Esc", "close")],
+            Mode::Form(_) => &[
+                ("Enter", "create"),
+                ("Tab", "next field"),
+                ("S-Tab", "previous"),
+                ("C-u", "empty"),
+                ("Esc", "close"),
+            ],
             Mode::Columns(_) => &[
                 ("Space", "show or hide"),
                 ("J K", "move"),

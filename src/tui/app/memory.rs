@@ -56,6 +56,7 @@ impl App {
             },
             marked: self.ui.marked.clone(),
             folded: grid.folded.clone(),
+            form: self.form.clone(),
             history: self.ui.palette.history().to_vec(),
         }
     }
@@ -64,6 +65,7 @@ impl App {
     /// typed would go to it before it was seen.
     pub fn recall(&mut self, memory: Memory) {
         let sort = Column::ALL.into_iter().find(|column| column.word() == memory.sort);
+        self.form.clone_from(&memory.form);
         self.ui.palette.remember(memory.history.clone());
         let grid = &mut self.ui.grid;
         grid.sort = sort.unwrap_or_default();

@@ -7,6 +7,7 @@ mod columns;
 mod commands;
 mod costs;
 mod focus;
+mod form;
 mod grid;
 mod hints;
 mod inbox;
@@ -104,6 +105,9 @@ pub struct App {
     first_run: bool,
     /// A keymap or theme could not be read when it was taken up anew last.
     misread: bool,
+    /// What was filled in for a new swarm last; and whether it waits for an answer.
+    form: Vec<String>,
+    given_out: bool,
 }
 
 impl App {
@@ -139,6 +143,8 @@ impl App {
             copied: None,
             first_run: false,
             misread: false,
+            form: Vec::new(),
+            given_out: false,
         }
     }
 
@@ -217,6 +223,11 @@ impl App {
     /// Something from the core.
     pub fn message(&mut self, message: Message) {
         self.dirty = true;
+        match &message {
+            Message::Done(_) => self.form_was_taken(true),
+            Message::Refused(_) => self.form_was_taken(false),
+            _ => {}
+        }
         match message {
             Message::Server(message) => {
                 if matches!(message, ServerMessage::Snapshot(_)) {
@@ -271,6 +282,7 @@ impl App {
             Mode::Confirm(confirm) => self.confirm_key(key, confirm),
             Mode::Remember(approval) => self.remember_key(key, approval),
             Mode::Letter(letter) => self.letter_key(key, letter),
+            Mode::Form(form) => self.form_key(key, form),
             Mode::Columns(chooser) => self.columns_key(key, chooser),
             Mode::Search(text) => self.search_key(key, text),
             Mode::Tour(_) => {
@@ -349,6 +361,10 @@ impl App {
             Mode::Letter(letter) => {
                 let text = format!("{}{text}", letter.text);
                 self.ui.mode = Mode::Letter(Letter { text, ..letter.clone() });
+            }
+            Mode::Form(form) => {
+                let form = form.clone();
+                self.paste_into_form(form, text);
             }
             Mode::Help
             | Mode::Confirm(_)

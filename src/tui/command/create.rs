@@ -77,7 +77,8 @@ pub(super) fn create(rest: &str) -> Result<SwarmSpec, String> {
     Ok(spec)
 }
 
-fn shares(text: &str) -> Result<Vec<AdapterShare>, String> {
+/// Reads `claude:3,mini`.
+pub fn shares(text: &str) -> Result<Vec<AdapterShare>, String> {
     let share = |word: &str| {
         let (adapter, count) = match word.split_once(':') {
             None => (word, None),

@@ -11,6 +11,7 @@ pub mod events;
 pub mod focus;
 mod follows;
 mod footer;
+mod form;
 pub mod grid;
 mod header;
 mod help;
@@ -168,6 +169,7 @@ pub fn draw(
         Mode::Help => help::draw(ui, theme, middle, buffer),
         Mode::Confirm(confirm) => confirm::draw(confirm, ui, theme, middle, buffer),
         Mode::Letter(letter) => letter::draw(letter, ui, theme, middle, buffer),
+        Mode::Form(form) => form::draw(store, form, ui, theme, middle, buffer),
         Mode::Columns(chooser) => chooser::draw(chooser, ui, theme, middle, buffer),
         Mode::Remember(id) => {
             if let Some(open) = store.approval(id) {
