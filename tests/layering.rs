@@ -110,6 +110,12 @@ const DEVIATIONS: &[(&str, &str, &str)] = &[
     ("tui/views", "tui/wall", "the state of the watched terminals, as that of the focused one"),
     (
         "tui/views",
+        "tui/stream",
+        "the state of the events as they are read; it picks lines from the store and nothing else",
+    ),
+    ("tui/views", "tui/form", "a new swarm as it is filled in: texts, and what is wrong with them"),
+    (
+        "tui/views",
         "tui/field",
         "the columns of the grid as plain data: also named in a configuration and in commands",
     ),

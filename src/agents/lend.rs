@@ -82,7 +82,7 @@ impl LendRule {
         let env = part.env.iter();
         let env = env.map(|(key, text)| Ok((key.clone(), compile(text, Template::parse)?)));
         Ok(Self {
-            name: compile(&part.name, |name| check_word(name))?,
+            name: compile(&part.name, check_word)?,
             from: from.collect::<Result<_, Wrong>>()?,
             to: compile(&part.to, check_path)?,
             keys: part.keys.clone(),

@@ -40,9 +40,21 @@ pub struct Schema {
 enum Kind {
     /// Those in `agents/`: how a kind of agent is launched, watched and judged
     Adapter,
+    /// Those in `keymaps/`: which key does what
+    Keymap,
+    /// Those in `themes/`: which part of the screen looks how
+    Theme,
 }
 
-const ADAPTER: &str = include_str!("../../assets/agents/schema.json");
+impl Kind {
+    fn schema(self) -> &'static str {
+        match self {
+            Self::Adapter => include_str!("../../assets/agents/schema.json"),
+            Self::Keymap => include_str!("../../keymaps/schema.json"),
+            Self::Theme => include_str!("../../themes/schema.json"),
+        }
+    }
+}
 
 #[derive(Debug, Args)]
 pub struct Show {
@@ -52,7 +64,8 @@ pub struct Show {
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// This file instead of the ones in force; one called policy.toml holds rules
+    /// This file instead of the ones in force; one called policy.toml holds rules, one in a
+    /// directory keymaps/ or themes/ is such a file
     file: Option<PathBuf>,
 }
 
@@ -61,8 +74,10 @@ impl ConfigCommand {
         match self {
             Self::Show(command) => command.run(context),
             Self::Check(command) => command.run(context),
-            Self::Schema(Schema { of: Kind::Adapter }) => {
-                context.line(ADAPTER.trim_end())?;
+            Self::Schema(Schema { of }) => {
+                let schema: serde_json::Value = serde_json::from_str(of.schema())
+                    .map_err(|error| Failure::error(error.to_string()))?;
+                context.json(&schema)?;
                 Ok(Code::Ok)
             }
         }
@@ -86,24 +101,61 @@ impl Show {
     }
 }
 
-/// What is wrong with the keymap and the theme that a configuration names.
+/// What is wrong with the keymap and the theme that a configuration names, and with the others
+/// that lie beside them.
 fn of_the_screen(config: &Config, dirs: &Dirs) -> Vec<String> {
-    let mut problems = Vec::new();
-    let keymaps = dirs.config.join("keymaps");
-    if let Err(errors) = Keymap::load(&config.ui.keymap, Some(&keymaps)) {
-        problems.extend(errors.iter().map(ToString::to_string));
+    let (keymaps, themes) = (dirs.config.join("keymaps"), dirs.config.join("themes"));
+    let mut problems = of_keymap(&config.ui.keymap, &keymaps);
+    problems.extend(of_theme(&config.ui.theme, &themes));
+    for name in files_in(&keymaps).filter(|name| *name != config.ui.keymap) {
+        problems.extend(of_keymap(&name, &keymaps));
     }
-    let themes = Themes {
-        directory: Some(dirs.config.join("themes")),
-        depth: Depth::True,
-        appearance: Appearance::Dark,
-    };
-    let (_, errors) = themes.load(&config.ui.theme);
-    problems.extend(errors.iter().map(ToString::to_string));
+    for name in files_in(&themes).filter(|name| *name != config.ui.theme) {
+        problems.extend(of_theme(&name, &themes));
+    }
     if let Err(why) = field::parse(config.ui.columns.iter().map(String::as_str)) {
         problems.push(format!("[ui] columns: {why}"));
     }
     problems
+}
+
+fn of_keymap(name: &str, directory: &Path) -> Vec<String> {
+    let errors = Keymap::load(name, Some(directory)).err().unwrap_or_default();
+    errors.iter().map(ToString::to_string).collect()
+}
+
+fn of_theme(name: &str, directory: &Path) -> Vec<String> {
+    let directory = Some(directory.to_owned());
+    let themes = Themes { directory, depth: Depth::True, appearance: Appearance::Dark };
+    themes.load(name).1.iter().map(ToString::to_string).collect()
+}
+
+/// Names of the TOML files there, without their ending.
+fn files_in(directory: &Path) -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| {
+            Some(entry.file_name().into_string().ok()?.strip_suffix(".toml")?.into())
+        })
+        .collect();
+    names.sort();
+    names.into_iter()
+}
+
+/// A file in a directory of keymaps or of themes.
+fn of_look(path: &Path, context: &mut Context<'_>) -> Option<Done> {
+    let directory = path.parent()?;
+    let name = path.file_name()?.to_str()?.strip_suffix(".toml")?;
+    let problems = match directory.canonicalize().ok()?.file_name()?.to_str()? {
+        "keymaps" => of_keymap(name, directory),
+        "themes" => of_theme(name, directory),
+        _ => return None,
+    };
+    if !problems.is_empty() {
+        return Some(Err(Failure::error(problems.join("\n"))));
+    }
+    let said = context.line(format!("{} is right", path.display()));
+    Some(said.map(|()| Code::Ok))
 }
 
 fn of_rules(path: &Path, context: &mut Context<'_>) -> Done {
@@ -151,6 +203,9 @@ impl Check {
         };
         if path.file_name().is_some_and(|name| name == "policy.toml") {
             return of_rules(&path, context);
+        }
+        if !in_force && let Some(done) = of_look(&path, context) {
+            return done;
         }
         let config = Config::load_file(&path)?;
         let problems = of_the_screen(&config, &dirs);

@@ -24,6 +24,7 @@ pub async fn open(context: &mut Context<'_>, target: &Target, options: TuiOption
         keymap: config.ui.keymap,
         columns: config.ui.columns,
         mouse: config.ui.mouse,
+        notify: config.ui.notify,
         // A rehearsal leaves nothing behind.
         memory: (!options.rehearsal).then(|| target.instance.state.join("screen.json")),
         config: Some(dirs.config),

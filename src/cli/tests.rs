@@ -126,6 +126,8 @@ fn what_needs_no_core_asks_none() {
         ("completions bash", "_dash"),
         ("man", ".TH"),
         ("config schema adapter", "json-schema.org"),
+        ("config schema keymap", "half-page-down"),
+        ("config schema theme", "border_focus"),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         let (code, out, err) = run(&words);

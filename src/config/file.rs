@@ -211,6 +211,22 @@ pub struct Ui {
     pub columns: Vec<String>,
     /// Clicks, wheel and drags are Dash's; false leaves them to the terminal.
     pub mouse: bool,
+    /// How the terminal is told that something new waits in the inbox.
+    pub notify: Notify,
+}
+
+/// What the terminal makes of it is its own business; nothing else rings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notify {
+    Off,
+    #[default]
+    Bell,
+    /// A notification with its text, as iTerm2, WezTerm, Ghostty, kitty and Windows Terminal
+    /// take it.
+    Osc9,
+    /// The same with a title, as urxvt, foot, Ghostty and WezTerm take it.
+    Osc777,
 }
 
 impl Default for Ui {
@@ -220,6 +236,7 @@ impl Default for Ui {
             keymap: "vim".to_owned(),
             columns: Vec::new(),
             mouse: true,
+            notify: Notify::default(),
         }
     }
 }

@@ -15,7 +15,7 @@ pub use delegation::{BreakerConfig, Delegation, Span};
 pub use duration::{LONGEST_MS, duration};
 pub use file::{
     AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, Login,
-    ModelPrice, Provider, SandboxConfig, Simulated, Ui,
+    ModelPrice, Notify, Provider, SandboxConfig, Simulated, Ui,
 };
 pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};

@@ -1,6 +1,7 @@
 //! Events: what happened, in the past tense. They are journaled, numbered, and the only
 //! thing that changes the core's state.
 
+mod kind;
 mod summary;
 
 use super::{

@@ -1,10 +1,17 @@
 //! What is typed after `:`, as a value.
 
+mod complete;
+mod create;
+
+pub use complete::{Slot, slot};
+pub use create::{FLAGS, shares};
+
 use super::{
     actions::Action,
     field::{self, Chosen},
     nearest::nearest,
 };
+use crate::model::SwarmSpec;
 use crate::store::Column;
 
 /// A command. Names are resolved by whoever runs it.
@@ -20,14 +27,12 @@ pub enum Command {
     },
     StopSwarm(String),
     RemoveSwarm(String),
-    /// A new swarm: how many agents, at what.
-    CreateSwarm {
-        agents: u32,
-        task: String,
-    },
+    /// A new swarm; where it works is up to whoever runs this.
+    CreateSwarm(Box<SwarmSpec>),
     /// Show only this swarm; none shows all.
     OnlySwarm(Option<String>),
     Theme(String),
+    Keymap(String),
     Filter(String),
     Sort(Column),
     /// None: as Dash chooses.
@@ -37,15 +42,16 @@ pub enum Command {
 }
 
 /// Commands with words after them: how they begin, and what they do.
-pub const OPEN: [(&str, &str); 12] = [
+pub const OPEN: [(&str, &str); 13] = [
     ("focus", "NAME: open an agent's terminal"),
-    ("stop", "NAME…: stop agents"),
+    ("stop", "NAME… or state:failed …: stop agents"),
     ("retry", "NAME [MODEL]: try an agent's last item again"),
-    ("swarm create", "[-n N] TASK: a new swarm, here"),
+    ("swarm create", "[-n N] [--agent KIND] … TASK: a new swarm, here"),
     ("swarm show", "NAME: show only this swarm"),
     ("swarm stop", "NAME: stop a swarm"),
     ("swarm rm", "NAME: forget a finished swarm"),
     ("theme", "NAME: switch the theme"),
+    ("keymap", "NAME: other keys, until Dash is left"),
     ("filter", "WORDS: show only what fits (state: swarm: model: cost> tokens>)"),
     ("sort", "COLUMN: need, state, agent, tokens, cost, age …"),
     ("columns", "COLUMN[:WIDTH]… or auto: what the grid shows"),
@@ -65,11 +71,20 @@ impl Command {
             }
             Self::StopSwarm(name) => format!("stop the swarm {name}"),
             Self::RemoveSwarm(name) => format!("forget the swarm {name}"),
-            Self::CreateSwarm { agents: 1, task } => format!("a new swarm, 1 agent: {task}"),
-            Self::CreateSwarm { agents, task } => format!("a new swarm, {agents} agents: {task}"),
+            Self::CreateSwarm(spec) => {
+                let kinds: Vec<&str> = spec.adapters.iter().map(|s| s.adapter.as_str()).collect();
+                let of = if kinds.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", kinds.join(", "))
+                };
+                let plural = if spec.agents == 1 { "" } else { "s" };
+                format!("a new swarm, {} agent{plural}{of}: {}", spec.agents, spec.task)
+            }
             Self::OnlySwarm(Some(name)) => format!("show only the swarm {name}"),
             Self::OnlySwarm(None) => "show all swarms".to_owned(),
             Self::Theme(name) => format!("switch to the theme {name}"),
+            Self::Keymap(name) => format!("take the keys of {name}"),
             Self::Filter(text) => format!("show only what fits {text}"),
             Self::Sort(column) => format!("sort by {}", column.word()),
             Self::Columns(chosen) if chosen.is_empty() => "the columns that Dash chooses".into(),
@@ -104,6 +119,7 @@ pub fn parse(line: &str) -> Result<Command, String> {
             _ => Err(":retry takes an agent, and a model if another one shall try".to_owned()),
         },
         "theme" => Ok(Command::Theme(one("the name of a theme")?)),
+        "keymap" => Ok(Command::Keymap(one("the name of a keymap")?)),
         "filter" if !bare => Ok(Command::Filter(rest.to_owned())),
         "sort" if !bare => {
             let words: Vec<&str> = Column::ALL.iter().map(|column| column.word()).collect();
@@ -138,30 +154,13 @@ fn swarm(rest: &str) -> Result<Command, String> {
         _ => Err(format!(":swarm {verb} takes the name of a swarm")),
     };
     match verb {
-        "create" => create(rest),
+        "create" => create::create(rest).map(|spec| Command::CreateSwarm(Box::new(spec))),
         "show" if rest.is_empty() => Ok(Command::OnlySwarm(None)),
         "show" => named(|name| Command::OnlySwarm(Some(name))),
         "stop" => named(Command::StopSwarm),
         "rm" | "remove" => named(Command::RemoveSwarm),
         _ => Err(":swarm create TASK, :swarm show|stop|rm NAME".to_owned()),
     }
-}
-
-fn create(rest: &str) -> Result<Command, String> {
-    let flag = ["-n ", "--agents "].iter().find_map(|flag| rest.strip_prefix(flag));
-    let (agents, task) = match flag.map(str::trim_start) {
-        Some(after) => {
-            let (n, task) = after.split_once(char::is_whitespace).unwrap_or((after, ""));
-            let n = n.parse().ok().filter(|n| *n > 0);
-            (n.ok_or("-n takes a number from 1")?, task)
-        }
-        None => (1, rest),
-    };
-    let task = task.trim().trim_matches('"').to_owned();
-    if task.is_empty() {
-        return Err("what shall they do? :swarm create [-n N] TASK".to_owned());
-    }
-    Ok(Command::CreateSwarm { agents, task })
 }
 
 #[cfg(test)]
@@ -178,7 +177,8 @@ mod tests {
         }
         assert_eq!(parse("sort cost"), Ok(Command::Sort(Column::Cost)));
         assert_eq!(parse("swarm stop auth"), Ok(Command::StopSwarm("auth".into())));
-        let create = Command::CreateSwarm { agents: 5, task: "fix it".into() };
+        let spec = SwarmSpec { agents: 5, task: "fix it".into(), ..SwarmSpec::default() };
+        let create = Command::CreateSwarm(Box::new(spec));
         assert_eq!(parse("swarm create -n 5 \"fix it\""), Ok(create));
         assert_eq!(parse("filter state:failed x"), Ok(Command::Filter("state:failed x".into())));
         assert_eq!(parse("send go on, please"), Ok(Command::Send("go on, please".into())));

@@ -1,5 +1,6 @@
 //! A key as people write it: `j`, `C-d`, `M-Enter`, `S-Tab`, `F5`.
 
+use super::nearest::nearest;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::{fmt, str::FromStr};
 
@@ -113,7 +114,12 @@ impl FromStr for Key {
                 crokey::OneToThree::One(code) => Ok(Self::new(code, combination.modifiers)),
                 _ => Err(format!("{text:?} is more than one key")),
             },
-            Err(_) => Err(format!("{text:?} is no key (j, C-d, M-x, S-Tab, Enter, F5 …)")),
+            Err(_) => {
+                let names = NAMES.map(|(name, _)| name);
+                let near = nearest(rest, &names);
+                let near = near.map(|near| format!("; nearest: {near}")).unwrap_or_default();
+                Err(format!("{text:?} is no key (j, C-d, M-x, S-Tab, Enter, F5 …){near}"))
+            }
         }
     }
 }

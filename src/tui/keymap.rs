@@ -1,5 +1,7 @@
 //! Keymaps: TOML files from keys to actions, one table a place. `keymaps/vim.toml` is the
-//! default and the example; a user's keymap is laid over it.
+//! default and the example; `emacs` and `tmux` are built in beside it. A user's keymap is laid
+//! over the built-in one that its `base` names, else over the one of its own name, else over
+//! `vim`; with `base = "none"` it stands alone.
 //!
 //! A keymap with a mistake is refused whole, with file, line and the nearest action: keys that
 //! quietly do something else than was asked for are worse than none.
@@ -18,7 +20,17 @@ use std::{
 };
 use toml::Spanned;
 
-pub const VIM: &str = include_str!("../../keymaps/vim.toml");
+/// The default first.
+pub const BUILT_IN: [(&str, &str); 3] = [
+    ("vim", include_str!("../../keymaps/vim.toml")),
+    ("emacs", include_str!("../../keymaps/emacs.toml")),
+    ("tmux", include_str!("../../keymaps/tmux.toml")),
+];
+/// What a file may have at its top level.
+const KEYS: &[&str] =
+    &["base", "prefix", "grid", "focus", "scroll", "inbox", "costs", "wall", "events"];
+/// A keymap of one's own that is laid over nothing.
+const ALONE: &str = "none";
 
 /// A mistake in a keymap file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +55,9 @@ type Bindings = BTreeMap<Spanned<String>, Spanned<String>>;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// What it is laid over.
+    #[serde(default)]
+    base: Option<Spanned<String>>,
     #[serde(default)]
     prefix: Option<Spanned<String>>,
     #[serde(default)]
@@ -57,12 +72,16 @@ struct File {
     costs: Bindings,
     #[serde(default)]
     wall: Bindings,
+    #[serde(default)]
+    events: Bindings,
 }
 
 /// The keys in force.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Keymap {
     pub name: String,
+    /// Where a file of the user's is looked for.
+    directory: Option<PathBuf>,
     pub prefix: Key,
     bindings: HashMap<(Place, Vec<Key>), Action>,
     /// The order in which keys were written, so that hints show the first.
@@ -78,55 +97,151 @@ pub enum Found {
     Nothing,
 }
 
+/// From 1.
+fn line(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or(text).bytes().filter(|b| *b == b'\n').count() + 1
+}
+
+fn built_in(name: &str) -> Option<(PathBuf, &'static str)> {
+    let (name, text) = BUILT_IN.into_iter().find(|(known, _)| *known == name)?;
+    Some((PathBuf::from(format!("keymaps/{name}.toml")), text))
+}
+
+fn parse(path: &Path, text: &str) -> Result<File, KeymapError> {
+    toml::from_str(text).map_err(|error| {
+        let mut message = error.message().to_owned();
+        // `[gird]`: the parser lists all that there are, which is long and hides the one.
+        let word = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
+        if let Some((word, _)) = word {
+            let near = nearest(word, KEYS).map(|near| format!("; nearest: {near}"));
+            let near = near.unwrap_or_else(|| format!("; there are {}", KEYS.join(", ")));
+            message = format!("no part is called {word:?}{near}");
+        }
+        let at = error.span().unwrap_or(0..0).start;
+        KeymapError { path: path.to_owned(), line: line(text, at), message }
+    })
+}
+
 impl Keymap {
     /// Only the prefix is bound; files are laid over it.
-    fn bare() -> Self {
+    fn bare(name: &str, directory: Option<&Path>) -> Self {
         let prefix = Key {
             code: crossterm::event::KeyCode::Char('b'),
             modifiers: crossterm::event::KeyModifiers::CONTROL,
         };
-        Self { name: String::new(), prefix, bindings: HashMap::new(), order: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            directory: directory.map(Path::to_owned),
+            prefix,
+            bindings: HashMap::new(),
+            order: Vec::new(),
+        }
     }
 
-    /// The keymap of that name: `DIRECTORY/NAME.toml` laid over the default, or the default.
+    /// The keymap of that name: `DIRECTORY/NAME.toml` laid over its base, or the built-in one.
     pub fn load(name: &str, directory: Option<&Path>) -> Result<Self, Vec<KeymapError>> {
-        let mut keymap = Self::bare();
-        keymap.name = name.to_owned();
-        let mut errors = keymap.lay(Path::new("keymaps/vim.toml"), VIM);
         let plain = !name.contains(['/', '\\']) && !name.starts_with('.');
         let own = directory.map(|dir| dir.join(format!("{name}.toml")));
         if let Some(path) = own.filter(|path| plain && path.exists()) {
-            match std::fs::read_to_string(&path) {
-                Ok(text) => errors.append(&mut keymap.lay(&path, &text)),
-                Err(error) => {
-                    let message = format!("cannot be read: {error}");
-                    errors.push(KeymapError { path, line: 0, message });
-                }
-            }
-        } else if name != "vim" {
-            let wanted = directory.map(|dir| dir.join(format!("{name}.toml")));
-            let message = match wanted {
-                Some(path) => format!("there is no such keymap ({} is missing)", path.display()),
-                None => "there is no such keymap; there is: vim".to_owned(),
-            };
-            errors.push(KeymapError { path: PathBuf::from(name), line: 0, message });
+            return Self::own(name, directory, &path);
         }
+        let mut keymap = Self::bare(name, directory);
+        let errors = match built_in(name) {
+            Some((path, text)) => keymap.lay(&path, text, parse(&path, text)),
+            None => {
+                let known = BUILT_IN.map(|(known, _)| known);
+                let near = nearest(name, &known).map(|near| format!("nearest: {near}"));
+                let near = near.unwrap_or_else(|| format!("built in: {}", known.join(", ")));
+                let message = match directory.map(|dir| dir.join(format!("{name}.toml"))) {
+                    Some(path) => {
+                        format!("there is no such keymap ({} is missing); {near}", path.display())
+                    }
+                    None => format!("there is no such keymap; {near}"),
+                };
+                vec![KeymapError { path: PathBuf::from(name), line: 0, message }]
+            }
+        };
         if errors.is_empty() { Ok(keymap) } else { Err(errors) }
     }
 
-    fn lay(&mut self, path: &Path, text: &str) -> Vec<KeymapError> {
+    /// A user's file.
+    fn own(name: &str, directory: Option<&Path>, path: &Path) -> Result<Self, Vec<KeymapError>> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("cannot be read: {error}");
+            vec![KeymapError { path: path.to_owned(), line: 0, message }]
+        })?;
+        let file = parse(path, &text);
+        let mut keymap = Self::bare(name, directory);
+        let mut errors = Vec::new();
+        let base = file.as_ref().ok().and_then(|file| file.base.clone());
+        let named = base.as_ref().map_or(name, |base| base.get_ref().as_str());
+        match built_in(named)
+            .or_else(|| if base.is_none() { built_in(BUILT_IN[0].0) } else { None })
+        {
+            Some((path, text)) => errors.append(&mut keymap.lay(&path, text, parse(&path, text))),
+            None if named == ALONE => {}
+            None => {
+                let known = [BUILT_IN[0].0, BUILT_IN[1].0, BUILT_IN[2].0, ALONE];
+                let near = nearest(named, &known).map(|near| format!("; nearest: {near:?}"));
+                let message = format!(
+                    "base is one of {}, not {named:?}{}",
+                    known.join(", "),
+                    near.unwrap_or_default()
+                );
+                let span = base.map_or(0..0, |base| base.span());
+                errors.push(KeymapError {
+                    path: path.to_owned(),
+                    line: line(&text, span.start),
+                    message,
+                });
+            }
+        }
+        errors.append(&mut keymap.lay(path, &text, file));
+        if errors.is_empty() { Ok(keymap) } else { Err(errors) }
+    }
+
+    /// Another one, from where this one came from.
+    pub fn beside(&self, name: &str) -> Result<Self, Vec<KeymapError>> {
+        Self::load(name, self.directory.as_deref())
+    }
+
+    /// All that there are, built-in ones first.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = BUILT_IN.map(|(name, _)| name.to_owned()).into();
+        let entries = self.directory.as_ref().and_then(|dir| std::fs::read_dir(dir).ok());
+        let files = entries.into_iter().flatten().filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            name.strip_suffix(".toml").map(str::to_owned)
+        });
+        let mut own: Vec<String> = files.filter(|name| !names.contains(name)).collect();
+        own.sort();
+        names.append(&mut own);
+        names
+    }
+
+    /// As its file is now, if that has become another.
+    pub fn reload(&self) -> Result<Option<Self>, Vec<KeymapError>> {
+        let now = Self::load(&self.name, self.directory.as_deref())?;
+        Ok((now != *self).then_some(now))
+    }
+
+    fn lay(
+        &mut self,
+        path: &Path,
+        text: &str,
+        file: Result<File, KeymapError>,
+    ) -> Vec<KeymapError> {
         let mut errors = Vec::new();
         let mut complain = |span: Range<usize>, message: String| {
-            let before = text.get(..span.start).unwrap_or(text);
-            let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-            errors.push(KeymapError { path: path.to_owned(), line, message });
+            errors.push(KeymapError {
+                path: path.to_owned(),
+                line: line(text, span.start),
+                message,
+            });
         };
-        let file: File = match toml::from_str(text) {
+        let file = match file {
             Ok(file) => file,
-            Err(error) => {
-                complain(error.span().unwrap_or(0..0), error.message().to_owned());
-                return errors;
-            }
+            Err(error) => return vec![error],
         };
         if let Some(prefix) = file.prefix {
             match prefix.get_ref().parse() {
@@ -143,6 +258,7 @@ impl Keymap {
             (Place::Inbox, file.inbox),
             (Place::Costs, file.costs),
             (Place::Wall, file.wall),
+            (Place::Events, file.events),
         ] {
             let mut table: Vec<_> = table.into_iter().collect();
             table.sort_by_key(|(keys, _)| keys.span().start);
@@ -252,7 +368,9 @@ impl Keymap {
                 .map(|slot| show(&slot.1))
                 .collect();
             if !keys.is_empty() {
-                list.push((keys.join(" "), *action));
+                // A blank within a chord is not one between two.
+                let gap = if keys.iter().any(|keys| keys.contains(' ')) { ", " } else { " " };
+                list.push((keys.join(gap), *action));
             }
         }
         list
@@ -260,56 +378,6 @@ impl Keymap {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-
-    fn user(text: &str) -> Result<Keymap, Vec<KeymapError>> {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("mine.toml"), text).unwrap();
-        Keymap::load("mine", Some(dir.path()))
-    }
-
-    #[test]
-    fn the_default_binds_every_action_somewhere() {
-        let keymap = Keymap::load("vim", None).unwrap();
-        for action in Action::ALL {
-            for place in action.places() {
-                let optional =
-                    matches!((action, place), (Action::StopSwarm | Action::Quit, Place::Focus));
-                let bound = keymap.key_of(*place, *action).is_some();
-                assert!(bound || optional, "{} has no key in {place:?}", action.name());
-            }
-        }
-        assert_eq!(keymap.find(Place::Grid, &chord("g").unwrap()), Found::Begun);
-        assert_eq!(keymap.find(Place::Grid, &chord("g g").unwrap()), Found::Action(Action::Top));
-        let following = keymap.following(Place::Grid, &chord("g").unwrap());
-        assert_eq!(following, [("g".to_owned(), Action::Top)]);
-    }
-
-    #[test]
-    fn a_users_keys_are_laid_over() {
-        let keymap =
-            user("prefix = \"C-a\"\n[grid]\n\"x\" = \"noop\"\n\"z\" = \"stop\"\n").unwrap();
-        assert_eq!(keymap.prefix, "C-a".parse().unwrap());
-        assert_eq!(keymap.key_of(Place::Grid, Action::Stop).as_deref(), Some("z"));
-        assert_eq!(keymap.find(Place::Grid, &chord("x").unwrap()), Found::Nothing);
-        assert_eq!(keymap.key_of(Place::Grid, Action::Down).as_deref(), Some("j"));
-    }
-
-    #[test]
-    fn mistakes_are_refused_with_their_line() {
-        let says = |text: &str| user(text).unwrap_err()[0].to_string();
-        let text = says("[grid]\n\"x\" = \"stopp\"\n");
-        assert!(text.contains("mine.toml:2:") && text.contains("nearest: \"stop\""), "{text}");
-        assert!(says("[grid]\n\"Entr\" = \"stop\"").contains("is no key"));
-        assert!(says("[grid]\n\"y\" = \"detach\"").contains("only in [focus]"));
-        assert!(says("[gird]\n").contains("gird"));
-        assert!(says("[grid\n").contains("mine.toml:1:"));
-        let text = says("[grid]\n\"g\" = \"top\"\n");
-        assert!(text.contains("mine.toml:2:") && text.contains("never reached"), "{text}");
-        assert!(text.contains("\"g g\" = \"noop\""), "{text}");
-        assert!(user("[grid]\n\"g\" = \"top\"\n\"g g\" = \"noop\"\n").is_ok());
-        assert!(Keymap::load("emcas", None).is_err());
-    }
-}
+mod schema;
+#[cfg(test)]
+mod tests;

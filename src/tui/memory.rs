@@ -32,6 +32,12 @@ pub struct Memory {
     pub columns: Option<Vec<String>>,
     pub configured: Vec<String>,
     pub events: String,
+    /// What the pane is when it has not all the room.
+    pub events_before: String,
+    pub events_filter: String,
+    /// The lowest and the chosen event, while they stand still.
+    pub events_end: Option<u64>,
+    pub events_cursor: Option<u64>,
     pub view: String,
     pub costs_by: String,
     pub costs_long: bool,
@@ -40,6 +46,10 @@ pub struct Memory {
     pub cursor: Option<AgentId>,
     pub marked: BTreeSet<AgentId>,
     pub folded: BTreeSet<AgentId>,
+    /// What was filled in for a new swarm last.
+    pub form: Vec<String>,
+    /// Commands that were run, oldest first.
+    pub history: Vec<String>,
 }
 
 /// Where a [`Memory`] lies.

@@ -16,34 +16,46 @@ pub mod copy;
 mod encode;
 pub mod field;
 pub mod focus;
+pub mod form;
 pub mod key;
 pub mod keymap;
 pub mod link;
 pub mod memory;
 mod nearest;
+mod notify;
 pub mod palette;
 pub mod run;
+pub mod stream;
 pub mod theme;
 mod tty;
 pub mod ui;
 pub mod views;
 pub mod wall;
+mod watch;
 mod wire;
 
 use crate::client::Client;
+use crate::config::Notify;
 use crate::model::{Level, Stamp};
 use anyhow::Context;
 use app::{App, Parts};
 use crossterm::event::EventStream;
-use futures_util::{Stream, stream::select_all};
+use futures_util::{
+    Stream,
+    stream::{BoxStream, select_all, unfold},
+};
 use keymap::Keymap;
 use memory::Shelf;
 use run::{Canvas, Signal, drive};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use theme::{Appearance, Themes};
 use tokio::signal::unix::{SignalKind, signal};
 use tty::Tty;
 use ui::Ui;
+use watch::Watch;
 
 /// How long a terminal may take to say what colour it is.
 const COLOUR_QUERY: Duration = Duration::from_millis(100);
@@ -61,6 +73,8 @@ pub struct TuiOptions {
     pub columns: Vec<String>,
     /// Whether the mouse is taken.
     pub mouse: bool,
+    /// How one is told that something new waits.
+    pub notify: Notify,
     /// Where the layout is kept; none: nowhere.
     pub memory: Option<PathBuf>,
     /// A note in the header, such as `rehearsal`.
@@ -78,7 +92,7 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
     let keymap = load_keymap(&options)?;
     let columns = field::parse(options.columns.iter().map(String::as_str))
         .map_err(|error| anyhow::anyhow!("[ui] columns: {error}"))?;
-    let mut tty = Tty::enter(options.mouse)?;
+    let mut tty = Tty::enter(options.mouse, options.notify)?;
     let appearance = appearance(&options.theme, var("COLORFGBG").as_deref());
     let directory = options.config.as_ref().map(|dir| dir.join("themes"));
     let themes = Themes { directory, depth: theme::depth(var), appearance };
@@ -105,7 +119,7 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
     if let Some(error) = errors.first() {
         app.say(Level::Warn, error.to_string());
     }
-    let signals = signals()?;
+    let signals = signals(options.config.as_deref())?;
     let link = wire::connect(client);
     let done = drive(&mut app, &mut tty, EventStream::new(), signals, link, &mut shelf, now).await;
     // Nobody is there any more to be told that it cannot be.
@@ -160,7 +174,8 @@ fn utc_offset_minutes() -> i32 {
     (local.tm_gmtoff / 60) as i32
 }
 
-fn signals() -> anyhow::Result<impl Stream<Item = Signal> + Unpin> {
+/// The process's own, and those of the files in the directory of the configuration.
+fn signals(config: Option<&Path>) -> anyhow::Result<impl Stream<Item = Signal> + Unpin> {
     let kinds = [
         (SignalKind::terminate(), Signal::Quit),
         (SignalKind::hangup(), Signal::Quit),
@@ -169,13 +184,18 @@ fn signals() -> anyhow::Result<impl Stream<Item = Signal> + Unpin> {
         (SignalKind::from_raw(libc::SIGTSTP), Signal::Suspend),
         (SignalKind::from_raw(libc::SIGCONT), Signal::Continue),
     ];
-    let mut streams = Vec::new();
+    let mut streams: Vec<BoxStream<'static, Signal>> = Vec::new();
     for (kind, meaning) in kinds {
         let source = signal(kind).context("listening for signals")?;
-        streams
-            .push(Box::pin(futures_util::stream::unfold(source, move |mut source| async move {
-                source.recv().await.map(|()| (meaning, source))
-            })));
+        streams.push(Box::pin(unfold(source, move |mut source| async move {
+            source.recv().await.map(|()| (meaning, source))
+        })));
+    }
+    if let Some(config) = config {
+        streams.push(Box::pin(unfold(Watch::of(config), |mut watch| async move {
+            watch.changed().await;
+            Some((Signal::Reread, watch))
+        })));
     }
     Ok(select_all(streams))
 }
@@ -193,8 +213,8 @@ impl Canvas for Tty {
         Tty::resume(self)
     }
 
-    fn ring(&mut self) -> std::io::Result<()> {
-        Tty::ring(self)
+    fn notify(&mut self, text: &str) -> std::io::Result<()> {
+        Tty::notify(self, text)
     }
 
     fn copy(&mut self, text: &str) -> std::io::Result<()> {

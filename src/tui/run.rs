@@ -26,18 +26,20 @@ pub trait Canvas {
     fn draw(&mut self, render: &mut dyn FnMut(&mut Frame)) -> io::Result<()>;
     fn suspend(&mut self) -> anyhow::Result<()>;
     fn resume(&mut self) -> anyhow::Result<()>;
-    /// Calls for the person at the terminal.
-    fn ring(&mut self) -> io::Result<()>;
+    /// Calls for the person at the terminal: something waits.
+    fn notify(&mut self, text: &str) -> io::Result<()>;
     /// Puts a text into the clipboard.
     fn copy(&mut self, text: &str) -> io::Result<()>;
 }
 
-/// A signal that concerns the screen.
+/// A signal that concerns the screen, or a file that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     Quit,
     Suspend,
     Continue,
+    /// A keymap or a theme of the user's may have become another.
+    Reread,
 }
 
 /// What the stream has right now. Asked with this task's own waker: an event stream keeps
@@ -70,6 +72,7 @@ pub async fn drive(
             signal = signals.next() => match signal {
                 Some(Signal::Suspend) => { canvas.suspend()?; app.touch(); }
                 Some(Signal::Continue) => { canvas.resume()?; app.touch(); }
+                Some(Signal::Reread) => app.reread(),
                 Some(Signal::Quit) | None => return Ok(()),
             },
             event = events.next() => match event {
@@ -129,8 +132,8 @@ pub async fn drive(
         if let Some(text) = app.take_copied() {
             canvas.copy(&text)?;
         }
-        if app.take_bell() {
-            canvas.ring()?;
+        if let Some(text) = app.take_call() {
+            canvas.notify(&text)?;
         }
         match app.take_want() {
             Some(Want::Quit) => return Ok(()),

@@ -1,6 +1,8 @@
 //! The terminal Dash runs in: taken on entering, given back on leaving, on an error, and
 //! before a panic is reported.
 
+use super::notify;
+use crate::config::Notify;
 use anyhow::{Context, bail};
 use crossterm::{
     cursor::Show,
@@ -57,11 +59,12 @@ pub struct Tty {
     terminal: ManuallyDrop<Terminal<Backend>>,
     /// Whether the mouse is taken, too.
     mouse: bool,
+    notify: Notify,
 }
 
 impl Tty {
     /// Takes the terminal: raw mode first, since queries need it.
-    pub fn enter(mouse: bool) -> anyhow::Result<Self> {
+    pub fn enter(mouse: bool, notify: Notify) -> anyhow::Result<Self> {
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
@@ -72,7 +75,7 @@ impl Tty {
         take(mouse)?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(64 << 10, stdout()));
         let terminal = Terminal::new(backend).context("measuring the terminal")?;
-        Ok(Self { terminal: ManuallyDrop::new(terminal), mouse })
+        Ok(Self { terminal: ManuallyDrop::new(terminal), mouse, notify })
     }
 
     pub fn terminal(&mut self) -> &mut Terminal<Backend> {
@@ -88,8 +91,10 @@ impl Tty {
         drawn
     }
 
-    pub fn ring(&mut self) -> std::io::Result<()> {
-        self.write("\x07")
+    /// Calls for the person, as the configuration has it.
+    pub fn notify(&mut self, text: &str) -> std::io::Result<()> {
+        let in_tmux = std::env::var_os("TMUX").is_some();
+        self.write(&notify::sequence(self.notify, text, in_tmux))
     }
 
     /// Beside the frames.

@@ -3,7 +3,9 @@
 
 use crate::model::{AgentId, ApprovalId, Level, Stamp, SwarmId};
 use crate::store::{By, GridOptions};
-use crate::tui::{field::Chosen, focus::Focus, palette::Palette, wall::Wall};
+use crate::tui::{
+    field::Chosen, focus::Focus, form::Form, palette::Palette, stream::Stream, wall::Wall,
+};
 use std::collections::BTreeSet;
 
 /// State of the screen.
@@ -32,6 +34,8 @@ pub struct Ui {
     /// Rows that came or moved since the order was held.
     pub moved: usize,
     pub events: EventsPane,
+    /// The events, while they have all the room.
+    pub stream: Stream,
     pub mode: Mode,
     pub focus: Option<Focus>,
     /// The inbox stands in the grid's place; behind an agent's terminal it waits.
@@ -63,6 +67,10 @@ pub enum Mode {
     Filter {
         before: String,
     },
+    /// The events' filter is being typed; holds the one before.
+    Sift {
+        before: String,
+    },
     Palette,
     Help,
     Confirm(Confirm),
@@ -70,6 +78,8 @@ pub enum Mode {
     Remember(ApprovalId),
     /// A text to agents is being typed.
     Letter(Letter),
+    /// A new swarm is being filled in.
+    Form(Form),
     Columns(Chooser),
     /// What is searched for in a terminal is being typed.
     Search(String),
@@ -187,6 +197,7 @@ pub enum EventsPane {
     Half,
     /// As many as were dragged to, with the heading.
     Rows(u16),
+    /// Nothing else; then keys are about them.
     Full,
 }
 

@@ -69,6 +69,54 @@ fn a_keymap_or_theme_that_is_not_there_is_wrong_too() {
     }
 }
 
+/// Files beside `config.toml`; what the check says of them.
+fn look(files: &[(&str, &str)], args: &[&str]) -> (i32, String) {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("dash");
+    for (path, text) in files {
+        let path = dir.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_dash"))
+        .args(["config", "check"])
+        .args(args)
+        .current_dir(&dir)
+        .env_clear()
+        .env("HOME", home.path())
+        .env("XDG_CONFIG_HOME", home.path())
+        .env("XDG_STATE_HOME", home.path())
+        .output()
+        .unwrap();
+    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn mistakes_in_keymaps_and_themes_are_named_with_file_line_and_the_nearest_key() {
+    let keymap = ("keymaps/mine.toml", "# mine\n[grid]\n\"y\" = \"stopp\"\n");
+    let theme = ("themes/sea.toml", "[roles]\nacent = \"red\"\n");
+    let wants = ["keymaps/mine.toml:3: ", "nearest: \"stop\""];
+    let sea = ["themes/sea.toml:2: ", "nearest: accent"];
+    // In force or not, named or not.
+    let in_force = ("config.toml", "[ui]\nkeymap = \"mine\"\ntheme = \"sea\"\n");
+    for files in [&[keymap, theme][..], &[keymap, theme, in_force]] {
+        let (code, err) = look(files, &[]);
+        assert_eq!(code, 1);
+        assert!(wants.iter().chain(&sea).all(|text| err.contains(text)), "{err}");
+        assert_eq!(err.matches("mine.toml").count(), 1, "told twice: {err}");
+    }
+    let (code, err) = look(&[keymap, theme], &["keymaps/mine.toml"]);
+    assert!(code == 1 && wants.iter().all(|text| err.contains(text)), "{code} {err}");
+    let (code, err) = look(&[keymap, theme], &["themes/sea.toml"]);
+    assert!(code == 1 && sea.iter().all(|text| err.contains(text)), "{code} {err}");
+    let right = ("keymaps/mine.toml", "base = \"emacs\"\n[grid]\n\"y\" = \"stop\"\n");
+    assert_eq!(look(&[right], &["keymaps/mine.toml"]).0, 0);
+    for name in ["emacs", "tmux"] {
+        let text = format!("[ui]\nkeymap = \"{name}\"\n");
+        assert_eq!(look(&[("config.toml", &text)], &[]), (0, String::new()));
+    }
+}
+
 #[test]
 fn invalid_files_are_refused_with_place_key_and_the_nearest_right_thing() {
     let mut wrong = Vec::new();

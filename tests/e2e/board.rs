@@ -119,3 +119,31 @@ fn a_double_click_opens_a_terminal() {
     assert_eq!(tui.wait_exit(), 0);
     tui.assert_restored();
 }
+
+#[test]
+fn keys_and_colours_change_under_a_running_screen() {
+    let world = World::new();
+    world.configure("[ui]\nkeymap = \"mine\"\ntheme = \"sea\"\n");
+    let file = |name: &str, text: &str| {
+        let path = world.path().join("config/dash").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    file("keymaps/mine.toml", "base = \"emacs\"\n");
+    file("themes/sea.toml", "[roles]\naccent = \"#ff8800\"\n");
+    let agents = readers(&world, "2");
+    let tui = Tui::start(&world, &[], 160, 30);
+    tui.wait_for_text(&agents[0]);
+    tui.wait_for_text("M-x command");
+    file("keymaps/mine.toml", "base = \"tmux\"\n[grid]\n\"Q\" = \"quit\"\n");
+    tui.wait_for_text("keymap mine, as it is now");
+    file("themes/sea.toml", "[roles]\nacent = \"#00ff88\"\n");
+    tui.wait_for("the mistake", |screen| {
+        screen.contains("sea.toml:2:") && screen.contains("nearest: accent")
+    });
+    file("themes/sea.toml", "[roles]\naccent = \"#00ff88\"\n");
+    tui.wait_for_text("theme sea, as it is now");
+    tui.send("Q");
+    assert_eq!(tui.wait_exit(), 0);
+    tui.assert_restored();
+}

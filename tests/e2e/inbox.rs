@@ -58,6 +58,44 @@ fn a_question_rings_and_one_key_answers_it() {
     tui.assert_restored();
 }
 
+/// Shows what would be a notification of the terminal, if it reached it; then asks as above.
+const SHOUTS: &str = r#"
+stty raw -echo
+mkfifo go
+read -r go < go
+printf '\033]9;mine\007\033]777;notify;mine;mine\007\007shouted\r\n'
+read -r go < go
+printf '\033]7501;state=blocked:kind=permission:msg=%s\007' "$(printf 'approve Bash: make; all' | base64)"
+sleep 604"#;
+
+#[test]
+fn a_question_is_a_notification_and_nothing_of_an_agents_is() {
+    let world = World::new();
+    world.configure("[ui]\nnotify = \"osc777\"\n");
+    let adapters = world.path().join("config/dash/agents");
+    fs::create_dir_all(&adapters).unwrap();
+    fs::write(adapters.join("asker.toml"), ADAPTER).unwrap();
+    let script = world.script("shouts", SHOUTS);
+    let swarm = world.create(&["--agent", "asker", "--agents", "1", "--task", &script]);
+    let agent = world.only_agent(&swarm);
+    world.until_state(&agent, &["working", "idle"]);
+    let tui = Tui::start(&world, &[], 140, 30);
+    tui.wait_for_text(&agent);
+    crate::wait::eventually("the agent's pipe", || world.work.join("go").exists().then_some(()));
+    // In its terminal, where its bytes are drawn.
+    tui.send("\r");
+    fs::write(world.work.join("go"), "go\n").unwrap();
+    tui.wait_for_text("shouted");
+    fs::write(world.work.join("go"), "go\n").unwrap();
+    let told = format!("\x1b]777;notify;Dash;{agent} asks: approve Bash: make, all\x1b\\");
+    let has = |bytes: &str| tui.raw().windows(bytes.len()).any(|window| window == bytes.as_bytes());
+    tui.wait_for("the notification", |_| has(&told));
+    assert!(!has("]9;mine") && !has(";mine") && !has("\x07"), "an agent's own came through");
+    tui.send("\x02dq");
+    assert_eq!(tui.wait_exit(), 0);
+    tui.assert_restored();
+}
+
 /// Asks on its own socket, from inside its scope, and prints what it is told.
 const ASKS: &str = r#"
 curl -sS --unix-socket "$DASH_SOCKET" -H "Authorization: Bearer $DASH_TOKEN" \

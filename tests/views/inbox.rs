@@ -20,7 +20,7 @@ fn asked(size: (u16, u16), appearance: Appearance) -> App {
     let mut app = app_in(20, size, appearance);
     tell(&mut app, 0, world::approvals());
     app.ui.notice = None;
-    app.take_bell();
+    app.take_call();
     frame(&mut app, size);
     app
 }
@@ -214,26 +214,26 @@ fn new_questions_ring_once_and_are_told_of() {
     let mut app = app(20, size);
     let five = world::approvals();
     tell(&mut app, 0, five[..1].to_vec());
-    assert!(app.take_bell());
-    assert!(!app.take_bell());
+    assert!(app.take_call().is_some());
+    assert!(app.take_call().is_none());
     let notice = app.ui.notice.clone().unwrap().text;
     assert_eq!(notice, "ag-03 asks: git push origin auth-token");
     tell(&mut app, 1, five[..1].to_vec());
-    assert!(!app.take_bell(), "the same again");
+    assert!(app.take_call().is_none(), "the same again");
     tell(&mut app, 2, five[1..].to_vec());
-    assert!(app.take_bell());
+    assert!(app.take_call().is_some());
     let shown = text(&frame(&mut app, size));
     assert!(shown.lines().next().unwrap().contains("inbox 5"), "{shown}");
     assert!(shown.contains("i inbox (5)"), "{shown}");
     assert!(shown.contains("permission: git push"), "the row says what is asked: {shown}");
     tell(&mut app, 3, (1..=5).map(over).collect());
-    assert!(!app.take_bell());
+    assert!(app.take_call().is_none());
     assert!(!text(&frame(&mut app, size)).contains("inbox 5"));
     // What waits already when the screen is opened rings nobody.
     let mut fresh = self::app(0, size);
-    assert!(!fresh.take_bell());
+    assert!(fresh.take_call().is_none());
     tell(&mut fresh, 1, five);
-    assert!(fresh.take_bell());
+    assert!(fresh.take_call().is_some());
 }
 
 #[test]

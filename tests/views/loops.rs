@@ -35,7 +35,7 @@ impl Canvas for Film {
         Ok(())
     }
 
-    fn ring(&mut self) -> io::Result<()> {
+    fn notify(&mut self, _text: &str) -> io::Result<()> {
         // Among the frames, so that a scene can wait for it.
         _ = self.frames.try_send("\u{7}".to_owned());
         Ok(())
@@ -228,6 +228,8 @@ fn nothing_moves_at_rest() {
         stage.until("No swarm yet").await;
         // A frame more would have to come from a timer: none is due within three beats.
         let wait = dash::tui::app::BEAT * 3;
+        // Files that were looked at and are as before are no reason either.
+        stage.signals.send(Signal::Reread).await.unwrap();
         let more = tokio::time::timeout(wait, stage.frames.recv()).await;
         assert!(more.is_err(), "drawn without a reason");
         stage.press("q").await;

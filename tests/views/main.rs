@@ -7,13 +7,18 @@
 
 mod board;
 mod costs;
+mod events;
+mod form;
 mod inbox;
+mod keymaps;
 mod keys;
 mod look;
 mod loops;
 mod mouse;
+mod palette;
 mod picture;
 mod portrait;
+mod reread;
 mod shots;
 mod speed;
 mod split;
@@ -43,9 +48,14 @@ fn app(agents: u64, size: (u16, u16)) -> App {
 
 fn app_in(agents: u64, size: (u16, u16), appearance: Appearance) -> App {
     let themes = Themes { directory: None, depth: Depth::True, appearance };
+    let keymap = Keymap::load("vim", None).unwrap();
+    app_of(agents, size, keymap, themes, Theme::built_in(appearance))
+}
+
+fn app_of(agents: u64, size: (u16, u16), keymap: Keymap, themes: Themes, theme: Theme) -> App {
     let parts = Parts {
-        keymap: Keymap::load("vim", None).unwrap(),
-        theme: Theme::built_in(appearance),
+        keymap,
+        theme,
         themes,
         ui: Ui { unicode: true, now: world::NOW, ..Ui::default() },
         cwd: "/home/ada/refactor".into(),

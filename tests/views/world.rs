@@ -160,7 +160,7 @@ pub fn swarm(n: u64, name: &str, agents: &[AgentInfo]) -> SwarmInfo {
     }
 }
 
-fn event(seq: u64, seconds: u64, agent: Option<u64>, event: Event) -> EventRecord {
+pub fn event(seq: u64, seconds: u64, agent: Option<u64>, event: Event) -> EventRecord {
     EventRecord {
         seq,
         time: back(seconds),

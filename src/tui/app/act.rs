@@ -19,6 +19,9 @@ impl App {
         if self.place() == Place::Costs && self.costs_action(action) {
             return;
         }
+        if self.place() == Place::Events && self.stream_action(action) {
+            return;
+        }
         self.find_cursor();
         if self.place() == Place::Wall && self.wall_action(action) {
             return;
@@ -38,6 +41,7 @@ impl App {
             Action::Retry => self.retry_chosen(),
             Action::Send => self.write_letter(),
             Action::Columns => self.open_columns(),
+            Action::NewSwarm => self.open_form(),
             Action::Tour => self.open_tour(),
             Action::Events => {
                 self.ui.events = match self.ui.events {
@@ -48,7 +52,9 @@ impl App {
                     | EventsPane::Full => EventsPane::Hidden,
                 };
             }
+            Action::EventsSize if self.ui.events == EventsPane::Half => self.open_stream(),
             Action::EventsSize => self.ui.events = self.ui.events.larger(),
+            Action::Stream => self.open_stream(),
             Action::Down
             | Action::Up
             | Action::HalfPageDown
@@ -97,6 +103,9 @@ impl App {
             }
             Action::Left | Action::Right | Action::MoreTiles | Action::FewerTiles => {
                 self.say(Level::Info, format!("{} works on the wall", action.name()));
+            }
+            Action::Follow | Action::Level | Action::OnlyAgent | Action::OnlyKind => {
+                self.say(Level::Info, format!("{} works in the events", action.name()));
             }
             Action::By | Action::Span | Action::Show => {
                 self.say(Level::Info, format!("{} works in the costs", action.name()));

@@ -35,18 +35,17 @@ impl App {
             },
             Command::StopSwarm(name) => self.ask_stop_swarm(Some(&name)),
             Command::RemoveSwarm(name) => self.ask_remove_swarm(Some(&name)),
-            Command::CreateSwarm { agents, task } => {
-                let spec = SwarmSpec {
-                    task,
-                    agents,
-                    cwd: self.cwd.clone(),
-                    path: self.path.clone(),
-                    ..SwarmSpec::default()
-                };
-                self.requests.push(Request::CreateSwarm(Box::new(spec)));
+            Command::CreateSwarm(spec) => {
+                let (cwd, path) = (self.cwd.clone(), self.path.clone());
+                self.requests.push(Request::CreateSwarm(Box::new(SwarmSpec {
+                    cwd,
+                    path,
+                    ..*spec
+                })));
             }
             Command::OnlySwarm(name) => self.only_swarm(name.as_deref()),
             Command::Theme(name) => self.set_theme(&name),
+            Command::Keymap(name) => self.set_keymap(&name),
             Command::Filter(text) => {
                 self.leave_focus();
                 self.set_filter(&text);
@@ -127,6 +126,23 @@ impl App {
         match errors.first() {
             Some(error) => self.say(Level::Warn, error.to_string()),
             None => self.say(Level::Info, format!("theme {}", self.theme.name)),
+        }
+    }
+
+    fn set_keymap(&mut self, name: &str) {
+        match self.keymap.beside(name) {
+            Ok(keymap) => {
+                self.say(
+                    Level::Info,
+                    format!("keymap {name}; [ui] keymap in config.toml keeps it"),
+                );
+                self.keymap = keymap;
+                self.end_chord();
+            }
+            Err(errors) => {
+                let error = errors.first().map(ToString::to_string).unwrap_or_default();
+                self.say(Level::Warn, error);
+            }
         }
     }
 

@@ -16,10 +16,17 @@ impl App {
 
     pub(super) fn hints(&self) -> Vec<Hint> {
         let own: &[(&str, &str)] = match &self.ui.mode {
-            Mode::Normal | Mode::Filter { .. } | Mode::Search(_) => &[],
+            Mode::Normal | Mode::Filter { .. } | Mode::Sift { .. } | Mode::Search(_) => &[],
             Mode::Confirm(_) => &[("y", "yes"), ("n", "no")],
             Mode::Remember(_) => &[("1-4", "choose"), ("Esc", "close")],
             Mode::Letter(_) => &[("Enter", "send"), ("C-u", "empty"), ("Esc", "close")],
+            Mode::Form(_) => &[
+                ("Enter", "create"),
+                ("Tab", "next field"),
+                ("S-Tab", "previous"),
+                ("C-u", "empty"),
+                ("Esc", "close"),
+            ],
             Mode::Columns(_) => &[
                 ("Space", "show or hide"),
                 ("J K", "move"),
@@ -28,7 +35,7 @@ impl App {
                 ("Esc", "close"),
             ],
             Mode::Tour(_) => &[("any key", "begins")],
-            Mode::Help => &[("j k", "move"), ("g G", "ends"), ("Esc", "close")],
+            Mode::Help => return self.help_hints(),
             Mode::Palette => {
                 &[("Enter", "run"), ("Tab", "complete"), ("Up", "history"), ("Esc", "close")]
             }
@@ -51,6 +58,9 @@ impl App {
         }
         if self.ui.wall.is_some() {
             return self.wall_hints();
+        }
+        if self.place() == Place::Events {
+            return self.stream_hints();
         }
         let chosen = self.ui.cursor.as_ref().and_then(|id| self.store.agent(id));
         let over = chosen.is_some_and(|agent| agent.state.is_final());
@@ -105,6 +115,17 @@ impl App {
         let place = if scrolls { Place::Scroll } else { self.place() };
         let hint = |(key, action): (String, Action)| Hint { key, label: action.short().into() };
         self.keymap.following(place, &self.chord).into_iter().map(hint).collect()
+    }
+
+    fn help_hints(&self) -> Vec<Hint> {
+        let ends = self.hint(Place::Grid, Action::Top, "ends").zip(self.hint(
+            Place::Grid,
+            Action::Bottom,
+            "",
+        ));
+        let ends = ends.map(|(top, end)| Hint { key: format!("{} {}", top.key, end.key), ..top });
+        let close = Hint { key: "Esc".to_owned(), label: "close".to_owned() };
+        self.both_ways(Place::Grid).into_iter().chain(ends).chain([close]).collect()
     }
 
     /// Down and up as one hint.

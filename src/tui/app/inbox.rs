@@ -13,9 +13,9 @@ use crossterm::event::KeyCode;
 use ratatui::layout::Rect;
 
 impl App {
-    /// True once, where something new waits.
-    pub fn take_bell(&mut self) -> bool {
-        std::mem::take(&mut self.bell)
+    /// Once, what is new in the inbox.
+    pub fn take_call(&mut self) -> Option<String> {
+        self.call.take()
     }
 
     /// Rings and says so where questions came up; those that waited already when the screen
@@ -30,7 +30,7 @@ impl App {
         let text = format!("{name} asks: {}", text.lines().next().unwrap_or(""));
         self.told = number;
         if new && loaded {
-            self.bell = true;
+            self.call = Some(text.clone());
             self.say(Level::Warn, text);
         }
     }

@@ -38,7 +38,10 @@ impl App {
         }
         let half = (usize::from(room) / 2).max(1);
         let page = usize::from(room).max(1);
-        let Focus { screen: Some(screen), copy, .. } = focus else { return true };
+        // Nothing has come yet: there is nothing to do but to leave.
+        let Focus { screen: Some(screen), copy, .. } = focus else {
+            return action != Action::Leave;
+        };
         let last = screen.size().0.saturating_sub(1);
         let mut reader = Reader::new(screen);
         let top = reader.all.saturating_sub(1);

@@ -40,6 +40,10 @@ impl App {
             columns: own.then(|| words(&self.ui.columns)),
             configured: words(&self.configured),
             events: self.ui.events.word(),
+            events_before: self.ui.stream.before.word(),
+            events_filter: self.ui.stream.filter.text().to_owned(),
+            events_end: self.ui.stream.end,
+            events_cursor: self.ui.stream.cursor,
             view: view.to_owned(),
             costs_by: self.ui.costs.as_ref().map_or(By::Swarm, |costs| costs.by).word().to_owned(),
             costs_long: self.ui.costs.as_ref().is_some_and(|costs| costs.long),
@@ -52,6 +56,8 @@ impl App {
             },
             marked: self.ui.marked.clone(),
             folded: grid.folded.clone(),
+            form: self.form.clone(),
+            history: self.ui.palette.history().to_vec(),
         }
     }
 
@@ -59,6 +65,8 @@ impl App {
     /// typed would go to it before it was seen.
     pub fn recall(&mut self, memory: Memory) {
         let sort = Column::ALL.into_iter().find(|column| column.word() == memory.sort);
+        self.form.clone_from(&memory.form);
+        self.ui.palette.remember(memory.history.clone());
         let grid = &mut self.ui.grid;
         grid.sort = sort.unwrap_or_default();
         grid.filter = Filter::parse(&memory.filter);
@@ -69,6 +77,10 @@ impl App {
             self.ui.columns = list;
         }
         self.ui.events = EventsPane::named(&memory.events).unwrap_or_default();
+        let stream = &mut self.ui.stream;
+        stream.before = EventsPane::named(&memory.events_before).unwrap_or_default();
+        stream.sift(&memory.events_filter);
+        (stream.end, stream.cursor) = (memory.events_end, memory.events_cursor);
         (self.tiles, self.split) = (memory.tiles, memory.split);
         match memory.view.as_str() {
             "wall" => self.ui.wall = Some(Wall::new(memory.tiles)),

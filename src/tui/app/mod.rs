@@ -7,6 +7,7 @@ mod columns;
 mod commands;
 mod costs;
 mod focus;
+mod form;
 mod grid;
 mod hints;
 mod inbox;
@@ -14,6 +15,9 @@ mod look;
 mod memory;
 mod mouse;
 mod overlays;
+mod palette;
+mod reread;
+mod stream;
 mod tour;
 mod wall;
 
@@ -79,7 +83,8 @@ pub struct App {
     want: Option<Want>,
     /// The newest approval that was told of.
     told: u64,
-    bell: bool,
+    /// What the person is to be called for.
+    call: Option<String>,
     dirty: bool,
     /// The columns that the configuration names.
     configured: Vec<Chosen>,
@@ -98,6 +103,11 @@ pub struct App {
     copied: Option<String>,
     /// Nobody has used this instance's screen before.
     first_run: bool,
+    /// A keymap or theme could not be read when it was taken up anew last.
+    misread: bool,
+    /// What was filled in for a new swarm last; and whether it waits for an answer.
+    form: Vec<String>,
+    given_out: bool,
 }
 
 impl App {
@@ -121,7 +131,7 @@ impl App {
             requests: Vec::new(),
             want: None,
             told: 0,
-            bell: false,
+            call: None,
             dirty: true,
             configured,
             recalled: None,
@@ -132,6 +142,9 @@ impl App {
             split: false,
             copied: None,
             first_run: false,
+            misread: false,
+            form: Vec::new(),
+            given_out: false,
         }
     }
 
@@ -210,6 +223,11 @@ impl App {
     /// Something from the core.
     pub fn message(&mut self, message: Message) {
         self.dirty = true;
+        match &message {
+            Message::Done(_) => self.form_was_taken(true),
+            Message::Refused(_) => self.form_was_taken(false),
+            _ => {}
+        }
         match message {
             Message::Server(message) => {
                 if matches!(message, ServerMessage::Snapshot(_)) {
@@ -258,11 +276,13 @@ impl App {
         let key = Key::from(event);
         match self.ui.mode.clone() {
             Mode::Filter { before } => self.filter_key(key, &before),
+            Mode::Sift { before } => self.sift_key(key, &before),
             Mode::Palette => self.palette_key(key),
             Mode::Help => self.help_key(key),
             Mode::Confirm(confirm) => self.confirm_key(key, confirm),
             Mode::Remember(approval) => self.remember_key(key, approval),
             Mode::Letter(letter) => self.letter_key(key, letter),
+            Mode::Form(form) => self.form_key(key, form),
             Mode::Columns(chooser) => self.columns_key(key, chooser),
             Mode::Search(text) => self.search_key(key, text),
             Mode::Tour(_) => {
@@ -285,6 +305,7 @@ impl App {
             (None, Some(_), _) => Place::Inbox,
             (None, None, Some(_)) => Place::Costs,
             (None, None, None) if self.ui.wall.is_some() => Place::Wall,
+            (None, None, None) if self.ui.events == EventsPane::Full => Place::Events,
             (None, None, None) => Place::Grid,
         }
     }
@@ -333,9 +354,17 @@ impl App {
                 let typed = format!("{}{}", self.ui.grid.filter.text(), text.trim());
                 self.set_filter(&typed);
             }
+            Mode::Sift { .. } => {
+                let typed = format!("{}{}", self.ui.stream.filter.text(), text.trim());
+                self.ui.stream.sift(&typed);
+            }
             Mode::Letter(letter) => {
                 let text = format!("{}{text}", letter.text);
                 self.ui.mode = Mode::Letter(Letter { text, ..letter.clone() });
+            }
+            Mode::Form(form) => {
+                let form = form.clone();
+                self.paste_into_form(form, text);
             }
             Mode::Help
             | Mode::Confirm(_)
@@ -372,6 +401,7 @@ impl App {
         self.settle_inbox();
         self.settle_costs();
         self.settle_wall();
+        self.settle_stream();
         self.note_read(area);
         self.ui.hints = self.hints();
         self.ui.follows = self.follows();

@@ -25,6 +25,8 @@ const WHEEL: isize = 3;
 #[derive(Debug, Default)]
 pub struct Mouse {
     clicked: Option<(AgentId, Stamp)>,
+    /// The same of an event.
+    line: Option<(u64, Stamp)>,
     drags: bool,
 }
 
@@ -41,6 +43,7 @@ impl App {
             (Mode::Normal, Place::Focus | Place::Scroll) => self.mouse_in_focus(event),
             (Mode::Normal, Place::Grid) => self.mouse_in_grid(event, at),
             (Mode::Normal, Place::Wall) => self.mouse_on_wall(event, at),
+            (Mode::Normal, Place::Events) => self.mouse_in_stream(event, at),
             (Mode::Normal, Place::Inbox | Place::Costs) => match wheel(event) {
                 Some(down) => {
                     self.act(if down { Action::Down } else { Action::Up });
@@ -106,6 +109,35 @@ impl App {
             return self.sort_by_title(layout.grid, event.column);
         }
         self.row_at(layout.grid, event.row).is_some_and(|id| self.click(id))
+    }
+
+    /// The wheel moves, a click chooses, a second one goes to the agent; the heading is dragged.
+    fn mouse_in_stream(&mut self, event: MouseEvent, at: Position) -> bool {
+        let area = views::layout(&self.ui, self.area).events;
+        if let Some(down) = wheel(event) {
+            for _ in 0..WHEEL {
+                self.act(if down { Action::Down } else { Action::Up });
+            }
+            return true;
+        }
+        let line = usize::from(event.row.saturating_sub(area.y + 1));
+        let seq = self.ui.stream.lines.get(line).copied();
+        let pressed = event.kind == MouseEventKind::Down(MouseButton::Left);
+        let Some(seq) = seq.filter(|_| pressed && area.contains(at) && event.row > area.y) else {
+            return self.mouse_in_grid(event, at);
+        };
+        let twice =
+            self.mouse.line.take().is_some_and(|(before, when)| {
+                before == seq && self.heard.ms_since(when) <= DOUBLE_MS
+            });
+        self.ui.stream.pause();
+        self.ui.stream.cursor = Some(seq);
+        if twice {
+            self.act(Action::Focus);
+        } else {
+            self.mouse.line = Some((seq, self.heard));
+        }
+        true
     }
 
     fn row_at(&self, area: Rect, y: u16) -> Option<AgentId> {

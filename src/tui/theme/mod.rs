@@ -193,4 +193,6 @@ impl Themes {
 }
 
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod tests;

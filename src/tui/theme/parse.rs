@@ -43,6 +43,35 @@ impl ThemeError {
     }
 }
 
+/// What a style may be beside its colours.
+pub(super) const MODIFIERS: [(&str, Modifier); 5] = [
+    ("bold", Modifier::BOLD),
+    ("dim", Modifier::DIM),
+    ("italic", Modifier::ITALIC),
+    ("underline", Modifier::UNDERLINED),
+    ("reverse", Modifier::REVERSED),
+];
+
+/// The terminal's own colours, in the order of their numbers.
+pub(super) const NAMES: [&str; 16] = [
+    "black",
+    "red",
+    "green",
+    "yellow",
+    "blue",
+    "magenta",
+    "cyan",
+    "white",
+    "bright-black",
+    "bright-red",
+    "bright-green",
+    "bright-yellow",
+    "bright-blue",
+    "bright-magenta",
+    "bright-cyan",
+    "bright-white",
+];
+
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
@@ -118,7 +147,7 @@ fn style(value: &toml::Value, palette: &BTreeMap<&str, Color>) -> Result<Style, 
     };
     let mut style = Style::new();
     for (key, value) in table {
-        let modifier = match key.as_str() {
+        match key.as_str() {
             "fg" => {
                 style.fg = Some(color(value, palette).ok_or("fg: no such colour")?);
                 continue;
@@ -127,17 +156,13 @@ fn style(value: &toml::Value, palette: &BTreeMap<&str, Color>) -> Result<Style, 
                 style.bg = Some(color(value, palette).ok_or("bg: no such colour")?);
                 continue;
             }
-            "bold" => Modifier::BOLD,
-            "dim" => Modifier::DIM,
-            "italic" => Modifier::ITALIC,
-            "underline" => Modifier::UNDERLINED,
-            "reverse" => Modifier::REVERSED,
-            other => {
-                return Err(format!(
-                    "unknown key {other:?}; there are fg, bg, bold, dim, italic, underline, reverse"
-                ));
-            }
-        };
+            _ => {}
+        }
+        let known = MODIFIERS.iter().find(|(name, _)| name == key);
+        let modifier = known.map(|(_, modifier)| *modifier).ok_or_else(|| {
+            let names = MODIFIERS.map(|(name, _)| name).join(", ");
+            format!("unknown key {key:?}; there are fg, bg, {names}")
+        })?;
         match value.as_bool() {
             Some(true) => style = style.add_modifier(modifier),
             Some(false) => {}
@@ -160,27 +185,9 @@ fn color(value: &toml::Value, palette: &BTreeMap<&str, Color>) -> Option<Color> 
         let [_, r, g, b] = n.to_be_bytes();
         return Some(Color::Rgb(r, g, b));
     }
-    let names = [
-        "black",
-        "red",
-        "green",
-        "yellow",
-        "blue",
-        "magenta",
-        "cyan",
-        "white",
-        "bright-black",
-        "bright-red",
-        "bright-green",
-        "bright-yellow",
-        "bright-blue",
-        "bright-magenta",
-        "bright-cyan",
-        "bright-white",
-    ];
     if text == "default" {
         return Some(Color::Reset);
     }
-    let at = names.iter().position(|name| *name == text)?;
+    let at = NAMES.iter().position(|name| *name == text)?;
     u8::try_from(at).ok().map(Color::Indexed)
 }

@@ -5,7 +5,7 @@ use crate::model::Level;
 use crate::store::Column;
 use crate::tui::{
     theme::Theme,
-    ui::{Mode, Notice, Ui},
+    ui::{EventsPane, Mode, Notice, Ui},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
@@ -39,6 +39,9 @@ pub fn draw(
         }
         None => (state, theme.muted),
     };
+    let sifting = matches!(ui.mode, Mode::Sift { .. });
+    let filter = if sifting { ui.stream.filter.text() } else { filter };
+    let typing = typing || sifting;
     let keep = if typing { filter.width() + 6 } else { width / 3 };
     let room = right.width().min(width.saturating_sub(keep));
     let left = Rect { width: area.width.saturating_sub(room as u16 + 3), ..area };
@@ -74,6 +77,13 @@ fn hints(ui: &Ui, theme: &Theme, pen: &mut Pen) {
 
 fn state(shown: usize, all: usize, typing: bool, ui: &Ui) -> String {
     let mut parts = Vec::new();
+    if matches!(ui.mode, Mode::Sift { .. }) {
+        return ui.stream.filter.problem().unwrap_or_default().to_owned();
+    }
+    let reads = ui.events == EventsPane::Full && ui.wall.is_none();
+    if reads && ui.focus.is_none() && ui.inbox.is_none() && ui.costs.is_none() {
+        return String::new();
+    }
     let filter = &ui.grid.filter;
     if !ui.marked.is_empty() {
         parts.push(format!("{} marked", ui.marked.len()));

@@ -40,8 +40,11 @@ pub fn draw(ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         };
     }
     if footed {
-        let more = if most > top { "j more  " } else { "" };
         let mut pen = Pen::new(buffer, inside, inside.height - 1);
-        pen.put(more, theme.key).put("Esc", theme.key).put(" closes", theme.faint);
+        if let Some(hint) = ui.hints.first().filter(|_| most > top) {
+            let down = hint.key.split('/').next().unwrap_or_default();
+            pen.put(down, theme.key).put(" more  ", theme.faint);
+        }
+        pen.put("Esc", theme.key).put(" closes", theme.faint);
     }
 }

@@ -7,10 +7,11 @@ mod chooser;
 pub mod columns;
 mod confirm;
 pub mod costs;
-mod events;
+pub mod events;
 pub mod focus;
 mod follows;
 mod footer;
+mod form;
 pub mod grid;
 mod header;
 mod help;
@@ -162,12 +163,13 @@ pub fn draw(
     let middle = below(Rect { height: area.height - 1, ..area }, 1);
     match &ui.mode {
         Mode::Normal => follows::draw(ui, theme, middle, buffer),
-        Mode::Filter { .. } | Mode::Search(_) => {}
+        Mode::Filter { .. } | Mode::Sift { .. } | Mode::Search(_) => {}
         Mode::Tour(lines) => tour::draw(lines, ui, theme, middle, buffer),
         Mode::Palette => palette::draw(ui, theme, middle, buffer),
         Mode::Help => help::draw(ui, theme, middle, buffer),
         Mode::Confirm(confirm) => confirm::draw(confirm, ui, theme, middle, buffer),
         Mode::Letter(letter) => letter::draw(letter, ui, theme, middle, buffer),
+        Mode::Form(form) => form::draw(store, form, ui, theme, middle, buffer),
         Mode::Columns(chooser) => chooser::draw(chooser, ui, theme, middle, buffer),
         Mode::Remember(id) => {
             if let Some(open) = store.approval(id) {

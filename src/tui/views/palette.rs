@@ -30,6 +30,9 @@ pub fn draw(ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
     let rows = usize::from((inside.height - u16::from(footed)).saturating_sub(first));
     let top = (palette.selected() + 1).saturating_sub(rows);
+    // Where not all fit with what stands before them, it is left out of all.
+    let wide = 26.min(pen_width(inside));
+    let whole = palette.entries().iter().all(|entry| entry.command.width() <= wide);
     for (line, (at, entry)) in
         (first..).zip(palette.entries().iter().enumerate().skip(top).take(rows))
     {
@@ -44,7 +47,8 @@ pub fn draw(ui: &Ui, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         }
         let key = entry.key.width();
         let mut pen = Pen::new(buffer, strip, 0);
-        pen.skip(1).column(&entry.command, 26.min(pen_width(strip)), theme.text);
+        let command = if whole { &entry.command } else { palette.word_of(entry) };
+        pen.skip(1).column(command, wide, theme.text);
         let left = pen.left().saturating_sub(key + 2);
         pen.skip(1).column(&entry.detail, left, theme.muted).right(&entry.key, key + 1, theme.key);
     }
