@@ -101,7 +101,7 @@ fn what_is_denied_does_not_run_and_says_why() {
     assert_eq!(detail["command"], "strongbox rm x", "{denied}");
     assert!(detail["program"].as_str().unwrap().ends_with("strongbox"), "{denied}");
     assert_eq!(detail["cwd"], world.work.canonicalize().unwrap().display().to_string());
-    let hash = format!("{:x}", <sha2::Sha256 as sha2::Digest>::digest("strongbox\0rm\0x\0"));
+    let hash = dash::model::hex(<sha2::Sha256 as sha2::Digest>::digest("strongbox\0rm\0x\0"));
     assert_eq!(detail["argv_sha256"], hash, "{denied}");
     world.ok(&["audit", "--verify"]);
 }

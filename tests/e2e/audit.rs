@@ -291,7 +291,7 @@ fn by_the_book(row: &Value) -> String {
         };
         hasher.update(format!("{}:{text},", text.len()));
     }
-    format!("{:x}", hasher.finalize())
+    dash::model::hex(hasher.finalize())
 }
 
 #[test]

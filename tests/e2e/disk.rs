@@ -57,7 +57,7 @@ fn heavy_a_full_disk_holds_the_agent_and_loses_nothing() {
     fs::remove_file(&ballast).unwrap();
     assert_eq!(world.dash(&["swarm", "wait", &id]).code, 0, "it goes on by itself");
     let hash = fs::read_to_string(world.work.join("hash")).unwrap();
-    let found = format!("{:x}", Sha256::digest(world.raw_log(&agent)));
+    let found = dash::model::hex(Sha256::digest(world.raw_log(&agent)));
     assert_eq!(hash.split_whitespace().next(), Some(found.as_str()));
 }
 

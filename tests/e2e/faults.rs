@@ -42,7 +42,7 @@ fn assert_every_byte_once(world: &World, writer: Writer) {
     assert_eq!(world.dash(&["swarm", "wait", &writer.swarm]).code, 0);
     let hash = fs::read_to_string(world.work.join("hash")).unwrap();
     let raw = world.raw_log(&writer.agent);
-    let found = format!("{:x}", Sha256::digest(&raw));
+    let found = dash::model::hex(Sha256::digest(&raw));
     assert_eq!(hash.split_whitespace().next(), Some(found.as_str()), "{} bytes", raw.len());
     assert_eq!(world.agent(&writer.agent)["bytes"].as_u64(), Some(raw.len() as u64));
 }
