@@ -8,8 +8,8 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 /// The built subset of the list in DESIGN.md section 6.
 const BUILT: &str = "
     demo
-    swarm create|list|show|wait|results|stop|rm
-    agent spawn|list|tree|show|screen|log|results|send|wait|retry|resume|stop|explain
+    swarm create|list|show|wait|results|pause|resume|stop|rm
+    agent spawn|list|tree|show|screen|log|results|send|wait|retry|pause|resume|stop|explain
     attach
     item add|list|drop|restore
     events
