@@ -4,8 +4,8 @@ use super::{
     adapter::{Adapter, BUILT_IN},
     problem::nearest,
 };
-use crate::model::Footprint;
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use crate::{config::read_small, model::Footprint};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
 const EMBEDDED: &[(&str, &str)] = &[
     ("command.toml", include_str!("../../assets/agents/command.toml")),
@@ -74,7 +74,9 @@ impl Catalog {
         for path in paths {
             let source = path.display().to_string();
             let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-            match std::fs::read_to_string(&path) {
+            let read = read_small(&path, true);
+            let text = read.and_then(|text| String::from_utf8(text).map_err(io::Error::other));
+            match text {
                 Ok(text) => {
                     self.add(stem, &source, &text);
                     self.check_file_name(stem, &source);
@@ -161,6 +163,19 @@ mod tests {
         }
         assert_eq!(catalog.nearest("cluade"), Some("claude".to_owned()));
         assert_eq!(catalog.nearest("zsh"), None);
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_refused_and_not_read() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        mknodat(CWD, at("pipe.toml"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("endless.toml")).unwrap();
+        let catalog = Catalog::load(Some(dir.path()));
+        assert_eq!(catalog.problems().len(), 2);
+        assert!(catalog.broken("pipe").unwrap().contains("it is no plain file"));
+        assert!(catalog.broken("endless").is_some() && catalog.get("claude").is_some());
     }
 
     #[test]

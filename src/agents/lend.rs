@@ -11,12 +11,9 @@ use super::{
     problem::nearest,
     template::Template,
 };
-use crate::protocol::keeper::LaunchFile;
+use crate::{config::read_plain, protocol::keeper::LaunchFile};
 use serde_json::{Map, Value};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Larger settings are nobody's.
 const MOST_BYTES: u64 = 16 << 20;
@@ -108,7 +105,11 @@ impl LendRule {
         };
         match real {
             _ if found.is_none() => loan.lack = Some("nothing there".to_owned()),
-            None => loan.lack = Some("a link where agents write leads to it".to_owned()),
+            None => {
+                loan.lack = Some(
+                    "it leads where agents have a say, or to what is nobody's to see".to_owned(),
+                )
+            }
             Some(_) if self.keys.is_empty() => {}
             Some(real) => match pick(&real, is_toml(&loan.path), &self.keys) {
                 Ok(settings) if settings.is_empty() => {
@@ -219,14 +220,10 @@ pub(super) fn settle(loan: &Loan, path: &Path, files: &mut Vec<LaunchFile>) -> b
     true
 }
 
-/// Of the settings in `file` these keys, as far as they are there.
+/// Of the settings in `file`, whose path has no links, these keys, as far as they are there.
 fn pick(file: &Path, toml: bool, keys: &[String]) -> Result<Map<String, Value>, String> {
-    let size = fs::metadata(file).map_err(|error| error.to_string())?.len();
-    if size > MOST_BYTES {
-        return Err(format!("too large ({size} bytes)"));
-    }
-    let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let mut all = parse(toml, &text)?;
+    let text = read_plain(file, false, MOST_BYTES).map_err(|error| error.to_string())?;
+    let mut all = parse(toml, &String::from_utf8_lossy(&text))?;
     all.retain(|key, value| keys.contains(key) && !is_empty(value));
     Ok(all)
 }

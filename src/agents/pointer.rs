@@ -102,6 +102,11 @@ impl Detail {
 
     /// One line, at most 120 characters.
     pub fn fill(&self, root: &Value) -> String {
+        self.whole(root).chars().take(120).collect()
+    }
+
+    /// The whole line.
+    pub fn whole(&self, root: &Value) -> String {
         let mut out = String::new();
         for (plain, pointer) in &self.0 {
             out.push_str(plain);
@@ -109,8 +114,7 @@ impl Detail {
                 out.push_str(&text);
             }
         }
-        let line = out.split_whitespace().collect::<Vec<_>>().join(" ");
-        line.chars().take(120).collect()
+        out.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 

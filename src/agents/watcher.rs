@@ -20,7 +20,7 @@ use std::{collections::VecDeque, sync::Arc};
 /// Of a result's text, in bytes.
 const MAX_TEXT: usize = 64 << 10;
 /// Of what a status sequence says, in bytes.
-const MAX_STATUS: usize = 1000;
+const MAX_STATUS: usize = 8000;
 /// Prompts that are announced and not shown yet.
 const MOST_PROMPTS: usize = 32;
 /// Of an error, in bytes.
@@ -358,7 +358,7 @@ impl Watcher {
             if let Some(prompt) = &rule.prompt
                 && self.prompts.len() < MOST_PROMPTS
             {
-                self.prompts.push_back(clip(&prompt.fill(event), MAX_STATUS));
+                self.prompts.push_back(clip(&prompt.whole(event), MAX_STATUS));
             }
             if let Some(state) = rule.state {
                 let detail = match &rule.detail {

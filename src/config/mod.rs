@@ -22,4 +22,4 @@ pub use paths::{Dirs, Instance, PathError};
 pub use pinned::{executable, names_of, not_held};
 pub use policy::{PolicyFiles, built_in, check_policy, shadowed_by};
 pub use prices::PriceFiles;
-pub use small::read_small;
+pub use small::{read_plain, read_small};

@@ -17,6 +17,14 @@ pub const MOST: u64 = 1 << 20;
 /// # Errors
 /// When it is something else, or cannot be read.
 pub fn read_small(path: &Path, links: bool) -> io::Result<Vec<u8>> {
+    read_plain(path, links, MOST)
+}
+
+/// The same, of at most `most` bytes.
+///
+/// # Errors
+/// As there.
+pub fn read_plain(path: &Path, links: bool, most: u64) -> io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = if links {
         openat(CWD, path, flags, Mode::empty())?
@@ -32,9 +40,9 @@ pub fn read_small(path: &Path, links: bool) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is no plain file"));
     }
     let mut text = Vec::new();
-    File::from(file).take(MOST + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MOST {
-        return Err(io::Error::other(format!("it has more than {MOST} bytes")));
+    File::from(file).take(most + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > most {
+        return Err(io::Error::other(format!("it has more than {most} bytes")));
     }
     Ok(text)
 }

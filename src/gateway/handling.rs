@@ -154,8 +154,13 @@ fn admitted(listener: &Arc<Attempt>, head: &Parts) -> Result<(Arc<Attempt>, Wire
         let message = format!("the gateway does not serve {}", head.uri.path());
         return Err(no(StatusCode::NOT_FOUND, message));
     };
-    if wire.metered() && head.method != Method::POST {
-        return Err(no(StatusCode::METHOD_NOT_ALLOWED, format!("{path} wants a POST")));
+    // Models are looked at; a tuned one could be deleted.
+    let (right, wants) = match wire {
+        Wire::Models(_) => (matches!(head.method, Method::GET | Method::HEAD), "GET"),
+        _ => (head.method == Method::POST, "POST"),
+    };
+    if !right {
+        return Err(no(StatusCode::METHOD_NOT_ALLOWED, format!("{path} wants a {wants}")));
     }
     Ok((attempt, wire, path.to_owned()))
 }

@@ -297,15 +297,18 @@ impl Upstream {
 fn is_api_key(headers: &HeaderMap, query: Option<&str>) -> bool {
     // Anthropic's own logins begin so, in either header.
     let is_login = |text: &str| text.starts_with("sk-ant-oat") || text.starts_with("sk-ant-ort");
-    let texts = |name: &str| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    let bearer = texts("authorization").filter_map(|text| text.split_once(' ').map(|(_, it)| it));
-    let mut bearer = bearer.map(str::trim);
-    texts("x-api-key").any(|text| !is_login(text.trim()))
+    let texts = |name: &str| headers.get_all(name).iter().map(|value| value.to_str());
+    texts("x-api-key").any(|text| !text.is_ok_and(|text| is_login(text.trim())))
         || headers.contains_key("x-goog-api-key")
         || query.is_some_and(|query| query.split('&').any(|part| part.starts_with("key=")))
-        || bearer.any(|text| {
-            let of_key = text.starts_with("sk-") || text.starts_with("AIza");
-            of_key && !is_login(text)
+        || texts("authorization").any(|text| {
+            let bearer = text.ok().and_then(|text| text.strip_prefix("Bearer "));
+            // Written otherwise it is no login that anybody sends.
+            bearer.is_none_or(|text| {
+                let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
+                let of_key = text.starts_with("sk-") || text.starts_with("AIza");
+                !plain || (of_key && !is_login(text))
+            })
         })
 }
 

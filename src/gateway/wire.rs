@@ -44,7 +44,8 @@ impl Wire {
             return Some((wire, rest));
         }
         if let Some(below) = rest.strip_prefix("/v1beta/") {
-            let listed = below.trim_end_matches('/') == "models" || below.starts_with("models/");
+            let below = below.trim_end_matches('/');
+            let listed = below == "models" || below.strip_prefix("models/").is_some_and(is_name);
             return listed.then_some((Self::Models(Dialect::Gemini), rest));
         }
         let wire = match rest.trim_end_matches('/') {
@@ -53,8 +54,15 @@ impl Wire {
             "/v1/chat/completions" => Self::Chat,
             "/v1/responses" => Self::Responses,
             "/v1/models" => Self::Models(dialect_of(headers)),
-            other if other.starts_with("/v1/models/") => Self::Models(dialect_of(headers)),
-            _ => return None,
+            // Some have a `/` in their names, and tuned ones a `:`.
+            other => {
+                let name = other.strip_prefix("/v1/models/")?;
+                let mut parts = name.split(['/', ':']).filter(|part| !part.is_empty());
+                if !parts.all(is_name) {
+                    return None;
+                }
+                Self::Models(dialect_of(headers))
+            }
         };
         Some((wire, rest))
     }
@@ -83,10 +91,16 @@ impl Wire {
 
 /// Model and method of a Gemini path, `/v1beta/models/MODEL:METHOD`.
 pub fn generated(path: &str) -> Option<(&str, &str)> {
-    let (_, name) = path.split_once("/models/")?;
+    let name = path.strip_prefix("/v1/models/").or(path.strip_prefix("/v1beta/models/"))?;
     let (model, method) = name.trim_end_matches('/').split_once(':')?;
-    let plain = |text: &str| !text.is_empty() && !text.contains('/');
-    (plain(model) && plain(method)).then_some((model, method))
+    (is_name(model) && is_name(method)).then_some((model, method))
+}
+
+/// A part of a path that stands for itself, whoever reads it: a provider, or what builds its
+/// URL, must not see another path than the one that was judged.
+fn is_name(part: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    !part.is_empty() && part.chars().all(plain) && part.chars().any(|c| c != '.')
 }
 
 /// The dialect that a request's headers betray where its path does not.
@@ -294,6 +308,22 @@ mod tests {
         assert_eq!(wire("/v1beta/models/m-1:countTokens"), Some(Wire::CountGenerate));
         assert_eq!(wire("/v1beta/models"), Some(Wire::Models(Dialect::Gemini)));
         assert_eq!(wire("/v1beta/models/m-1"), Some(Wire::Models(Dialect::Gemini)));
+        assert_eq!(wire("/v1/models/ft:gpt-5:org::x1"), Some(Wire::Models(Dialect::Openai)));
+        assert_eq!(wire("/v1/models/meta/llama-4"), Some(Wire::Models(Dialect::Openai)));
+        for elsewhere in [
+            "/v1/models/../messages",
+            "/v1/models/%2e%2e/messages",
+            "/v1/models/a/../../messages",
+            "/v1/models/./x",
+            "/v1/models/x%2f..%2fmessages",
+            "/v1beta/models/a/../m-1:generateContent",
+            "/v1beta/models/m-1%3AgenerateContent",
+            "/v1beta/models/../cachedContents",
+            "/v1beta/models/a/b",
+            "/v1beta/../x/models/m-1:generateContent",
+        ] {
+            assert_eq!(wire(elsewhere), None, "{elsewhere}");
+        }
         assert_eq!(wire("/v1beta/models/m-1:predict"), None);
         assert_eq!(wire("/v1beta/cachedContents"), None);
         assert_eq!(wire("/v1/files"), None);

@@ -235,6 +235,9 @@ pub struct Lent {
     /// What it is: `memory`, `skills`, `mcp`, `login` …
     pub name: String,
     pub path: PathBuf,
+    /// What that is, where links lead to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leads_to: Option<PathBuf>,
     /// Why it is not lent, though it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lack: Option<String>,
@@ -243,9 +246,10 @@ pub struct Lent {
 impl fmt::Display for Lent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, path) = (&self.name, self.path.display());
-        match &self.lack {
-            None => write!(f, "{name} ({path})"),
-            Some(why) => write!(f, "no {name} ({path}: {why})"),
+        match (&self.lack, &self.leads_to) {
+            (Some(why), _) => write!(f, "no {name} ({path}: {why})"),
+            (None, Some(real)) => write!(f, "{name} ({path}, which is {})", real.display()),
+            (None, None) => write!(f, "{name} ({path})"),
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Plan {
     /// Git directories whose objects the clones borrow that it works in: its own, or one of
     /// those above it.
     pub borrowed: Vec<PathBuf>,
+    /// Where any agent of a swarm that is still known may write.
+    pub written: Vec<PathBuf>,
     /// All above it that a sandbox holds are of its own kind, and so are lent the same.
     pub kin: bool,
     pub scope: Scope,
@@ -72,6 +74,7 @@ impl Plan {
             worktree: agent.worktree.clone(),
             borrowed: borrowed(state, agent),
             kin: is_among_kin(state, agent),
+            written: written(state),
             scope: core::scope_of(state, &agent.id),
             above: core::scopes_above(state, &agent.id),
             left: core::left_by(state, &attempt),
@@ -109,6 +112,16 @@ impl Plan {
     pub fn workplace(&self) -> PathBuf {
         self.worktree.as_ref().map_or_else(|| self.cwd.clone(), Worktree::workplace)
     }
+}
+
+fn written(state: &State) -> Vec<PathBuf> {
+    let swarms = state.swarms.values().filter_map(|swarm| swarm.spec.granted.as_ref());
+    let agents = state.agents.values().filter_map(|agent| agent.grant.scope.as_ref());
+    let mut written: Vec<PathBuf> =
+        swarms.chain(agents).flat_map(|scope| scope.write.iter().cloned()).collect();
+    written.sort();
+    written.dedup();
+    written
 }
 
 fn is_among_kin(state: &State, agent: &Agent) -> bool {
@@ -229,13 +242,18 @@ fn keeper_spec(
     let program = adapter.program(search);
     let shimmed = !adapter.asks_itself();
     let mut confine = confine::confine(world, plan, private, program.as_deref(), search, shimmed)?;
-    let loans = lend::loans(world, plan, adapter);
+    let mut loans = lend::loans(world, plan, adapter);
     if let Some(confine) = &mut confine {
         let links = loans.iter().filter(|loan| loan.is_link()).map(|loan| &loan.real);
         // What it may write it keeps writing.
         let beyond = |path: &&PathBuf| !confine.writable.iter().any(|root| path.starts_with(root));
         let lent: Vec<PathBuf> = links.filter(beyond).cloned().collect();
         confine.readable.extend(lent);
+        for loan in loans.iter_mut().filter(|loan| loan.is_link()) {
+            if confine.hidden.iter().any(|hidden| loan.real.starts_with(hidden)) {
+                loan.lack = Some("hidden in this scope: it is below it".to_owned());
+            }
+        }
         share.open(confine);
     }
     let launch = adapter.launch(&LaunchRequest {

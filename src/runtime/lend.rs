@@ -1,7 +1,7 @@
 //! What of the user's own an attempt is lent: as far as its adapter knows it, the user's
 //! configuration asks for it, and nobody comes to see more by it than he may.
 
-use super::{confine::follow, launch::Plan, world::World};
+use super::{confine::follow, launch::Plan, scope::is_secret, world::World};
 use crate::{
     agents::{Adapter, Lender, Loan},
     model::Lent,
@@ -13,9 +13,11 @@ use std::{
 
 /// For the next launch; reads the user's files.
 pub fn loans(world: &World, plan: &Plan, adapter: &Adapter) -> Vec<Loan> {
-    let writable = plan.writable();
+    let mut writable = plan.writable();
+    writable.extend(plan.written.iter().cloned());
     let mut loans = if plan.scope.is_strict() {
-        found(world, adapter, &|path| follow(path, &writable))
+        let real = |path: &Path| follow(path, &writable);
+        found(world, adapter, &|path| real(path).filter(|real| !is_secret(world, path, real)))
     } else {
         at_hand(world, adapter)
     };
@@ -45,6 +47,7 @@ pub fn told(loans: &[Loan]) -> Vec<Lent> {
     let told = |loan: &Loan| Lent {
         name: loan.name.clone(),
         path: loan.path.clone(),
+        leads_to: (loan.is_held() && loan.real != loan.path).then(|| loan.real.clone()),
         lack: loan.lack.clone(),
     };
     loans.iter().map(told).collect()

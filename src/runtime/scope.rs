@@ -233,6 +233,19 @@ pub fn hidden(world: &World, roots: &[PathBuf]) -> Vec<PathBuf> {
         .collect()
 }
 
+/// True if what `real` is, or holds, is nobody's to see: keys, other programs' sessions, Dash's
+/// own, the home as a whole. `path` is how the user named it; what that names itself is meant.
+pub fn is_secret(world: &World, path: &Path, real: &Path) -> bool {
+    let named = world.environment.iter().find(|(name, _)| name == "HOME").map(|(_, home)| home);
+    let home = named.and_then(|home| std::fs::canonicalize(home).ok()).unwrap_or_default();
+    let below = named.and_then(|named| path.strip_prefix(named).ok());
+    let meant = below.map_or_else(|| path.to_owned(), |below| home.join(below));
+    let secrets = SECRETS.iter().map(|name| home.join(name));
+    let all = secrets.chain(own(world)).chain(KERNELS.iter().map(PathBuf::from));
+    let overlaps = |secret: &PathBuf| real.starts_with(secret) || secret.starts_with(real);
+    home.starts_with(real) || all.filter(overlaps).any(|secret| !meant.starts_with(&secret))
+}
+
 /// No files that lie somewhere: settings of the kernel, devices.
 const KERNELS: &[&str] = &["/proc", "/sys", "/dev"];
 

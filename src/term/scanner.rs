@@ -14,7 +14,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 /// Longest title kept, in characters.
 const TITLE_CAP: usize = 256;
 /// Longest message kept, in characters.
-const MESSAGE_CAP: usize = 1000;
+const MESSAGE_CAP: usize = 8000;
 
 /// Something in the output that is more than a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -133,7 +133,7 @@ fn what_an_agent_leads_elsewhere_is_not_lent() {
     let (seen, agent) = stage.printed(&[], "cat ~/.notes/skills/key");
     assert!(!seen.contains("s3cret"), "{seen}");
     let lent = stage.world.agent(&agent)["lent"].clone();
-    assert!(lent[0]["lack"].as_str().unwrap_or_default().contains("a link"), "{lent}");
+    assert!(lent[0]["lack"].as_str().unwrap_or_default().contains("agents have a say"), "{lent}");
 }
 
 #[test]
@@ -149,5 +149,50 @@ fn a_child_is_lent_no_more_than_its_parent() {
         assert_eq!(code == 0, lent, "{parent}: {code}, {}", told());
         let seen = fs::read_to_string(stage.world.work.join("out")).unwrap();
         assert_eq!(seen.contains("be brief"), lent, "{parent}: {seen}");
+    }
+}
+
+/// A directory of the user's, with links of his own: his skills lie in it.
+fn dotfiles(stage: &Stage) -> PathBuf {
+    let dot = stage.world.path().join("home/dot");
+    fs::create_dir_all(&dot).unwrap();
+    fs::rename(stage.notes.join("skills"), dot.join("skills")).unwrap();
+    symlink("../dot/skills", stage.notes.join("skills")).unwrap();
+    dot
+}
+
+#[test]
+fn what_an_agent_of_another_scope_leads_elsewhere_is_not_lent() {
+    let stage = Stage::new("[lend]\nshell = [\"skills\"]\n");
+    let dot = dotfiles(&stage);
+    let (seen, agent) = stage.printed(&[], "cat ~/.notes/skills/sail/SKILL.md");
+    assert!(seen.contains("mind the boom"), "{seen}");
+    let lent = stage.world.agent(&agent)["lent"].clone();
+    assert_eq!(lent[0]["leads_to"], dot.join("skills").canonicalize().unwrap().to_str().unwrap());
+    let script = format!("mv skills s; ln -s {} skills", stage.notes.display());
+    let scope = ["--agents", "1", "--scope", dot.to_str().unwrap(), "--", "sh", "-c"];
+    let script = format!("cd {}; {script}", dot.display());
+    let args: Vec<&str> = scope.into_iter().chain([script.as_str()]).collect();
+    assert_eq!(stage.world.create_and_wait(&args).1, 0);
+    assert!(dot.join("skills").is_symlink());
+    let (seen, _) = stage.printed(&[], "cat ~/.notes/skills/key");
+    assert!(!seen.contains("s3cret"), "{seen}");
+}
+
+#[test]
+fn what_nobody_is_to_see_is_not_lent_by_a_link() {
+    let stage = Stage::new("[lend]\nshell = [\"skills\"]\n");
+    let home = stage.world.path().join("home");
+    fs::create_dir(home.join(".ssh")).unwrap();
+    fs::write(home.join(".ssh/key"), "s3cret").unwrap();
+    fs::rename(stage.notes.join("skills"), home.join("before")).unwrap();
+    let state = stage.world.state();
+    for to in [home.join(".ssh"), home.clone(), state, PathBuf::from("/"), PathBuf::from("/proc")] {
+        symlink(&to, stage.notes.join("skills")).unwrap();
+        let (seen, agent) = stage.printed(&[], "cat ~/.notes/skills/key ~/.notes/skills/.ssh/key");
+        assert!(!seen.contains("s3cret"), "{to:?}: {seen}");
+        let lent = stage.world.agent(&agent)["lent"].clone();
+        assert!(lent[0]["lack"].is_string(), "{to:?}: {lent}");
+        fs::remove_file(stage.notes.join("skills")).unwrap();
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::agents::Adapter;
+use std::fs;
 
 const FILE: &str = r#"
 name = "x"

@@ -61,6 +61,10 @@ fn an_api_key_that_passes_is_billed_by_the_token() {
         (Dialect::Anthropic, "x-api-key: sk-ant-oat01-abc\r\n".to_owned(), true),
         // With two nobody knows which one counts.
         (Dialect::Anthropic, bearer("sk-ant-oat01-a") + "x-api-key: sk-ant-api03-b\r\n", false),
+        // Written as no login is.
+        (Dialect::Anthropic, "authorization: sk-ant-api03-abc\r\n".to_owned(), false),
+        (Dialect::Anthropic, "authorization: Bearer\tsk-ant-api03-abc\r\n".to_owned(), false),
+        (Dialect::Anthropic, "authorization: Basic abc\r\n".to_owned(), false),
         (Dialect::Openai, bearer("sk-proj-abc"), false),
         (Dialect::Openai, bearer("eyJhbGciOiJSUzI1NiJ9.e30.abc"), true),
         (Dialect::Gemini, "x-goog-api-key: AIzaSyAbc\r\n".to_owned(), false),
