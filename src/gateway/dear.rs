@@ -40,6 +40,8 @@ const OWN_TOOLS: &[&str] = &[
     "namespace",
     "tool_search",
 ];
+/// The name of a tool that is not written as one.
+const UNKNOWN: &str = "of an unknown form";
 /// Types of content that stand for something else.
 const CONTENT: &[&str] = &["item_reference", "container_upload", "input_audio"];
 /// Fields whose text names what the provider has or fetches.
@@ -103,16 +105,35 @@ fn answered(body: &[u8]) -> Option<String> {
 }
 
 fn dear_tools(wire: Wire, tools: &str) -> Vec<String> {
-    if wire.dialect() == Dialect::Gemini {
-        let tools: Vec<Fields<'_>> = serde_json::from_str(tools).unwrap_or_default();
-        let own = ["functionDeclarations", "function_declarations"];
-        let others = tools.iter().flat_map(BTreeMap::keys).map(Cow::as_ref);
-        return others.filter(|key| !own.contains(key)).map(str::to_owned).collect();
+    let mut all = Vec::new();
+    for tool in listed(tools) {
+        if wire.dialect() == Dialect::Gemini {
+            let own = ["functionDeclarations", "function_declarations"];
+            let Ok(tool) = serde_json::from_str::<Fields<'_>>(tool) else {
+                all.push(UNKNOWN.to_owned());
+                continue;
+            };
+            all.extend(tool.into_keys().filter(|key| !own.contains(&&**key)).map(Cow::into_owned));
+        } else {
+            match serde_json::from_str::<Tool<'_>>(tool).map(|tool| tool.kind) {
+                Ok(Some(kind)) if !OWN_TOOLS.iter().any(|own| kind.starts_with(own)) => {
+                    all.push(kind.into_owned());
+                }
+                Ok(_) => {}
+                Err(_) => all.push(UNKNOWN.to_owned()),
+            }
+        }
     }
-    let tools: Vec<Tool<'_>> = serde_json::from_str(tools).unwrap_or_default();
-    let kinds = tools.iter().filter_map(|tool| tool.kind.as_deref());
-    let others = kinds.filter(|kind| !OWN_TOOLS.iter().any(|own| kind.starts_with(own)));
-    others.map(str::to_owned).collect()
+    all
+}
+
+/// The values of a list; what is none is taken for its one value, as services do.
+fn listed(json: &str) -> Vec<&str> {
+    match serde_json::from_str::<Vec<&RawValue>>(json) {
+        Ok(all) => all.into_iter().map(RawValue::get).collect(),
+        Err(_) if json == "null" => Vec::new(),
+        Err(_) => vec![json],
+    }
 }
 
 fn value<'a>(body: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {

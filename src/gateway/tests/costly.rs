@@ -1,6 +1,53 @@
 //! Calls made or answered so that what they cost is not seen.
 
 use super::*;
+use crate::gateway::known::Length;
+use crate::gateway::prices::Prices;
+use crate::gateway::terms::Terms;
+use crate::gateway::wire::{Asked, Wire};
+
+/// What a budget says to such a request, where `features` are priced at a dollar each.
+fn bound(wire: Wire, model: &str, body: &str, features: &[&str]) -> Result<Micros, String> {
+    let prices = Prices::new(&PriceFiles::default().load().unwrap());
+    let asked: Asked<'_> = serde_json::from_str(body).map_err(|e| e.to_string())?;
+    let feature = |name: &str| features.contains(&name).then_some(Micros(1_000_000));
+    let of = (wire, &asked, body.as_bytes());
+    let length = (Length::AtMost(1000), false);
+    let terms = Terms::of(prices.find(None, model), feature, (model, "p"), of, length);
+    terms.bound().map(|bound| bound.most)
+}
+
+#[track_caller]
+fn refused(wire: Wire, body: &str, name: &str) {
+    let model = if wire == Wire::Generate { "gemini-2.5-pro" } else { "gpt-5" };
+    let why = bound(wire, model, body, &[]).expect_err(body);
+    assert!(why.contains(&format!("`{name}`")), "{body}: {why}");
+    assert!(bound(wire, model, body, &[name]).unwrap() > Micros(1_000_000), "{body}");
+}
+
+#[track_caller]
+fn taken(wire: Wire, body: &str) {
+    let model = if wire == Wire::Generate { "gemini-2.5-pro" } else { "gpt-5" };
+    assert!(bound(wire, model, body, &[]).is_ok(), "{body}");
+}
+
+#[test]
+fn a_tool_without_its_list_is_one_all_the_same() {
+    refused(Wire::Generate, r#"{"tools":{"googleSearch":{}}}"#, "tool googleSearch");
+    refused(Wire::Responses, r#"{"tools":{"type":"web_search"}}"#, "tool web_search");
+    // Beside what is no tool at all.
+    let other = ["tool of an unknown form"];
+    let body = r#"{"tools":[{"googleSearch":{}},7]}"#;
+    assert!(bound(Wire::Generate, "gemini-2.5-pro", body, &other).is_err());
+    let body = r#"{"tools":[{"type":"web_search"},7]}"#;
+    assert!(bound(Wire::Responses, "gpt-5", body, &other).is_err());
+    refused(Wire::Responses, r#"{"tools":[{"type":["web_search"]}]}"#, "tool of an unknown form");
+    refused(Wire::Generate, r#"{"tools":"googleSearch"}"#, "tool of an unknown form");
+    taken(Wire::Generate, r#"{"tools":{"functionDeclarations":[]}}"#);
+    taken(Wire::Responses, r#"{"tools":{"type":"function","name":"x"}}"#);
+    taken(Wire::Responses, r#"{"tools":null}"#);
+    taken(Wire::Messages, r#"{"tools":[{"type":null,"name":"x"}]}"#);
+}
 
 #[test]
 fn an_answer_that_used_nothing_at_all_says_nothing() {
