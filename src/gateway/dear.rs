@@ -40,6 +40,9 @@ const OWN_TOOLS: &[&str] = &[
     "namespace",
     "tool_search",
 ];
+/// Tiers that cost no more than the usual one.
+const TIERS: &[&str] =
+    &["auto", "default", "standard", "standard_only", "flex", "batch", "on_demand", "unspecified"];
 /// The name of a tool that is not written as one.
 const UNKNOWN: &str = "of an unknown form";
 /// Types of content that stand for something else.
@@ -60,9 +63,7 @@ pub fn dear(wire: Wire, body: &[u8]) -> Vec<String> {
     let Ok(fields) = serde_json::from_slice::<Fields<'_>>(body) else { return Vec::new() };
     let set = |name: &&&str| fields.get(**name).is_some_and(|raw| raw.get() != "null");
     let mut all: Vec<String> = FIELDS.iter().filter(set).map(|name| (*name).to_owned()).collect();
-    let tier = fields.get("service_tier").map(|raw| raw.get().trim_matches('"'));
-    let tier = tier.filter(|tier| matches!(*tier, "priority" | "fast"));
-    all.extend(tier.map(|tier| format!("service_tier: {tier}")));
+    all.extend(dear_tiers(&fields));
     let tools = fields.get("tools").map_or("[]", |raw| raw.get());
     all.extend(dear_tools(wire, tools).into_iter().map(|tool| format!("tool {tool}")));
     let there = |kind: &&&str| value(body, "type").any(|text| text == kind.as_bytes());
@@ -74,12 +75,12 @@ pub fn dear(wire: Wire, body: &[u8]) -> Vec<String> {
     if wire.dialect() == Dialect::Anthropic && typed(b"document") && typed(b"url") {
         all.push("document by url".to_owned());
     }
-    all.extend(media(wire, body));
+    all.extend(media(wire, body, &fields));
     all
 }
 
 /// Sound and pictures that move, asked or answered, which no count of bytes bounds.
-fn media(wire: Wire, body: &[u8]) -> Vec<String> {
+fn media(wire: Wire, body: &[u8], fields: &Fields<'_>) -> Vec<String> {
     if wire.dialect() != Dialect::Gemini {
         return Vec::new();
     }
@@ -89,19 +90,41 @@ fn media(wire: Wire, body: &[u8]) -> Vec<String> {
         sent.map(|kind| String::from_utf8_lossy(kind).into_owned()).collect();
     all.sort_unstable();
     all.dedup();
-    all.extend(answered(body));
+    all.extend(answered(fields));
     all
 }
 
-fn answered(body: &[u8]) -> Option<String> {
+fn answered(fields: &Fields<'_>) -> Option<String> {
     let names = ["responseModalities", "response_modalities"];
-    let generation: Fields<'_> = serde_json::from_slice(body).ok()?;
-    let generation = ["generationConfig", "generation_config"].iter().find_map(|name| {
-        let fields: Fields<'_> = serde_json::from_str(generation.get(*name)?.get()).ok()?;
-        names.iter().find_map(|name| fields.get(*name).map(|raw| raw.get().to_uppercase()))
-    })?;
-    let kinds: Vec<String> = serde_json::from_str(&generation).ok()?;
-    kinds.iter().any(|kind| kind != "TEXT").then(|| names[0].to_owned())
+    let is_text = |kind: &str| {
+        serde_json::from_str::<String>(kind).is_ok_and(|kind| kind.eq_ignore_ascii_case("text"))
+    };
+    let others = |config: &str| {
+        let config: Fields<'_> = serde_json::from_str(config).unwrap_or_default();
+        spelled(&config, names).flat_map(listed).any(|kind| !is_text(kind))
+    };
+    let mut configs = spelled(fields, ["generationConfig", "generation_config"]);
+    configs.any(others).then(|| names[0].to_owned())
+}
+
+/// In whatever case, and with the name of their kind before it.
+fn dear_tiers(fields: &Fields<'_>) -> Vec<String> {
+    let tiers = spelled(fields, ["service_tier", "serviceTier"]).map(|raw| {
+        let tier = serde_json::from_str::<String>(raw).unwrap_or_else(|_| raw.to_owned());
+        let tier = tier.to_ascii_lowercase();
+        tier.strip_prefix("service_tier_").map_or_else(|| tier.clone(), str::to_owned)
+    });
+    let dear = tiers.filter(|tier| !TIERS.contains(&&**tier));
+    dear.map(|tier| format!("service_tier: {tier}")).collect()
+}
+
+/// What a field is in each of its spellings, of which services take either.
+fn spelled<'a>(
+    fields: &Fields<'a>,
+    names: [&'static str; 2],
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let [one, other] = names.map(|name| fields.get(name).map(|raw| raw.get()));
+    one.into_iter().chain(other).filter(|raw| *raw != "null")
 }
 
 fn dear_tools(wire: Wire, tools: &str) -> Vec<String> {

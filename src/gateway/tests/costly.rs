@@ -50,6 +50,74 @@ fn a_tool_without_its_list_is_one_all_the_same() {
 }
 
 #[test]
+fn a_dear_tier_is_one_however_it_is_written() {
+    for body in [
+        r#"{"service_tier":"priority"}"#,
+        r#"{"serviceTier":"priority"}"#,
+        r#"{"serviceTier":"PRIORITY"}"#,
+        r#"{"service_tier":"SERVICE_TIER_PRIORITY"}"#,
+        r#"{"serviceTier":"\u0070riority"}"#,
+        r#"{"service_tier":"flex","serviceTier":"priority"}"#,
+        r#"{"serviceTier":"flex","service_tier":"priority"}"#,
+    ] {
+        refused(Wire::Generate, body, "service_tier: priority");
+    }
+    refused(Wire::Chat, r#"{"service_tier":"Fast"}"#, "service_tier: fast");
+    // Its number, and one that nobody knows.
+    refused(Wire::Generate, r#"{"serviceTier":3}"#, "service_tier: 3");
+    refused(Wire::Responses, r#"{"service_tier":"ultra"}"#, "service_tier: ultra");
+    for tier in ["null", "\"auto\"", "\"FLEX\"", "\"SERVICE_TIER_STANDARD\"", "\"standard_only\""] {
+        taken(Wire::Generate, &format!("{{\"serviceTier\":{tier}}}"));
+        taken(Wire::Chat, &format!("{{\"service_tier\":{tier}}}"));
+    }
+}
+
+#[test]
+fn fields_are_judged_in_both_spellings() {
+    for (outer, inner) in [
+        ("generationConfig", "responseModalities"),
+        ("generationConfig", "response_modalities"),
+        ("generation_config", "responseModalities"),
+        ("generation_config", "response_modalities"),
+    ] {
+        // By name, in any case, by number, and without a list.
+        for kinds in ["[\"AUDIO\"]", "[\"text\",\"image\"]", "[3]", "\"AUDIO\""] {
+            let body = format!("{{\"{outer}\":{{\"{inner}\":{kinds}}}}}");
+            refused(Wire::Generate, &body, "responseModalities");
+        }
+        taken(Wire::Generate, &format!("{{\"{outer}\":{{\"{inner}\":[\"TEXT\"]}}}}"));
+        taken(Wire::Generate, &format!("{{\"{outer}\":{{\"{inner}\":null}}}}"));
+    }
+    let both = r#"{"generationConfig":{"responseModalities":["TEXT"],
+        "response_modalities":["AUDIO"]}}"#;
+    refused(Wire::Generate, both, "responseModalities");
+    for (name, uri) in [("fileData", "fileUri"), ("file_data", "file_uri")] {
+        refused(Wire::Generate, &format!("{{\"{name}\":{{\"{uri}\":\"u\"}}}}"), uri);
+    }
+    for name in ["cachedContent", "cached_content"] {
+        refused(Wire::Generate, &format!("{{\"{name}\":\"c/1\"}}"), name);
+    }
+    // Of a limit that is given twice nobody can say which one counts.
+    for body in [
+        r#"{"generationConfig":{},"generation_config":{"maxOutputTokens":9}}"#,
+        r#"{"generationConfig":{"maxOutputTokens":9,"max_output_tokens":99}}"#,
+        r#"{"generationConfig":{"candidateCount":1,"candidate_count":8}}"#,
+    ] {
+        assert!(bound(Wire::Generate, "gemini-2.5-pro", body, &[]).is_err(), "{body}");
+    }
+    for (outer, inner) in [
+        ("generationConfig", "maxOutputTokens"),
+        ("generationConfig", "max_output_tokens"),
+        ("generation_config", "maxOutputTokens"),
+        ("generation_config", "max_output_tokens"),
+    ] {
+        let body = |limit| format!("{{\"{outer}\":{{\"{inner}\":{limit}}}}}");
+        let edited = clamp::clamped(Wire::Generate, &body(500), 9);
+        assert_eq!(edited, Some(body(9)), "and none beside it");
+    }
+}
+
+#[test]
 fn an_answer_that_used_nothing_at_all_says_nothing() {
     const AMOUNT: Micros = Micros(2_000_000);
     for answer in [
