@@ -2,6 +2,7 @@
 //! by their own measure, dearer tiers, and what the provider reads from elsewhere. Nobody can
 //! say what that costs but the user; else it is refused by name under a budget.
 
+use super::media::{inline, is_of};
 use super::wire::Wire;
 use crate::config::Dialect;
 use serde::Deserialize;
@@ -45,6 +46,19 @@ const TIERS: &[&str] =
     &["auto", "default", "standard", "standard_only", "flex", "batch", "on_demand", "unspecified"];
 /// The name of a tool that is not written as one.
 const UNKNOWN: &str = "of an unknown form";
+/// Kinds of data that [`Media`](super::media::Media) bounds, as they begin.
+const PLAIN: &[&str] = &[
+    "image/",
+    "text/",
+    "application/pdf",
+    "application/json",
+    "application/xml",
+    "application/rtf",
+    "application/x-javascript",
+    "application/x-python",
+];
+/// The name of data that is of no kind.
+const UNTYPED: &str = "inlineData of no known type";
 /// Types of content that stand for something else.
 const CONTENT: &[&str] = &["item_reference", "container_upload", "input_audio"];
 /// Fields whose text names what the provider has or fetches.
@@ -84,10 +98,13 @@ fn media(wire: Wire, body: &[u8], fields: &Fields<'_>) -> Vec<String> {
     if wire.dialect() != Dialect::Gemini {
         return Vec::new();
     }
-    let moves = |text: &&[u8]| text.starts_with(b"audio/") || text.starts_with(b"video/");
+    let moves = |text: &&[u8]| is_of(text, "audio/") || is_of(text, "video/");
     let sent = ["mimeType", "mime_type"].iter().flat_map(|name| value(body, name).filter(moves));
-    let mut all: Vec<String> =
-        sent.map(|kind| String::from_utf8_lossy(kind).into_owned()).collect();
+    let sent = sent.map(|kind| String::from_utf8_lossy(kind).to_ascii_lowercase());
+    let inline = inline(body).into_iter();
+    let inline = inline.filter(|kind| !PLAIN.iter().any(|plain| kind.starts_with(plain)));
+    let inline = inline.map(|kind| if kind.is_empty() { UNTYPED.to_owned() } else { kind });
+    let mut all: Vec<String> = sent.chain(inline).collect();
     all.sort_unstable();
     all.dedup();
     all.extend(answered(fields));

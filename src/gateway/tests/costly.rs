@@ -118,6 +118,33 @@ fn fields_are_judged_in_both_spellings() {
 }
 
 #[test]
+fn what_is_sent_is_judged_by_its_kind_in_any_case() {
+    let part = |name: &str, kind: &str, is: &str| {
+        format!("{{\"contents\":[{{\"parts\":[{{\"{name}\": {{\"data\":\"eA\"{kind}{is}}}}}]}}]}}")
+    };
+    for (name, kind) in [("inlineData", ",\"mimeType\":"), ("inline_data", ",\"mime_type\":")] {
+        let sent = |is: &str| part(name, kind, is);
+        refused(Wire::Generate, &sent("\"Audio/MP3\""), "audio/mp3");
+        refused(Wire::Generate, &sent("\"VIDEO/mp4\""), "video/mp4");
+        refused(Wire::Generate, &sent("\"\\u0061udio/mp3\""), "audio/mp3");
+        refused(Wire::Generate, &sent("\"application/ogg\""), "application/ogg");
+        refused(Wire::Generate, &sent("7"), "inlineData of no known type");
+        refused(Wire::Generate, &sent("\"\""), "inlineData of no known type");
+        refused(Wire::Generate, &part(name, "", ""), "inlineData of no known type");
+        for (is, images, documents) in
+            [("IMAGE/PNG", 1, 0), ("Text/plain", 0, 0), ("Application/PDF", 0, 1)]
+        {
+            let body = sent(&format!("\"{is}\""));
+            taken(Wire::Generate, &body);
+            let media = media::Media::of(Wire::Generate, "m", body.as_bytes());
+            assert_eq!((media.images.len(), media.documents), (images, documents), "{body}");
+        }
+    }
+    // What only speaks of it is none.
+    taken(Wire::Generate, r#"{"contents":[{"parts":[{"text":"\"inlineData\": {}"}]}]}"#);
+}
+
+#[test]
 fn an_answer_that_used_nothing_at_all_says_nothing() {
     const AMOUNT: Micros = Micros(2_000_000);
     for answer in [
