@@ -26,13 +26,18 @@ pub fn clamped(wire: Wire, body: &str, limit: u64) -> Option<String> {
             }
         }
         (Dialect::Gemini, _) => {
-            let names: [&[&str]; 2] = [
-                &["generationConfig", "maxOutputTokens"],
-                &["generation_config", "max_output_tokens"],
-            ];
             let fields: Fields<'_> = serde_json::from_str(body).ok()?;
-            let [usual, other] = names;
-            set(body, if fields.contains_key(other[0]) { other } else { usual }, &limit)
+            let (names, limits) = (
+                ["generationConfig", "generation_config"],
+                ["maxOutputTokens", "max_output_tokens"],
+            );
+            let at = usize::from(fields.contains_key(names[1]));
+            let config = fields.get(names[at]).map_or("{}", |raw| raw.get());
+            let config: Option<Fields<'_>> = serde_json::from_str(config).ok()?;
+            // In the spelling that it has: given twice, either may count.
+            let there =
+                limits.into_iter().find(|name| config.iter().any(|c| c.contains_key(*name)));
+            set(body, &[names[at], there.unwrap_or(limits[at])], &limit)
         }
     }
 }

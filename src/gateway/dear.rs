@@ -2,6 +2,7 @@
 //! by their own measure, dearer tiers, and what the provider reads from elsewhere. Nobody can
 //! say what that costs but the user; else it is refused by name under a budget.
 
+use super::media::{inline, is_of};
 use super::wire::Wire;
 use crate::config::Dialect;
 use serde::Deserialize;
@@ -40,6 +41,24 @@ const OWN_TOOLS: &[&str] = &[
     "namespace",
     "tool_search",
 ];
+/// Tiers that cost no more than the usual one.
+const TIERS: &[&str] =
+    &["auto", "default", "standard", "standard_only", "flex", "batch", "on_demand", "unspecified"];
+/// The name of a tool that is not written as one.
+const UNKNOWN: &str = "of an unknown form";
+/// Kinds of data that [`Media`](super::media::Media) bounds, as they begin.
+const PLAIN: &[&str] = &[
+    "image/",
+    "text/",
+    "application/pdf",
+    "application/json",
+    "application/xml",
+    "application/rtf",
+    "application/x-javascript",
+    "application/x-python",
+];
+/// The name of data that is of no kind.
+const UNTYPED: &str = "inlineData of no known type";
 /// Types of content that stand for something else.
 const CONTENT: &[&str] = &["item_reference", "container_upload", "input_audio"];
 /// Fields whose text names what the provider has or fetches.
@@ -58,9 +77,7 @@ pub fn dear(wire: Wire, body: &[u8]) -> Vec<String> {
     let Ok(fields) = serde_json::from_slice::<Fields<'_>>(body) else { return Vec::new() };
     let set = |name: &&&str| fields.get(**name).is_some_and(|raw| raw.get() != "null");
     let mut all: Vec<String> = FIELDS.iter().filter(set).map(|name| (*name).to_owned()).collect();
-    let tier = fields.get("service_tier").map(|raw| raw.get().trim_matches('"'));
-    let tier = tier.filter(|tier| matches!(*tier, "priority" | "fast"));
-    all.extend(tier.map(|tier| format!("service_tier: {tier}")));
+    all.extend(dear_tiers(&fields));
     let tools = fields.get("tools").map_or("[]", |raw| raw.get());
     all.extend(dear_tools(wire, tools).into_iter().map(|tool| format!("tool {tool}")));
     let there = |kind: &&&str| value(body, "type").any(|text| text == kind.as_bytes());
@@ -72,47 +89,91 @@ pub fn dear(wire: Wire, body: &[u8]) -> Vec<String> {
     if wire.dialect() == Dialect::Anthropic && typed(b"document") && typed(b"url") {
         all.push("document by url".to_owned());
     }
-    all.extend(media(wire, body));
+    all.extend(media(wire, body, &fields));
     all
 }
 
 /// Sound and pictures that move, asked or answered, which no count of bytes bounds.
-fn media(wire: Wire, body: &[u8]) -> Vec<String> {
+fn media(wire: Wire, body: &[u8], fields: &Fields<'_>) -> Vec<String> {
     if wire.dialect() != Dialect::Gemini {
         return Vec::new();
     }
-    let moves = |text: &&[u8]| text.starts_with(b"audio/") || text.starts_with(b"video/");
+    let moves = |text: &&[u8]| is_of(text, "audio/") || is_of(text, "video/");
     let sent = ["mimeType", "mime_type"].iter().flat_map(|name| value(body, name).filter(moves));
-    let mut all: Vec<String> =
-        sent.map(|kind| String::from_utf8_lossy(kind).into_owned()).collect();
+    let sent = sent.map(|kind| String::from_utf8_lossy(kind).to_ascii_lowercase());
+    let inline = inline(body).into_iter();
+    let inline = inline.filter(|kind| !PLAIN.iter().any(|plain| kind.starts_with(plain)));
+    let inline = inline.map(|kind| if kind.is_empty() { UNTYPED.to_owned() } else { kind });
+    let mut all: Vec<String> = sent.chain(inline).collect();
     all.sort_unstable();
     all.dedup();
-    all.extend(answered(body));
+    all.extend(answered(fields));
     all
 }
 
-fn answered(body: &[u8]) -> Option<String> {
+fn answered(fields: &Fields<'_>) -> Option<String> {
     let names = ["responseModalities", "response_modalities"];
-    let generation: Fields<'_> = serde_json::from_slice(body).ok()?;
-    let generation = ["generationConfig", "generation_config"].iter().find_map(|name| {
-        let fields: Fields<'_> = serde_json::from_str(generation.get(*name)?.get()).ok()?;
-        names.iter().find_map(|name| fields.get(*name).map(|raw| raw.get().to_uppercase()))
-    })?;
-    let kinds: Vec<String> = serde_json::from_str(&generation).ok()?;
-    kinds.iter().any(|kind| kind != "TEXT").then(|| names[0].to_owned())
+    let is_text = |kind: &str| {
+        serde_json::from_str::<String>(kind).is_ok_and(|kind| kind.eq_ignore_ascii_case("text"))
+    };
+    let others = |config: &str| {
+        let config: Fields<'_> = serde_json::from_str(config).unwrap_or_default();
+        spelled(&config, names).flat_map(listed).any(|kind| !is_text(kind))
+    };
+    let mut configs = spelled(fields, ["generationConfig", "generation_config"]);
+    configs.any(others).then(|| names[0].to_owned())
+}
+
+/// In whatever case, and with the name of their kind before it.
+fn dear_tiers(fields: &Fields<'_>) -> Vec<String> {
+    let tiers = spelled(fields, ["service_tier", "serviceTier"]).map(|raw| {
+        let tier = serde_json::from_str::<String>(raw).unwrap_or_else(|_| raw.to_owned());
+        let tier = tier.to_ascii_lowercase();
+        tier.strip_prefix("service_tier_").map_or_else(|| tier.clone(), str::to_owned)
+    });
+    let dear = tiers.filter(|tier| !TIERS.contains(&&**tier));
+    dear.map(|tier| format!("service_tier: {tier}")).collect()
+}
+
+/// What a field is in each of its spellings, of which services take either.
+fn spelled<'a>(
+    fields: &Fields<'a>,
+    names: [&'static str; 2],
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let [one, other] = names.map(|name| fields.get(name).map(|raw| raw.get()));
+    one.into_iter().chain(other).filter(|raw| *raw != "null")
 }
 
 fn dear_tools(wire: Wire, tools: &str) -> Vec<String> {
-    if wire.dialect() == Dialect::Gemini {
-        let tools: Vec<Fields<'_>> = serde_json::from_str(tools).unwrap_or_default();
-        let own = ["functionDeclarations", "function_declarations"];
-        let others = tools.iter().flat_map(BTreeMap::keys).map(Cow::as_ref);
-        return others.filter(|key| !own.contains(key)).map(str::to_owned).collect();
+    let mut all = Vec::new();
+    for tool in listed(tools) {
+        if wire.dialect() == Dialect::Gemini {
+            let own = ["functionDeclarations", "function_declarations"];
+            let Ok(tool) = serde_json::from_str::<Fields<'_>>(tool) else {
+                all.push(UNKNOWN.to_owned());
+                continue;
+            };
+            all.extend(tool.into_keys().filter(|key| !own.contains(&&**key)).map(Cow::into_owned));
+        } else {
+            match serde_json::from_str::<Tool<'_>>(tool).map(|tool| tool.kind) {
+                Ok(Some(kind)) if !OWN_TOOLS.iter().any(|own| kind.starts_with(own)) => {
+                    all.push(kind.into_owned());
+                }
+                Ok(_) => {}
+                Err(_) => all.push(UNKNOWN.to_owned()),
+            }
+        }
     }
-    let tools: Vec<Tool<'_>> = serde_json::from_str(tools).unwrap_or_default();
-    let kinds = tools.iter().filter_map(|tool| tool.kind.as_deref());
-    let others = kinds.filter(|kind| !OWN_TOOLS.iter().any(|own| kind.starts_with(own)));
-    others.map(str::to_owned).collect()
+    all
+}
+
+/// The values of a list; what is none is taken for its one value, as services do.
+fn listed(json: &str) -> Vec<&str> {
+    match serde_json::from_str::<Vec<&RawValue>>(json) {
+        Ok(all) => all.into_iter().map(RawValue::get).collect(),
+        Err(_) if json == "null" => Vec::new(),
+        Err(_) => vec![json],
+    }
 }
 
 fn value<'a>(body: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {

@@ -7,6 +7,7 @@
 
 use super::{dear::values, wire::Wire};
 use crate::config::Dialect;
+use serde::{Deserialize, de::IgnoredAny};
 
 /// The images and documents of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,15 +35,14 @@ impl Media {
         let kinds: Vec<(usize, &[u8])> = KINDS.iter().flat_map(|name| values(body, name)).collect();
         // Sound and films are refused by name, a text is bounded by its bytes.
         let packed = |kind: &[u8]| {
-            let known = [&b"image/"[..], b"text/", b"audio/", b"video/"];
-            !known.iter().any(|known| kind.starts_with(known))
+            !["image/", "text/", "audio/", "video/"].iter().any(|known| is_of(kind, known))
         };
         let documents = kinds.iter().filter(|(_, kind)| packed(kind)).count() as u64;
         let files = match wire.dialect() {
             Dialect::Openai => typed(&FILES).len() as u64,
             Dialect::Anthropic | Dialect::Gemini => 0,
         };
-        let told = kinds.iter().filter(|(_, kind)| kind.starts_with(b"image/"));
+        let told = kinds.iter().filter(|(_, kind)| is_of(kind, "image/"));
         let mut told: Vec<usize> = told.map(|(at, _)| *at).collect();
         told.sort_unstable();
         let typed = typed(&IMAGES);
@@ -50,6 +50,39 @@ impl Media {
         let images = if told.len() > typed.len() { told } else { typed };
         Self { images, image: image(wire, model), documents: documents.saturating_add(files) }
     }
+}
+
+/// Services take a kind in any case.
+pub fn is_of(kind: &[u8], beginning: &str) -> bool {
+    let begins = kind.get(..beginning.len());
+    begins.is_some_and(|begins| begins.eq_ignore_ascii_case(beginning.as_bytes()))
+}
+
+#[derive(Deserialize)]
+struct Inline {
+    data: Option<IgnoredAny>,
+    #[serde(rename = "mimeType", alias = "mime_type")]
+    kind: Option<String>,
+}
+
+/// What the data that stands in a request of Gemini's is said to be, in small letters; empty
+/// where nobody can tell.
+pub fn inline(body: &[u8]) -> Vec<String> {
+    let read = |name: &str| {
+        let key = format!("\"{name}\"");
+        let all = memchr::memmem::find_iter(body, &key).filter_map(|at| {
+            let rest = body.get(at + key.len()..)?.trim_ascii_start().strip_prefix(b":")?;
+            let object = rest.trim_ascii_start();
+            object.starts_with(b"{").then_some(())?;
+            match Inline::deserialize(&mut serde_json::Deserializer::from_slice(object)) {
+                Ok(Inline { data: None, .. }) => None,
+                Ok(Inline { kind, .. }) => Some(kind.unwrap_or_default().to_ascii_lowercase()),
+                Err(_) => Some(String::new()),
+            }
+        });
+        all.collect::<Vec<String>>()
+    };
+    [read("inlineData"), read("inline_data")].concat()
 }
 
 /// Tokens of one image, at most, whatever its size: services make large ones smaller.

@@ -1,5 +1,6 @@
 //! The proxy over real loopback sockets, with an upstream whose every byte the test writes.
 
+mod costly;
 mod guests;
 mod logins;
 mod paid;

@@ -117,7 +117,9 @@ impl Meter {
             self.read(&body);
         }
         let Tokens { input, output, cache_read, cache_write, .. } = self.usage.tokens;
-        if [input, output, cache_read, cache_write].into_iter().any(|count| count > MOST) {
+        let counts = [input, output, cache_read, cache_write];
+        // No prompt has no tokens: who counts none has not counted.
+        if counts.iter().any(|count| *count > MOST) || counts == [0; 4] {
             return Usage { model: self.usage.model, ..Usage::default() };
         }
         self.usage.whole |= ended && self.prompt && self.answer && !self.failed;

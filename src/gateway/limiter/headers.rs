@@ -33,6 +33,7 @@ impl Said {
             spent = spent.max(used_up(&text, kind, now));
         }
         let requests = remaining(&text, "requests", now);
+        let requests = requests.map(|(left, reset)| (left, reset.min(LONGEST)));
         Self { refused, wait: retry.or(spent).map(|wait| wait.min(LONGEST)), requests }
     }
 }
@@ -80,7 +81,7 @@ fn span(text: &str) -> Option<Duration> {
         let unit = &rest[digits..];
         let units = [("ms", 0.001), ("h", 3600.0), ("m", 60.0), ("s", 1.0)];
         let (name, seconds) = units.into_iter().find(|(name, _)| unit.starts_with(name))?;
-        sum += Duration::try_from_secs_f64(number * seconds).ok()?;
+        sum = sum.saturating_add(Duration::try_from_secs_f64(number * seconds).ok()?);
         rest = &unit[name.len()..];
     }
     (sum > Duration::ZERO || text == "0s").then_some(sum)
@@ -140,6 +141,21 @@ mod tests {
         assert_eq!(span("1h2m3.5s"), Some(Duration::from_millis(3_723_500)));
         for nonsense in ["", "s", "1", "1x", "1s!"] {
             assert_eq!(span(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn no_word_of_a_provider_holds_calls_for_longer_than_an_hour() {
+        let hour = Some((0, Duration::from_secs(3600)));
+        let anthropic =
+            ["anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"];
+        let openai = ["x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
+        // No sum is too large, either.
+        let endless = "18000000000000000000s".repeat(2);
+        for ([left, reset], value) in
+            [(anthropic, "2099-11-29T10:00:00Z"), (openai, "9999h"), (openai, endless.as_str())]
+        {
+            assert_eq!(said(200, &[(left, "0"), (reset, value)]).requests, hour, "{value}");
         }
     }
 }

@@ -1,0 +1,170 @@
+//! Calls made or answered so that what they cost is not seen.
+
+use super::*;
+use crate::gateway::known::Length;
+use crate::gateway::prices::Prices;
+use crate::gateway::terms::Terms;
+use crate::gateway::wire::{Asked, Wire};
+
+/// What a budget says to such a request, where `features` are priced at a dollar each.
+fn bound(wire: Wire, model: &str, body: &str, features: &[&str]) -> Result<Micros, String> {
+    let prices = Prices::new(&PriceFiles::default().load().unwrap());
+    let asked: Asked<'_> = serde_json::from_str(body).map_err(|e| e.to_string())?;
+    let feature = |name: &str| features.contains(&name).then_some(Micros(1_000_000));
+    let of = (wire, &asked, body.as_bytes());
+    let length = (Length::AtMost(1000), false);
+    let terms = Terms::of(prices.find(None, model), feature, (model, "p"), of, length);
+    terms.bound().map(|bound| bound.most)
+}
+
+#[track_caller]
+fn refused(wire: Wire, body: &str, name: &str) {
+    let model = if wire == Wire::Generate { "gemini-2.5-pro" } else { "gpt-5" };
+    let why = bound(wire, model, body, &[]).expect_err(body);
+    assert!(why.contains(&format!("`{name}`")), "{body}: {why}");
+    assert!(bound(wire, model, body, &[name]).unwrap() > Micros(1_000_000), "{body}");
+}
+
+#[track_caller]
+fn taken(wire: Wire, body: &str) {
+    let model = if wire == Wire::Generate { "gemini-2.5-pro" } else { "gpt-5" };
+    assert!(bound(wire, model, body, &[]).is_ok(), "{body}");
+}
+
+#[test]
+fn a_tool_without_its_list_is_one_all_the_same() {
+    refused(Wire::Generate, r#"{"tools":{"googleSearch":{}}}"#, "tool googleSearch");
+    refused(Wire::Responses, r#"{"tools":{"type":"web_search"}}"#, "tool web_search");
+    // Beside what is no tool at all.
+    let other = ["tool of an unknown form"];
+    let body = r#"{"tools":[{"googleSearch":{}},7]}"#;
+    assert!(bound(Wire::Generate, "gemini-2.5-pro", body, &other).is_err());
+    let body = r#"{"tools":[{"type":"web_search"},7]}"#;
+    assert!(bound(Wire::Responses, "gpt-5", body, &other).is_err());
+    refused(Wire::Responses, r#"{"tools":[{"type":["web_search"]}]}"#, "tool of an unknown form");
+    refused(Wire::Generate, r#"{"tools":"googleSearch"}"#, "tool of an unknown form");
+    taken(Wire::Generate, r#"{"tools":{"functionDeclarations":[]}}"#);
+    taken(Wire::Responses, r#"{"tools":{"type":"function","name":"x"}}"#);
+    taken(Wire::Responses, r#"{"tools":null}"#);
+    taken(Wire::Messages, r#"{"tools":[{"type":null,"name":"x"}]}"#);
+}
+
+#[test]
+fn a_dear_tier_is_one_however_it_is_written() {
+    for body in [
+        r#"{"service_tier":"priority"}"#,
+        r#"{"serviceTier":"priority"}"#,
+        r#"{"serviceTier":"PRIORITY"}"#,
+        r#"{"service_tier":"SERVICE_TIER_PRIORITY"}"#,
+        r#"{"serviceTier":"\u0070riority"}"#,
+        r#"{"service_tier":"flex","serviceTier":"priority"}"#,
+        r#"{"serviceTier":"flex","service_tier":"priority"}"#,
+    ] {
+        refused(Wire::Generate, body, "service_tier: priority");
+    }
+    refused(Wire::Chat, r#"{"service_tier":"Fast"}"#, "service_tier: fast");
+    // Its number, and one that nobody knows.
+    refused(Wire::Generate, r#"{"serviceTier":3}"#, "service_tier: 3");
+    refused(Wire::Responses, r#"{"service_tier":"ultra"}"#, "service_tier: ultra");
+    for tier in ["null", "\"auto\"", "\"FLEX\"", "\"SERVICE_TIER_STANDARD\"", "\"standard_only\""] {
+        taken(Wire::Generate, &format!("{{\"serviceTier\":{tier}}}"));
+        taken(Wire::Chat, &format!("{{\"service_tier\":{tier}}}"));
+    }
+}
+
+#[test]
+fn fields_are_judged_in_both_spellings() {
+    for (outer, inner) in [
+        ("generationConfig", "responseModalities"),
+        ("generationConfig", "response_modalities"),
+        ("generation_config", "responseModalities"),
+        ("generation_config", "response_modalities"),
+    ] {
+        // By name, in any case, by number, and without a list.
+        for kinds in ["[\"AUDIO\"]", "[\"text\",\"image\"]", "[3]", "\"AUDIO\""] {
+            let body = format!("{{\"{outer}\":{{\"{inner}\":{kinds}}}}}");
+            refused(Wire::Generate, &body, "responseModalities");
+        }
+        taken(Wire::Generate, &format!("{{\"{outer}\":{{\"{inner}\":[\"TEXT\"]}}}}"));
+        taken(Wire::Generate, &format!("{{\"{outer}\":{{\"{inner}\":null}}}}"));
+    }
+    let both = r#"{"generationConfig":{"responseModalities":["TEXT"],
+        "response_modalities":["AUDIO"]}}"#;
+    refused(Wire::Generate, both, "responseModalities");
+    for (name, uri) in [("fileData", "fileUri"), ("file_data", "file_uri")] {
+        refused(Wire::Generate, &format!("{{\"{name}\":{{\"{uri}\":\"u\"}}}}"), uri);
+    }
+    for name in ["cachedContent", "cached_content"] {
+        refused(Wire::Generate, &format!("{{\"{name}\":\"c/1\"}}"), name);
+    }
+    // Of a limit that is given twice nobody can say which one counts.
+    for body in [
+        r#"{"generationConfig":{},"generation_config":{"maxOutputTokens":9}}"#,
+        r#"{"generationConfig":{"maxOutputTokens":9,"max_output_tokens":99}}"#,
+        r#"{"generationConfig":{"candidateCount":1,"candidate_count":8}}"#,
+    ] {
+        assert!(bound(Wire::Generate, "gemini-2.5-pro", body, &[]).is_err(), "{body}");
+    }
+    for (outer, inner) in [
+        ("generationConfig", "maxOutputTokens"),
+        ("generationConfig", "max_output_tokens"),
+        ("generation_config", "maxOutputTokens"),
+        ("generation_config", "max_output_tokens"),
+    ] {
+        let body = |limit| format!("{{\"{outer}\":{{\"{inner}\":{limit}}}}}");
+        let edited = clamp::clamped(Wire::Generate, &body(500), 9);
+        assert_eq!(edited, Some(body(9)), "and none beside it");
+    }
+}
+
+#[test]
+fn what_is_sent_is_judged_by_its_kind_in_any_case() {
+    let part = |name: &str, kind: &str, is: &str| {
+        format!("{{\"contents\":[{{\"parts\":[{{\"{name}\": {{\"data\":\"eA\"{kind}{is}}}}}]}}]}}")
+    };
+    for (name, kind) in [("inlineData", ",\"mimeType\":"), ("inline_data", ",\"mime_type\":")] {
+        let sent = |is: &str| part(name, kind, is);
+        refused(Wire::Generate, &sent("\"Audio/MP3\""), "audio/mp3");
+        refused(Wire::Generate, &sent("\"VIDEO/mp4\""), "video/mp4");
+        refused(Wire::Generate, &sent("\"\\u0061udio/mp3\""), "audio/mp3");
+        refused(Wire::Generate, &sent("\"application/ogg\""), "application/ogg");
+        refused(Wire::Generate, &sent("7"), "inlineData of no known type");
+        refused(Wire::Generate, &sent("\"\""), "inlineData of no known type");
+        refused(Wire::Generate, &part(name, "", ""), "inlineData of no known type");
+        for (is, images, documents) in
+            [("IMAGE/PNG", 1, 0), ("Text/plain", 0, 0), ("Application/PDF", 0, 1)]
+        {
+            let body = sent(&format!("\"{is}\""));
+            taken(Wire::Generate, &body);
+            let media = media::Media::of(Wire::Generate, "m", body.as_bytes());
+            assert_eq!((media.images.len(), media.documents), (images, documents), "{body}");
+        }
+    }
+    // What only speaks of it is none.
+    taken(Wire::Generate, r#"{"contents":[{"parts":[{"text":"\"inlineData\": {}"}]}]}"#);
+}
+
+#[test]
+fn an_answer_that_used_nothing_at_all_says_nothing() {
+    const AMOUNT: Micros = Micros(2_000_000);
+    for answer in [
+        concat!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 97\r\n\r\n",
+            "{\"content\":[{\"type\":\"text\",\"text\":\"a long answer\"}],",
+            "\"usage\":{\"input_tokens\":0,\"output_tokens\":0}}",
+        ),
+        concat!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n",
+            "data: {\"message\":{\"usage\":{\"input_tokens\":0,\"output_tokens\":0}}}\n\n",
+            "data: {\"delta\":{\"text\":\"a long answer\"}}\n\n",
+            "data: {\"delta\":{\"stop_reason\":\"x\"},\"usage\":{\"output_tokens\":0}}\n\n",
+        ),
+    ] {
+        let upstream = Upstream::new(answer, "");
+        let stage = Stage::with(Dialect::Anthropic, &upstream.url, false, Some(AMOUNT));
+        let came = stage.ask("/v1/messages", r#"{"model":"claude-opus-4-5","max_tokens":9}"#);
+        assert!(came.contains("a long answer"), "{came}");
+        let bill = stage.bill();
+        assert_eq!((bill.cost, bill.estimated), (AMOUNT, true), "{answer}");
+    }
+}
