@@ -26,6 +26,13 @@ const FIELDS: &[&str] = &[
     "conversation",
     "previous_response_id",
 ];
+/// Models that do what costs more than tokens whatever is asked of them, by a part of their name.
+const MODELS: &[(&str, &str)] = &[
+    ("-image", "image output"),
+    ("nano-banana", "image output"),
+    ("-search-preview", "web search"),
+    ("-search-api", "web search"),
+];
 /// Of tools those that the agent runs itself, as their type begins.
 const OWN_TOOLS: &[&str] = &[
     "function",
@@ -73,10 +80,16 @@ struct Tool<'a> {
 }
 
 /// All such things, in the request's own words.
-pub fn dear(wire: Wire, body: &[u8]) -> Vec<String> {
+pub fn dear(wire: Wire, model: &str, body: &[u8]) -> Vec<String> {
     let Ok(fields) = serde_json::from_slice::<Fields<'_>>(body) else { return Vec::new() };
-    let set = |name: &&&str| fields.get(**name).is_some_and(|raw| raw.get() != "null");
+    let name = model.to_ascii_lowercase();
+    let does = MODELS.iter().find(|(part, _)| name.contains(part)).map(|(_, does)| *does);
+    // How it is to search is not one search more.
+    let same = |name: &str| name == "web_search_options" && does == Some("web search");
+    let set =
+        |name: &&&str| fields.get(**name).is_some_and(|raw| raw.get() != "null") && !same(name);
     let mut all: Vec<String> = FIELDS.iter().filter(set).map(|name| (*name).to_owned()).collect();
+    all.extend(does.map(str::to_owned));
     all.extend(dear_tiers(&fields));
     let tools = fields.get("tools").map_or("[]", |raw| raw.get());
     all.extend(dear_tools(wire, tools).into_iter().map(|tool| format!("tool {tool}")));
@@ -199,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_costs_more_than_its_tokens_is_named() {
-        let said = |wire, body: &str| dear(wire, body.as_bytes());
+        let said = |wire, body: &str| dear(wire, "m", body.as_bytes());
         for (wire, body, name) in [
             (Wire::Messages, r#"{"mcp_servers":[]}"#, "mcp_servers"),
             (Wire::Messages, r#"{"tools":[{"type":"web_search_20250305"}]}"#, "web_search"),

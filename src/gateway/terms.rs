@@ -43,6 +43,15 @@ fn endless(model: &str) -> String {
     )
 }
 
+/// Why nobody can say what `dear` adds to a request.
+fn unpriced(dear: &str, model: &str) -> String {
+    format!(
+        "nobody can say what `{dear}` of this request to {model:?} costs beside the tokens that it \
+         shows: {dear:?} = DOLLARS below [features] in prices.toml, beside config.toml, says what \
+         it adds to a request at most"
+    )
+}
+
 impl Terms {
     /// `length` of the prompt; `wide`: a longer window is asked for than the model has by itself;
     /// `feature`: the price of what is no token.
@@ -65,14 +74,8 @@ impl Terms {
                  per million tokens), or [providers.{provider}.prices.\"{model}\"] in config.toml"
             )
         });
-        let extra: Result<Micros, String> = dear(wire, body).into_iter().try_fold(Micros::ZERO, |sum, dear| {
-            let most = feature(&dear).ok_or_else(|| {
-                format!(
-                    "nobody can say what `{dear}` of this request costs beside the tokens that it \
-                     shows: {dear:?} = DOLLARS below [features] in prices.toml, beside config.toml, \
-                     says what it adds to a request at most"
-                )
-            })?;
+        let extra = dear(wire, model, body).into_iter().try_fold(Micros::ZERO, |sum, dear| {
+            let most = feature(&dear).ok_or_else(|| unpriced(&dear, model))?;
             Ok(Micros(sum.0.saturating_add(most.0)))
         });
         let has = |text: &[u8]| memchr::memmem::find(body, text).is_some();

@@ -145,6 +145,31 @@ fn what_is_sent_is_judged_by_its_kind_in_any_case() {
 }
 
 #[test]
+fn models_that_cost_more_than_tokens_are_known_by_name() {
+    let by_name = |wire, model, name: &str| {
+        let why = bound(wire, model, "{}", &[]).expect_err(model);
+        assert!(why.contains(&format!("`{name}`")) && why.contains("[features]"), "{why}");
+        assert!(why.contains(model), "{why}");
+        assert!(bound(wire, model, "{}", &[name]).unwrap() > Micros(1_000_000), "{model}");
+    };
+    for model in ["gemini-2.5-flash-image", "gemini-3-pro-image", "gemini-3.1-flash-image-preview"]
+    {
+        by_name(Wire::Generate, model, "image output");
+        by_name(Wire::Chat, model, "image output");
+    }
+    for model in ["gpt-4o-search-preview", "gpt-4o-mini-search-preview", "gpt-5-search-api"] {
+        by_name(Wire::Chat, model, "web search");
+    }
+    // Its one search has one price.
+    let options = r#"{"web_search_options":{}}"#;
+    let twice = bound(Wire::Chat, "gpt-4o-search-preview", options, &["web search"]).unwrap();
+    assert!(twice < Micros(2_000_000));
+    for model in ["gemini-2.5-flash", "gpt-5", "claude-opus-4-5"] {
+        assert!(bound(Wire::Chat, model, "{}", &[]).is_ok(), "{model}");
+    }
+}
+
+#[test]
 fn an_answer_that_used_nothing_at_all_says_nothing() {
     const AMOUNT: Micros = Micros(2_000_000);
     for answer in [
