@@ -7,16 +7,23 @@ use super::{
 use crate::{config::read_small, model::Footprint};
 use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
+/// As `build.rs` leaves it, without its comments.
+macro_rules! embedded {
+    ($name:literal) => {
+        include_str!(concat!(env!("OUT_DIR"), "/", $name))
+    };
+}
+
 const EMBEDDED: &[(&str, &str)] = &[
-    ("command.toml", include_str!("../../assets/agents/command.toml")),
-    ("mini.toml", include_str!("../../assets/agents/mini.toml")),
-    ("claude.toml", include_str!("../../assets/agents/claude.toml")),
-    ("codex.toml", include_str!("../../assets/agents/codex.toml")),
-    ("gemini.toml", include_str!("../../assets/agents/gemini.toml")),
-    ("openclaw.toml", include_str!("../../assets/agents/openclaw.toml")),
-    ("opencode.toml", include_str!("../../assets/agents/opencode.toml")),
-    ("pi.toml", include_str!("../../assets/agents/pi.toml")),
-    ("qwen.toml", include_str!("../../assets/agents/qwen.toml")),
+    ("command.toml", embedded!("command.toml")),
+    ("mini.toml", embedded!("mini.toml")),
+    ("claude.toml", embedded!("claude.toml")),
+    ("codex.toml", embedded!("codex.toml")),
+    ("gemini.toml", embedded!("gemini.toml")),
+    ("openclaw.toml", embedded!("openclaw.toml")),
+    ("opencode.toml", embedded!("opencode.toml")),
+    ("pi.toml", embedded!("pi.toml")),
+    ("qwen.toml", embedded!("qwen.toml")),
 ];
 
 /// The adapter that is always there.
