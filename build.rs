@@ -15,7 +15,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Their comments are for those who read the files: half of their bytes.
+/// Their comments are for those who read the files: a third of their bytes.
 fn embed_adapters() -> io::Result<()> {
     let out = env::var_os("OUT_DIR").unwrap_or_default();
     for entry in fs::read_dir("assets/agents")? {

@@ -11,6 +11,8 @@ use std::{pin::Pin, sync::OnceLock, time::Duration};
 /// A real provider's silence in the middle of an answer, at most.
 const READ_LIMIT: Duration = Duration::from_secs(900);
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+/// Bytes of a refusal; what is longer is none that tells somebody something.
+const LONGEST_REFUSAL: usize = 4 << 20;
 
 pub type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Cut>> + Send>>;
 
@@ -114,7 +116,9 @@ impl Client {
                 headers.remove(login);
             }
         }
+        let mut secret = None;
         if let Some((name, value)) = credential {
+            secret = value.as_bytes().rsplit(|byte| *byte == b' ').next().map(<[u8]>::to_vec);
             headers.insert(name, value);
         }
         let url = upstream.url(&out.path, out.query.as_deref());
@@ -125,7 +129,13 @@ impl Client {
                 let mut headers = response.headers().clone();
                 strip(&mut headers);
                 let body = response.bytes_stream().map(|chunk| chunk.map_err(|_| Cut));
-                Answer { status, headers, body: Box::pin(body), unsent: false, lost: false }
+                let body: Chunks = match secret {
+                    Some(secret) if !status.is_success() => {
+                        Box::pin(futures_util::stream::once(masked(Box::pin(body), secret)))
+                    }
+                    _ => Box::pin(body),
+                };
+                Answer { status, headers, body, unsent: false, lost: false }
             }
             Err(e) => {
                 let unsent = e.is_connect();
@@ -138,6 +148,26 @@ impl Client {
             }
         }
     }
+}
+
+/// A refusal with stars for the real key, which some providers repeat in it; one that is longer
+/// than any counts as broken off.
+async fn masked(mut body: Chunks, secret: Vec<u8>) -> Result<Bytes, Cut> {
+    let mut all = Vec::new();
+    while let Some(chunk) = body.next().await {
+        all.extend_from_slice(&chunk?);
+        if all.len() > LONGEST_REFUSAL {
+            return Err(Cut);
+        }
+    }
+    if secret.is_empty() {
+        return Ok(all.into());
+    }
+    let found: Vec<usize> = memchr::memmem::find_iter(&all, &secret).collect();
+    for at in found {
+        all[at..at + secret.len()].fill(b'*');
+    }
+    Ok(all.into())
 }
 
 /// Headers of the agent's request that the gateway sets itself. Compressed answers could

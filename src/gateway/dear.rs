@@ -6,9 +6,12 @@ use super::media::{inline, is_of};
 use super::wire::Wire;
 use crate::config::Dialect;
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 /// Fields of a request that cost more than tokens, or change what tokens cost.
 const FIELDS: &[&str] = &[
@@ -73,6 +76,31 @@ const NAMES: &[&str] = &["file_id", "fileUri", "file_uri"];
 
 type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
+/// An object as it stands there.
+struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Object<'a> {
+            type Value = Pairs<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Object(PhantomData))
+    }
+}
+
 #[derive(Deserialize)]
 struct Tool<'a> {
     #[serde(default, borrow, rename = "type")]
@@ -81,14 +109,22 @@ struct Tool<'a> {
 
 /// All such things, in the request's own words.
 pub fn dear(wire: Wire, model: &str, body: &[u8]) -> Vec<String> {
-    let Ok(fields) = serde_json::from_slice::<Fields<'_>>(body) else { return Vec::new() };
+    let Ok(Pairs(pairs)) = serde_json::from_slice(body) else { return Vec::new() };
+    let mut fields = Fields::new();
+    let mut all = Vec::new();
+    for (name, raw) in pairs {
+        // Some take the last, some both.
+        if fields.insert(name.clone(), raw).is_some() {
+            all.push(format!("{name} given twice"));
+        }
+    }
     let name = model.to_ascii_lowercase();
     let does = MODELS.iter().find(|(part, _)| name.contains(part)).map(|(_, does)| *does);
     // How it is to search is not one search more.
     let same = |name: &str| name == "web_search_options" && does == Some("web search");
     let set =
         |name: &&&str| fields.get(**name).is_some_and(|raw| raw.get() != "null") && !same(name);
-    let mut all: Vec<String> = FIELDS.iter().filter(set).map(|name| (*name).to_owned()).collect();
+    all.extend(FIELDS.iter().filter(set).map(|name| (*name).to_owned()));
     all.extend(does.map(str::to_owned));
     all.extend(dear_tiers(&fields));
     let tools = fields.get("tools").map_or("[]", |raw| raw.get());

@@ -10,6 +10,7 @@ use super::{
     hidden::Hidden,
     known::{Length, Pieces},
     limiter::{Permit, in_turn, through_the_gate},
+    plain::plain,
     server::{Attempt, Flight},
     terms::Terms,
     upstream::Upstream,
@@ -280,6 +281,7 @@ fn is_shortened(body: &[u8]) -> bool {
 /// pays for where a limit is above it.
 async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill, No> {
     let Wanted { attempt, wire, target, asked, notional, wide, .. } = wanted;
+    let body = &plain(body);
     let (prompt, length): (Pieces, Length) = attempt.measure(*wire, &asked.model, body);
     let price = attempt.gateway.price(target.name(), &asked.model);
     let feature = |name: &str| attempt.gateway.feature(name);

@@ -27,6 +27,7 @@ struct Books {
     traffic: SyncSender<Traffic>,
     /// On whose account anything came.
     whose: Arc<Mutex<BTreeSet<AttemptId>>>,
+    wished: Arc<Mutex<Option<String>>>,
     broke: bool,
     given: Reservation,
 }
@@ -40,6 +41,7 @@ impl Ledger for Books {
         let tokens = call.tokens.as_ref().ok().map(|bound| bound.most).or(call.known.tokens);
         let Reservation { number, amount: dollars, tokens: count } = self.given;
         let given = Reservation { number, amount: dollars.or(amount), tokens: count.or(tokens) };
+        *self.wished.lock().unwrap() = call.bound.clone().err();
         let refused = self.broke.then(|| "the swarm's $5 are spent".to_owned());
         Box::pin(async move { refused.map_or(Ok(given), |why| Err(NoLeave::OverBudget(why))) })
     }
@@ -65,6 +67,8 @@ struct Stage {
     settled: Receiver<CallReport>,
     traffic: Receiver<Traffic>,
     whose: Arc<Mutex<BTreeSet<AttemptId>>>,
+    /// Why nobody could say what the last call may cost.
+    wished: Arc<Mutex<Option<String>>>,
 }
 
 impl Stage {
@@ -114,11 +118,19 @@ impl Stage {
         let (to, settled) = sync_channel(16);
         let (seen, traffic) = sync_channel(16);
         let whose = Arc::<Mutex<BTreeSet<AttemptId>>>::default();
+        let wished = Arc::<Mutex<Option<String>>>::default();
         let env = [("THE_KEY".to_owned(), KEY.to_owned())];
         let gateway = Gateway::new(
             &config,
             &env,
-            Arc::new(Books { settled: to, traffic: seen, whose: whose.clone(), broke, given }),
+            Arc::new(Books {
+                settled: to,
+                traffic: seen,
+                whose: whose.clone(),
+                wished: wished.clone(),
+                broke,
+                given,
+            }),
         )
         .unwrap();
         assert_eq!(gateway.provider_name(dialect), "up");
@@ -143,6 +155,7 @@ impl Stage {
             settled,
             traffic,
             whose,
+            wished,
         }
     }
 

@@ -193,3 +193,25 @@ fn an_answer_that_used_nothing_at_all_says_nothing() {
         assert_eq!((bill.cost, bill.estimated), (AMOUNT, true), "{answer}");
     }
 }
+
+#[test]
+fn a_field_given_twice_is_no_way_past_the_first() {
+    let body = r#"{"tools":[{"googleSearch":{}}],"contents":[],"tools":[]}"#;
+    refused(Wire::Generate, body, "tools given twice");
+}
+
+/// Letters that are escaped for no need are letters all the same.
+#[test]
+fn what_is_escaped_is_seen() {
+    let ask = |field: &str| {
+        let stage = Stage::with(Dialect::Gemini, "http://127.0.0.1:9", false, Some(Micros(1_000)));
+        let part = format!(r#"{{"fileData":{{"{field}":"gs://x/y"}}}}"#);
+        let body = format!(r#"{{"contents":[{{"parts":[{part}]}}]}}"#);
+        stage.ask("/v1beta/models/gemini-2.5-pro:generateContent", &body);
+        stage.wished.lock().unwrap().take().unwrap_or_default()
+    };
+    for field in ["fileUri", r"fileUr\u0069", r"file\u005furi"] {
+        let why = ask(field);
+        assert!(why.contains("`file"), "{field}: {why}");
+    }
+}

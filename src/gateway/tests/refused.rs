@@ -156,3 +156,23 @@ fn a_key_that_is_missing_is_told_at_once_and_for_good() {
     assert!(answer.contains("permission_error"), "{answer}");
     assert!(upstream.seen.try_recv().is_err(), "it went upstream");
 }
+
+/// Some providers repeat the request's headers in a refusal.
+#[test]
+fn a_refusal_that_repeats_the_real_key_has_stars_for_it() {
+    const FIRST: &str = concat!(
+        "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\n",
+        "connection: close\r\n\r\n{\"error\":\"no such key: sk-the-r",
+    );
+    let upstream = Upstream::new(FIRST, "eal-key, sk-the-real-key\"}");
+    upstream.go_on.send(()).unwrap();
+    let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+    let answer = read_all(stage.send(
+        "/v1/messages",
+        &format!("x-api-key: {TOKEN}\r\n"),
+        r#"{"model":"m","max_tokens":1}"#,
+    ));
+    assert!(answer.starts_with("HTTP/1.1 401 ") && !answer.contains(KEY), "{answer}");
+    assert!(answer.contains("no such key: ****"), "{answer}");
+    assert_eq!(stage.bill().status, 401);
+}
