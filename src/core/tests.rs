@@ -2,13 +2,16 @@
 
 mod again;
 mod attempts;
+mod coins;
 mod forecast;
 mod histories;
+mod limits;
 mod money;
 mod pauses;
 mod pulse;
 mod reach;
 mod requests;
+mod spending;
 mod swarms;
 
 use super::{Limits, *};

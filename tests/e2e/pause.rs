@@ -1,7 +1,7 @@
 //! `dash agent|swarm pause` and `resume`: the processes themselves stand still, and go on.
 
 use crate::{wait::eventually, world::World};
-use std::{fs, thread, time::Duration};
+use std::fs;
 
 /// Grows by a byte every few milliseconds.
 const BEAT: &str = "while :; do printf x >> beat.$DASH_AGENT; sleep 0.02; done";
@@ -11,22 +11,31 @@ fn beats(world: &World, agent: &str) -> u64 {
 }
 
 fn grows(world: &World, agent: &str) {
-    let then = beats(world, agent);
-    eventually("a beat", || (beats(world, agent) > then + 2).then_some(()));
+    grows_by(world, agent, 3);
 }
 
-/// A state that nothing changes shows itself only by time that passes.
-fn stands_still(world: &World, agent: &str) {
+fn grows_by(world: &World, agent: &str, more: u64) {
     let then = beats(world, agent);
-    thread::sleep(Duration::from_millis(300));
+    eventually("beats", || (beats(world, agent) >= then + more).then_some(()));
+}
+
+/// While the clock, an agent that nobody pauses, goes on for a while.
+fn stands_still(world: &World, agent: &str) {
+    // What was on its way when it was held.
+    grows(world, CLOCK);
+    let then = beats(world, agent);
+    grows_by(world, CLOCK, 12);
     assert_eq!(beats(world, agent), then, "{agent} goes on");
 }
+
+const CLOCK: &str = "ag-03";
 
 #[test]
 fn what_is_paused_stands_still_and_goes_on() {
     let world = World::new();
     let swarm = world.create(&["--agents", "2", "--", "sh", "-c", BEAT]);
-    for agent in ["ag-01", "ag-02"] {
+    world.create(&["--agents", "1", "--", "sh", "-c", BEAT]);
+    for agent in ["ag-01", "ag-02", CLOCK] {
         grows(&world, agent);
     }
     let text = world.ok(&["agent", "pause", "ag-01"]).text();

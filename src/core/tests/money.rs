@@ -1,44 +1,44 @@
 //! The ledger: what may be set aside, what is spent, and who waits for money.
 
-use super::super::ledger::above;
 use super::*;
-use proptest::{
-    prelude::{Just, ProptestConfig, any, prop_assert_eq, prop_oneof, proptest},
-    strategy::Strategy as _,
-};
 
-const DOLLAR: i64 = 1_000_000;
+pub(super) const DOLLAR: i64 = 1_000_000;
 
-fn bound(least: i64, usual: i64, most: i64) -> Result<Bound, String> {
+pub(super) fn bound(least: i64, usual: i64, most: i64) -> Result<Bound, String> {
     Ok(Bound { least: Micros(least), usual: Micros(usual), most: Micros(most) })
 }
 
-fn flat(amount: i64) -> Result<Bound, String> {
+pub(super) fn flat(amount: i64) -> Result<Bound, String> {
     bound(amount, amount, amount)
 }
 
-fn more(micros: i64) -> BudgetChange {
+pub(super) fn more(micros: i64) -> BudgetChange {
     BudgetChange::TopUp(Budget::of_dollars(Micros(micros)))
 }
 
-fn none() -> BudgetChange {
+pub(super) fn none() -> BudgetChange {
     BudgetChange::Only(Budget::default())
 }
 
-fn tokens(least: u64, most: u64) -> Result<Bound<u64>, String> {
+pub(super) fn tokens(least: u64, most: u64) -> Result<Bound<u64>, String> {
     Ok(Bound { least, usual: least + (most - least) / 3, most })
 }
 
-fn budget(sum: &str) -> SwarmSpec {
+pub(super) fn budget(sum: &str) -> SwarmSpec {
     SwarmSpec { budget: Some(sum.to_owned()), ..spec() }
 }
 
 impl Bench {
-    fn reserve(&mut self, attempt: &str, bound: Result<Bound, String>, last: bool) -> Leave {
+    pub(super) fn reserve(
+        &mut self,
+        attempt: &str,
+        bound: Result<Bound, String>,
+        last: bool,
+    ) -> Leave {
         self.reserve_both(attempt, bound, Err("nobody asked".to_owned()), last)
     }
 
-    fn reserve_both(
+    pub(super) fn reserve_both(
         &mut self,
         attempt: &str,
         bound: Result<Bound, String>,
@@ -54,7 +54,7 @@ impl Bench {
         }
     }
 
-    fn given(&mut self, attempt: &str, amount: i64) -> u64 {
+    pub(super) fn given(&mut self, attempt: &str, amount: i64) -> u64 {
         match self.reserve(attempt, flat(amount), true) {
             Leave::Reserved(given) => {
                 assert_eq!(given.amount, Some(Micros(amount)));
@@ -64,11 +64,11 @@ impl Bench {
         }
     }
 
-    fn settle_call(&mut self, attempt: &str, reservation: Option<u64>, cost: i64) {
+    pub(super) fn settle_call(&mut self, attempt: &str, reservation: Option<u64>, cost: i64) {
         self.settle_both(attempt, reservation, cost, 3, false);
     }
 
-    fn settle_both(
+    pub(super) fn settle_both(
         &mut self,
         attempt: &str,
         reservation: Option<u64>,
@@ -92,26 +92,30 @@ impl Bench {
         self.feed(call).unwrap();
     }
 
-    fn account(&self, id: &str) -> AccountInfo {
+    pub(super) fn account(&self, id: &str) -> AccountInfo {
         let id: AccountId = id.parse().unwrap();
         accounts(&self.state).into_iter().find(|account| account.id == id).unwrap()
     }
 
-    fn figures(&self, id: &str) -> (i64, i64) {
+    pub(super) fn figures(&self, id: &str) -> (i64, i64) {
         let account = self.account(id);
         (account.spent_micros.0, account.reserved_micros.0)
     }
 
-    fn set(&mut self, account: &str, change: BudgetChange) -> Result<Option<Reply>, Refusal> {
+    pub(super) fn set(
+        &mut self,
+        account: &str,
+        change: BudgetChange,
+    ) -> Result<Option<Reply>, Refusal> {
         self.ask(Command::SetBudget { account: account.parse().unwrap(), change })
     }
 
-    fn count(&self, is: impl Fn(&Event) -> bool) -> usize {
+    pub(super) fn count(&self, is: impl Fn(&Event) -> bool) -> usize {
         self.journal.iter().filter(|record| is(&record.event)).count()
     }
 
     /// A swarm whose agents run.
-    fn running(&mut self, spec: SwarmSpec, agents: usize) {
+    pub(super) fn running(&mut self, spec: SwarmSpec, agents: usize) {
         self.create(spec, agents);
         for launched in self.launches() {
             self.started(&launched, 1);
@@ -375,111 +379,6 @@ fn who_waits_for_money_is_told_what_it_takes_and_not_to_stop() {
 }
 
 #[test]
-fn limits_change_as_far_as_they_can() {
-    let mut bench = Bench::default();
-    bench.running(budget("$1"), 1);
-    bench.given("ag-01-1", 400_000);
-    let refused =
-        bench.set("sw-1", BudgetChange::Limit(Budget::of_dollars(Micros(399_999)))).unwrap_err();
-    assert_eq!(refused.code, RefusalCode::Conflict);
-    bench.set("sw-1", BudgetChange::Limit(Budget::of_dollars(Micros(400_000)))).unwrap();
-    assert_eq!(bench.account("sw-1").left_micros, Some(Micros(0)));
-    let nothing = bench.set("ag-01", more(1)).unwrap_err();
-    assert!(nothing.message.contains("no limit"), "{nothing:?}");
-    assert_eq!(bench.set("sw-9", none()).unwrap_err().code, RefusalCode::NotFound);
-    let by = Actor::Agent("ag-01".into());
-    let change = none();
-    let command = Command::SetBudget { account: AccountId::Swarm("sw-1".into()), change };
-    let own = bench.feed(Input::Request { by, command, crew: Vec::new() }).unwrap_err();
-    assert_eq!(own.code, RefusalCode::Forbidden, "no agent raises its own");
-}
-
-#[test]
-fn a_limit_that_comes_later_counts_what_is_in_flight() {
-    let mut bench = Bench::default();
-    bench.running(spec(), 2);
-    let dollars = |sum| BudgetChange::Limit(Budget::of_dollars(Micros(sum)));
-    let wish = bench.reserve_both("ag-01-1", flat(DOLLAR), tokens(900, 900), true);
-    let Leave::Reserved(given) = wish else { panic!("{wish:?}") };
-    for account in ["ag-01", "sw-1", "core"] {
-        let refused = bench.set(account, dollars(DOLLAR - 1)).unwrap_err();
-        assert_eq!(refused.code, RefusalCode::Conflict);
-        assert!(refused.message.contains("$0 spent, $1.00 for calls that are"), "{refused:?}");
-        let hint = refused.hint.unwrap();
-        assert!(hint.contains(&format!("dash budget set {account} 1;")), "{hint}");
-        let few = bench.set(account, BudgetChange::Limit(Budget::of_tokens(899))).unwrap_err();
-        assert!(few.hint.unwrap().contains(" 900-tokens;"), "in tokens too");
-    }
-    bench.set("sw-1", dollars(DOLLAR)).unwrap();
-    assert_eq!(bench.account("sw-1").left_micros, Some(Micros(0)));
-    assert_eq!(bench.reserve("ag-02-1", flat(1), false), Leave::Later);
-    // As dear as it could become, and nobody has gone over.
-    bench.settle_both("ag-01-1", Some(given.number), DOLLAR, 900, false);
-    assert_eq!(bench.figures("sw-1"), (DOLLAR, 0));
-    assert!(matches!(bench.reserve("ag-02-1", flat(1), true), Leave::Refused { .. }));
-}
-
-#[test]
-fn no_limit_is_set_that_a_call_in_flight_could_exceed() {
-    let mut bench = Bench::default();
-    bench.running(spec(), 1);
-    let wish = bench.reserve_both("ag-01-1", Err("no price".to_owned()), tokens(9, 9), true);
-    let Leave::Reserved(given) = wish else { panic!("{wish:?}") };
-    assert_eq!((given.amount, given.tokens), (Some(Micros(11)), Some(9)), "as far as it is known");
-    let dollars = BudgetChange::Limit(Budget::of_dollars(Micros(50 * DOLLAR)));
-    let refused = bench.set("core", dollars).unwrap_err();
-    assert!(refused.message.contains("ag-01-1 to m is in flight"), "{refused:?}");
-    bench.set("core", BudgetChange::Limit(Budget::of_tokens(9))).unwrap();
-    bench.settle_call("ag-01-1", Some(given.number), DOLLAR);
-    bench.set("core", dollars).unwrap();
-    assert_eq!(bench.figures("core"), (DOLLAR, 0));
-}
-
-#[test]
-fn a_limit_in_one_coin_tells_what_may_be_spent_of_the_other() {
-    let mut bench = Bench::default();
-    bench.running(budget("1k-tokens"), 1);
-    // 1 to 1,001 micro-dollars for 100 to 2,100 tokens.
-    let wish = bench.reserve_both("ag-01-1", bound(1, 1, 1_001), tokens(100, 2_100), true);
-    let Leave::Reserved(given) = wish else { panic!("{wish:?}") };
-    let share = given.tokens.unwrap();
-    assert!((100..=1_000).contains(&share), "{share}");
-    let most = 1 + (1_000 * (share - 100)).div_ceil(2_000);
-    assert_eq!(given.amount, Some(Micros(most as i64)));
-    assert_eq!(bench.figures("sw-1"), (0, most as i64));
-    // No usage comes: that is charged.
-    bench.settle_both("ag-01-1", Some(given.number), most as i64, 0, true);
-    for account in ["ag-01", "sw-1", "core"] {
-        assert_eq!(bench.figures(account), (most as i64, 0));
-        assert_eq!(bench.account(account).estimated_micros.0, most as i64);
-    }
-    assert_eq!(bench.account("sw-1").spent_tokens, share);
-    for by in BY {
-        let rows = costs(&bench.state, by).unwrap();
-        let sums = (rows[0].cost_micros.0, rows[0].estimated_micros.0);
-        assert_eq!(sums, (most as i64, most as i64), "{by}");
-    }
-    assert_eq!(bench.agent("ag-01").estimated.0, most as i64);
-    let swarm = swarm_info(&bench.state, &"sw-1".into()).unwrap();
-    assert_eq!(swarm.estimated_micros.0, most as i64);
-}
-
-#[test]
-fn a_top_up_beyond_what_can_be_counted_is_refused() {
-    let mut bench = Bench::default();
-    bench.running(budget("$50,2M-tokens"), 1);
-    let most: Budget = "9223372036854".parse().unwrap();
-    let refused = bench.set("sw-1", BudgetChange::TopUp(most)).unwrap_err();
-    assert!(refused.message.contains("more than can be counted"), "{refused:?}");
-    let hint = refused.hint.unwrap();
-    assert!(hint.contains("dash budget top-up sw-1 9223372036804.775807;"), "{hint}");
-    let tokens = BudgetChange::TopUp(Budget::of_tokens(i64::MAX as u64));
-    assert!(bench.set("sw-1", tokens).is_err());
-    assert_eq!(bench.account("sw-1").limit_micros, Some(Micros(50 * DOLLAR)), "as it was");
-    bench.set("sw-1", more(DOLLAR)).unwrap();
-}
-
-#[test]
 fn each_mark_is_said_once() {
     let mut bench = Bench::default();
     bench.running(budget("$1"), 1);
@@ -518,138 +417,6 @@ fn a_swarm_that_is_removed_keeps_no_money() {
 }
 
 #[test]
-fn a_limit_in_tokens_holds_as_one_in_dollars_does() {
-    let mut bench = Bench::default();
-    bench.running(
-        SwarmSpec { agent_budget: Some("600-tokens".to_owned()), ..budget("1k-tokens") },
-        2,
-    );
-    let side = |bench: &Bench, id: &str| {
-        let account = bench.account(id);
-        (account.spent_tokens, account.reserved_tokens, account.left_tokens)
-    };
-    // No price is known, and none is needed.
-    let unpriced = || Err("no price".to_owned());
-    let take = |bench: &mut Bench, attempt: &str, amount| match bench.reserve_both(
-        attempt,
-        unpriced(),
-        tokens(amount, amount),
-        false,
-    ) {
-        Leave::Reserved(given) => {
-            assert_eq!(given.tokens, Some(amount));
-            Some(given.number)
-        }
-        Leave::Later => None,
-        other => panic!("{other:?}"),
-    };
-    let first = take(&mut bench, "ag-01-1", 600);
-    assert_eq!(side(&bench, "ag-01"), (0, 600, Some(0)));
-    assert_eq!(side(&bench, "sw-1"), (0, 600, Some(400)));
-    assert_eq!(side(&bench, "core"), (0, 600, None));
-    assert_eq!(take(&mut bench, "ag-02-1", 500), None, "its swarm has 400 until the other settles");
-    bench.settle_both("ag-01-1", first, 7, 90, false);
-    assert_eq!(side(&bench, "sw-1"), (90, 0, Some(910)));
-    // One whose usage never came is charged what was set aside, or what was seen of it.
-    let second = take(&mut bench, "ag-02-1", 500);
-    bench.settle_both("ag-02-1", second, 0, 20, true);
-    assert_eq!(side(&bench, "ag-02"), (500, 0, Some(100)));
-    assert_eq!(bench.figures("sw-1"), (7, 0), "dollars are counted beside");
-    let wish = bench.reserve_both("ag-02-1", unpriced(), tokens(101, 4_000), false);
-    let Leave::Refused { message } = wish else { panic!("{wish:?}") };
-    assert_eq!(
-        message,
-        "the budget of ag-02 is too small for this call: 100 of 600 tokens is left, and this call \
-         could take 101 tokens"
-    );
-    assert_eq!(bench.account("ag-02").state, "short", "at 83 %, and yet nothing fits");
-    assert_eq!(bench.account("sw-1").state, "open");
-    bench.ended("ag-02-1", Outcome::Failed);
-    assert_eq!(bench.agent("ag-02").state, AgentState::Paused);
-    let refused = bench.set("ag-02", more(5)).unwrap_err();
-    assert!(refused.message.contains("no limit"), "{refused:?}");
-    bench.set("ag-02", BudgetChange::TopUp(Budget::of_tokens(100))).unwrap();
-    assert_eq!(bench.launches(), ["ag-02-2"]);
-    assert_eq!(bench.account("ag-02").state, "open");
-}
-
-#[test]
-fn what_nobody_pays_by_the_token_counts_in_tokens_alone() {
-    let mut bench = Bench::default();
-    bench.running(budget("$1,1k-tokens"), 1);
-    let wish = |count| Wish {
-        provider: "plan".to_owned(),
-        model: "m".to_owned(),
-        bound: flat(5 * DOLLAR),
-        tokens: tokens(count, count),
-        known: Budget::default(),
-        notional: true,
-    };
-    let reserve = |bench: &mut Bench, count| {
-        let (attempt, wish) = ("ag-01-1".into(), Box::new(wish(count)));
-        bench.feed(Input::Reserve { attempt, wish, last: true }).unwrap()
-    };
-    let Some(Reply::Leave(Leave::Reserved(given))) = reserve(&mut bench, 600) else { panic!() };
-    // What it would come to is known, and set aside of no account.
-    assert_eq!((given.amount, given.tokens), (Some(Micros(5 * DOLLAR)), Some(600)));
-    assert_eq!(bench.figures("sw-1"), (0, 0));
-    let call = Input::ModelCall {
-        attempt: "ag-01-1".into(),
-        provider: "plan".to_owned(),
-        model: "m".to_owned(),
-        status: 200,
-        tokens: Tokens { input: 500, ..Tokens::default() },
-        cost: Micros(3 * DOLLAR),
-        priced: true,
-        duration_ms: 1,
-        reservation: Some(given.number),
-        estimated: false,
-        notional: true,
-    };
-    bench.feed(call).unwrap();
-    let account = bench.account("sw-1");
-    assert_eq!((account.spent_micros, account.spent_tokens), (Micros(0), 500));
-    for by in BY {
-        let rows = costs(&bench.state, by).unwrap();
-        let sums = (rows[0].cost_micros, rows[0].notional_micros.0);
-        assert_eq!(sums, (Micros(0), 3 * DOLLAR), "{by}");
-    }
-    let swarm = swarm_info(&bench.state, &"sw-1".into()).unwrap();
-    assert_eq!((swarm.cost_micros, swarm.notional_micros.0), (Micros(0), 3 * DOLLAR));
-    let Some(Reply::Leave(Leave::Refused { message })) = reserve(&mut bench, 600) else { panic!() };
-    assert!(message.contains("500 of 1000 tokens"), "{message}");
-}
-
-#[test]
-fn of_two_limits_each_holds() {
-    let mut bench = Bench::default();
-    bench.running(budget("$1,1k-tokens"), 1);
-    let wish = |bench: &mut Bench, dollars, count| {
-        bench.reserve_both("ag-01-1", flat(dollars), tokens(count, count), true)
-    };
-    let Leave::Refused { message } = wish(&mut bench, 10, 1_001) else { panic!() };
-    assert!(message.contains("1000 of 1000 tokens"), "{message}");
-    let Leave::Refused { message } = wish(&mut bench, 2 * DOLLAR, 10) else { panic!() };
-    assert!(message.contains("$1.00 of $1.00"), "{message}");
-    let Leave::Reserved(given) = wish(&mut bench, 400_000, 900) else { panic!() };
-    assert_eq!((given.amount, given.tokens), (Some(Micros(400_000)), Some(900)));
-    bench.settle_both("ag-01-1", Some(given.number), 400_000, 800, false);
-    // The scarcer one is warned of; each is changed for itself.
-    let account = bench.account("sw-1");
-    assert_eq!((account.percent, account.state.as_str()), (Some(80), "warning"));
-    let low = bench.set("sw-1", BudgetChange::Limit(Budget::of_tokens(799))).unwrap_err();
-    assert!(low.message.contains("800 tokens of sw-1"), "{low:?}");
-    bench.set("sw-1", BudgetChange::Limit(Budget::of_tokens(2_000))).unwrap();
-    let account = bench.account("sw-1");
-    assert_eq!((account.limit_micros, account.limit_tokens), (Some(Micros(DOLLAR)), Some(2_000)));
-    bench.set("sw-1", BudgetChange::Only(Budget::of_tokens(3_000))).unwrap();
-    let account = bench.account("sw-1");
-    assert_eq!((account.limit_micros, account.limit_tokens), (None, Some(3_000)));
-    bench.set("sw-1", none()).unwrap();
-    assert_eq!(bench.account("sw-1").limit_tokens, None);
-}
-
-#[test]
 fn what_waits_for_money_says_what_it_lacks() {
     let mut bench = Bench::default();
     bench.running(SwarmSpec { budget: Some("$1".to_owned()), ..queue(5) }, 2);
@@ -678,202 +445,4 @@ fn what_waits_for_money_says_what_it_lacks() {
     let first = &explained.signals[0];
     assert!(first.decided, "{explained:#?}");
     assert_eq!(first.signal.detail, "the budget of sw-1 is spent: $0 of $1.00 is left");
-}
-
-/// One step of a random history.
-#[derive(Clone, Debug)]
-enum Step {
-    Reserve {
-        agent: u8,
-        least: i64,
-        more: i64,
-        tokens: u64,
-        /// Of what nobody can say how much it takes.
-        open: Option<Coin>,
-    },
-    /// A limit is set or lifted, in either coin.
-    Limit {
-        account: u8,
-        dollars: Option<i64>,
-        tokens: Option<u64>,
-    },
-    /// Of the open reservations, the `which`-th: settled with a part of it, in percent.
-    Settle {
-        which: u8,
-        part: i64,
-        estimated: bool,
-    },
-    Spawn {
-        agent: u8,
-        budget: Option<i64>,
-        tokens: Option<u64>,
-    },
-    End {
-        agent: u8,
-        done: bool,
-    },
-    TopUp {
-        account: u8,
-        more: i64,
-    },
-    Crash,
-}
-
-fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        8 => (any::<u8>(), 1..300_000i64, 0..900_000i64, 1..40_000u64, open_coin())
-            .prop_map(|(agent, least, more, tokens, open)| {
-                Step::Reserve { agent, least, more, tokens, open }
-            }),
-        2 => (
-            any::<u8>(),
-            proptest::option::of(0..3_000_000i64),
-            proptest::option::of(0..200_000u64),
-        )
-            .prop_map(|(account, dollars, tokens)| Step::Limit { account, dollars, tokens }),
-        8 => (any::<u8>(), 0..=100i64, any::<bool>())
-            .prop_map(|(which, part, estimated)| Step::Settle { which, part, estimated }),
-        2 => (any::<u8>(), proptest::option::of(0..2_000_000i64), proptest::option::of(0..90_000u64))
-            .prop_map(|(agent, budget, tokens)| Step::Spawn { agent, budget, tokens }),
-        2 => (any::<u8>(), any::<bool>()).prop_map(|(agent, done)| Step::End { agent, done }),
-        1 => (any::<u8>(), 0..1_000_000i64)
-            .prop_map(|(account, more)| Step::TopUp { account, more }),
-        1 => Just(Step::Crash),
-    ];
-    proptest::collection::vec(step, 1..80)
-}
-
-/// Seldom a coin.
-fn open_coin() -> impl proptest::strategy::Strategy<Value = Option<Coin>> {
-    prop_oneof![8 => Just(None), 1 => Just(Some(Coin::Dollars)), 1 => Just(Some(Coin::Tokens))]
-}
-
-/// At every node: spent + reserved <= limit, and reserved is the sum of what is open below.
-fn sound(state: &State) {
-    let mut open: std::collections::BTreeMap<AccountId, (i64, u64)> = Default::default();
-    for reserved in state.reservations.values() {
-        let agent = &state.agents[&state.attempts[&reserved.attempt].agent];
-        for id in above(state, agent) {
-            let limits = super::super::ledger::account(state, &id).unwrap().budget();
-            let sum = open.entry(id).or_default();
-            sum.0 += reserved.amount.0;
-            sum.1 += reserved.tokens;
-            for coin in &reserved.unbounded {
-                assert_eq!(limits.get(*coin), None, "{} could exceed it", reserved.attempt);
-            }
-        }
-    }
-    for account in accounts(state) {
-        let reserved = open.get(&account.id).copied().unwrap_or_default();
-        let shown = (account.reserved_micros.0, account.reserved_tokens);
-        assert_eq!(shown, reserved, "{}", account.id);
-        if let Some(left) = account.left_micros {
-            assert!(left >= Micros::ZERO, "{account:?}");
-        }
-        if let Some(limit) = account.limit_tokens {
-            assert!(account.spent_tokens + account.reserved_tokens <= limit, "{account:?}");
-        }
-    }
-    let spent: i64 = state.agents.values().map(|agent| agent.cost.0).sum();
-    assert_eq!(state.account.spent.0, spent);
-}
-
-fn play(bench: &mut Bench, step: Step, epoch: &mut u64) {
-    let live: Vec<String> = bench.state.live_attempts().map(|it| it.id.to_string()).collect();
-    let pick = |n: u8| live.get(usize::from(n) % live.len().max(1)).cloned();
-    match step {
-        Step::Reserve { agent, least, more, tokens: count, open } => {
-            let Some(attempt) = pick(agent) else { return };
-            let (mut dollars, mut count) =
-                (bound(least, least + more / 3, least + more), tokens(count / 3 + 1, count + 1));
-            match open {
-                Some(Coin::Dollars) => dollars = Err("no price".to_owned()),
-                Some(Coin::Tokens) => count = Err("a document".to_owned()),
-                None => {}
-            }
-            bench.reserve_both(&attempt, dollars, count, true);
-        }
-        Step::Limit { account, dollars, tokens } => {
-            let all = accounts(&bench.state);
-            let id = all[usize::from(account) % all.len()].id.clone();
-            let limits = Budget { dollars: dollars.map(Micros), tokens };
-            // It may be less than is spent and set aside.
-            let _ = bench.set(&id.to_string(), BudgetChange::Only(limits));
-        }
-        Step::Settle { which, part, estimated } => {
-            let open: Vec<(u64, String, i64, u64)> = (bench.state.reservations.iter())
-                .map(|(number, it)| (*number, it.attempt.to_string(), it.amount.0, it.tokens))
-                .collect();
-            let Some((number, attempt, amount, tokens)) =
-                open.get(usize::from(which) % open.len().max(1))
-            else {
-                return;
-            };
-            let (cost, tokens) = (amount * part / 100, tokens * part.unsigned_abs() / 100);
-            bench.settle_both(attempt, Some(*number), cost, tokens, estimated);
-        }
-        Step::Spawn { agent, budget, tokens } => {
-            let Some(parent) = pick(agent) else { return };
-            let parent = bench.state.attempts[parent.as_str()].agent.clone();
-            let budget = Budget { dollars: budget.map(Micros), tokens };
-            let budget = (budget != Budget::default()).then(|| {
-                let dollars = budget.dollars.map(Micros::plain);
-                let tokens = budget.tokens.map(|tokens| format!("{tokens}-tokens"));
-                dollars.into_iter().chain(tokens).collect::<Vec<_>>().join(",")
-            });
-            let spec = AgentSpec { task: "t".to_owned(), budget, ..AgentSpec::default() };
-            let command = Command::SpawnAgent { spec: Box::new(spec) };
-            let crew = vec![("command".to_owned(), String::new())];
-            // A cap may be reached.
-            let _ = bench.feed(Input::Request { by: Actor::Agent(parent), command, crew });
-        }
-        Step::End { agent, done } => {
-            let Some(attempt) = pick(agent) else { return };
-            bench.ended(&attempt, if done { Outcome::Done } else { Outcome::Failed });
-        }
-        Step::TopUp { account, more } => {
-            let all = accounts(&bench.state);
-            let id = all[usize::from(account) % all.len()].id.clone();
-            // It may have no limit.
-            let _ =
-                bench.set(&id.to_string(), BudgetChange::TopUp(Budget::of_dollars(Micros(more))));
-            let tokens = more.unsigned_abs() / 50;
-            let _ = bench.set(&id.to_string(), BudgetChange::TopUp(Budget::of_tokens(tokens)));
-        }
-        Step::Crash => {
-            *epoch += 1;
-            let (epoch, version) = (*epoch, String::new());
-            bench.feed(Input::Start { epoch, pid: 1, version }).unwrap();
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_history_spends_more_than_it_may(
-        steps in steps(),
-        swarm in proptest::option::of(0..3_000_000i64),
-        tokens in proptest::option::of(0..200_000u64),
-    ) {
-        let mut bench = Bench::default();
-        let sum = swarm.map(|sum| format!("{}.{:06}", sum / DOLLAR, sum % DOLLAR));
-        let parts = sum.into_iter().chain(tokens.map(|tokens| format!("{tokens}-tokens")));
-        let sum = parts.collect::<Vec<_>>().join(",");
-        // None at first, often: limits come while calls are in flight.
-        let asked = match sum.is_empty() {
-            true => spec(),
-            false => SwarmSpec { agent_budget: Some("$1".to_owned()), ..budget(&sum) },
-        };
-        bench.running(asked, 3);
-        let mut epoch = 1;
-        for step in steps {
-            play(&mut bench, step, &mut epoch);
-            sound(&bench.state);
-        }
-        let mut again = State::default();
-        bench.journal.iter().for_each(|record| apply(&mut again, record));
-        prop_assert_eq!(again, bench.state);
-    }
 }
