@@ -324,11 +324,6 @@ impl Adapter {
         })
     }
 
-    /// What of the user's own it can be lent, by name.
-    pub fn lends(&self) -> Vec<&str> {
-        lend::names(&self.lend)
-    }
-
     /// Why something of `wanted` can never be lent; none: it can.
     pub fn cannot_lend(&self, wanted: &[String]) -> Option<String> {
         lend::unknown(&self.lend, &self.name, wanted)

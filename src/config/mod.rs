@@ -9,6 +9,8 @@ pub mod paths;
 mod pinned;
 mod policy;
 pub mod prices;
+#[cfg(test)]
+mod published;
 mod small;
 
 pub use delegation::{BreakerConfig, Delegation, Span};
@@ -22,4 +24,6 @@ pub use paths::{Dirs, Instance, PathError};
 pub use pinned::{executable, names_of, not_held};
 pub use policy::{PolicyFiles, built_in, check_policy, shadowed_by};
 pub use prices::PriceFiles;
+#[cfg(test)]
+pub(crate) use published::is_published;
 pub use small::{read_plain, read_small};

@@ -1,10 +1,9 @@
 //! The schema that is published for keymap files, made from the actions.
 
 use super::KEYS;
+use crate::config::is_published;
 use crate::tui::actions::{Action, Place};
 use serde_json::{Map, Value, json};
-
-const PUBLISHED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/keymaps/schema.json");
 
 fn place(place: Place) -> Value {
     let actions = Action::ALL.iter().filter(|action| action.places().contains(&place));
@@ -47,12 +46,7 @@ fn schema() -> Value {
 
 #[test]
 fn the_published_schema_is_this_one() {
-    let now = serde_json::to_string(&schema()).unwrap() + "\n";
-    if std::env::var_os("DASH_WRITE").is_some() {
-        std::fs::write(PUBLISHED, &now).unwrap();
-    }
-    let published = std::fs::read_to_string(PUBLISHED).unwrap();
-    assert!(now == published, "keymaps/schema.json is old: set DASH_WRITE once");
+    is_published("keymaps/schema.json", &schema());
 }
 
 #[test]
