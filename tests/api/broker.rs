@@ -2,10 +2,10 @@
 //! for them when the rules, or somebody, let it.
 
 use crate::{
-    wait::eventually,
+    wait::{eventually, open_pipe},
     world::{World, set_mode},
 };
-use std::{fs, path::Path};
+use std::{fs, io::Write, path::Path};
 
 /// Says what it was given.
 const STRONGBOX: &str = r#"#!/bin/sh
@@ -215,7 +215,7 @@ fn a_command_that_is_given_up_is_no_question_any_more() {
     let agent = world.only_agent(&world.create(&["--agents", "1", "--", "sh", "-c", script]));
     world.ok(&["inbox", "--wait", "--json"]);
     world.until_state(&agent, &["waiting"]);
-    fs::write(&fifo, "go\n").unwrap();
+    writeln!(open_pipe(&fifo), "go").unwrap();
     world.until_state(&agent, &["working", "idle"]);
     assert_eq!(world.json(&["inbox"]).as_array().unwrap().len(), 0);
     let out = || read(&world.work.join("out"));

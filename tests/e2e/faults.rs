@@ -2,7 +2,7 @@
 
 use crate::{
     tools::count,
-    wait::{LIMIT, eventually, exit_within},
+    wait::{LIMIT, eventually, exit_within, open_pipe},
     world::{World, heavy},
 };
 use rustix::process::Signal;
@@ -32,8 +32,8 @@ fn start_writer(world: &World) -> Writer {
     let script = world.script("writer", WRITER);
     assert!(Command::new("mkfifo").arg(world.work.join("go")).status().unwrap().success());
     let swarm = world.create(&["--agents", "1", "--", &script]);
-    // Blocks until the writer has opened its end: it runs.
-    let go = File::options().write(true).open(world.work.join("go")).unwrap();
+    // Its reader is there: it runs.
+    let go = open_pipe(&world.work.join("go"));
     Writer { agent: world.only_agent(&swarm), swarm, go }
 }
 
@@ -109,7 +109,7 @@ fn an_end_while_no_core_is_there_is_not_missed() {
     let world = World::new();
     assert!(Command::new("mkfifo").arg(world.work.join("gate")).status().unwrap().success());
     let id = world.create(&["--agents", "1", "--", "sh", "-c", "read x < gate; echo bye; exit 5"]);
-    let gate = File::options().write(true).open(world.work.join("gate")).unwrap();
+    let gate = open_pipe(&world.work.join("gate"));
     let core = world.core();
     // Stopped, it can neither adopt nor be replaced while the agent ends.
     core.signal(Signal::STOP);

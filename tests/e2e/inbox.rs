@@ -1,7 +1,7 @@
 //! The inbox on the screen: an agent's own prompt is seen, read and answered there.
 
-use crate::{tui::Tui, world::World};
-use std::fs;
+use crate::{tui::Tui, wait::open_pipe, world::World};
+use std::{fs, io::Write};
 
 /// Waits until the file `go` is there, shows a permission prompt as OSC 7501 tells it, takes
 /// one key, and says which.
@@ -38,10 +38,9 @@ fn a_question_rings_and_one_key_answers_it() {
     world.until_state(&agent, &["working", "idle"]);
     let tui = Tui::start(&world, &[], 140, 30);
     tui.wait_for_text(&agent);
-    crate::wait::eventually("the agent's pipe", || world.work.join("go").exists().then_some(()));
     let rung = || tui.raw().contains(&0x07);
     assert!(!rung(), "nothing has rung yet");
-    fs::write(world.work.join("go"), "go\n").unwrap();
+    writeln!(open_pipe(&world.work.join("go")), "go").unwrap();
     tui.wait_for_text(&format!("{agent} asks: approve Bash: make all"));
     assert!(rung());
     tui.send("i");
@@ -61,10 +60,10 @@ fn a_question_rings_and_one_key_answers_it() {
 /// Shows what would be a notification of the terminal, if it reached it; then asks as above.
 const SHOUTS: &str = r#"
 stty raw -echo
-mkfifo go
+mkfifo go on
 read -r go < go
 printf '\033]9;mine\007\033]777;notify;mine;mine\007\007shouted\r\n'
-read -r go < go
+read -r go < on
 printf '\033]7501;state=blocked:kind=permission:msg=%s\007' "$(printf 'approve Bash: make; all' | base64)"
 sleep 604"#;
 
@@ -81,12 +80,11 @@ fn a_question_is_a_notification_and_nothing_of_an_agents_is() {
     world.until_state(&agent, &["working", "idle"]);
     let tui = Tui::start(&world, &[], 140, 30);
     tui.wait_for_text(&agent);
-    crate::wait::eventually("the agent's pipe", || world.work.join("go").exists().then_some(()));
     // In its terminal, where its bytes are drawn.
     tui.send("\r");
-    fs::write(world.work.join("go"), "go\n").unwrap();
+    writeln!(open_pipe(&world.work.join("go")), "go").unwrap();
     tui.wait_for_text("shouted");
-    fs::write(world.work.join("go"), "go\n").unwrap();
+    writeln!(open_pipe(&world.work.join("on")), "go").unwrap();
     let told = format!("\x1b]777;notify;Dash;{agent} asks: approve Bash: make, all\x1b\\");
     let has = |bytes: &str| tui.raw().windows(bytes.len()).any(|window| window == bytes.as_bytes());
     tui.wait_for("the notification", |_| has(&told));

@@ -1,8 +1,11 @@
 //! An agent that stands still is said to, until it does something again.
 
-use crate::{wait::eventually, world::World};
+use crate::{
+    wait::{eventually, open_pipe},
+    world::World,
+};
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, io::Write};
 
 /// Of the only agent, as they followed one another.
 fn states(world: &World) -> Vec<String> {
@@ -55,11 +58,11 @@ fn one_that_does_nothing_is_waiting_and_says_so() {
     let explained = world.ok(&["agent", "explain", &agent]).text();
     assert!(explained.contains("neither printed, computed nor called a model"), "{explained}");
     // It is none the worse for it.
-    fs::write(world.work.join("go"), "x\n").unwrap();
+    writeln!(open_pipe(&world.work.join("go")), "x").unwrap();
     let words = ["waiting: stalled", "working: ", "waiting: stalled"];
     eventually(&format!("{words:?} of {:?}", states(&world)), || {
         states(&world).windows(3).any(|seen| seen == words).then_some(())
     });
-    fs::write(world.work.join("on"), "x\n").unwrap();
+    writeln!(open_pipe(&world.work.join("on")), "x").unwrap();
     assert_eq!(world.ok(&["swarm", "wait", &swarm]).code, 0);
 }

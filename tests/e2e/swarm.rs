@@ -1,7 +1,7 @@
 //! `dash swarm`: create, list, show, wait, stop, rm.
 
-use crate::world::World;
-use std::time::Instant;
+use crate::{wait::open_pipe, world::World};
+use std::{io::Write, time::Instant};
 
 #[test]
 fn twenty_agents_run_any_command() {
@@ -152,8 +152,7 @@ fn at_most_so_many_at_once() {
             let mut gates = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
             gates.find(|name| name.starts_with("gate.") && !passed.contains(name))
         });
-        // Opening blocks until its agent reads.
-        std::fs::write(world.work.join(&gate), "go\n").unwrap();
+        writeln!(open_pipe(&world.work.join(&gate)), "go").unwrap();
         passed.insert(gate);
     }
     assert_eq!(world.dash(&["swarm", "wait", &id]).code, 0);

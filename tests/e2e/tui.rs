@@ -108,7 +108,7 @@ impl Tui {
             if good(&screen) {
                 return screen;
             }
-            if !self.take(deadline) {
+            if Instant::now() > deadline || !self.take(deadline) {
                 panic!("the screen never showed {what}:\n{screen}");
             }
         }
@@ -160,7 +160,7 @@ impl Tui {
     /// Waits for the program's end: its exit code.
     pub fn wait_exit(&self) -> i32 {
         let deadline = Instant::now() + LIMIT;
-        while self.take(deadline) {}
+        while self.take(deadline) && Instant::now() < deadline {}
         assert!(self.seen.borrow().over, "still running:\n{}", self.screen());
         let status = within(LIMIT, || self.child.borrow_mut().0.try_wait().unwrap());
         status.expect("an exit status").exit_code() as i32
@@ -190,7 +190,7 @@ impl Tui {
     /// Takes in what comes within a short while: for checks that something does not come.
     pub fn settle(&self) {
         let deadline = Instant::now() + Duration::from_millis(300);
-        while self.take(deadline) {}
+        while self.take(deadline) && Instant::now() < deadline {}
     }
 }
 

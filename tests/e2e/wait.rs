@@ -1,8 +1,12 @@
 //! Waiting, always with a limit.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::{
+    fs::File,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
     process::{Child, ExitStatus},
     thread,
     time::{Duration, Instant},
@@ -37,6 +41,23 @@ pub fn within<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Optio
         // longer it takes, the more seldom.
         thread::park_timeout((waited / 8).clamp(SOON, SELDOM));
     }
+}
+
+/// A FIFO opened for writing, once it is there and somebody reads it: a plain open would wait
+/// for a reader without a limit. One line for one reader: whoever opens it again may still find
+/// this writer, and read nothing but its end.
+pub fn open_pipe(path: &Path) -> File {
+    let open = || {
+        // Fails with ENXIO as long as nobody reads.
+        let file = File::options()
+            .write(true)
+            .custom_flags(OFlags::NONBLOCK.bits() as i32)
+            .open(path)
+            .ok()?;
+        rustix::fs::fcntl_setfl(&file, OFlags::empty()).unwrap();
+        Some(file)
+    };
+    eventually(&format!("a reader of {}", path.display()), open)
 }
 
 /// Waits for a child's end on its pidfd; none when it is still there after `limit`.
