@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     client::in_agent,
-    model::{AgentState, Approval, ApprovalState, Question, Remember, Resolution, Stamp},
+    model::{AgentState, Approval, ApprovalState, Remember, Resolution, Stamp},
     protocol::rest::Answer,
 };
 use anstyle::Style;
@@ -159,12 +159,12 @@ impl Deny {
                 context.note("nothing waits for an answer");
                 return Ok(Code::Ok);
             }
-            // What its terminal alone answers stays.
-            let (open, terminals): (Vec<_>, Vec<_>) = open.into_iter().partition(|open| {
-                !matches!(open.question, Question::Prompt { answerable: false, .. })
-            });
-            for open in &terminals {
-                context.note(format!("{} is answered in its terminal alone", open.id));
+            // What no answer from here would end stays.
+            let (open, others): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|open| open.question.elsewhere(&open.agent).is_none());
+            for open in others {
+                let elsewhere = open.question.elsewhere(&open.agent).unwrap_or_default();
+                context.note(format!("{} stays; {elsewhere}", open.id));
             }
             if !self.yes && !confirmed(&open, context)? {
                 return Err(Failure::error("nothing was denied"));
@@ -275,9 +275,9 @@ fn table(found: &[Approval], all: bool, now: Stamp, context: &Context<'_>) -> St
             (true, true) => (approval.state.to_string(), state_style(AgentState::Waiting)),
             (true, false) => (approval.state.to_string(), DIM),
         };
-        let terminal = matches!(approval.question, Question::Prompt { answerable: false, .. });
-        let why = if terminal {
-            format!("answer in its terminal: dash attach {}", approval.agent)
+        let elsewhere = approval.question.elsewhere(&approval.agent);
+        let why = if let Some(elsewhere) = elsewhere {
+            elsewhere
         } else if approval.needs > 1 && approval.is_open() {
             format!("{} ({} of {})", approval.why, approval.answers.len(), approval.needs)
         } else {

@@ -219,7 +219,10 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         Event::BudgetPaused { index } => {
             // Somebody may have been quicker than its end.
             let attempt = record.attempt.as_ref().and_then(|id| state.attempts.get(id));
-            let again = attempt.is_some_and(|attempt| unpaid::is_there_now(state, attempt));
+            // One that was stopped lacks nothing itself: it goes on with its parent.
+            let again = attempt.is_some_and(|attempt| {
+                attempt.stop.is_some() || unpaid::is_there_now(state, attempt)
+            });
             with_agent(state, record, |agent| {
                 agent.unpaid = Some(Unpaid { index: *index, again });
             });
@@ -461,7 +464,7 @@ fn end_item(state: &mut State, record: &EventRecord, index: u32, done: bool) {
     }
     with_agent(state, record, |agent| match (done, outcome) {
         (true, _) => agent.items_done += 1,
-        (false, Some(Outcome::Stopped | Outcome::Done)) => {}
+        (false, Some(Outcome::Stopped | Outcome::Done | Outcome::Paused)) => {}
         (false, _) => agent.items_failed += 1,
     });
 }

@@ -4,6 +4,7 @@
 //! that approves its parent's wish would be the parent approving itself), and over strangers
 //! it has no rights. Nobody's silence approves: what is not answered in time is denied.
 
+mod key;
 mod prompt;
 mod record;
 
@@ -18,6 +19,8 @@ use crate::model::{
     Actor, AgentId, AgentState, Approval, ApprovalAnswer, ApprovalId, ApprovalState, AttemptId,
     Event, Question, Reach, Refusal, RefusalCode, Remember, Remembered, Resolution, Stamp,
 };
+pub use key::KEY_MISSING;
+pub(super) use key::settle;
 pub(super) use prompt::{Raise, prompt_gone, prompted};
 pub use prompt::{Standing, is_prompt, shows_prompt, standing_prompt, takes_text};
 pub(super) use record::{apply, forget_swarm};
@@ -222,11 +225,15 @@ pub(super) fn answered(
     if let Some(word) = how_it_ended(approval) {
         return Err(Refusal::new(RefusalCode::Conflict, format!("{id} {word} already")));
     }
-    if let Question::Prompt { answerable: false, .. } = approval.question {
-        let why =
-            format!("the adapter of {} does not say how its prompts are answered", approval.agent);
-        return Err(Refusal::new(RefusalCode::Conflict, why)
-            .hinted(format!("answer in its terminal: dash attach {}", approval.agent)));
+    if let Some(elsewhere) = approval.question.elsewhere(&approval.agent) {
+        let why = match approval.question {
+            Question::Key { .. } => format!("{id} has no answer: {}", approval.question.text()),
+            _ => format!(
+                "the adapter of {} does not say how its prompts are answered",
+                approval.agent
+            ),
+        };
+        return Err(Refusal::new(RefusalCode::Conflict, why).hinted(elsewhere));
     }
     if wish.remember != Remember::Once && approval.question.subject().is_none() {
         let why = format!(
@@ -261,7 +268,10 @@ pub(super) fn answered(
             Question::Branch { .. } => {
                 breaker::answered(state, &approval.agent, verdict, &mut decision);
             }
-            Question::Command { .. } | Question::Network { .. } | Question::Escalation { .. } => {}
+            Question::Command { .. }
+            | Question::Network { .. }
+            | Question::Escalation { .. }
+            | Question::Key { .. } => {}
         }
     }
     Ok(decision)

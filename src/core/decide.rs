@@ -249,7 +249,11 @@ fn ended(
     }
     // Whatever the agent made of it, also where it calls that done: its last call was refused
     // for want of money.
-    let unpaid = unpaid::ends_unpaid(attempt, result.outcome, &result.stop_reason);
+    let halted = attempt.stop.as_deref() == Some(delegate::HALTED);
+    let unpaid = match halted {
+        true => result.outcome != Outcome::Done,
+        false => unpaid::ends_unpaid(attempt, result.outcome, &result.stop_reason),
+    };
     let waits_for = unpaid::reason_of(attempt);
     if unpaid {
         result.outcome = Outcome::Paused;
@@ -265,7 +269,7 @@ fn ended(
             }
         }
         // Whoever asked for a stop reads `stopped`, also of one that tidied up and left with 0.
-        Some(why) if why != "timeout" => {
+        Some(why) if why != "timeout" && !halted => {
             result.outcome = Outcome::Stopped;
             result.stop_reason = "stopped".to_owned();
             result.error = why.to_owned();
@@ -316,7 +320,8 @@ fn ended(
     let to = match outcome {
         Outcome::Stopped => {
             let why = attempt.stop.as_deref().unwrap_or_default();
-            Some((AgentState::Stopped, delegate::reason(why)))
+            let reason = agent.map_or_else(String::new, |agent| delegate::reason(agent, why));
+            Some((AgentState::Stopped, reason))
         }
         Outcome::Lost => Some((AgentState::Lost, "its keeper vanished".to_owned())),
         // Whether it is done, has failed or takes another item is for `settle` to see.

@@ -8,11 +8,15 @@ use super::{
 };
 use crate::model::{
     Actor, AgentId, AgentSpec, Budget, Caps, Coin, Command, Event, Grant, Item, ItemState, Limits,
-    Refusal, RefusalCode, Scope, Stamp, SwarmSpec,
+    Refusal, RefusalCode, Scope, Stamp, SwarmSpec, is_unpaid,
 };
 
 /// The reason of a child that is stopped because its parent's attempt is over.
 pub const ORPHAN: &str = "its parent ended";
+
+/// Why a child is stopped whose parent's attempt ended for want of money: it goes on when that
+/// one does.
+pub const HALTED: &str = "its parent waits for money";
 
 /// What an agent may touch: its own grant, else its swarm's. Of an agent that is gone nothing
 /// is allowed.
@@ -303,12 +307,25 @@ pub(super) fn is_orphan(state: &State, agent: &Agent) -> bool {
     attempt.and_then(|id| state.attempts.get(id)).is_none_or(|attempt| attempt.stop.is_some())
 }
 
+/// Why a child without a parent that runs is stopped.
+pub(super) fn orphaned(state: &State, agent: &Agent) -> &'static str {
+    if parent_waits(state, agent) { HALTED } else { ORPHAN }
+}
+
+/// True for a child whose parent goes on as soon as there is money, or a price.
+pub(super) fn parent_waits(state: &State, agent: &Agent) -> bool {
+    let parent = agent.parent.as_ref().and_then(|id| state.agents.get(id));
+    parent.is_some_and(|parent| parent.unpaid.is_some() || parent_waits(state, parent))
+}
+
 /// True for a child's item that was not finished because its parent ended, or had no use for
-/// it any more: that says nothing about the swarm.
+/// it any more: that says nothing about the swarm. What a budget stopped was not given up.
 pub(super) fn is_given_up(state: &State, item: &Item) -> bool {
     let child = item.agent.as_ref().filter(|id| id.is_child());
     matches!(item.state, ItemState::Stopped | ItemState::Queued)
-        && child.and_then(|id| state.agents.get(id)).is_some_and(|agent| agent.state.is_final())
+        && child
+            .and_then(|id| state.agents.get(id))
+            .is_some_and(|agent| agent.state.is_final() && !is_unpaid(&agent.reason))
 }
 
 /// Fails for a child that must not run any more, or not now.
@@ -329,7 +346,12 @@ pub(super) fn may_run(state: &State, now: Stamp, agent: &Agent) -> Result<(), Re
     Ok(())
 }
 
-/// What stands beside `stopped`: that somebody asked for it the state says.
-pub(super) fn reason(why: &str) -> String {
-    if [ORPHAN, DENIED].contains(&why) { why.to_owned() } else { String::new() }
+/// What stands beside `stopped`: that somebody asked for it the state says. One that waited for
+/// money when its parent ended did not come to its end by that alone.
+pub(super) fn reason(agent: &Agent, why: &str) -> String {
+    match why {
+        ORPHAN if agent.unpaid.is_some() => agent.reason.clone(),
+        ORPHAN | DENIED => why.to_owned(),
+        _ => String::new(),
+    }
 }

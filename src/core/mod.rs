@@ -37,7 +37,9 @@ mod views;
 
 pub use admission::{Machine, waiting_for_room};
 pub use apply::apply;
-pub use approval::{Ask, Standing, is_prompt, shows_prompt, standing_prompt, takes_text};
+pub use approval::{
+    Ask, KEY_MISSING, Standing, is_prompt, shows_prompt, standing_prompt, takes_text,
+};
 pub use costs::{BY, costs};
 pub use decide::decide;
 pub use delegate::{deadline_of, limits_of, reach_of, scope_of, scopes_above, spec_of, timeout_of};

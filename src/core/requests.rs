@@ -308,7 +308,10 @@ pub(super) fn stop_agent(state: &State, agent: &Agent, why: &str, decision: &mut
                 .events
                 .push(Draft { attempt: latest, ..Draft::agent(&agent.swarm, &agent.id, ended) });
         }
-        let to = Event::StateChanged { state: AgentState::Stopped, reason: delegate::reason(why) };
+        let to = Event::StateChanged {
+            state: AgentState::Stopped,
+            reason: delegate::reason(agent, why),
+        };
         decision.events.push(Draft::agent(&agent.swarm, &agent.id, to));
     }
 }

@@ -18,6 +18,7 @@ pub fn settle(state: &State, limits: Limits, machine: &Machine) -> Decision {
     breaker::trip(state, limits.breaker, &mut decision);
     ledger::warn(state, &mut decision);
     again::settle(state, &mut decision);
+    approval::settle(state, &mut decision);
     let mut places = Places {
         limits,
         running: state.live_attempts().count() as u32,
@@ -171,10 +172,10 @@ fn hold(state: &State, agent: &Agent, decision: &mut Decision) -> bool {
         let current = agent.current.as_ref().and_then(|id| state.attempts.get(id));
         let done = match current {
             Some(attempt) => attempt.stop.is_some(),
-            None => agent.state.is_final(),
+            None => agent.state.is_final() || delegate::parent_waits(state, agent),
         };
         if !done {
-            requests::stop_agent(state, agent, delegate::ORPHAN, decision);
+            requests::stop_agent(state, agent, delegate::orphaned(state, agent), decision);
         }
         return !done;
     }

@@ -1,6 +1,7 @@
 //! Delegation as tables, and as a property of many random trees.
 
 mod breaker;
+mod unpaid;
 
 use super::{
     tests::{Bench, queue, spec},

@@ -3,7 +3,7 @@
 use super::{
     approval::REASON,
     breaker::held_back,
-    delegate::{is_given_up, reach_of},
+    delegate::{is_given_up, is_orphan, reach_of},
     explain::deciding,
     ledger::wanting,
     state::{Agent, Attempt, State, Swarm, Worktree},
@@ -157,7 +157,10 @@ pub(super) fn is_broke(state: &State, swarm: &Swarm) -> bool {
     let waits = |agent: &Agent| waits_for_money(agent);
     let mut agents = swarm.agents.iter().filter_map(|id| state.agents.get(id));
     let (mut some, mut all) = (false, true);
-    agents.by_ref().filter(|agent| !agent.state.is_final()).for_each(|agent| {
+    // A child that its parent holds up will do nothing by itself either.
+    let held_up = |agent: &Agent| agent.current.is_none() && is_orphan(state, agent);
+    let open = |agent: &&Agent| !agent.state.is_final() && !held_up(agent);
+    agents.by_ref().filter(open).for_each(|agent| {
         some |= waits(agent);
         all &= waits(agent);
     });

@@ -29,6 +29,8 @@ const FIELDS: &[&str] = &[
     "conversation",
     "previous_response_id",
 ];
+/// Of their values those that change nothing.
+const USUAL: &[(&str, &str)] = &[("speed", "standard"), ("inference_geo", "global")];
 /// Models that do what costs more than tokens whatever is asked of them, by a part of their name.
 const MODELS: &[(&str, &str)] = &[
     ("-image", "image output"),
@@ -122,8 +124,11 @@ pub fn dear(wire: Wire, model: &str, body: &[u8]) -> Vec<String> {
     let does = MODELS.iter().find(|(part, _)| name.contains(part)).map(|(_, does)| *does);
     // How it is to search is not one search more.
     let same = |name: &str| name == "web_search_options" && does == Some("web search");
-    let set =
-        |name: &&&str| fields.get(**name).is_some_and(|raw| raw.get() != "null") && !same(name);
+    let usual = |name: &str, raw: &RawValue| {
+        let text = raw.get().trim_matches('"');
+        text == "null" || USUAL.contains(&(name, text))
+    };
+    let set = |name: &&&str| fields.get(**name).is_some_and(|raw| !usual(name, raw)) && !same(name);
     all.extend(FIELDS.iter().filter(set).map(|name| (*name).to_owned()));
     all.extend(does.map(str::to_owned));
     all.extend(dear_tiers(&fields));
@@ -282,6 +287,7 @@ mod tests {
         for (wire, body) in [
             (Wire::Messages, r#"{"tools":[{"name":"x","input_schema":{"type":"object"}}]}"#),
             (Wire::Messages, r#"{"tools":[{"type":"bash_20250124"},{"type":"custom"}]}"#),
+            (Wire::Messages, r#"{"speed":"standard","inference_geo":"global"}"#),
             (Wire::Messages, r#"{"messages":[{"text":"{\"type\":\"input_audio\"}"}]}"#),
             (
                 Wire::Chat,

@@ -254,10 +254,9 @@ fn not_to_itself(gateway: &Gateway, target: &Target) -> Result<(), No> {
 
 /// Waits until the agent hangs up or this core leaves; then it asks the next one.
 async fn held(attempt: &Attempt, flight: Flight, upstream: &Upstream) -> Result<Begun, No> {
-    flight.note(Traffic::Held);
-    if let Some(problem) = upstream.problem() {
-        tracing::warn!(attempt = %attempt.caller.attempt, "a model call is held: {problem}");
-    }
+    let why = upstream.problem().map(|problem| problem.to_string()).unwrap_or_default();
+    tracing::warn!(attempt = %attempt.caller.attempt, "a model call is held: {why}");
+    flight.note(Traffic::Held { why });
     let (stop, open) = (attempt.stop.clone(), std::future::pending());
     let held = call::begin(flight, None, stop, |_| None, open).await;
     let message = "no key for this provider, and the core is leaving";

@@ -59,12 +59,12 @@ pub enum NoLeave {
 }
 
 /// What a caller's traffic shows about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Traffic {
     /// A request arrived.
     Asked,
-    /// A request waits for a key that this core does not have.
-    Held,
+    /// A request waits for a key that this core does not have; whose, and why.
+    Held { why: String },
     /// A request waits for the provider to take calls again; what follows is as of `Asked`.
     Limited,
     /// A request waits for others of its swarm to be over; what follows is as of `Asked`.

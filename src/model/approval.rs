@@ -34,6 +34,8 @@ pub enum Question {
     Escalation { text: String },
     /// Children of the agent failed so often that its branch is held: may it go on?
     Branch { text: String },
+    /// Its model call waits for a provider's key, which no answer brings.
+    Key { text: String },
 }
 
 impl Question {
@@ -44,15 +46,28 @@ impl Question {
             Self::Prompt { .. } => "prompt",
             Self::Escalation { .. } => "escalation",
             Self::Branch { .. } => "branch",
+            Self::Key { .. } => "key",
         }
     }
 
     /// Holds the agent until it is answered. An agent that shows a prompt of its own waits
-    /// by itself, and one whose branch is held goes on with its own work.
+    /// by itself, as one does whose call waits for a key, and one whose branch is held goes on with
+    /// its own work.
     pub fn holds(&self) -> bool {
         match self {
             Self::Command { .. } | Self::Network { .. } | Self::Escalation { .. } => true,
-            Self::Prompt { .. } | Self::Branch { .. } => false,
+            Self::Prompt { .. } | Self::Branch { .. } | Self::Key { .. } => false,
+        }
+    }
+
+    /// What to do where an answer does nothing; none where it does.
+    pub fn elsewhere(&self, agent: &AgentId) -> Option<String> {
+        match self {
+            Self::Prompt { answerable: false, .. } => {
+                Some(format!("answer in its terminal: dash attach {agent}"))
+            }
+            Self::Key { .. } => Some("no answer brings a key: give one to a new core".to_owned()),
+            _ => None,
         }
     }
 
@@ -63,9 +78,10 @@ impl Question {
             Self::Command { argv, .. } => quoted(argv),
             Self::Network { host, port } if host.contains(':') => format!("[{host}]:{port}"),
             Self::Network { host, port } => format!("{host}:{port}"),
-            Self::Prompt { text, .. } | Self::Escalation { text } | Self::Branch { text } => {
-                text.clone()
-            }
+            Self::Prompt { text, .. }
+            | Self::Escalation { text }
+            | Self::Branch { text }
+            | Self::Key { text } => text.clone(),
         }
     }
 
@@ -81,7 +97,10 @@ impl Question {
                 Some(Subject::Command { words, exact: false, cwd })
             }
             Self::Network { host, .. } => Some(Subject::Network { host: host.clone() }),
-            Self::Prompt { .. } | Self::Escalation { .. } | Self::Branch { .. } => None,
+            Self::Prompt { .. }
+            | Self::Escalation { .. }
+            | Self::Branch { .. }
+            | Self::Key { .. } => None,
         }
     }
 }

@@ -282,7 +282,8 @@ fn asking(new: NewApproval, home: PathBuf) -> Result<Asking, Refusal> {
         Question::Network { host, .. } => ("host", host.len()),
         Question::Prompt { text, .. }
         | Question::Escalation { text }
-        | Question::Branch { text } => ("text", text.trim().len()),
+        | Question::Branch { text }
+        | Question::Key { text } => ("text", text.trim().len()),
     };
     match size {
         0 => return bad(format!("{field}: there is nothing in it to ask about")),

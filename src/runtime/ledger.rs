@@ -50,11 +50,13 @@ impl Calls {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, attempt: &AttemptId, traffic: Traffic) {
+    fn note(&self, attempt: &AttemptId, traffic: &Traffic) {
         match traffic {
             Traffic::Asked => self.all().insert(attempt.clone()),
             Traffic::Quiet | Traffic::Troubled { .. } => self.all().remove(attempt),
-            Traffic::Held | Traffic::Limited | Traffic::Queued | Traffic::Answering => return,
+            Traffic::Held { .. } | Traffic::Limited | Traffic::Queued | Traffic::Answering => {
+                return;
+            }
         };
     }
 }
@@ -216,10 +218,12 @@ impl Ledger for CoreLedger {
 
     fn traffic(&self, caller: &Caller, traffic: Traffic) {
         let attempt = &caller.attempt;
-        self.calls.note(attempt, traffic);
+        self.calls.note(attempt, &traffic);
         let (state, reason, detail) = match traffic {
             Traffic::Asked => (AgentState::Working, "", "a model call is in flight"),
-            Traffic::Held => (AgentState::Waiting, "key missing", "a model call is held"),
+            Traffic::Held { why } => {
+                return self.say(attempt, AgentState::Waiting, core::KEY_MISSING, &why);
+            }
             Traffic::Limited => {
                 (AgentState::Waiting, "rate limit", "the provider takes no calls for now")
             }

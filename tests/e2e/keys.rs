@@ -94,6 +94,12 @@ fn a_core_that_came_back_without_a_key_holds_the_calls() {
         (row["state"] == "waiting" && row["reason"] == "key missing").then_some(())
     });
     assert!(keys.try_recv().is_err(), "a call went out without a key");
+    let asked = world.ok(&["inbox", "--wait", "--json"]).json();
+    assert_eq!((&asked[0]["kind"], &asked[0]["agent"]), (&"key".into(), &agent.as_str().into()));
+    assert!(asked[0].to_string().contains("ANTHROPIC_API_KEY"), "{asked}");
+    let listed = world.ok(&["inbox"]).text();
+    assert!(listed.contains("no answer brings a key"), "{listed}");
+    assert_eq!(world.dash(&["approve", "ap-1"]).code, 1);
     let doctor = world.dash(&["doctor"]).all();
     assert!(doctor.contains("key missing") && doctor.contains("ANTHROPIC_API_KEY"), "{doctor}");
     assert!(world.core_log().contains("key missing"), "{}", world.core_log());
@@ -102,6 +108,9 @@ fn a_core_that_came_back_without_a_key_holds_the_calls() {
     world.ok(&["core", "stop"]);
     with_key(&world, &["swarm", "list"]);
     assert_eq!(keys.recv_timeout(LIMIT).unwrap(), KEY);
+    eventually("the inbox without it", || {
+        world.json(&["inbox"]).as_array().unwrap().is_empty().then_some(())
+    });
     assert_eq!(world.dash(&["swarm", "wait", &id]).code, 4);
     assert_eq!(world.agent(&agent)["attempt"], 1, "it was not started again");
     // Nothing of it is on the disk.

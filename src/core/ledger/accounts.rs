@@ -40,8 +40,11 @@ fn standing_in_the_way(state: &State) -> BTreeMap<AccountId, (bool, String)> {
     let mut all: BTreeMap<AccountId, (bool, String)> = BTreeMap::new();
     for agent in state.agents.values() {
         let Some((id, short)) = lacking(state, agent) else { continue };
-        let why = wanting(state, agent).unwrap_or_default();
-        let why = format!("{} waits: {why}", agent.id);
+        let why = match wanting(state, agent) {
+            Some(why) => format!("{} waits: {why}", agent.id),
+            // It has not come to its end by it, or not yet.
+            None => format!("a call of {} was refused", agent.id),
+        };
         match all.get(&id) {
             Some((known, _)) if *known || !short => {}
             Some(_) | None => _ = all.insert(id, (short, why)),
@@ -107,6 +110,11 @@ fn info(
         (_, None) => "open",
     };
     let tokens = account.purse(Coin::Tokens);
+    // By a limit that was lowered, or a provider that billed beyond the bound of its calls.
+    let over = Coin::ALL.into_iter().find_map(|coin| {
+        let over = -account.purse(coin).left().filter(|left| *left < 0)?;
+        Some(format!("{}{} over its limit", coin.told([over])[0], coin.unit()))
+    });
     let count = |tokens: i64| u64::try_from(tokens).unwrap_or(0);
     AccountInfo {
         id,
@@ -123,7 +131,7 @@ fn info(
         left_tokens: tokens.left().map(count),
         percent: account.percent(),
         state: state.to_owned(),
-        why: stands.map_or(String::new(), |(_, why)| why),
+        why: stands.map(|(_, why)| why).or(over).unwrap_or_default(),
         forecast: None,
     }
 }

@@ -145,9 +145,14 @@ impl App {
     /// The chosen one, if it can be answered from here.
     fn answerable(&mut self) -> Option<Approval> {
         let open = self.chosen_approval()?.clone();
-        if let Question::Prompt { answerable: false, .. } = open.question {
+        if let Some(elsewhere) = open.question.elsewhere(&open.agent) {
             let enter = self.keymap.key_of(Place::Inbox, Action::Focus).unwrap_or_default();
-            let text = format!("its adapter does not say how: answer in its terminal, {enter}");
+            let text = match open.question {
+                Question::Prompt { .. } => {
+                    format!("its adapter does not say how: answer in its terminal, {enter}")
+                }
+                _ => elsewhere,
+            };
             self.say(Level::Warn, text);
             return None;
         }
@@ -235,13 +240,10 @@ impl App {
 
     pub(super) fn inbox_hints(&self) -> Vec<Hint> {
         let cursor = self.ui.inbox.as_ref().and_then(|inbox| inbox.cursor.as_ref());
-        let question = cursor.and_then(|id| self.store.approval(id)).map(|open| &open.question);
+        let open = cursor.and_then(|id| self.store.approval(id));
+        let question = open.map(|open| &open.question);
         // Keys that do something to what is chosen, and no others.
-        let answerable = match question {
-            Some(Question::Prompt { answerable, .. }) => *answerable,
-            Some(_) => true,
-            None => false,
-        };
+        let answerable = open.is_some_and(|open| open.question.elsewhere(&open.agent).is_none());
         let inbox = self.ui.inbox.as_ref();
         let read = inbox
             .is_some_and(|inbox| inbox.cursor.as_ref().is_some_and(|id| inbox.read.contains(id)));

@@ -186,8 +186,11 @@ fn lines(store: &Store, open: &Approval, theme: &Theme, width: u16) -> Vec<Line>
         let text = format!("{} of {} users{by}", open.answers.len(), open.needs);
         add("approved by", &text, theme.waiting);
     }
-    if let Question::Prompt { answerable: false, .. } = open.question {
-        add("answer", "in its terminal: its adapter does not say how", theme.warn);
+    match open.question {
+        Question::Prompt { answerable: false, .. } => {
+            add("answer", "in its terminal: its adapter does not say how", theme.warn);
+        }
+        _ => add("answer", &open.question.elsewhere(&open.agent).unwrap_or_default(), theme.warn),
     }
     let last = store.agent(&open.agent).map_or("", |agent| &agent.last_line);
     add("last words", &fit(last, width.saturating_sub(LABEL)), theme.muted);
@@ -212,6 +215,7 @@ fn card(
         Question::Prompt { .. } => "asks for permission",
         Question::Escalation { .. } => "needs help",
         Question::Branch { .. } => "may spawn no more: its branch is held",
+        Question::Key { .. } => "waits for a key",
     };
     let bar = if ui.unicode { "▌" } else { ">" };
     let narrow = area.width < 60;
