@@ -213,6 +213,24 @@ impl Set {
         }
     }
 
+    /// A model of which nothing was said so far has both: neither is guessed.
+    fn is_whole(&self, files: &PriceFiles) -> Result<(), Failure> {
+        let has = |name: &str| self.figures.iter().any(|(key, _)| key == name);
+        let missing = match (has("input"), has("output")) {
+            (true, false) => "output",
+            (false, true) => "input",
+            _ => return Ok(()),
+        };
+        if files.load()?.own.contains_key(&self.model) {
+            return Ok(());
+        }
+        let given: Vec<String> =
+            self.figures.iter().map(|(key, dollars)| format!("{key}={dollars}")).collect();
+        let why = format!("{:?} has no price of yours yet: give {missing}, too", self.model);
+        let whole = format!("dash prices set {} {} {missing}=…", self.model, given.join(" "));
+        Err(Failure::usage(why).hinted(whole))
+    }
+
     fn run(self, context: &mut Context<'_>) -> Done {
         outside()?;
         let files = PriceFiles::of(&Dirs::from_env()?);
@@ -227,6 +245,7 @@ impl Set {
         let told = match request {
             Some(told) => told,
             None => {
+                self.is_whole(&files)?;
                 let price = files.set(&self.model, &self.figures, &today)?;
                 format!("${} in, ${} out per million tokens", price.input, price.output)
             }

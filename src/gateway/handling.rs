@@ -3,7 +3,7 @@
 
 use super::{
     Call, Gateway, NoLeave, Target, Traffic,
-    answer::{Answer, LOGINS, Outgoing, TOKEN},
+    answer::{Answer, LOGINS, Outgoing, QUERY_KEY, TOKEN},
     body::{self, Unread},
     call::{self, Begun, Bill},
     clamp,
@@ -144,7 +144,7 @@ fn admitted(listener: &Arc<Attempt>, head: &Parts) -> Result<(Arc<Attempt>, Wire
     if head.headers.contains_key(header::UPGRADE) {
         return Err(no(StatusCode::UPGRADE_REQUIRED, "no WebSocket here: use plain HTTP"));
     }
-    let Some(token) = presented(&head.headers) else {
+    let Some(token) = presented(head) else {
         let message = "no key: send the attempt's token as the API key";
         return Err(no(StatusCode::UNAUTHORIZED, message));
     };
@@ -166,18 +166,21 @@ fn admitted(listener: &Arc<Attempt>, head: &Parts) -> Result<(Arc<Attempt>, Wire
     Ok((attempt, wire, path.to_owned()))
 }
 
-/// The key that a request brings, in whichever header its dialect uses.
-fn presented(headers: &hyper::HeaderMap) -> Option<&str> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+/// The key that a request brings, in whichever header its dialect uses, or in its address as
+/// Gemini's takes it, too.
+fn presented(head: &Parts) -> Option<&str> {
+    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     // Beside it the others are the agent's own login.
     if let Some(token) = text(TOKEN.as_str()) {
         return Some(token);
     }
-    text("x-api-key").or_else(|| text("x-goog-api-key")).or_else(|| {
-        let value = text("authorization")?;
-        let (scheme, token) = value.split_once(' ')?;
+    let bearer = || {
+        let (scheme, token) = text("authorization")?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    })
+    };
+    let of_address = || head.uri.query()?.split('&').find_map(|part| part.strip_prefix(QUERY_KEY));
+    let of_header = text("x-api-key").or_else(|| text("x-goog-api-key"));
+    of_header.or_else(bearer).or_else(of_address)
 }
 
 /// Leaves the agent's own login in the headers, and nothing that is Dash's.

@@ -1,7 +1,7 @@
 //! Who answers: the providers of the configuration and of the core's own environment, with
 //! their keys. Keys stay in here: they are put into a request's headers and shown nowhere.
 
-use super::prices::Overrides;
+use super::{answer::QUERY_KEY, prices::Overrides};
 use crate::config::{Config, Dialect, Provider};
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -300,7 +300,7 @@ fn is_api_key(headers: &HeaderMap, query: Option<&str>) -> bool {
     let texts = |name: &str| headers.get_all(name).iter().map(|value| value.to_str());
     texts("x-api-key").any(|text| !text.is_ok_and(|text| is_login(text.trim())))
         || headers.contains_key("x-goog-api-key")
-        || query.is_some_and(|query| query.split('&').any(|part| part.starts_with("key=")))
+        || query.is_some_and(|query| query.split('&').any(|part| part.starts_with(QUERY_KEY)))
         || texts("authorization").any(|text| {
             let bearer = text.ok().and_then(|text| text.strip_prefix("Bearer "));
             // Written otherwise it is no login that anybody sends.

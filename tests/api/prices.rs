@@ -24,6 +24,8 @@ fn a_price_that_is_set_counts_from_the_next_call_on() {
     let model = world.json(&["cost", "--by", "model"])[0]["name"].as_str().unwrap().to_owned();
     let was = world.json(&["prices", "list", &model]);
     assert!(was[0]["date"].as_str().unwrap().starts_with("20") && was[0]["licence"] == "MIT");
+    let half = world.exits(&["prices", "set", &model, "input=0"], 2).stderr;
+    assert!(half.contains("give output, too") && !half.contains("prices.toml"), "{half}");
     world.ok(&["prices", "set", &model, "input=0", "output=0"]);
     world.create_and_wait(&say);
     assert_eq!((spent(&world), world.core().pid), (first, pid), "free, and without a restart");

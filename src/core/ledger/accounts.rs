@@ -8,30 +8,44 @@ use super::{
     },
     account, spent_up, spent_words,
 };
-use crate::model::{Account, AccountId, AccountInfo, AgentState, Budget, Coin, Shortage};
+use crate::model::{Account, AccountId, AccountInfo, AgentState, Budget, Coin, Micros, Shortage};
 use std::collections::BTreeMap;
 
 /// All accounts of what is there: the core's, then each swarm's, then each agent's.
 pub fn accounts(state: &State) -> Vec<AccountInfo> {
     let standing = standing_in_the_way(state);
-    let info = |id: AccountId, name: &str, parent, account: &Account| {
+    let info = |id: AccountId, name: &str, parent, account: &Account, notional: Micros| {
         let stands = standing.get(&id).cloned();
-        info(id, name, parent, account, stands)
+        let mut info = info(id, name, parent, account, stands);
+        if info.why.is_empty() {
+            info.why = unheld(account, notional).unwrap_or_default();
+        }
+        info
     };
-    let mut all = vec![info(AccountId::Core, "core", None, &state.account)];
+    let mut all = vec![info(AccountId::Core, "core", None, &state.account, Micros::ZERO)];
     for swarm in state.swarms.values() {
         let id = AccountId::Swarm(swarm.id.clone());
-        all.push(info(id, &swarm.name, Some(AccountId::Core), &swarm.account));
+        all.push(info(id, &swarm.name, Some(AccountId::Core), &swarm.account, swarm.notional));
         for agent in swarm.agents.iter().filter_map(|id| state.agents.get(id)) {
             let parent = match &agent.parent {
                 Some(parent) => AccountId::Agent(parent.clone()),
                 None => AccountId::Swarm(swarm.id.clone()),
             };
             let id = AccountId::Agent(agent.id.clone());
-            all.push(info(id, &agent.name, Some(parent), &agent.account));
+            all.push(info(id, &agent.name, Some(parent), &agent.account, agent.notional));
         }
     }
     all
+}
+
+/// That a limit in dollars, which nothing stands beside, holds not all that it may seem to.
+fn unheld(account: &Account, notional: Micros) -> Option<String> {
+    let alone = account.limit.is_some() && account.tokens.limit.is_none();
+    (alone && notional > Micros::ZERO).then(|| {
+        format!(
+            "{notional} beside it is notional, as under a subscription: no limit in dollars              holds that, one in tokens does"
+        )
+    })
 }
 
 /// Accounts that keep an agent from its work, whatever their figures say, and how. True: they

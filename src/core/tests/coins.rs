@@ -106,6 +106,31 @@ fn what_nobody_pays_by_the_token_counts_in_tokens_alone() {
 }
 
 #[test]
+fn an_account_says_that_its_dollars_hold_nothing_notional() {
+    let mut bench = Bench::default();
+    bench.running(budget("$1"), 1);
+    let call = Input::ModelCall {
+        attempt: "ag-01-1".into(),
+        provider: "plan".to_owned(),
+        model: "m".to_owned(),
+        status: 200,
+        tokens: Tokens { input: 500, ..Tokens::default() },
+        cost: Micros(3 * DOLLAR),
+        priced: true,
+        duration_ms: 1,
+        reservation: None,
+        estimated: false,
+        notional: true,
+    };
+    assert_eq!(bench.account("sw-1").why, "");
+    bench.feed(call).unwrap();
+    let why = bench.account("sw-1").why;
+    assert!(why.starts_with("$3.00 beside it is notional"), "{why}");
+    bench.set("sw-1", BudgetChange::Limit(Budget::of_tokens(2_000))).unwrap();
+    assert_eq!(bench.account("sw-1").why, "");
+}
+
+#[test]
 fn of_two_limits_each_holds() {
     let mut bench = Bench::default();
     bench.running(budget("$1,1k-tokens"), 1);

@@ -124,3 +124,18 @@ fn no_other_provider_sees_a_login() {
     assert!(!seen.contains(LOGIN) && !seen.contains(TOKEN), "{seen}");
     assert!(!stage.bill().notional);
 }
+
+#[test]
+fn a_key_in_the_address_is_the_token_and_stays_here() {
+    let upstream = Upstream::new(WHOLE, "");
+    let stage = Stage::new(Dialect::Gemini, &upstream.url, false);
+    let path = "/v1beta/models/gemini-2.5-pro:generateContent";
+    let answer = read_all(stage.send(&format!("{path}?key=another&alt=json"), "", BODY));
+    assert!(answer.starts_with("HTTP/1.1 403 ") && !answer.contains("another"), "{answer}");
+    let answer = read_all(stage.send(&format!("{path}?key={TOKEN}&alt=json"), "", BODY));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let seen = upstream.seen.recv_timeout(PATIENCE).unwrap();
+    assert!(seen.starts_with(&format!("POST {path}?alt=json HTTP/1.1\r\n")), "{seen}");
+    assert!(seen.contains(&format!("x-goog-api-key: {KEY}\r\n")), "{seen}");
+    stage.bill();
+}
