@@ -11,6 +11,7 @@ mod events;
 mod identity;
 mod life;
 mod log;
+mod logger;
 mod policy;
 mod problem;
 mod pty;
