@@ -108,7 +108,7 @@ fn events_are_streamed_and_upgraded() {
     let door = Door::open(&world);
     let mut stream = door.connect();
     let head = format!(
-        "GET /v1/events?snapshot=true HTTP/1.1\r\n{}{}connection: Upgrade\r\nupgrade: websocket\r\n\
+        "GET /v1/events?snapshot=1 HTTP/1.1\r\n{}{}connection: Upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
         door.own_host(),
         door.bearer()
