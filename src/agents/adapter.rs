@@ -324,11 +324,6 @@ impl Adapter {
         })
     }
 
-    /// Why something of `wanted` can never be lent; none: it can.
-    pub fn cannot_lend(&self, wanted: &[String]) -> Option<String> {
-        lend::unknown(&self.lend, &self.name, wanted)
-    }
-
     /// What of `wanted` is there, and what is not; reads the user's files.
     pub fn loans(&self, wanted: &[String], from: &Lender<'_>) -> Vec<Loan> {
         lend::loans(&self.lend, wanted, from)

@@ -105,6 +105,19 @@ impl Detail {
         self.whole(root).chars().take(120).collect()
     }
 
+    /// In one line; none where one of its pointers finds nothing. Of a pointer alone the last
+    /// line of what it finds.
+    pub fn found(&self, root: &Value) -> Option<String> {
+        let pointers = || self.0.iter().filter_map(|(_, pointer)| pointer.as_ref());
+        if !pointers().all(|pointer| pointer.text(root).is_some()) {
+            return None;
+        }
+        if self.0.iter().any(|(plain, _)| !plain.is_empty()) {
+            return Some(self.whole(root));
+        }
+        Some(pointers().last()?.text(root)?.trim_end().lines().next_back()?.trim().to_owned())
+    }
+
     /// The whole line.
     pub fn whole(&self, root: &Value) -> String {
         let mut out = String::new();
@@ -174,5 +187,11 @@ mod tests {
             "tool Bash: a b"
         );
         assert!(Detail::parse("{/x").is_err());
+        let found = |text: &str| {
+            Detail::parse(text).unwrap().found(&json!({"a": "x\ny \n\n", "b": "z\nz", "c": " "}))
+        };
+        assert_eq!(found("{/a}").as_deref(), Some("y"));
+        assert_eq!(found("{/b}: {/a}").as_deref(), Some("z z: x y"));
+        assert_eq!((found("{/b}: {/c}"), found("{/d}")), (None, None));
     }
 }

@@ -43,6 +43,8 @@ pub struct Watcher {
     /// An object over several lines, as far as it came.
     object: Option<String>,
     last_line: String,
+    /// What it says or does, in words.
+    words: String,
     text: String,
     /// A piece that comes now goes on with `text`.
     open: bool,
@@ -74,6 +76,7 @@ impl Watcher {
             lines: Lines::default(),
             object: None,
             last_line: String::new(),
+            words: String::new(),
             text: String::new(),
             open: false,
             error: String::new(),
@@ -204,6 +207,14 @@ impl Watcher {
         seen
     }
 
+    /// What it says or does, for eyes: what it prints for programs is no word of its own.
+    /// `shown`: the last line on its terminal.
+    pub fn words<'a>(&'a self, shown: &'a str) -> &'a str {
+        let asks =
+            self.object.is_none() && self.lines.begun().is_some_and(|line| !line.starts_with(b"{"));
+        if asks { shown } else { &self.words }
+    }
+
     /// The verdict. `shown` is what it showed last, by lines. `files` is left to the caller,
     /// who knows the worktree.
     pub fn finish(&mut self, exit: Exit, shown: &[String]) -> AttemptResult {
@@ -316,6 +327,7 @@ impl Watcher {
     fn plain(&mut self, text: &str) {
         if !text.is_empty() {
             self.last_line = clip(text, MAX_ERROR);
+            self.words.clone_from(&self.last_line);
         }
     }
 
@@ -341,6 +353,10 @@ impl Watcher {
             }
             if let Some(text) = rule.text(event) {
                 self.say_text(&text, rule.text_goes_on);
+                self.words = last_line(&self.text);
+            }
+            if let Some(says) = rule.says(event) {
+                self.words = clip(&says, MAX_ERROR);
             }
             self.open &= !rule.text_ends;
             if let Some(error) = rule.error(event)
@@ -348,6 +364,7 @@ impl Watcher {
             {
                 self.error_status = status_in(rules, &error);
                 self.error = clip(&plain(error), MAX_ERROR);
+                self.words = last_line(&self.error);
             }
             self.reported = rule.usage(event, self.reported).or(self.reported);
             if let Some(outcome) = rule.outcome {
@@ -365,6 +382,9 @@ impl Watcher {
                     Some(detail) => detail.fill(event),
                     None => kind_of(event),
                 };
+                if self.words.is_empty() && source == Source::Output {
+                    self.words.clone_from(&detail);
+                }
                 let reason = rule.reason.clone();
                 let progress = rule.progress(event);
                 self.tell(Signal { source, state, reason, detail, progress }, seen);
@@ -457,6 +477,11 @@ fn tail(shown: &[String]) -> Vec<String> {
     let lines: Vec<&String> = shown.iter().filter(|line| !line.trim().is_empty()).collect();
     let skip = lines.len().saturating_sub(LAST_LINES);
     lines.into_iter().skip(skip).map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn last_line(text: &str) -> String {
+    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    clip(line.trim(), MAX_ERROR)
 }
 
 /// At most `max` bytes, cut between characters, with a mark where something is missing.

@@ -361,3 +361,86 @@ fn a_last_word_does_not_take_the_place_of_the_reason() {
         assert_eq!((result.stop_reason.as_str(), result.error.as_str()), (reason, error));
     }
 }
+
+#[test]
+fn what_one_that_prints_json_says_or_does_is_told_in_words() {
+    let cases: [(&str, &[(&str, &str)]); 6] = [
+        (
+            "claude",
+            &[
+                (r#"{"type":"system","subtype":"init","model":"m"}"#, "started, model m"),
+                (
+                    r#"{"type":"assistant","message":{"content":[{"type":"text","text":"So.\nI look.\n"}]}}"#,
+                    "I look.",
+                ),
+                (
+                    r#"{"type":"assistant","message":{"content":[{"name":"Bash","input":{"command":"ls\n-l"}}]}}"#,
+                    "Bash: ls -l",
+                ),
+                (r#"{"type":"user","message":{"content":[]}}"#, "Bash: ls -l"),
+                (
+                    r#"{"type":"assistant","message":{"content":[{"name":"Glob","input":{}}]}}"#,
+                    "Glob",
+                ),
+                ("warning: slow", "warning: slow"),
+                (r#"{"type":"result","is_error":false,"result":"a\nb"}"#, "b"),
+            ],
+        ),
+        (
+            "codex",
+            &[
+                (r#"{"type":"turn.started"}"#, "turn.started"),
+                (r#"{"type":"item.started","item":{"command":"make"}}"#, "$ make"),
+                (
+                    r#"{"type":"item.completed","item":{"changes":[{"path":"a"},{"path":"b"}]}}"#,
+                    "changes a b",
+                ),
+                (r#"{"type":"item.completed","item":{"type":"agent_message","text":"x\ny"}}"#, "y"),
+                (r#"{"type":"error","message":"again"}"#, "again"),
+            ],
+        ),
+        (
+            "gemini",
+            &[
+                (r#"{"type":"message","role":"assistant","content":"I w"}"#, "I w"),
+                (r#"{"type":"message","role":"assistant","content":"ill"}"#, "I will"),
+                (r#"{"type":"tool_use","tool_name":"t","parameters":{"command":"c"}}"#, "t: c"),
+            ],
+        ),
+        (
+            "pi",
+            &[(
+                r#"{"type":"tool_execution_start","toolName":"read","args":{"path":"p"}}"#,
+                "read: p",
+            )],
+        ),
+        (
+            "opencode",
+            &[(
+                r#"{"type":"tool_use","part":{"tool":"bash","state":{"input":{"command":"c"}}}}"#,
+                "bash: c",
+            )],
+        ),
+        (
+            "qwen",
+            &[(
+                r#"{"type":"assistant","message":{"content":[{"name":"write_file","input":{"file_path":"f"}}]}}"#,
+                "write_file: f",
+            )],
+        ),
+    ];
+    for (name, lines) in cases {
+        let mut watcher = built_in(name);
+        for (line, words) in lines {
+            // As far as it is written it is no word yet.
+            let before = watcher.words("{").to_owned();
+            watcher.output(line.as_bytes());
+            assert!(!line.starts_with('{') || watcher.words("{") == before);
+            watcher.output(b"\r\n");
+            assert_eq!(watcher.words("{"), *words, "{name}: {line}");
+        }
+        // A question has no end of its line.
+        watcher.output(b"Go on? ");
+        assert_eq!(watcher.words("Go on?"), "Go on?");
+    }
+}
