@@ -100,6 +100,11 @@ impl Detail {
         Ok(Self(parts))
     }
 
+    /// The words before the first pointer.
+    pub fn lead(&self) -> &str {
+        self.0.first().map_or("", |(plain, _)| plain)
+    }
+
     /// One line, at most 120 characters.
     pub fn fill(&self, root: &Value) -> String {
         self.whole(root).chars().take(120).collect()

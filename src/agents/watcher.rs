@@ -4,6 +4,9 @@
 //! It keeps no time and asks nobody: fed the same, it says the same. A core that comes back
 //! makes a new one and feeds the recording from its first byte.
 
+mod prompts;
+mod verdict;
+
 use super::{
     adapter::WatchRules,
     event::{EventRule, plain},
@@ -14,15 +17,15 @@ use crate::{
     model::{AgentState, AttemptResult, Exit, Outcome, Signal, Source, Tokens},
     protocol::keeper::KeeperGauge,
 };
+use prompts::Prompts;
 use serde_json::Value;
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
+use verdict::{by_exit, status_in, word_for};
 
 /// Of a result's text, in bytes.
 const MAX_TEXT: usize = 64 << 10;
 /// Of what a status sequence says, in bytes.
 const MAX_STATUS: usize = 8000;
-/// Prompts that are announced and not shown yet.
-const MOST_PROMPTS: usize = 32;
 /// Of an error, in bytes.
 const MAX_ERROR: usize = 4 << 10;
 /// Printed lines that stand for an answer where the agent gives none.
@@ -59,7 +62,7 @@ pub struct Watcher {
     /// On the agent's own screen: what it prints is for eyes.
     interactive: bool,
     /// What permission prompts ask that are yet to be shown.
-    prompts: VecDeque<String>,
+    prompts: Prompts,
 }
 
 #[derive(Debug)]
@@ -87,7 +90,7 @@ impl Watcher {
             last: Vec::new(),
             busy: false,
             interactive,
-            prompts: VecDeque::new(),
+            prompts: Prompts::default(),
         }
     }
 
@@ -145,6 +148,9 @@ impl Watcher {
         let rules = Arc::clone(&self.rules);
         let mut seen = Vec::new();
         self.apply(&rules, &rules.hook, Source::Hook, event, &mut seen);
+        if self.prompts.is_said_late() {
+            seen.extend(self.next_prompt());
+        }
         seen
     }
 
@@ -160,7 +166,7 @@ impl Watcher {
 
     /// A prompt that an earlier core knew of, and that is shown still.
     pub fn expect_prompt(&mut self, asked: String) {
-        self.prompts.push_back(asked);
+        self.prompts.announce(asked);
     }
 
     /// The prompt in the place of one that was answered, where no word came in between.
@@ -191,15 +197,16 @@ impl Watcher {
             // A word of a later version: better no signal than a wrong one.
             _ => return Vec::new(),
         };
+        let message = message.trim();
         let asked = if (known, reason) == (AgentState::Waiting, "permission") {
-            self.prompts.pop_front()
+            self.prompts.show(message)
         } else {
             self.prompts.clear();
             None
         };
-        let detail = match message.trim() {
-            "" => asked.map_or(state.to_owned(), |asked| format!("{state}: {asked}")),
-            message => format!("{state}: {}", clip(message, MAX_STATUS)),
+        let detail = match asked.as_deref().unwrap_or(message) {
+            "" => state.to_owned(),
+            words => format!("{state}: {}", clip(words, MAX_STATUS)),
         };
         let mut seen = Vec::new();
         let (source, reason) = (Source::Osc7501, reason.to_owned());
@@ -372,10 +379,8 @@ impl Watcher {
                 self.verdict =
                     Some(Resolution { outcome, status: rule.status(event), stop_reason });
             }
-            if let Some(prompt) = &rule.prompt
-                && self.prompts.len() < MOST_PROMPTS
-            {
-                self.prompts.push_back(clip(&prompt.whole(event), MAX_STATUS));
+            if let Some(prompt) = &rule.prompt {
+                self.prompts.announce(clip(&prompt.whole(event), MAX_STATUS));
             }
             if let Some(state) = rule.state {
                 let detail = match &rule.detail {
@@ -428,35 +433,6 @@ impl Watcher {
         }
         seen.push(Observation::Signal(signal));
     }
-}
-
-fn by_exit(exit: Exit) -> (Outcome, String, String) {
-    if exit.success() {
-        return (Outcome::Done, "finished".to_owned(), String::new());
-    }
-    let reason = if exit.signal.is_some() { "signal" } else { "exit" };
-    (Outcome::Failed, reason.to_owned(), exit.to_string())
-}
-
-fn word_for(rules: &WatchRules, status: u64) -> String {
-    if let Some(word) = rules.stop_reasons.get(&status.to_string()) {
-        return word.clone();
-    }
-    match status {
-        402 => "budget",
-        429 | 503 | 529 => "overloaded",
-        _ => "error",
-    }
-    .to_owned()
-}
-
-fn status_in(rules: &WatchRules, error: &str) -> Option<u64> {
-    let named = || {
-        let found = rules.status_pattern.as_ref()?.captures(error)?;
-        found.get(1)?.as_str().parse().ok()
-    };
-    let spent = rules.budget_pattern.as_ref().is_some_and(|pattern| pattern.is_match(error));
-    named().or(spent.then_some(402))
 }
 
 /// A line that is one JSON object.

@@ -262,10 +262,20 @@ fn hooks_tell_turns_and_what_the_next_prompt_asks() {
     let next = ["Osc7501 waiting [permission] blocked: Bash: rm x"];
     assert_eq!(told(&watcher.next_prompt()), next);
     assert_eq!(watcher.next_prompt(), []);
-    // The agent's own word for it goes before.
+    // The agent's own word for it goes before, if it is one.
+    let says = |asked: &str| [format!("Osc7501 waiting [permission] blocked: {asked}")];
     watcher.hook(&ask("ls"));
-    let own = ["Osc7501 waiting [permission] blocked: approve ls"];
-    assert_eq!(told(&watcher.status("blocked", "permission", "approve ls", None)), own);
+    watcher.hook(&ask("mv x"));
+    for (message, asked) in [
+        ("approve Bash: ls", "approve Bash: ls"),
+        ("permission prompt", "Bash: mv x"),
+        ("approve ls", "approve ls"),
+        ("permission prompt", "permission prompt"),
+    ] {
+        assert_eq!(told(&watcher.status("blocked", "permission", message, None)), says(asked));
+    }
+    assert_eq!(told(&watcher.hook(&ask("cp x"))), says("Bash: cp x"), "later than its prompt");
+    assert_eq!(watcher.hook(&ask("rm y")), [], "that is not its prompt's");
     assert_eq!(
         told(&watcher.status("blocked", "form", "", None)),
         ["Osc7501 waiting [input] blocked"]
@@ -310,6 +320,12 @@ fn a_prompt_is_known_by_its_rows() {
     let lines = screen(&["  $ rm -rf one two", "    three", "› 1. Yes, proceed (y)", end]);
     assert_eq!(codex.prompt_rows(&lines, "Bash: rm -rf one two three").map(|r| r.len()), Some(4));
     assert_eq!(codex.prompt_rows(&lines, "Bash: ls"), None);
+    // In a frame; and what its terminal said need not stand there.
+    let claude = Catalog::load(None).get("claude").unwrap().clone();
+    let lines = screen(&[" │ rm -rf one two", " │ three", " ❯ 1. Yes", " Esc to cancel · Tab"]);
+    let shown = |asked| claude.prompt_rows(&lines, asked).is_some();
+    assert!(shown("Bash: rm -rf one two three") && shown("approve Edit: /w/x"));
+    assert!(!shown("Bash: rm -rf two"));
 }
 
 #[test]
