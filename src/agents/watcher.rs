@@ -17,7 +17,7 @@ use crate::{
     model::{AgentState, AttemptResult, Exit, Outcome, Signal, Source, Tokens},
     protocol::keeper::KeeperGauge,
 };
-use prompts::Prompts;
+use prompts::{Prompts, UNTOLD};
 use serde_json::Value;
 use std::sync::Arc;
 use verdict::{by_exit, status_in, word_for};
@@ -175,6 +175,14 @@ impl Watcher {
             return Vec::new();
         }
         self.status("blocked", "permission", "", None)
+    }
+
+    /// True of a word for a prompt that does not say what it asks, where a hook is about to: it
+    /// is started when the prompt is drawn, and tells some tenths of a second later.
+    pub fn awaits_hook(&self, state: &str, kind: &str, message: &str) -> bool {
+        (state, kind, message.trim()) == ("blocked", "permission", UNTOLD)
+            && self.prompts.is_empty()
+            && self.rules.hook.iter().any(|rule| rule.prompt.is_some())
     }
 
     /// OSC 7501, whoever sends it. `done` is the end of a turn, not of the agent; `clear`

@@ -103,6 +103,7 @@ fn a_prompt_about_a_long_command_says_the_command() {
     world.ok(&["agent", "send", &agent, &format!("run: {long}")]);
     let asked = answer(&world, &agent, "--approve");
     assert_eq!(asked["text"], format!("Bash: {long}"), "{asked:#}");
+    assert_eq!(world.json(&["inbox", "--all"]).as_array().unwrap().len(), 1);
     assert!(!world.work.join("gone").exists());
 }
 

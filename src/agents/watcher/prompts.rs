@@ -47,7 +47,9 @@ impl Prompts {
     }
 }
 
-/// False of Claude Code's word for a command that it does not put into a status.
+/// Claude Code's word for a command that it does not put into a status.
+pub const UNTOLD: &str = "permission prompt";
+
 fn tells(message: &str) -> bool {
-    !matches!(message, "" | "permission prompt")
+    !matches!(message, "" | UNTOLD)
 }

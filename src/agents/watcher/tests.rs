@@ -274,8 +274,11 @@ fn hooks_tell_turns_and_what_the_next_prompt_asks() {
     ] {
         assert_eq!(told(&watcher.status("blocked", "permission", message, None)), says(asked));
     }
+    assert!(watcher.awaits_hook("blocked", "permission", "permission prompt"));
+    assert!(!watcher.awaits_hook("blocked", "permission", "approve plan"));
     assert_eq!(told(&watcher.hook(&ask("cp x"))), says("Bash: cp x"), "later than its prompt");
     assert_eq!(watcher.hook(&ask("rm y")), [], "that is not its prompt's");
+    assert!(!watcher.awaits_hook("blocked", "permission", "permission prompt"), "it has told");
     assert_eq!(
         told(&watcher.status("blocked", "form", "", None)),
         ["Osc7501 waiting [input] blocked"]
