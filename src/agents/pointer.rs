@@ -120,7 +120,7 @@ impl Detail {
         if self.0.iter().any(|(plain, _)| !plain.is_empty()) {
             return Some(self.whole(root));
         }
-        Some(pointers().last()?.text(root)?.trim_end().lines().next_back()?.trim().to_owned())
+        Some(pointers().next_back()?.text(root)?.trim_end().lines().next_back()?.trim().to_owned())
     }
 
     /// The whole line.
