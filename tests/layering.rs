@@ -103,7 +103,7 @@ const DEVIATIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "cli",
-        "agents/catalog",
+        "agents",
         "`dash config check` asks no core, and what can be lent is said by the adapters' files",
     ),
     ("tui/views", "tui/ui", "what a view draws beside the store: `draw(&Store, &Ui, &Theme, …)`"),
