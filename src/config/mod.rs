@@ -4,6 +4,7 @@
 mod delegation;
 mod duration;
 mod file;
+mod lend;
 mod load;
 pub mod paths;
 mod pinned;
@@ -19,6 +20,7 @@ pub use file::{
     AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, Login,
     ModelPrice, Notify, Provider, SandboxConfig, Simulated, Ui,
 };
+pub use lend::Lend;
 pub use load::{ConfigError, from_toml, nearest};
 pub use paths::{Dirs, Instance, PathError};
 pub use pinned::{executable, names_of, not_held};

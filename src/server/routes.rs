@@ -6,7 +6,7 @@ use super::{
     budgets, events,
     identity::{Leave, Served, rights},
     log, policy,
-    problem::{Answer, Body, Plain, no_method, no_route},
+    problem::{Answer, Body, Plain, Query, no_method, no_route},
     pty, pulse, swarms,
 };
 use crate::{
@@ -23,6 +23,7 @@ use axum::{
     middleware,
     routing::{delete, get, post},
 };
+use serde::Deserialize;
 
 pub fn router(served: Served) -> Router {
     Router::new()
@@ -80,8 +81,18 @@ async fn health(_: Plain, State(served): State<Served>) -> Json<Health> {
     })
 }
 
-async fn doctor(_: Plain, State(served): State<Served>) -> Answer<Json<DoctorReport>> {
-    Ok(Json(served.handle.doctor().await?))
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForAgents {
+    /// The PATH that they are started with; the core's own where it is not said.
+    path: Option<String>,
+}
+
+async fn doctor(
+    Query(agents): Query<ForAgents>,
+    State(served): State<Served>,
+) -> Json<DoctorReport> {
+    Json(served.handle.doctor(agents.path).await)
 }
 
 async fn doctor_adapter(
