@@ -5,6 +5,7 @@ mod delegation;
 mod duration;
 mod file;
 mod load;
+mod packed;
 pub mod paths;
 mod pinned;
 mod policy;
@@ -20,6 +21,7 @@ pub use file::{
     ModelPrice, Notify, Provider, SandboxConfig, Simulated, Ui,
 };
 pub use load::{ConfigError, from_toml, nearest};
+pub use packed::unpacked;
 pub use paths::{Dirs, Instance, PathError};
 pub use pinned::{executable, names_of, not_held};
 pub use policy::{PolicyFiles, built_in, check_policy, shadowed_by};

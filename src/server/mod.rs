@@ -11,6 +11,7 @@ mod events;
 mod identity;
 mod life;
 mod log;
+mod openapi;
 mod policy;
 mod problem;
 mod pty;
