@@ -13,6 +13,8 @@ use axum::{
 #[cfg(test)]
 mod describe;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod tidy;

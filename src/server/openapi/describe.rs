@@ -7,7 +7,7 @@ use crate::{
 };
 use axum::http::Method;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -118,9 +118,10 @@ pub struct Operation {
     summary: &'static str,
     query: Option<fn(&mut Schemas) -> Vec<Value>>,
     needs: Option<&'static str>,
-    headers: Vec<(&'static str, &'static str)>,
+    /// Name, pattern, what it is.
+    headers: Vec<[&'static str; 3]>,
     body: Option<(Make, Value)>,
-    /// Status, media type, what else stands beside the schema, schema.
+    /// Status, media type, schema.
     answers: Vec<(u16, &'static str, Make)>,
     refusals: BTreeSet<u16>,
     example: Option<Value>,
@@ -166,8 +167,8 @@ impl Operation {
         self
     }
 
-    pub fn header(mut self, name: &'static str, words: &'static str) -> Self {
-        self.headers.push((name, words));
+    pub fn header(mut self, header: [&'static str; 3]) -> Self {
+        self.headers.push(header);
         self
     }
 
@@ -204,10 +205,11 @@ impl Operation {
         self
     }
 
-    /// What the first answer may be like.
+    /// What the first answer may be like, with all that is always in one.
     #[track_caller]
-    pub fn like<T: DeserializeOwned>(mut self, example: Value) -> Self {
-        serde_json::from_value::<T>(example.clone()).unwrap();
+    pub fn like<T: DeserializeOwned + Serialize>(mut self, example: Value) -> Self {
+        let read: T = serde_json::from_value(example.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), example);
         self.example = Some(example);
         self
     }
@@ -235,8 +237,9 @@ impl Operation {
                 parameter["required"] = true.into();
             }
         }
-        parameters.extend(self.headers.into_iter().map(|(name, words)| {
-            json!({"name": name, "in": "header", "description": words, "schema": {"type": "string"}})
+        parameters.extend(self.headers.into_iter().map(|[name, pattern, words]| {
+            json!({"name": name, "in": "header", "description": words,
+                   "schema": {"type": "string", "pattern": pattern}})
         }));
         if !parameters.is_empty() {
             made["parameters"] = parameters.into();

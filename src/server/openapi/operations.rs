@@ -1,6 +1,6 @@
 //! The table of operations: what each route takes and gives.
 
-use super::describe::Operation;
+use super::{describe::Operation, examples};
 use crate::{
     model::{
         AccountInfo, AgentInfo, AgentResult, AgentSpec, Approval, AuditReport, AuditRow, CostRow,
@@ -20,7 +20,8 @@ use crate::{
 };
 use serde_json::{Map, Value, json};
 
-const ACTOR: &str = "Who answers, on the user's own socket; 1 to 64 visible ASCII characters.";
+const ACTOR: [&str; 3] =
+    ["Dash-Actor", "^[!-~]{1,64}$", "Who answers, on the user's own socket; its user if not said."];
 const TEXT: &str = "text/plain";
 
 fn get(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
@@ -46,11 +47,9 @@ pub fn operations() -> Vec<Operation> {
 
 fn core() -> Vec<Operation> {
     vec![
-        get("/v1/health", "health", "The core itself").gives::<Health>().like::<Health>(json!({
-            "version": "0.1.0", "pid": 4711, "socket": "/run/user/1000/dash/d.sock",
-            "state": "/home/me/.local/state/dash", "uptime_ms": 61000, "epoch": 1, "running": 3,
-            "clients": 1, "journal_full": false,
-        })),
+        get("/v1/health", "health", "The core itself")
+            .gives::<Health>()
+            .like::<Health>(examples::health()),
         get("/v1/openapi.json", "openapi", "This document").gives::<Map<String, Value>>(),
         get("/v1/doctor", "doctor", "What this machine and this instance can do")
             .gives::<DoctorReport>(),
@@ -75,12 +74,12 @@ fn swarms() -> Vec<Operation> {
             "Makes a swarm; with `dry_run` says what would be made (200)",
         )
         .query::<swarms::Rehearsal>()
-        .header(
+        .header([
             "Idempotency-Key",
-            "1 to 200 visible ASCII characters: asked again under the same key, nothing more is \
-             made, and the answer is the first one's swarm; another request under it is refused \
-             (409).",
-        )
+            "^[ -~]{1,200}$",
+            "Asked again under the same key, nothing more is made, and the answer is the first \
+             one's swarm; another request under it is refused (409).",
+        ])
         .takes::<SwarmSpec>(json!({
             "task": "say {item}", "items": ["one", "two"], "agents": 2, "cwd": "/tmp",
             "adapters": [{"adapter": "command"}], "command": ["echo", "{item}"], "budget": "$1",
@@ -90,7 +89,8 @@ fn swarms() -> Vec<Operation> {
         .refuses([404, 409]),
         get("/v1/swarms/{id}", "showSwarm", "One swarm; with `wait`, once it is over")
             .query::<swarms::Wait>()
-            .gives::<SwarmInfo>(),
+            .gives::<SwarmInfo>()
+            .like::<SwarmInfo>(examples::swarm()),
         patch(
             "/v1/swarms/{id}",
             "changeSwarm",
@@ -140,7 +140,8 @@ fn agents() -> Vec<Operation> {
         .refuses([404, 409]),
         get("/v1/agents/{id}", "showAgent", "One agent; with `wait`, once it is over")
             .query::<swarms::Wait>()
-            .gives::<AgentInfo>(),
+            .gives::<AgentInfo>()
+            .like::<AgentInfo>(examples::agent()),
         patch(
             "/v1/agents/{id}",
             "changeAgent",
@@ -169,8 +170,7 @@ fn terminals() -> Vec<Operation> {
             .query::<log::Wish>()
             .gives_as::<String>(200, "application/octet-stream")
             .gives_as::<String>(200, TEXT)
-            .gives_as::<String>(200, "application/x-asciicast")
-            .refuses([410]),
+            .gives_as::<String>(200, "application/x-asciicast"),
         post("/v1/agents/{id}/input", "type", "Types into its terminal: text, keys, then Enter")
             .takes::<InputBody>(json!({"text": "go on", "keys": ["C-c"], "enter": true}))
             .says(204),
@@ -238,14 +238,12 @@ fn inbox() -> Vec<Operation> {
             .query::<swarms::Wait>()
             .gives::<Approval>(),
         patch("/v1/approvals/{id}", "answer", "Answers it")
-            .header("Dash-Actor", ACTOR)
+            .header(ACTOR)
             .takes::<Answer>(json!({"verdict": "approve", "remember": "once", "note": "go"}))
             .gives::<Approval>(),
         get("/v1/remembered", "listRemembered", "Answers that later questions get at once")
             .gives::<Vec<Remembered>>(),
-        delete("/v1/remembered/{number}", "forget", "Forgets one")
-            .header("Dash-Actor", ACTOR)
-            .says(204),
+        delete("/v1/remembered/{number}", "forget", "Forgets one").header(ACTOR).says(204),
     ]
 }
 
@@ -258,7 +256,7 @@ fn history() -> Vec<Operation> {
              events; each message is one JSON object, an event's `id` its `seq`",
         )
         .query::<events::Wish>()
-        .header("Last-Event-ID", "Stands for `since`.")
+        .header(["Last-Event-ID", "^[0-9]+$", "Stands for `since`."])
         .gives_as::<ServerMessage>(200, "text/event-stream")
         .says(101)
         .refuses([404, 409, 410]),
@@ -269,6 +267,7 @@ fn history() -> Vec<Operation> {
         )
         .query::<pulse::Wish>()
         .gives::<Pulse>()
+        .like::<Pulse>(examples::pulse())
         .gives_as::<String>(200, TEXT),
         get("/v1/audit", "audit", "Who did what, by whose leave: a row a line, the oldest first")
             .query::<audit::Wish>()

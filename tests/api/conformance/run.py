@@ -184,9 +184,10 @@ class World:
 
 def conform(url, *more):
     return subprocess.call([
-        sys.executable, "-B", "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "--no-color", "run", str(DOCUMENT),
-        "--url", url, "--checks", CHECKS, "--seed", "7", "--request-timeout", "40",
-        "--exclude-operation-id", "shutdown", "--warnings", "off", *more,
+        sys.executable, "-B", "-m", "schemathesis.cli", "--no-color",
+        "--config-file", str(HERE / "schemathesis.toml"),
+        "run", str(DOCUMENT), "--url", url, "--checks", CHECKS, "--seed", "7",
+        "--request-timeout", "40", "--exclude-operation-id", "shutdown", "--warnings", "off", *more,
     ])
 
 
