@@ -216,18 +216,21 @@ impl Set {
     /// A model of which nothing was said so far has both: neither is guessed.
     fn is_whole(&self, files: &PriceFiles) -> Result<(), Failure> {
         let has = |name: &str| self.figures.iter().any(|(key, _)| key == name);
-        let missing = match (has("input"), has("output")) {
-            (true, false) => "output",
-            (false, true) => "input",
-            _ => return Ok(()),
-        };
-        if files.load()?.own.contains_key(&self.model) {
+        let missing: Vec<&str> =
+            ["input", "output"].into_iter().filter(|name| !has(name)).collect();
+        if missing.is_empty() || files.load()?.own.contains_key(&self.model) {
             return Ok(());
         }
         let given: Vec<String> =
             self.figures.iter().map(|(key, dollars)| format!("{key}={dollars}")).collect();
-        let why = format!("{:?} has no price of yours yet: give {missing}, too", self.model);
-        let whole = format!("dash prices set {} {} {missing}=…", self.model, given.join(" "));
+        let why = format!(
+            "{:?} has no price of yours yet: give {}, too",
+            self.model,
+            missing.join(" and ")
+        );
+        let more: Vec<String> = missing.iter().map(|name| format!("{name}=…")).collect();
+        let whole =
+            format!("dash prices set {} {} {}", self.model, given.join(" "), more.join(" "));
         Err(Failure::usage(why).hinted(whole))
     }
 

@@ -215,6 +215,11 @@ impl AgentInfo {
         self.cost_micros.told(self.estimated_micros)
     }
 
+    /// By a person: it waits for nothing but to be resumed.
+    pub fn is_paused(&self) -> bool {
+        self.state == AgentState::Paused && self.reason == super::USER
+    }
+
     /// Nothing is enforced: it may do whatever its user may.
     pub fn is_unscoped(&self) -> bool {
         self.scope == NO_SCOPE

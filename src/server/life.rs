@@ -9,6 +9,7 @@ use super::{
     audit::{Refusals, count_skipped},
     bound::{Bound, remove_stale},
     identity::{Caller, Clients, Leave, Peer, Present, Served, TokenHash},
+    logger::Logger,
     routes::router,
 };
 use crate::{
@@ -133,19 +134,19 @@ fn lock_of(path: &Path) -> anyhow::Result<Result<File, String>> {
 
 fn log_to(instance: &Instance, foreground: bool) -> anyhow::Result<()> {
     let level = std::env::var("DASH_LOG").ok().and_then(|level| level.parse().ok());
-    let level = level.unwrap_or(tracing::level_filters::LevelFilter::INFO);
-    let logs = tracing_subscriber::fmt().with_max_level(level).with_target(false);
-    // A second core in the same process exists only in tests: the first one's logs do.
-    let _ = if foreground {
+    let most = level.unwrap_or(tracing::level_filters::LevelFilter::INFO);
+    let logger = if foreground {
         let colours =
             std::env::var_os("NO_COLOR").is_none() && rustix::termios::isatty(std::io::stderr());
-        logs.with_ansi(colours).with_writer(std::io::stderr).try_init()
+        Logger { most, file: None, colours }
     } else {
         let path = instance.core_log();
         let file = File::options().create(true).append(true).open(&path);
         let file = file.with_context(|| format!("opening {}", path.display()))?;
-        logs.with_ansi(false).with_writer(Arc::new(file)).try_init()
+        Logger { most, file: Some(file), colours: false }
     };
+    // A second core in the same process exists only in tests: the first one's logs do.
+    let _ = tracing::subscriber::set_global_default(logger);
     Ok(())
 }
 

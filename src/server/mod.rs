@@ -12,6 +12,7 @@ mod identity;
 mod life;
 mod log;
 mod openapi;
+mod logger;
 mod policy;
 mod problem;
 mod pty;

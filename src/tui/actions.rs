@@ -85,6 +85,8 @@ actions! {
     Focus "focus" "open the agent's terminal" "focus" [Grid Inbox Wall Events];
     Stop "stop" "stop the agent, or all marked ones" "stop" [Grid Focus Wall];
     StopSwarm "stop-swarm" "stop the whole swarm" "stop swarm" [Grid Focus Wall];
+    Pause "pause" "hold it, or all marked ones; again: it goes on" "pause" [Grid Focus Wall];
+    PauseSwarm "pause-swarm" "hold the whole swarm; again: it goes on" "pause swarm" [Grid Wall];
     RemoveSwarm "remove-swarm" "forget a finished swarm, its recordings too" "remove" [Grid];
     Retry "retry" "try the last item again, the marked ones' too" "retry" [Grid Focus Wall];
     Send "send" "type a text to it, or to all marked ones" "send" [Grid Wall];

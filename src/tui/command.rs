@@ -26,6 +26,15 @@ pub enum Command {
         model: Option<String>,
     },
     StopSwarm(String),
+    /// As for [`Self::Stop`]; `on`: they are paused, else they go on.
+    Pause {
+        names: Vec<String>,
+        on: bool,
+    },
+    PauseSwarm {
+        name: String,
+        on: bool,
+    },
     RemoveSwarm(String),
     /// A new swarm; where it works is up to whoever runs this.
     CreateSwarm(Box<SwarmSpec>),
@@ -42,13 +51,17 @@ pub enum Command {
 }
 
 /// Commands with words after them: how they begin, and what they do.
-pub const OPEN: [(&str, &str); 13] = [
+pub const OPEN: [(&str, &str); 17] = [
     ("focus", "NAME: open an agent's terminal"),
     ("stop", "NAME… or state:failed …: stop agents"),
     ("retry", "NAME [MODEL]: try an agent's last item again"),
+    ("pause", "NAME…: hold agents and their calls"),
+    ("resume", "NAME…: let paused agents go on"),
     ("swarm create", "[-n N] [--agent KIND] … TASK: a new swarm, here"),
     ("swarm show", "NAME: show only this swarm"),
     ("swarm stop", "NAME: stop a swarm"),
+    ("swarm pause", "NAME: hold a swarm with all its agents"),
+    ("swarm resume", "NAME: let a paused swarm go on"),
     ("swarm rm", "NAME: forget a finished swarm"),
     ("theme", "NAME: switch the theme"),
     ("keymap", "NAME: other keys, until Dash is left"),
@@ -70,6 +83,10 @@ impl Command {
                 format!("try the last item of {agent} again, with {model}")
             }
             Self::StopSwarm(name) => format!("stop the swarm {name}"),
+            Self::Pause { names, on: true } => format!("hold {}", names.join(" ")),
+            Self::Pause { names, on: false } => format!("let {} go on", names.join(" ")),
+            Self::PauseSwarm { name, on: true } => format!("hold the swarm {name}"),
+            Self::PauseSwarm { name, on: false } => format!("let the swarm {name} go on"),
             Self::RemoveSwarm(name) => format!("forget the swarm {name}"),
             Self::CreateSwarm(spec) => {
                 let kinds: Vec<&str> = spec.adapters.iter().map(|s| s.adapter.as_str()).collect();
@@ -111,6 +128,10 @@ pub fn parse(line: &str) -> Result<Command, String> {
         }
         "focus" | "attach" if !bare => Ok(Command::Focus(one("one agent")?)),
         "stop" if !bare => Ok(Command::Stop(rest.split_whitespace().map(str::to_owned).collect())),
+        "pause" | "resume" if !bare => {
+            let names = rest.split_whitespace().map(str::to_owned).collect();
+            Ok(Command::Pause { names, on: first == "pause" })
+        }
         "retry" if !bare => match rest.split_whitespace().collect::<Vec<_>>()[..] {
             [agent] => Ok(Command::Retry { agent: agent.to_owned(), model: None }),
             [agent, model] => {
@@ -158,8 +179,10 @@ fn swarm(rest: &str) -> Result<Command, String> {
         "show" if rest.is_empty() => Ok(Command::OnlySwarm(None)),
         "show" => named(|name| Command::OnlySwarm(Some(name))),
         "stop" => named(Command::StopSwarm),
+        "pause" => named(|name| Command::PauseSwarm { name, on: true }),
+        "resume" => named(|name| Command::PauseSwarm { name, on: false }),
         "rm" | "remove" => named(Command::RemoveSwarm),
-        _ => Err(":swarm create TASK, :swarm show|stop|rm NAME".to_owned()),
+        _ => Err(":swarm create TASK, :swarm show|stop|pause|resume|rm NAME".to_owned()),
     }
 }
 

@@ -52,6 +52,15 @@ pub enum Request {
         model: Option<String>,
     },
     StopSwarm(SwarmId),
+    /// `on`: it is paused, else it goes on.
+    Pause {
+        agent: AgentId,
+        on: bool,
+    },
+    PauseSwarm {
+        swarm: SwarmId,
+        on: bool,
+    },
     RemoveSwarm(SwarmId),
     CreateSwarm(Box<SwarmSpec>),
     Answer {

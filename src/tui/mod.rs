@@ -19,6 +19,7 @@ pub mod focus;
 pub mod form;
 pub mod key;
 pub mod keymap;
+mod late;
 pub mod link;
 pub mod memory;
 mod nearest;
@@ -41,17 +42,18 @@ use anyhow::Context;
 use app::{App, Parts};
 use crossterm::event::EventStream;
 use futures_util::{
-    Stream,
-    stream::{BoxStream, select_all, unfold},
+    Stream, StreamExt,
+    stream::{BoxStream, iter, select_all, unfold},
 };
 use keymap::Keymap;
+use late::Late;
 use memory::Shelf;
 use run::{Canvas, Signal, drive};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use theme::{Appearance, Themes};
+use theme::{Background, Themes};
 use tokio::signal::unix::{SignalKind, signal};
 use tty::Tty;
 use ui::Ui;
@@ -93,7 +95,8 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
     let columns = field::parse(options.columns.iter().map(String::as_str))
         .map_err(|error| anyhow::anyhow!("[ui] columns: {error}"))?;
     let mut tty = Tty::enter(options.mouse, options.notify)?;
-    let appearance = appearance(&options.theme, var("COLORFGBG").as_deref());
+    let background = background(&options.theme, var("COLORFGBG").as_deref());
+    let appearance = background.appearance.unwrap_or_default();
     let directory = options.config.as_ref().map(|dir| dir.join("themes"));
     let themes = Themes { directory, depth: theme::depth(var), appearance };
     let (theme, errors) = themes.load(&options.theme);
@@ -121,7 +124,14 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
     }
     let signals = signals(options.config.as_deref())?;
     let link = wire::connect(client);
-    let done = drive(&mut app, &mut tty, EventStream::new(), signals, link, &mut shelf, now).await;
+    let mut late = Late::new(background.late);
+    let events = EventStream::new().flat_map(move |event| {
+        iter(match event {
+            Ok(event) => late.pass(event).into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        })
+    });
+    let done = drive(&mut app, &mut tty, events, signals, link, &mut shelf, now).await;
     // Nobody is there any more to be told that it cannot be.
     _ = shelf.keep(app.remember());
     done
@@ -137,14 +147,14 @@ fn load_keymap(options: &TuiOptions) -> anyhow::Result<Keymap> {
 }
 
 /// Asked only where it matters, and before anything else reads the terminal.
-fn appearance(theme: &str, colorfgbg: Option<&str>) -> Appearance {
+fn background(theme: &str, colorfgbg: Option<&str>) -> Background {
     if !(theme.is_empty() || theme == "auto") {
-        return Appearance::Dark;
+        return Background::default();
     }
-    colorfgbg
-        .and_then(theme::parse_colorfgbg)
-        .or_else(|| theme::osc11_appearance(COLOUR_QUERY))
-        .unwrap_or_default()
+    match colorfgbg.and_then(theme::parse_colorfgbg) {
+        None => theme::osc11_appearance(COLOUR_QUERY),
+        appearance => Background { appearance, late: false },
+    }
 }
 
 fn is_utf8(var: impl Fn(&str) -> Option<String>) -> bool {

@@ -162,6 +162,8 @@ async fn serve(client: Client, end: LinkEnd) {
             call @ (Request::StopAgent(_)
             | Request::RetryAgent { .. }
             | Request::StopSwarm(_)
+            | Request::Pause { .. }
+            | Request::PauseSwarm { .. }
             | Request::RemoveSwarm(_)
             | Request::CreateSwarm(_)
             | Request::SendText { .. }

@@ -92,6 +92,22 @@ fn what_happens_elsewhere_appears() {
 }
 
 #[test]
+fn what_a_terminal_answers_late_is_not_typed() {
+    let world = World::new();
+    let tui = Tui::start(&world, &[], 140, 30);
+    tui.mute();
+    tui.wait_for_text("No swarm yet.");
+    tui.send("\x1b]11;rgb:1010/1010/1010\x1b\\\x1b[?62;22c");
+    tui.send("?");
+    let shown = tui.wait_for_text("open the agent's terminal");
+    assert!(!shown.contains("1010"), "{shown}");
+    tui.send("\x1b");
+    tui.wait_for("the grid alone", |screen| !screen.contains("open the agent's terminal"));
+    tui.send("q");
+    assert_eq!(tui.wait_exit(), 0);
+}
+
+#[test]
 fn a_terminal_of_20_by_5_and_back() {
     let world = World::new();
     shells(&world, "2");

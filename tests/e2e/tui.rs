@@ -7,7 +7,7 @@ use crate::{
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io::{Read, Write},
     sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
     thread,
@@ -22,6 +22,8 @@ pub struct Tui {
     output: Receiver<Vec<u8>>,
     seen: RefCell<Seen>,
     before: String,
+    /// Nothing that the program asks of its terminal is answered.
+    mute: Cell<bool>,
 }
 
 struct Program(Box<dyn Child + Send + Sync>);
@@ -72,7 +74,13 @@ impl Tui {
                 over: false,
             }),
             before,
+            mute: Cell::new(false),
         }
+    }
+
+    /// From now on it answers no question, as a terminal at the end of a slow line.
+    pub fn mute(&self) {
+        self.mute.set(true);
     }
 
     /// Types text, control characters and escape sequences as they are.
@@ -123,7 +131,9 @@ impl Tui {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.output.recv_timeout(left) {
             Ok(bytes) => {
-                self.answer(&bytes);
+                if !self.mute.get() {
+                    self.answer(&bytes);
+                }
                 let mut seen = self.seen.borrow_mut();
                 seen.parser.process(&bytes);
                 seen.raw.extend_from_slice(&bytes);

@@ -2,7 +2,7 @@
 
 use super::*;
 use dash::{
-    model::{AgentState, SwarmId},
+    model::{AgentState, SwarmId, USER},
     protocol::stream::{ServerMessage, Update},
     store::Column,
     tui::{
@@ -101,6 +101,34 @@ fn asks_before_it_stops() {
     press(&mut app, "D");
     assert_eq!(app.ui.mode, Mode::Normal);
     assert!(app.ui.notice.as_ref().unwrap().text.contains("not over"));
+}
+
+#[test]
+fn pauses_and_lets_go_on_with_one_key() {
+    let mut app = ready(20);
+    press(&mut app, "p");
+    let pause = |id: &str, on| Request::Pause { agent: id.into(), on };
+    assert_eq!(app.take_requests(), [pause("ag-11", true)]);
+    let mut held = world::agent(11, 1);
+    (held.state, held.reason) = (AgentState::Paused, USER.to_owned());
+    told(&mut app, held, 200_000);
+    press(&mut app, "p");
+    assert_eq!(app.take_requests(), [pause("ag-11", false)]);
+    // Of several those that are not.
+    app.command("resume ag-11 ag-01");
+    let both = vec![pause("ag-11", false), pause("ag-01", false)];
+    assert_eq!(app.take_requests(), [Request::All(both)]);
+    press(&mut app, "Space Space p");
+    assert_eq!(app.take_requests(), [pause("ag-07", true)]);
+    // What has ended is not held.
+    app.command("filter state:failed");
+    press(&mut app, "u p");
+    assert_eq!(app.take_requests(), []);
+    press(&mut app, "Esc P");
+    let swarm = |on| Request::PauseSwarm { swarm: SwarmId::numbered(1), on };
+    assert_eq!(app.take_requests(), [swarm(true)]);
+    app.command("swarm resume sw-1");
+    assert_eq!(app.take_requests(), [swarm(false)]);
 }
 
 #[test]

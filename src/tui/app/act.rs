@@ -37,6 +37,8 @@ impl App {
             Action::NextTheme => self.next_theme(),
             Action::Stop => self.ask_stop(),
             Action::StopSwarm => self.ask_stop_swarm(None),
+            Action::Pause => self.pause_of(self.chosen()),
+            Action::PauseSwarm => self.pause_swarm(None, None),
             Action::RemoveSwarm => self.ask_remove_swarm(None),
             Action::Retry => self.retry_chosen(),
             Action::Send => self.write_letter(),

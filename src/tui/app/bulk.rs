@@ -1,7 +1,7 @@
 //! What is done to one agent, to all marked ones, or to a swarm; and the questions before it.
 
 use super::App;
-use crate::model::{AgentId, Level};
+use crate::model::{AgentId, AgentInfo, Level};
 use crate::tui::{
     key::Key,
     link::Request,
@@ -81,6 +81,37 @@ impl App {
             ask: Ask::StopSwarm(swarm.id.clone()),
         };
         self.ui.mode = Mode::Confirm(confirm);
+    }
+
+    /// Holds those that are not held, or lets all go on if all are.
+    pub(super) fn pause_of(&mut self, ids: Vec<AgentId>) {
+        let live = |id: &&AgentId| self.store.agent(id).is_some_and(|a| !a.state.is_final());
+        let live: Vec<AgentId> = ids.iter().filter(live).cloned().collect();
+        if live.is_empty() {
+            return self.say(Level::Info, "nothing to pause: it has ended already");
+        }
+        let held = |id: &AgentId| self.store.agent(id).is_some_and(AgentInfo::is_paused);
+        let on = !live.iter().all(held);
+        let wanted = live.into_iter().filter(|id| held(id) != on);
+        let calls = wanted.map(|agent| Request::Pause { agent, on }).collect();
+        self.ask_all(calls);
+    }
+
+    /// The same of a swarm: that named, else the chosen agent's. None: the other of the two.
+    pub(super) fn pause_swarm(&mut self, named: Option<&str>, on: Option<bool>) {
+        let swarm = match named {
+            Some(word) => self.store.find_swarm(word),
+            None => self.cursor_agent().and_then(|agent| self.store.swarm(&agent.swarm)),
+        };
+        let Some(swarm) = swarm else {
+            return self.say(Level::Warn, missing("swarm", named));
+        };
+        if swarm.state.is_final() {
+            let text = format!("{} is over already: {}", swarm.name, swarm.state);
+            return self.say(Level::Info, text);
+        }
+        let on = on.unwrap_or(!swarm.is_paused());
+        self.requests.push(Request::PauseSwarm { swarm: swarm.id.clone(), on });
     }
 
     pub(super) fn ask_remove_swarm(&mut self, named: Option<&str>) {

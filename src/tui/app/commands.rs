@@ -33,6 +33,14 @@ impl App {
                 Ok(id) => self.retry(id, model),
                 Err(message) => self.say(Level::Warn, message),
             },
+            Command::Pause { names, on } => match self.agents_called(&names) {
+                Ok(ids) => {
+                    let calls = ids.into_iter().map(|agent| Request::Pause { agent, on });
+                    self.ask_all(calls.collect());
+                }
+                Err(message) => self.say(Level::Warn, message),
+            },
+            Command::PauseSwarm { name, on } => self.pause_swarm(Some(&name), Some(on)),
             Command::StopSwarm(name) => self.ask_stop_swarm(Some(&name)),
             Command::RemoveSwarm(name) => self.ask_remove_swarm(Some(&name)),
             Command::CreateSwarm(spec) => {

@@ -49,7 +49,7 @@ pub fn slot(line: &str) -> Option<(usize, Slot)> {
     let before: Vec<&str> = line[..at].split_whitespace().collect();
     let slot = match before[..] {
         ["focus" | "attach"] => Slot::Agent,
-        ["stop", ..] => Slot::Live,
+        ["stop" | "pause" | "resume", ..] => Slot::Live,
         ["retry"] => Slot::Over,
         ["retry", _] => Slot::Model,
         ["theme"] => Slot::Theme,
@@ -58,7 +58,7 @@ pub fn slot(line: &str) -> Option<(usize, Slot)> {
         ["columns", ..] => Slot::Column,
         ["filter", ..] => Slot::Term,
         ["swarm", "show"] => Slot::Swarm,
-        ["swarm", "stop"] => Slot::LiveSwarm,
+        ["swarm", "stop" | "pause" | "resume"] => Slot::LiveSwarm,
         ["swarm", "rm" | "remove"] => Slot::OverSwarm,
         ["swarm", "create", .., "--agent"] => Slot::Adapter,
         ["swarm", "create", .., "--model"] => Slot::Model,

@@ -83,10 +83,25 @@ pub(super) fn parse_osc11(answer: &[u8]) -> Option<Appearance> {
 /// Asks the terminal for its background (OSC 11), and for its attributes right after: every
 /// terminal answers the second, so that one which does not know the first costs no wait. Raw
 /// mode must be on, and no event stream may exist yet.
-pub fn osc11_appearance(wait: Duration) -> Option<Appearance> {
+pub fn osc11_appearance(wait: Duration) -> Background {
+    let mut late = false;
+    let appearance = ask(wait, &mut late);
+    Background { appearance, late }
+}
+
+/// What a terminal says of its background.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Background {
+    pub appearance: Option<Appearance>,
+    /// The answer did not come in time: it may come yet.
+    pub late: bool,
+}
+
+fn ask(wait: Duration, late: &mut bool) -> Option<Appearance> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let tty = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
     rustix::io::write(&tty, b"\x1b]11;?\x1b\\\x1b[c").ok()?;
+    *late = true;
     let until = std::time::Instant::now() + wait;
     let mut answer = Vec::new();
     let mut chunk = [0u8; 256];
@@ -102,6 +117,7 @@ pub fn osc11_appearance(wait: Duration) -> Option<Appearance> {
         let attributes = answer.windows(3).position(|w| w == b"\x1b[?");
         let over = attributes.is_some_and(|at| answer[at..].contains(&b'c'));
         if n == 0 || over || answer.len() > 4096 {
+            *late = false;
             return parse_osc11(&answer);
         }
     }

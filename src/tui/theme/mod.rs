@@ -9,7 +9,9 @@
 mod detect;
 mod parse;
 
-pub use detect::{Appearance, Depth, depth, indexed_rgb, osc11_appearance, parse_colorfgbg};
+pub use detect::{
+    Appearance, Background, Depth, depth, indexed_rgb, osc11_appearance, parse_colorfgbg,
+};
 pub use parse::ThemeError;
 
 use crate::model::AgentState;

@@ -76,6 +76,18 @@ async fn one(client: &Client, request: Request) -> Result<String, ClientError> {
         Request::StopSwarm(swarm) => {
             client.stop_swarm(swarm.as_str()).await.map(|swarm| format!("{} stops", swarm.name))
         }
+        Request::Pause { agent, on: true } => {
+            client.pause_agent(agent.as_str()).await.map(|agent| format!("{} paused", agent.name))
+        }
+        Request::Pause { agent, on: false } => {
+            client.resume_agent(agent.as_str()).await.map(|agent| format!("{} goes on", agent.name))
+        }
+        Request::PauseSwarm { swarm, on: true } => {
+            client.pause_swarm(swarm.as_str()).await.map(|swarm| format!("{} paused", swarm.name))
+        }
+        Request::PauseSwarm { swarm, on: false } => {
+            client.resume_swarm(swarm.as_str()).await.map(|swarm| format!("{} goes on", swarm.name))
+        }
         Request::RemoveSwarm(swarm) => {
             client.remove_swarm(swarm.as_str(), false).await.map(|removed| {
                 match removed.kept.len() {
