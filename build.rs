@@ -2,12 +2,25 @@
 
 use std::{collections::HashMap, env, fs, io, path::Path};
 
+/// What the program unpacks when it needs it, and under which name.
+const PACKED: [(&str, &str); 5] = [
+    ("assets/openapi.json", "openapi"),
+    ("assets/prices.json", "prices"),
+    ("assets/agents/schema.json", "adapter"),
+    ("keymaps/schema.json", "keymap"),
+    ("themes/schema.json", "theme"),
+];
+
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=assets/agents");
-    println!("cargo:rerun-if-changed=assets/openapi.json");
     embed_adapters()?;
-    embed_description()?;
+    for (file, name) in PACKED {
+        println!("cargo:rerun-if-changed={file}");
+        let out = env::var_os("OUT_DIR").unwrap_or_default();
+        let text = without_space(fs::read_to_string(file)?);
+        fs::write(Path::new(&out).join(format!("{name}.json.lz4")), packed(text.as_bytes()))?;
+    }
     // Relocations would be private memory of every keeper.
     println!("cargo:rustc-link-arg-bins=-no-pie");
     // Rust's own linker on this target folds functions that are the same.
@@ -31,17 +44,15 @@ fn embed_adapters() -> io::Result<()> {
     Ok(())
 }
 
-/// The API's description: white space outside of its texts is for those who read the file.
-fn embed_description() -> io::Result<()> {
-    let out = env::var_os("OUT_DIR").unwrap_or_default();
+/// White space outside of JSON's texts is for those who read the file.
+fn without_space(mut json: String) -> String {
     let (mut inside, mut escaped) = (false, false);
-    let mut kept = fs::read_to_string("assets/openapi.json")?;
-    kept.retain(|c| {
+    json.retain(|c| {
         inside ^= c == '"' && !escaped;
         escaped = c == '\\' && !escaped;
         inside || !c.is_ascii_whitespace()
     });
-    fs::write(Path::new(&out).join("openapi.json.lz4"), packed(kept.as_bytes()))
+    json
 }
 
 /// As one block of LZ4 (lz4_Block_format.md); `config::unpacked` reads it.
