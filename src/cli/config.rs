@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     agents::Catalog,
-    config::{Config, Dirs, Lend, PolicyFiles, PriceFiles, check_policy, not_held, shadowed_by},
+    config::{
+        Config, Dirs, Lend, PolicyFiles, PriceFiles, check_policy, not_held, shadowed_by, unpacked,
+    },
     model::Rule,
     tui::{
         field,
@@ -48,12 +50,13 @@ enum Kind {
 }
 
 impl Kind {
-    fn schema(self) -> &'static str {
-        match self {
-            Self::Adapter => include_str!("../../assets/agents/schema.json"),
-            Self::Keymap => include_str!("../../keymaps/schema.json"),
-            Self::Theme => include_str!("../../themes/schema.json"),
-        }
+    fn schema(self) -> String {
+        let packed: &[u8] = match self {
+            Self::Adapter => include_bytes!(concat!(env!("OUT_DIR"), "/adapter.json.lz4")),
+            Self::Keymap => include_bytes!(concat!(env!("OUT_DIR"), "/keymap.json.lz4")),
+            Self::Theme => include_bytes!(concat!(env!("OUT_DIR"), "/theme.json.lz4")),
+        };
+        unpacked(packed)
     }
 }
 
@@ -76,7 +79,7 @@ impl ConfigCommand {
             Self::Show(command) => command.run(context),
             Self::Check(command) => command.run(context),
             Self::Schema(Schema { of }) => {
-                let schema: serde_json::Value = serde_json::from_str(of.schema())
+                let schema: serde_json::Value = serde_json::from_str(&of.schema())
                     .map_err(|error| Failure::error(error.to_string()))?;
                 context.json(&schema)?;
                 Ok(Code::Ok)

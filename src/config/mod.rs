@@ -6,6 +6,7 @@ mod duration;
 mod file;
 mod lend;
 mod load;
+mod packed;
 pub mod paths;
 mod pinned;
 mod policy;
@@ -22,6 +23,7 @@ pub use file::{
 };
 pub use lend::Lend;
 pub use load::{ConfigError, from_toml, nearest};
+pub use packed::unpacked;
 pub use paths::{Dirs, Instance, PathError};
 pub use pinned::{executable, names_of, not_held};
 pub use policy::{PolicyFiles, built_in, check_policy, shadowed_by};

@@ -6,6 +6,7 @@ use std::fmt;
 
 /// Whoever is behind a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// A person or a program on the admin socket, by the name it goes by.

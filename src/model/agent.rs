@@ -4,8 +4,9 @@ use super::{AgentId, AttemptId, Limits, Micros, Stamp, SwarmId, Tokens};
 use serde::{Deserialize, Serialize};
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// The state of an agent. DESIGN.md 5 lists the words; there are no others.
+/// The state of an agent; DESIGN.md 5 lists the words. There are no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AgentState {
     /// Wants to start and may not yet; the reason says for what it waits.
@@ -94,6 +95,7 @@ impl FromStr for AgentState {
 
 /// How a process ended. Exactly one of the two is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Exit {
     pub code: Option<i32>,
     pub signal: Option<i32>,
@@ -125,6 +127,7 @@ pub const NO_SCOPE: &str = "none";
 
 /// One agent as clients see it: the row of the grid, the object of `--json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AgentInfo {
     pub id: AgentId,
     pub name: String,
@@ -225,6 +228,7 @@ impl AgentInfo {
 
 /// What is installed of an agent's program, beside what its adapter is known to fit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProgramVersion {
     /// As it lies there; none where that cannot be told without running it.
     pub installed: Option<String>,
@@ -236,6 +240,7 @@ pub struct ProgramVersion {
 
 /// Something of the user's own that is lent to an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Lent {
     /// What it is: `memory`, `skills`, `mcp`, `login` …
     pub name: String,
@@ -261,6 +266,7 @@ impl fmt::Display for Lent {
 
 /// A branch that the failure breaker holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HeldBranch {
     /// The agent whose children failed: itself, or the next one above it.
     pub top: AgentId,
@@ -277,6 +283,7 @@ impl HeldBranch {
 
 /// How one attempt came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Done,
@@ -301,6 +308,7 @@ impl Outcome {
 
 /// What an attempt left behind, judged by its adapter from the agent's own final words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AttemptResult {
     pub outcome: Outcome,
     /// A stable word: `finished`, `exit`, `signal`, `timeout`, `budget`, `price`, `overloaded`,
@@ -334,6 +342,7 @@ impl AttemptResult {
 
 /// A file that an attempt changed, as `git diff --numstat` counts it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FileChange {
     pub path: String,
     /// Lines; 0 for a binary file.

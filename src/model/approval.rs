@@ -11,6 +11,7 @@ use std::{
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Question {
     /// May this command run?
@@ -139,6 +140,7 @@ pub fn quoted(words: &[String]) -> String {
 
 /// What a remembered answer stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Subject {
     Command {
@@ -205,6 +207,7 @@ impl fmt::Display for Subject {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Resolution {
     Approve,
@@ -224,6 +227,7 @@ impl Resolution {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Remember {
     #[default]
@@ -256,6 +260,7 @@ impl FromStr for Remember {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ApprovalState {
     Open,
@@ -296,6 +301,7 @@ impl fmt::Display for ApprovalState {
 
 /// One answer to one approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ApprovalAnswer {
     pub by: Actor,
     pub verdict: Resolution,
@@ -306,6 +312,7 @@ pub struct ApprovalAnswer {
 
 /// A question that waits, or waited, for somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Approval {
     pub id: ApprovalId,
     pub swarm: SwarmId,
@@ -350,6 +357,7 @@ impl Approval {
 
 /// Whom a remembered answer serves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     Agent(AgentId),
@@ -369,6 +377,7 @@ impl fmt::Display for Reach {
 
 /// An answer that later questions get at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Remembered {
     /// From 1; never reused.
     pub number: u64,

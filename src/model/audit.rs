@@ -131,6 +131,7 @@ fn short(text: &str) -> String {
 
 /// A row as it is stored, hashed and exported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AuditRow {
     /// From 1.
@@ -147,6 +148,7 @@ pub struct AuditRow {
     pub outcome: String,
     /// JSON text.
     #[serde(serialize_with = "raw_out", deserialize_with = "raw_in")]
+    #[cfg_attr(test, schemars(with = "Map<String, Value>"))]
     pub detail: String,
     pub prev: String,
     pub hash: String,
@@ -154,6 +156,7 @@ pub struct AuditRow {
 
 /// Where the chain ends: the number and the hash of its last row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Head {
     pub n: u64,
     pub hash: String,

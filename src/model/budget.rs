@@ -10,6 +10,7 @@ pub const WARN_AT: [u8; 3] = [75, 90, 100];
 
 /// `core`, `sw-1`, `ag-01`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub enum AccountId {
     /// Of the whole instance.
@@ -169,6 +170,7 @@ pub struct Reservation {
 
 /// What a call needed of an account that had less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shortage {
     pub coin: Coin,
     pub needs: i64,
@@ -204,6 +206,7 @@ impl FromStr for BudgetChange {
 
 /// An account as clients see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AccountInfo {
     pub id: AccountId,
     pub name: String,
@@ -241,6 +244,7 @@ pub struct AccountInfo {
 
 /// What one agent, attempt, item, swarm, model, parent or day has cost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CostRow {
     /// One of these words.
     pub by: String,

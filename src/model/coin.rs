@@ -6,6 +6,7 @@ use std::{fmt, str::FromStr};
 
 /// One of the two things that accounts count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Coin {
     /// In micro-dollars.
@@ -75,6 +76,7 @@ impl Purse {
 /// Limits, or what they are raised by, as they are written: `$50`, `2M-tokens`,
 /// `$50,2M-tokens`. What is none is not spoken of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Budget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dollars: Option<Micros>,

@@ -94,6 +94,7 @@ pub enum Dropped {
 
 /// A stable word for why a request was refused; clients may branch on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalCode {
     /// The request makes no sense as it stands.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Caps on the agents that an agent makes. A child's are never wider than its parent's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Caps {
     /// Generations below it.
@@ -90,6 +91,7 @@ impl Breaker {
 
 /// What an agent got of what was asked for it, as the core worked it out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Grant {
     /// None: its swarm's.

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 /// An event as it stands in the journal and goes over the wire.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventRecord {
     /// From 1, without gaps, in the order of commit.
     pub seq: u64,
@@ -27,6 +28,7 @@ pub struct EventRecord {
 
 /// What an attempt is to make of an earlier one at its item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Follows {
     /// The earlier one's number.
     pub attempt: u32,
@@ -37,6 +39,7 @@ pub struct Follows {
 
 /// Who needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Book-keeping between core and keeper.
@@ -48,6 +51,7 @@ pub enum Level {
 
 /// What happened. Which swarm, agent and attempt stands in the record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
     SwarmCreated {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Forecast {
     /// Always: it is here to be read where the figures are.
     pub estimated: bool,
@@ -30,6 +31,7 @@ pub struct Forecast {
 
 /// One way out; each would do alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "choice", rename_all = "snake_case")]
 pub enum Choice {
     /// Raise the limit by so much, and it does as likely as not.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 /// None sets no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Bytes of memory of all its processes together: what they hold of their own, in memory

@@ -5,6 +5,7 @@ use std::{fmt, ops::AddAssign, str::FromStr};
 
 /// Micro-dollars. Never negative in a ledger; signed so that differences are safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Micros(pub i64);
 

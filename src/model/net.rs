@@ -9,6 +9,7 @@ use std::{
 
 /// What of the network is reached beside the gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Net {
     #[default]
@@ -20,6 +21,7 @@ pub enum Net {
 
 /// `example.com`, `example.com:443`, `*.example.com` (any name below it), `[::1]:80`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Host {
     /// Lower case; of an IPv6 address without its brackets.

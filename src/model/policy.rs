@@ -11,6 +11,7 @@ use std::{
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     #[default]
@@ -38,6 +39,7 @@ impl fmt::Display for Verdict {
 
 /// Who keeps an agent from doing what a verdict says it may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Enforcement {
     /// The program cannot be executed.
@@ -66,6 +68,7 @@ impl fmt::Display for Enforcement {
 
 /// One rule. It speaks of a command that fits all that it names; what it leaves empty, fits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rule {
     pub name: String,
     /// `FILE:LINE`, or `built in`.
@@ -131,6 +134,7 @@ pub struct Lookup {
 
 /// What one rule says of one command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The rule's name; empty where it has none.
     pub rule: String,
@@ -148,6 +152,7 @@ pub struct Finding {
 
 /// The answer to: may this be run?
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Judgement {
     pub verdict: Verdict,
     pub reason: String,

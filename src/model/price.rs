@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What some models cost, and who says so.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PriceRow {
     /// Empty: whoever sells it.
     pub provider: String,
@@ -34,6 +35,7 @@ pub struct PriceRow {
 
 /// Of a prompt of more than `from` tokens; cached ones count.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LongRow {
     pub from: u64,
     pub input: f64,

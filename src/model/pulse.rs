@@ -17,6 +17,7 @@ const MOST_CHARS: usize = 48;
 
 /// What there is to know now, or what is new since another one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Pulse {
     /// To be given as `since` next time.
     pub cursor: u64,
@@ -37,6 +38,7 @@ pub struct Pulse {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PulseAsk {
     pub id: ApprovalId,
     pub agent: AgentId,
@@ -45,6 +47,7 @@ pub struct PulseAsk {
 
 /// Agents in the same state for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PulseGroup {
     pub state: AgentState,
     pub reason: String,
@@ -53,6 +56,7 @@ pub struct PulseGroup {
 
 /// What one account has spent and will come to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PulseMoney {
     pub id: AccountId,
     pub name: String,

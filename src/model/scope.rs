@@ -17,6 +17,7 @@ pub const HELD_BACK: &str = "read-only in it: .git/config, hooks, start-up files
 
 /// Everything not named here is out of reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Scope {
     pub sandbox: Sandbox,
@@ -34,6 +35,7 @@ pub struct Scope {
 
 /// Whether the kernel holds the scope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Sandbox {
     #[default]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Where an observation comes from, strongest first (DESIGN.md 5): a weaker source never
 /// overrules a stronger one that still speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The process itself: started, exited, lost.
@@ -31,6 +32,7 @@ pub enum Source {
 
 /// One observation of an agent, made by the keeper, the gateway or an adapter's rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Signal {
     pub source: Source,
     pub state: AgentState,
@@ -44,6 +46,7 @@ pub struct Signal {
 
 /// `dash agent explain`: every source's last word, strongest first, and the one that decided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Explanation {
     pub agent: super::AgentId,
     pub state: AgentState,
@@ -64,6 +67,7 @@ pub struct Explanation {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExplainedSignal {
     #[serde(flatten)]
     pub signal: Signal,

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 /// A request for a swarm: the body of `POST /v1/swarms`, the content of `swarm.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(extend("required" = ["cwd"])))]
 #[serde(default, deny_unknown_fields)]
 pub struct SwarmSpec {
     /// A short name; made from the task when empty.
@@ -29,6 +30,7 @@ pub struct SwarmSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls: Option<u32>,
     /// Where the agents work; absolute.
+    #[cfg_attr(test, schemars(extend("pattern" = "^/")))]
     pub cwd: PathBuf,
     /// A clone of the repository, and a branch in it, for each agent.
     pub worktree: bool,
@@ -71,6 +73,7 @@ pub struct SwarmSpec {
 
 /// `claude:3` of `--agent claude:3,mini:2`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AdapterShare {
     pub adapter: String,
@@ -78,6 +81,7 @@ pub struct AdapterShare {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
     #[default]
@@ -90,6 +94,7 @@ pub enum Strategy {
 /// A request for one agent outside a larger swarm: `dash agent spawn`. It gets a swarm of
 /// its own unless it names one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(extend("required" = ["cwd"])))]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentSpec {
     pub name: String,
@@ -101,6 +106,8 @@ pub struct AgentSpec {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub interactive: bool,
     pub task: String,
+    /// Where it works; absolute.
+    #[cfg_attr(test, schemars(extend("pattern" = "^/")))]
     pub cwd: PathBuf,
     pub worktree: bool,
     pub timeout_ms: Option<u64>,
@@ -135,6 +142,7 @@ pub struct AgentSpec {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SwarmState {
     Working,
@@ -173,6 +181,7 @@ impl fmt::Display for SwarmState {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ItemState {
     Queued,
@@ -186,6 +195,7 @@ pub enum ItemState {
 
 /// A unit of work of a swarm's queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Item {
     pub swarm: SwarmId,
     /// From 1, in the order of adding.
@@ -199,6 +209,7 @@ pub struct Item {
 
 /// One swarm as clients see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SwarmInfo {
     pub id: SwarmId,
     pub name: String,
@@ -236,6 +247,7 @@ pub struct SwarmInfo {
 
 /// When the agents of a swarm began to ask a model, each by its first call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FirstCalls {
     /// Agents that have asked.
     pub agents: u32,
@@ -262,12 +274,14 @@ impl SwarmInfo {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AgentCounts {
     pub total: u32,
     pub by_state: BTreeMap<AgentState, u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ItemCounts {
     /// Without those that were dropped.
     pub total: u32,
@@ -279,6 +293,7 @@ pub struct ItemCounts {
 
 /// `swarm results`: failures are counted, and listed, first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SwarmResults {
     pub swarm: SwarmInfo,
     pub failed: u32,
@@ -293,6 +308,7 @@ pub struct SwarmResults {
 
 /// What one attempt left that is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HeldFiles {
     pub place: std::path::PathBuf,
     /// Files and directories in it.
@@ -301,6 +317,7 @@ pub struct HeldFiles {
 
 /// What one agent made of one item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AgentResult {
     pub agent: AgentId,
     pub name: String,

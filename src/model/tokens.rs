@@ -6,6 +6,7 @@ use std::ops::AddAssign;
 /// Tokens by the rate they are billed at. `input` excludes what was read from or written
 /// to a cache, whatever the provider's own field says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Tokens {
     pub input: u64,

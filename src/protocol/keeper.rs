@@ -329,6 +329,7 @@ pub struct KeeperGauge {
 
 /// A screen as text and as the bytes that draw it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ScreenDump {
     pub cols: u16,
     pub rows: u16,

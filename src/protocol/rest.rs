@@ -53,6 +53,7 @@ pub const LEAVING: &str = "dash-core";
 
 /// RFC 9457. `code` is stable, `title` for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Problem {
     #[serde(rename = "type")]
     pub kind: String,
@@ -89,6 +90,7 @@ impl From<Refusal> for Problem {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Health {
     pub version: String,
     pub pid: u32,
@@ -108,6 +110,7 @@ pub struct Health {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Shutdown {
     /// Stop the agents too.
@@ -116,6 +119,7 @@ pub struct Shutdown {
 
 /// `PATCH`: exactly one field set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(extend("minProperties" = 1)))]
 #[serde(default, deny_unknown_fields)]
 pub struct Change {
     /// `stopped`; for a finished agent also `queued`: try its last item again; for one whose
@@ -128,6 +132,7 @@ pub struct Change {
 
 /// The body of `PATCH /v1/budgets/{id}`: one of the two.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(extend("minProperties" = 1)))]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetBody {
     /// `$50`, `2M-tokens`, `$50,2M-tokens`, each of which leaves a limit that it does not name;
@@ -140,6 +145,7 @@ pub struct BudgetBody {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Size {
     pub cols: u16,
     pub rows: u16,
@@ -147,6 +153,7 @@ pub struct Size {
 
 /// Typed into the agent's terminal, in this order: text, keys, then Enter.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct InputBody {
     pub text: String,
@@ -157,11 +164,13 @@ pub struct InputBody {
 
 /// `DELETE` of a swarm: the worktrees that were not deleted, since they hold work.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Removed {
     pub kept: Vec<KeptWorktree>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KeptWorktree {
     pub path: PathBuf,
     pub branch: String,
@@ -169,6 +178,7 @@ pub struct KeptWorktree {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct TicketBody {
     pub read_only: bool,
@@ -176,12 +186,14 @@ pub struct TicketBody {
 
 /// Good for one connection to the keeper's own socket, as a viewer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ticket {
     pub socket: PathBuf,
     pub ticket: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewItem {
     pub swarm: SwarmId,
@@ -190,6 +202,7 @@ pub struct NewItem {
 
 /// Takes items out of a swarm's queue, or puts them back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ItemsChange {
     pub swarm: SwarmId,
@@ -206,6 +219,7 @@ pub struct ItemsChange {
 /// May this be run? Exactly one of `argv` and `line` is set, and at most one of `agent` and
 /// `swarm`. From an agent's own socket the question is always about that agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyQuestion {
     /// As it is executed.
@@ -224,6 +238,7 @@ pub struct PolicyQuestion {
 
 /// `dash policy show`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PolicyRules {
     /// Holds where no rule speaks.
     pub default: Verdict,
@@ -231,6 +246,7 @@ pub struct PolicyRules {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PolicyRule {
     #[serde(flatten)]
     pub rule: Rule,
@@ -240,6 +256,7 @@ pub struct PolicyRule {
 /// What an attempt asks on its own behalf. Under the same `key` it is the same question, so
 /// that it may be asked again when an answer was lost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum NewApproval {
     Command {
@@ -268,6 +285,7 @@ pub enum NewApproval {
 
 /// `PATCH` of an approval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     pub verdict: Resolution,
@@ -280,6 +298,7 @@ pub struct Answer {
 
 /// `dash doctor`: what this machine and this instance can do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DoctorReport {
     pub checks: Vec<DoctorCheck>,
     pub adapters: Vec<AdapterReport>,
@@ -288,6 +307,7 @@ pub struct DoctorReport {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DoctorCheck {
     pub name: String,
     pub status: CheckStatus,
@@ -297,6 +317,7 @@ pub struct DoctorCheck {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CheckStatus {
     Ok,
@@ -305,6 +326,7 @@ pub enum CheckStatus {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AdapterReport {
     pub name: String,
     pub summary: String,
@@ -319,6 +341,7 @@ pub struct AdapterReport {
 
 /// An adapter file to be looked at, wherever it lies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AdapterFile {
     /// Its name, for what is said of it.
@@ -335,6 +358,7 @@ pub struct AdapterFile {
 
 /// `dash doctor --adapter FILE`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AdapterCheck {
     pub file: String,
     /// None where the file does not read.
@@ -347,6 +371,7 @@ pub struct AdapterCheck {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AdapterKey {
     /// `launch.args`
     pub key: String,
@@ -356,6 +381,7 @@ pub struct AdapterKey {
 
 /// What a launch would be, with `TASK`, `SESSION` and `TOKEN` for what only a real one has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DryLaunch {
     pub argv: Vec<String>,
     /// The command line that goes on with a session.
@@ -370,6 +396,7 @@ pub struct DryLaunch {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DryFile {
     pub path: PathBuf,
     /// In octal.

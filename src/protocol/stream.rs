@@ -14,6 +14,7 @@ use crate::model::{AgentId, AgentInfo, Approval, EventRecord, SwarmId, SwarmInfo
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {
     Snapshot(Box<Snapshot>),
@@ -32,6 +33,7 @@ pub enum ServerMessage {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Snapshot {
     pub seq: u64,
     pub version: String,
@@ -45,6 +47,7 @@ pub struct Snapshot {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Update {
     pub seq: u64,
     pub swarms: Vec<SwarmInfo>,
@@ -58,6 +61,7 @@ pub struct Update {
 
 /// What changes all the time about one agent; no seq, never journaled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gauge {
     pub agent: AgentId,
     pub last_line: String,

@@ -2,7 +2,7 @@
 
 use super::{
     identity::{Caller, Served},
-    problem::{Answer, Body, Plain, Query, Refused},
+    problem::{Answer, Body, Path, Plain, Query, Refused},
     swarms::{OfSwarm, Rehearsal, Wait, wait_for},
 };
 use crate::{
@@ -16,15 +16,17 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OfAttempt {
+    /// By its number; the current or last one where it is not said.
     pub attempt: Option<u32>,
 }
 

@@ -2,22 +2,19 @@
 
 use super::{
     identity::{Caller, Named, Peer, Served},
-    problem::{Answer, Body, Plain, Query},
+    problem::{Answer, Body, Path, Plain, Query},
     swarms::{MAX_WAIT, Wait, wait_for},
 };
 use crate::{
     model::{Approval, Command, Refusal, RefusalCode, Remembered},
     protocol::rest::{self, NewApproval},
 };
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Which {
     #[default]
@@ -26,12 +23,15 @@ enum Which {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Wanted {
     state: Which,
+    /// Id or name.
     swarm: Option<String>,
+    /// Id or name.
     agent: Option<String>,
-    /// Seconds to wait for one.
+    /// Seconds to wait for one, 600 at most.
     wait: Option<u64>,
 }
 

@@ -36,12 +36,16 @@ use std::{
 const BURST: f64 = 100.0;
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Wish {
     /// A row's number or a time.
     since: Option<String>,
+    /// Its id.
     agent: Option<String>,
+    /// Its id.
     swarm: Option<String>,
+    /// Rows at most.
     limit: Option<u64>,
 }
 

@@ -10,7 +10,7 @@ use axum::{
 
 /// Whether a request is about one agent, and whether that may be the caller itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
+pub(super) enum Need {
     Nothing,
     /// The agent or one below it.
     Branch,
@@ -18,14 +18,16 @@ enum Need {
     Below,
 }
 
-fn need(method: &Method, path: &str) -> Option<Need> {
+pub(super) fn need(method: &Method, path: &str) -> Option<Need> {
     let mut parts = path.strip_prefix("/v1/")?.split('/');
     let (noun, name, part) = (parts.next()?, parts.next(), parts.next());
     if parts.next().is_some() {
         return None;
     }
     match (method.as_str(), noun, name, part) {
-        ("GET", "health" | "events" | "pulse" | "agents", None, None) => Some(Need::Nothing),
+        ("GET", "health" | "events" | "pulse" | "agents" | "openapi.json", None, None) => {
+            Some(Need::Nothing)
+        }
         ("POST", "agents", None, None) => Some(Need::Nothing),
         // What the rules say of a command of its own.
         ("POST", "policy", Some("check"), None) => Some(Need::Nothing),
@@ -96,6 +98,7 @@ mod tests {
             (Method::GET, "/v1/agents", Some(Need::Nothing)),
             (Method::POST, "/v1/agents", Some(Need::Nothing)),
             (Method::GET, "/v1/events", Some(Need::Nothing)),
+            (Method::GET, "/v1/openapi.json", Some(Need::Nothing)),
             (Method::POST, "/v1/policy/check", Some(Need::Nothing)),
             (Method::POST, "/v1/approvals", Some(Need::Nothing)),
             (Method::POST, "/v1/hooks", Some(Need::Nothing)),

@@ -2,22 +2,21 @@
 
 use super::{
     identity::Served,
-    problem::{Answer, Body, Plain, Query},
+    problem::{Answer, Body, Path, Plain, Query},
 };
 use crate::{
     model::{AccountInfo, BudgetChange, CostRow, NotABudget, PriceRow, Refusal, RefusalCode},
     protocol::rest::BudgetBody,
 };
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct By {
     /// `agent` where nothing is said.
+    #[cfg_attr(test, schemars(extend("enum" = ["agent", "attempt", "item", "swarm", "model", "parent", "day"])))]
     by: Option<String>,
 }
 

@@ -37,13 +37,21 @@ const QUEUE: usize = 256;
 const PAGE: usize = 1000;
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Wish {
+    /// All events after this one; only those to come where it is not said.
     since: Option<u64>,
+    /// 0: end after what the journal holds.
     follow: Option<u8>,
+    /// 1: begin with a snapshot, and send updates and gauges between the events.
     snapshot: u8,
+    /// Id or name.
     swarm: Option<String>,
+    /// Id or name.
     agent: Option<String>,
+    /// This and above; `info` where nothing is said.
+    #[cfg_attr(test, schemars(extend("enum" = ["debug", "info", "warn", "error"])))]
     level: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     identity::Served,
-    problem::{Answer, Query},
+    problem::{Answer, Path, Query},
 };
 use crate::{
     model::{Refusal, RefusalCode},
@@ -10,17 +10,22 @@ use crate::{
 };
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Wish {
+    /// By its number; the current or last one where it is not said.
     attempt: Option<u32>,
+    /// `raw` where nothing is said.
+    #[cfg_attr(test, schemars(extend("enum" = ["raw", "text", "cast"])))]
     format: Option<String>,
+    /// 1: on until the attempt is over.
     follow: u8,
 }
 

@@ -14,10 +14,13 @@ use serde::Deserialize;
 use std::path::PathBuf;
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct In {
     /// Absolute: a project's own rules count where it lies.
+    #[cfg_attr(test, schemars(extend("pattern" = "^/")))]
     pub cwd: PathBuf,
+    /// Where programs are found; the core's own PATH where it is not said.
     pub path: Option<String>,
 }
 

@@ -6,7 +6,10 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{FromRequest, FromRequestParts, Request, rejection::QueryRejection},
+    extract::{
+        FromRequest, FromRequestParts, Request,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE, header::RETRY_AFTER, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -85,6 +88,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let query: Result<axum::extract::Query<T>, QueryRejection> =
             axum::extract::Query::from_request_parts(parts, state).await;
         query.map(|query| Self(query.0)).map_err(|error| invalid(error.body_text(), error.status()))
+    }
+}
+
+/// A part of the path whose errors are problem documents.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let path: Result<axum::extract::Path<T>, PathRejection> =
+            axum::extract::Path::from_request_parts(parts, state).await;
+        path.map(|path| Self(path.0)).map_err(|error| invalid(error.body_text(), error.status()))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{
     identity::{Present, Served},
-    problem::{Answer, Query, Refused},
+    problem::{Answer, Path, Query, Refused},
 };
 use crate::{
     model::{Refusal, RefusalCode},
@@ -17,7 +17,7 @@ use crate::{
 };
 use axum::{
     extract::{
-        Path, State,
+        State,
         ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
     http::{
@@ -34,11 +34,13 @@ use tokio::{
 };
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Wish {
     /// 0 leaves the size alone.
     cols: u16,
     rows: u16,
+    /// 1: what is typed is dropped.
     read_only: u8,
 }
 

@@ -17,10 +17,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Wish {
+    /// The cursor of an earlier pulse: tell what is new.
     since: Option<u64>,
-    /// Seconds to wait for something that needs somebody, or for an end.
+    /// With `since`: seconds to wait for something that needs somebody, or for an end, 600
+    /// at most.
     wait: Option<u64>,
 }
 

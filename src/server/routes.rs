@@ -5,7 +5,7 @@ use super::{
     audit::{self, witness},
     budgets, events,
     identity::{Leave, Served, rights},
-    log, policy,
+    log, openapi, policy,
     problem::{Answer, Body, Plain, Query, no_method, no_route},
     pty, pulse, swarms,
 };
@@ -21,44 +21,60 @@ use axum::{
     extract::{DefaultBodyLimit, State},
     http::StatusCode,
     middleware,
-    routing::{delete, get, post},
+    routing::MethodRouter,
 };
 use serde::Deserialize;
 
+/// Each route once: for the router, and for the test that holds the API's description against it.
+macro_rules! routes {
+    ($($path:literal: $($method:ident $handler:path),+;)+) => {
+        fn routes() -> Router<Served> {
+            Router::new()$(.route($path, MethodRouter::new()$(.$method($handler))+))+
+        }
+
+        #[cfg(test)]
+        pub(super) const ROUTES: &[(&str, &[&str])] = &[$(($path, &[$(stringify!($method)),+])),+];
+    };
+}
+
+routes! {
+    "/v1/health": get health;
+    "/v1/openapi.json": get openapi::read;
+    "/v1/doctor": get doctor;
+    "/v1/doctor/adapter": post doctor_adapter;
+    "/v1/shutdown": post shutdown;
+    "/v1/swarms": get swarms::list, post swarms::create;
+    "/v1/swarms/{id}": get swarms::show, patch swarms::change, delete swarms::remove;
+    "/v1/swarms/{id}/results": get swarms::results;
+    "/v1/items": get swarms::items, post swarms::add_item, patch swarms::change_items;
+    "/v1/agents": get agents::list, post agents::spawn;
+    "/v1/agents/{id}": get agents::show, patch agents::change;
+    "/v1/agents/{id}/explain": get agents::explain;
+    "/v1/agents/{id}/results": get agents::results;
+    "/v1/agents/{id}/screen": get agents::screen;
+    "/v1/agents/{id}/log": get log::read;
+    "/v1/agents/{id}/input": post agents::input;
+    "/v1/agents/{id}/ticket": post agents::ticket;
+    "/v1/agents/{id}/pty": get pty::open;
+    "/v1/budgets": get budgets::list;
+    "/v1/budgets/{id}": get budgets::show, patch budgets::change;
+    "/v1/ledger": get budgets::costs;
+    "/v1/prices": get budgets::prices;
+    "/v1/policy": get policy::show;
+    "/v1/policy/check": post policy::check;
+    "/v1/approvals": get approvals::list, post approvals::raise;
+    "/v1/approvals/{id}": get approvals::show, patch approvals::answer;
+    "/v1/remembered": get approvals::remembered;
+    "/v1/remembered/{number}": delete approvals::forget;
+    "/v1/hooks": post agents::hook;
+    "/v1/events": get events::open;
+    "/v1/pulse": get pulse::read;
+    "/v1/audit": get audit::list;
+    "/v1/audit/verify": get audit::verify;
+}
+
 pub fn router(served: Served) -> Router {
-    Router::new()
-        .route("/v1/health", get(health))
-        .route("/v1/doctor", get(doctor))
-        .route("/v1/doctor/adapter", post(doctor_adapter))
-        .route("/v1/shutdown", post(shutdown))
-        .route("/v1/swarms", get(swarms::list).post(swarms::create))
-        .route("/v1/swarms/{id}", get(swarms::show).patch(swarms::change).delete(swarms::remove))
-        .route("/v1/swarms/{id}/results", get(swarms::results))
-        .route("/v1/items", get(swarms::items).post(swarms::add_item).patch(swarms::change_items))
-        .route("/v1/agents", get(agents::list).post(agents::spawn))
-        .route("/v1/agents/{id}", get(agents::show).patch(agents::change))
-        .route("/v1/agents/{id}/explain", get(agents::explain))
-        .route("/v1/agents/{id}/results", get(agents::results))
-        .route("/v1/agents/{id}/screen", get(agents::screen))
-        .route("/v1/agents/{id}/log", get(log::read))
-        .route("/v1/agents/{id}/input", post(agents::input))
-        .route("/v1/agents/{id}/ticket", post(agents::ticket))
-        .route("/v1/agents/{id}/pty", get(pty::open))
-        .route("/v1/budgets", get(budgets::list))
-        .route("/v1/budgets/{id}", get(budgets::show).patch(budgets::change))
-        .route("/v1/ledger", get(budgets::costs))
-        .route("/v1/prices", get(budgets::prices))
-        .route("/v1/policy", get(policy::show))
-        .route("/v1/policy/check", post(policy::check))
-        .route("/v1/approvals", get(approvals::list).post(approvals::raise))
-        .route("/v1/approvals/{id}", get(approvals::show).patch(approvals::answer))
-        .route("/v1/remembered", get(approvals::remembered))
-        .route("/v1/remembered/{number}", delete(approvals::forget))
-        .route("/v1/hooks", post(agents::hook))
-        .route("/v1/events", get(events::open))
-        .route("/v1/pulse", get(pulse::read))
-        .route("/v1/audit", get(audit::list))
-        .route("/v1/audit/verify", get(audit::verify))
+    routes()
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(middleware::from_fn_with_state(served.clone(), rights))
@@ -82,8 +98,9 @@ async fn health(_: Plain, State(served): State<Served>) -> Json<Health> {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct ForAgents {
+pub(super) struct ForAgents {
     /// The PATH that they are started with; the core's own where it is not said.
     path: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use super::{
     identity::Served,
-    problem::{Answer, Body, Plain, Query, Refused},
+    problem::{Answer, Body, Path, Plain, Query, Refused},
 };
 use crate::{
     model::{
@@ -14,7 +14,7 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -26,15 +26,18 @@ use std::time::Duration;
 pub const MAX_WAIT: u64 = 600;
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Wait {
-    /// Seconds to wait for the end.
+    /// Seconds to wait for the end, 600 at most.
     pub wait: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OfSwarm {
+    /// Id or name.
     pub swarm: Option<String>,
 }
 
@@ -47,6 +50,7 @@ const MAX_KEY: usize = 200;
 
 /// Of what would make something.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rehearsal {
     /// Check it and say what would come of it; make nothing.
@@ -145,6 +149,7 @@ pub async fn change(
 
 /// Of what would be lost.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Removal {
     /// Files of its scope that are held go with it.

@@ -33,6 +33,7 @@ mod later;
 mod limits;
 mod mcp;
 mod once;
+mod openapi;
 mod outputs;
 mod overspend;
 mod policy;

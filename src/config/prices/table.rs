@@ -1,6 +1,6 @@
 //! A table of prices as JSON: rates in pico-dollars per token, by provider and rules on names.
 
-use super::super::ConfigError;
+use super::super::{ConfigError, unpacked};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{
@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const TABLE: &str = include_str!("../../../assets/prices.json");
+const TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prices.json.lz4"));
 const COLUMNS: [&str; 5] = ["input", "output", "cache_read", "cache_write", "cache_write_1h"];
 const UNIT: &str = "pico-dollars per token";
 /// Pico-dollars per token of one dollar per million tokens.
@@ -79,7 +79,7 @@ impl PriceTable {
     /// # Errors
     /// Never, as the tests have it.
     pub fn built_in() -> Result<Self, ConfigError> {
-        Self::parse(&PathBuf::from("assets/prices.json"), TABLE)
+        Self::parse(&PathBuf::from("assets/prices.json"), &unpacked(TABLE))
     }
 
     /// # Errors

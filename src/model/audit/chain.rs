@@ -11,6 +11,7 @@ const COMPARED: usize = 64;
 
 /// What is wrong, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BreakKind {
     /// The row is not what its hash was made of.
@@ -50,6 +51,7 @@ impl BreakKind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Break {
     pub kind: BreakKind,
     /// The rows that it is about, first and last.
@@ -60,6 +62,7 @@ pub struct Break {
 
 /// Rows that a power cut took, as the core that came after it recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gap {
     pub from: u64,
     pub to: u64,
@@ -70,6 +73,7 @@ pub struct Gap {
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AuditReport {
     /// True without a break; recorded gaps are none.
     pub sound: bool,
@@ -97,6 +101,7 @@ pub struct AuditReport {
 
 /// Whether rows may have stood behind the last one. A hash chain alone says nothing of that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChainEnd {
     /// Nobody said which row is the last.
