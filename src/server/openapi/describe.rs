@@ -344,12 +344,12 @@ fn document() -> Value {
 fn the_description_is_as_the_types_are() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/openapi.json");
     let now = serde_json::to_string_pretty(&document()).unwrap() + "\n";
-    if std::env::var_os("DASH_BLESS").is_some() {
+    if std::env::var_os("DASH_WRITE").is_some() {
         fs::write(&file, &now).unwrap();
     }
     let was = fs::read_to_string(&file).unwrap();
-    assert!(was == now, "assets/openapi.json is old: set DASH_BLESS=1 once");
-    if std::env::var_os("DASH_BLESS").is_none() {
+    assert!(was == now, "assets/openapi.json is old: set DASH_WRITE=1 once");
+    if std::env::var_os("DASH_WRITE").is_none() {
         let served: Value = serde_json::from_str(&super::document()).unwrap();
         assert!(served == document(), "what is embedded is not what is checked in");
     }
