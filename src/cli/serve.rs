@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     client::{Client, in_agent},
-    model::{Refusal, RefusalCode},
+    model::{Refusal, RefusalCode, hex},
     protocol::rest::Problem,
 };
 use bytes::Bytes;
@@ -88,7 +88,7 @@ impl Serve {
         let address = listener.local_addr().map_err(cannot)?;
         let mut random = [0u8; 32];
         getrandom::fill(&mut random).map_err(|error| Failure::error(error.to_string()))?;
-        let token = crate::model::hex(random);
+        let token = hex(random);
         let url = format!("http://{address}");
         if self.json.json {
             context.json_line(&json!({ "url": url, "token": token }))?;
