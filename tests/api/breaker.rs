@@ -1,7 +1,10 @@
 //! The failure breaker with real processes: what it holds does not move, through the end of a
 //! core too, until a person says how it goes on.
 
-use crate::{wait::eventually, world::World};
+use crate::{
+    wait::{LIMIT, eventually, within},
+    world::World,
+};
 use serde_json::Value;
 use std::fs;
 
@@ -53,10 +56,14 @@ fn until_ticks(world: &World, name: &str) {
 fn until_still(world: &World, top: &str) {
     for id in below(top) {
         let pid = world.agent(&id)["pid"].as_u64().expect("it is there still");
-        eventually("it stands still", || {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            stat.rsplit(") ").next()?.starts_with('T').then_some(())
-        });
+        let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let still = || stat().rsplit(") ").next()?.starts_with('T').then_some(());
+        if within(LIMIT, still).is_none() {
+            let seen: Vec<_> = world.processes().into_iter().map(|it| it.command).collect();
+            let said = world.ok(&["agent", "explain", &id]).text();
+            let log = world.core_log();
+            panic!("{id} does not stand still: {}\n{said}\n{seen:#?}\n{log}", stat());
+        }
     }
 }
 
