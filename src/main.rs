@@ -49,6 +49,11 @@ fn core(wish: CoreWish) -> ExitCode {
 }
 
 fn run_core(wish: CoreWish) -> anyhow::Result<ExitCode> {
+    if !wish.foreground {
+        // What the first client happened to have open is no business of a process that outlives
+        // it: a lock of its script's would be held until the core leaves.
+        sandbox::close_others();
+    }
     let dirs = Dirs::from_env()?;
     let mut config = Config::load(&dirs)?;
     if wish.rehearsal {

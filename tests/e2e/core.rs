@@ -5,7 +5,25 @@ use crate::{
     world::{World, set_mode},
 };
 use rustix::process::Signal;
-use std::time::Duration;
+use std::{fs, process::Command, time::Duration};
+
+#[test]
+fn a_core_holds_nothing_that_its_first_client_had_open() {
+    let world = World::new();
+    let line = "exec 9>held; dash=$0; $dash swarm create --agents 1 -- sleep 604";
+    let mut command = Command::new("sh");
+    command.args(["-c", line, env!("CARGO_BIN_EXE_dash")]);
+    command.env_clear().envs(world.environment()).current_dir(&world.work);
+    assert_eq!(world.run(command, b"", LIMIT).code, 0);
+    world.until_state(world.agents()[0]["id"].as_str().unwrap(), &["working", "idle"]);
+    let held = world.work.join("held");
+    for process in world.processes() {
+        let open =
+            fs::read_dir(format!("/proc/{}/fd", process.pid)).into_iter().flatten().flatten();
+        let holds = open.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|file| file == held);
+        assert!(!holds, "{process:?}");
+    }
+}
 
 #[test]
 fn the_first_command_starts_one_core_for_all() {
@@ -75,8 +93,8 @@ fn a_core_whose_socket_was_swept_away_keeps_its_state_to_itself() {
     let mut core = world.headless();
     let first = world.core();
     let run = world.path().join("run");
-    std::fs::remove_dir_all(&run).unwrap();
-    std::fs::create_dir(&run).unwrap();
+    fs::remove_dir_all(&run).unwrap();
+    fs::create_dir(&run).unwrap();
     set_mode(&run, 0o700);
     let second = world.dash(&["swarm", "list"]);
     assert_ne!(second.code, 0, "{second:?}");
@@ -142,9 +160,9 @@ fn doctor_looks_where_the_agents_of_its_client_would() {
     let world = World::new();
     world.json(&["swarm", "list"]);
     let bin = world.path().join("clients");
-    std::fs::create_dir(&bin).unwrap();
+    fs::create_dir(&bin).unwrap();
     let codex = bin.join("codex");
-    std::fs::write(&codex, "#!/bin/sh\necho codex-cli 47.11\n").unwrap();
+    fs::write(&codex, "#!/bin/sh\necho codex-cli 47.11\n").unwrap();
     set_mode(&codex, 0o755);
     let seen = |path: &str| {
         let mut command = world.command(&["doctor", "--json"]);
