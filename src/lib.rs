@@ -44,6 +44,8 @@
 //! - `config` imports `core::policy`, the judge of commands, which is pure: a policy file's
 //!   examples are held against it when the file is loaded, by whomever it is loaded.
 //! - `term` imports `protocol` for the bodies that a screen is dumped into.
+//! - `cli` imports `agents`: `dash config check` asks no core, and what can be lent is said by the
+//!   adapters' files.
 //! - The keeper's first connection to its core is a socket pair made at its birth, so that
 //!   a launch needs no waiting for a socket to appear.
 //! - Beside attempts keepers keep *hosts* (`runtime::host`): processes that several runs of an

@@ -101,6 +101,11 @@ const DEVIATIONS: &[(&str, &str, &str)] = &[
         "protocol/keeper",
         "a screen is dumped straight into the wire's ScreenDump, which keeper and server send on",
     ),
+    (
+        "cli",
+        "agents",
+        "`dash config check` asks no core, and what can be lent is said by the adapters' files",
+    ),
     ("tui/views", "tui/ui", "what a view draws beside the store: `draw(&Store, &Ui, &Theme, …)`"),
     (
         "tui/views",

@@ -324,11 +324,6 @@ impl Adapter {
         })
     }
 
-    /// Why something of `wanted` can never be lent; none: it can.
-    pub fn cannot_lend(&self, wanted: &[String]) -> Option<String> {
-        lend::unknown(&self.lend, &self.name, wanted)
-    }
-
     /// What of `wanted` is there, and what is not; reads the user's files.
     pub fn loans(&self, wanted: &[String], from: &Lender<'_>) -> Vec<Loan> {
         lend::loans(&self.lend, wanted, from)
@@ -372,13 +367,14 @@ impl Adapter {
     /// none where there is no such prompt. No rows where its file does not say how it looks.
     ///
     /// What a hook said is asked must stand there, too: a tool of the agent's could tell the
-    /// same, and something else would be approved.
+    /// same, and something else would be approved. What its terminal says does not begin so.
     pub fn prompt_rows(&self, lines: &[String], asked: &str) -> Option<Vec<String>> {
         let Some(shown) = self.prompt.as_ref().and_then(|prompt| prompt.shown.as_ref()) else {
             return Some(Vec::new());
         };
         let last = lines.iter().rposition(|line| shown.is_match(line))?;
-        let by_hook = self.watch.hook.iter().any(|rule| rule.prompt.is_some());
+        let mut prompts = self.watch.hook.iter().filter_map(|rule| rule.prompt.as_ref());
+        let by_hook = prompts.any(|prompt| asked.starts_with(prompt.lead()));
         if by_hook && !shows(&lines[..=last], asked) {
             return None;
         }
@@ -403,10 +399,13 @@ impl Adapter {
 }
 
 /// True if what `TOOL: TEXT` asks about stands in these rows, as far as one sees it at a
-/// glance; where rows break says nothing. Several lines an agent may show in a way of its own
+/// glance; where rows break, and what frames them, says nothing. Several lines an agent may show in a way of its own
 /// (a patch as its lines), and so they are not looked for.
 fn shows(lines: &[String], asked: &str) -> bool {
-    let bare = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+    let framed = |c: char| ('\u{2500}'..='\u{257f}').contains(&c);
+    let bare = |text: &str| {
+        text.chars().filter(|c| !(c.is_whitespace() || framed(*c))).collect::<String>()
+    };
     let Some((_, text)) = asked.split_once(": ").filter(|(_, text)| !text.contains('\n')) else {
         return true;
     };

@@ -27,6 +27,7 @@ pub struct EventRule {
     pub state: Option<AgentState>,
     pub reason: String,
     pub detail: Option<Detail>,
+    says: Vec<Detail>,
     progress: Option<Pointer>,
     pub prompt: Option<Detail>,
     text: Vec<Pointer>,
@@ -61,6 +62,11 @@ impl EventRule {
             state: rule.state,
             reason: rule.reason.clone(),
             detail: optional(&rule.detail, Detail::parse)?,
+            says: rule
+                .says
+                .iter()
+                .map(|text| compile(text, Detail::parse))
+                .collect::<Result<_, _>>()?,
             progress: optional(&rule.progress, Pointer::parse)?,
             prompt: optional(&rule.prompt, Detail::parse)?,
             text: many(&rule.text)?,
@@ -89,6 +95,11 @@ impl EventRule {
             true => self.text.iter().find_map(|pointer| pointer.piece(event)),
             false => self.text.iter().find_map(|pointer| pointer.text(event)),
         }
+    }
+
+    /// What the agent says or does, in a line.
+    pub fn says(&self, event: &Value) -> Option<String> {
+        self.says.iter().find_map(|says| says.found(event))
     }
 
     /// In the agent's own words: see [`plain`].

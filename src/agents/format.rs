@@ -308,6 +308,10 @@ pub struct OutputRule {
     /// What `explain` shows: text with `{/pointer}` in it.
     #[serde(default)]
     pub detail: Option<Text>,
+    /// What it says or does, for its last line: text with `{/pointer}` in it; the first whose
+    /// pointers all find something. Of one that is a pointer alone, the last line.
+    #[serde(default)]
+    pub says: Vec<Text>,
     #[serde(default)]
     pub progress: Option<Text>,
     /// Of `[[hook]]`: text with `{/pointer}` in it, what the permission prompt asks that the

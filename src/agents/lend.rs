@@ -4,17 +4,20 @@
 //! `[[lend]]` names, and the user's configuration asks for, is put there: as a link to the
 //! user's file or directory, or, of a file of settings, as a copy of the keys in question alone.
 
+mod servers;
+
 use super::{
     adapter::check_path,
     event::{Wrong, compile},
     format::LendPart,
-    problem::nearest,
     template::Template,
 };
 use crate::{config::read_plain, protocol::keeper::LaunchFile};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
+/// What tool servers are called, whose settings are looked through.
+const SERVERS: &str = "mcp";
 /// Larger settings are nobody's.
 const MOST_BYTES: u64 = 16 << 20;
 
@@ -46,6 +49,8 @@ pub struct Loan {
     pub real: PathBuf,
     /// It was asked for, and cannot be had.
     pub lack: Option<String>,
+    /// What of it is left out, by name, and why.
+    pub left_out: Vec<(String, String)>,
     /// Of settings: the keys that are lent.
     settings: Option<Map<String, Value>>,
     /// Of the adapter's rules.
@@ -100,6 +105,7 @@ impl LendRule {
             real: real.clone().unwrap_or_default(),
             path,
             lack: None,
+            left_out: Vec::new(),
             settings: None,
             rule,
         };
@@ -112,14 +118,25 @@ impl LendRule {
             }
             Some(_) if self.keys.is_empty() => {}
             Some(real) => match pick(&real, is_toml(&loan.path), &self.keys) {
-                Ok(settings) if settings.is_empty() => {
-                    loan.lack = Some(format!("no {} in it", self.keys.join(", ")));
-                }
-                Ok(settings) => loan.settings = Some(settings),
+                Ok(settings) => self.settle(settings, &mut loan),
                 Err(why) => loan.lack = Some(why),
             },
         }
         Some(loan)
+    }
+
+    fn settle(&self, mut settings: Map<String, Value>, loan: &mut Loan) {
+        let found = !settings.is_empty();
+        let wrong = if self.name == SERVERS { servers::sift(&mut settings) } else { Vec::new() };
+        if !settings.is_empty() {
+            (loan.settings, loan.left_out) = (Some(settings), wrong);
+        } else if found {
+            let wrong: Vec<String> =
+                wrong.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+            loan.lack = Some(wrong.join("; "));
+        } else {
+            loan.lack = Some(format!("no {} in it", self.keys.join(", ")));
+        }
     }
 }
 
@@ -159,19 +176,6 @@ pub(super) fn names(rules: &[LendRule]) -> Vec<&str> {
     names.sort_unstable();
     names.dedup();
     names
-}
-
-/// The first of `wanted` that no rule names, in words.
-pub(super) fn unknown(rules: &[LendRule], agent: &str, wanted: &[String]) -> Option<String> {
-    let names = names(rules);
-    let wrong = wanted.iter().find(|name| !names.contains(&name.as_str()))?;
-    let known = match names.as_slice() {
-        [] => format!("{agent} can be lent nothing"),
-        names => format!("{agent} can be lent {}", names.join(", ")),
-    };
-    let meant = nearest(wrong, names.into_iter());
-    let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-    Some(format!("lend.{agent}: unknown `{wrong}`: {known}{meant}"))
 }
 
 /// Of what is wanted, all that the rules name. Of several rules of a name those that find

@@ -60,6 +60,11 @@ impl Lines {
         Some(clean(&std::mem::take(&mut self.line)))
     }
 
+    /// The line that is not ended yet, as far as it came.
+    pub fn begun(&self) -> Option<&[u8]> {
+        Some(self.line.trim_ascii_start()).filter(|line| !line.is_empty())
+    }
+
     fn text(&mut self, run: &[u8]) {
         if std::mem::take(&mut self.carriage) {
             self.line.clear();

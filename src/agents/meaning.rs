@@ -186,6 +186,7 @@ const OUTPUT: Keys = &[
     ("state", OneOf(STATES), "the state that it tells of"),
     ("reason", Text, "the reason beside the state"),
     ("detail", Text, "for `agent explain`: text with {/pointer} in it"),
+    ("says", Texts, "the same for its last line: the first whose pointers all find something"),
     ("progress", Text, "a pointer to a percentage"),
     ("text", Texts, "pointers to the answer; the last one counts"),
     ("text_goes_on", Flag, "the text is a piece that goes on from the piece before"),

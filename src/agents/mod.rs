@@ -29,6 +29,7 @@
 //! back feeds the recording again and knows what its predecessor knew.
 
 mod adapter;
+mod asked;
 mod catalog;
 mod environment;
 mod event;

@@ -100,9 +100,27 @@ impl Detail {
         Ok(Self(parts))
     }
 
+    /// The words before the first pointer.
+    pub fn lead(&self) -> &str {
+        self.0.first().map_or("", |(plain, _)| plain)
+    }
+
     /// One line, at most 120 characters.
     pub fn fill(&self, root: &Value) -> String {
         self.whole(root).chars().take(120).collect()
+    }
+
+    /// In one line; none where one of its pointers finds nothing. Of a pointer alone the last
+    /// line of what it finds.
+    pub fn found(&self, root: &Value) -> Option<String> {
+        let pointers = || self.0.iter().filter_map(|(_, pointer)| pointer.as_ref());
+        if !pointers().all(|pointer| pointer.text(root).is_some()) {
+            return None;
+        }
+        if self.0.iter().any(|(plain, _)| !plain.is_empty()) {
+            return Some(self.whole(root));
+        }
+        Some(pointers().next_back()?.text(root)?.trim_end().lines().next_back()?.trim().to_owned())
     }
 
     /// The whole line.
@@ -174,5 +192,11 @@ mod tests {
             "tool Bash: a b"
         );
         assert!(Detail::parse("{/x").is_err());
+        let found = |text: &str| {
+            Detail::parse(text).unwrap().found(&json!({"a": "x\ny \n\n", "b": "z\nz", "c": " "}))
+        };
+        assert_eq!(found("{/a}").as_deref(), Some("y"));
+        assert_eq!(found("{/b}: {/a}").as_deref(), Some("z z: x y"));
+        assert_eq!((found("{/b}: {/c}"), found("{/d}")), (None, None));
     }
 }

@@ -4,6 +4,9 @@
 //! It keeps no time and asks nobody: fed the same, it says the same. A core that comes back
 //! makes a new one and feeds the recording from its first byte.
 
+mod prompts;
+mod verdict;
+
 use super::{
     adapter::WatchRules,
     event::{EventRule, plain},
@@ -14,15 +17,15 @@ use crate::{
     model::{AgentState, AttemptResult, Exit, Outcome, Signal, Source, Tokens},
     protocol::keeper::KeeperGauge,
 };
+use prompts::{Prompts, UNTOLD};
 use serde_json::Value;
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
+use verdict::{by_exit, status_in, word_for};
 
 /// Of a result's text, in bytes.
 const MAX_TEXT: usize = 64 << 10;
 /// Of what a status sequence says, in bytes.
 const MAX_STATUS: usize = 8000;
-/// Prompts that are announced and not shown yet.
-const MOST_PROMPTS: usize = 32;
 /// Of an error, in bytes.
 const MAX_ERROR: usize = 4 << 10;
 /// Printed lines that stand for an answer where the agent gives none.
@@ -43,6 +46,8 @@ pub struct Watcher {
     /// An object over several lines, as far as it came.
     object: Option<String>,
     last_line: String,
+    /// What it says or does, in words.
+    words: String,
     text: String,
     /// A piece that comes now goes on with `text`.
     open: bool,
@@ -57,7 +62,7 @@ pub struct Watcher {
     /// On the agent's own screen: what it prints is for eyes.
     interactive: bool,
     /// What permission prompts ask that are yet to be shown.
-    prompts: VecDeque<String>,
+    prompts: Prompts,
 }
 
 #[derive(Debug)]
@@ -74,6 +79,7 @@ impl Watcher {
             lines: Lines::default(),
             object: None,
             last_line: String::new(),
+            words: String::new(),
             text: String::new(),
             open: false,
             error: String::new(),
@@ -84,7 +90,7 @@ impl Watcher {
             last: Vec::new(),
             busy: false,
             interactive,
-            prompts: VecDeque::new(),
+            prompts: Prompts::default(),
         }
     }
 
@@ -142,6 +148,9 @@ impl Watcher {
         let rules = Arc::clone(&self.rules);
         let mut seen = Vec::new();
         self.apply(&rules, &rules.hook, Source::Hook, event, &mut seen);
+        if self.prompts.is_said_late() {
+            seen.extend(self.next_prompt());
+        }
         seen
     }
 
@@ -157,7 +166,7 @@ impl Watcher {
 
     /// A prompt that an earlier core knew of, and that is shown still.
     pub fn expect_prompt(&mut self, asked: String) {
-        self.prompts.push_back(asked);
+        self.prompts.announce(asked);
     }
 
     /// The prompt in the place of one that was answered, where no word came in between.
@@ -166,6 +175,14 @@ impl Watcher {
             return Vec::new();
         }
         self.status("blocked", "permission", "", None)
+    }
+
+    /// True of a word for a prompt that does not say what it asks, where a hook is about to: it
+    /// is started when the prompt is drawn, and tells some tenths of a second later.
+    pub fn awaits_hook(&self, state: &str, kind: &str, message: &str) -> bool {
+        (state, kind, message.trim()) == ("blocked", "permission", UNTOLD)
+            && self.prompts.is_empty()
+            && self.rules.hook.iter().any(|rule| rule.prompt.is_some())
     }
 
     /// OSC 7501, whoever sends it. `done` is the end of a turn, not of the agent; `clear`
@@ -188,20 +205,29 @@ impl Watcher {
             // A word of a later version: better no signal than a wrong one.
             _ => return Vec::new(),
         };
+        let message = message.trim();
         let asked = if (known, reason) == (AgentState::Waiting, "permission") {
-            self.prompts.pop_front()
+            self.prompts.show(message)
         } else {
             self.prompts.clear();
             None
         };
-        let detail = match message.trim() {
-            "" => asked.map_or(state.to_owned(), |asked| format!("{state}: {asked}")),
-            message => format!("{state}: {}", clip(message, MAX_STATUS)),
+        let detail = match asked.as_deref().unwrap_or(message) {
+            "" => state.to_owned(),
+            words => format!("{state}: {}", clip(words, MAX_STATUS)),
         };
         let mut seen = Vec::new();
         let (source, reason) = (Source::Osc7501, reason.to_owned());
         self.tell(Signal { source, state: known, reason, detail, progress }, &mut seen);
         seen
+    }
+
+    /// What it says or does, for eyes: what it prints for programs is no word of its own.
+    /// `shown`: the last line on its terminal.
+    pub fn words<'a>(&'a self, shown: &'a str) -> &'a str {
+        let asks =
+            self.object.is_none() && self.lines.begun().is_some_and(|line| !line.starts_with(b"{"));
+        if asks { shown } else { &self.words }
     }
 
     /// The verdict. `shown` is what it showed last, by lines. `files` is left to the caller,
@@ -316,6 +342,7 @@ impl Watcher {
     fn plain(&mut self, text: &str) {
         if !text.is_empty() {
             self.last_line = clip(text, MAX_ERROR);
+            self.words.clone_from(&self.last_line);
         }
     }
 
@@ -341,6 +368,10 @@ impl Watcher {
             }
             if let Some(text) = rule.text(event) {
                 self.say_text(&text, rule.text_goes_on);
+                self.words = last_line(&self.text);
+            }
+            if let Some(says) = rule.says(event) {
+                self.words = clip(&says, MAX_ERROR);
             }
             self.open &= !rule.text_ends;
             if let Some(error) = rule.error(event)
@@ -348,6 +379,7 @@ impl Watcher {
             {
                 self.error_status = status_in(rules, &error);
                 self.error = clip(&plain(error), MAX_ERROR);
+                self.words = last_line(&self.error);
             }
             self.reported = rule.usage(event, self.reported).or(self.reported);
             if let Some(outcome) = rule.outcome {
@@ -355,16 +387,17 @@ impl Watcher {
                 self.verdict =
                     Some(Resolution { outcome, status: rule.status(event), stop_reason });
             }
-            if let Some(prompt) = &rule.prompt
-                && self.prompts.len() < MOST_PROMPTS
-            {
-                self.prompts.push_back(clip(&prompt.whole(event), MAX_STATUS));
+            if let Some(prompt) = &rule.prompt {
+                self.prompts.announce(clip(&prompt.whole(event), MAX_STATUS));
             }
             if let Some(state) = rule.state {
                 let detail = match &rule.detail {
                     Some(detail) => detail.fill(event),
                     None => kind_of(event),
                 };
+                if self.words.is_empty() && source == Source::Output {
+                    self.words.clone_from(&detail);
+                }
                 let reason = rule.reason.clone();
                 let progress = rule.progress(event);
                 self.tell(Signal { source, state, reason, detail, progress }, seen);
@@ -410,35 +443,6 @@ impl Watcher {
     }
 }
 
-fn by_exit(exit: Exit) -> (Outcome, String, String) {
-    if exit.success() {
-        return (Outcome::Done, "finished".to_owned(), String::new());
-    }
-    let reason = if exit.signal.is_some() { "signal" } else { "exit" };
-    (Outcome::Failed, reason.to_owned(), exit.to_string())
-}
-
-fn word_for(rules: &WatchRules, status: u64) -> String {
-    if let Some(word) = rules.stop_reasons.get(&status.to_string()) {
-        return word.clone();
-    }
-    match status {
-        402 => "budget",
-        429 | 503 | 529 => "overloaded",
-        _ => "error",
-    }
-    .to_owned()
-}
-
-fn status_in(rules: &WatchRules, error: &str) -> Option<u64> {
-    let named = || {
-        let found = rules.status_pattern.as_ref()?.captures(error)?;
-        found.get(1)?.as_str().parse().ok()
-    };
-    let spent = rules.budget_pattern.as_ref().is_some_and(|pattern| pattern.is_match(error));
-    named().or(spent.then_some(402))
-}
-
 /// A line that is one JSON object.
 fn object(text: &str) -> Option<Value> {
     if !(text.starts_with('{') && text.trim_end().ends_with('}')) {
@@ -457,6 +461,11 @@ fn tail(shown: &[String]) -> Vec<String> {
     let lines: Vec<&String> = shown.iter().filter(|line| !line.trim().is_empty()).collect();
     let skip = lines.len().saturating_sub(LAST_LINES);
     lines.into_iter().skip(skip).map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn last_line(text: &str) -> String {
+    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    clip(line.trim(), MAX_ERROR)
 }
 
 /// At most `max` bytes, cut between characters, with a mark where something is missing.

@@ -19,6 +19,7 @@ use super::{
     policy::PolicyCommand,
     prices::PricesCommand,
     pulse::PulseArgs,
+    serve::Serve,
     swarm::SwarmCommand,
 };
 use clap::{Parser, Subcommand};
@@ -98,6 +99,8 @@ pub enum Command {
     Config(ConfigCommand),
     /// Serve the core to a model: Model Context Protocol on standard input and output
     Mcp,
+    /// Serve the core's API on a port of this machine, with a token
+    Serve(Serve),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page

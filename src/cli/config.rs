@@ -8,8 +8,9 @@ use super::{
     swarm::here,
 };
 use crate::{
+    agents::Catalog,
     config::{
-        Config, Dirs, PolicyFiles, PriceFiles, check_policy, not_held, shadowed_by, unpacked,
+        Config, Dirs, Lend, PolicyFiles, PriceFiles, check_policy, not_held, shadowed_by, unpacked,
     },
     model::Rule,
     tui::{
@@ -211,7 +212,11 @@ impl Check {
             return done;
         }
         let config = Config::load_file(&path)?;
-        let problems = of_the_screen(&config, &dirs);
+        let mut problems = of_the_screen(&config, &dirs);
+        // By what the core holds it against before an agent starts.
+        let adapters = Catalog::load(Some(&dirs.config.join("agents")));
+        let lend = Lend::read(&path)?;
+        problems.extend(adapters.wrong_lend(&lend).iter().map(ToString::to_string));
         if !problems.is_empty() {
             return Err(Failure::error(problems.join("\n")));
         }

@@ -75,7 +75,8 @@ impl Doctor {
                     };
                     // One that does not even say this will not say more.
                     client.health().await?;
-                    client.doctor().await?
+                    // What agents started from here would have.
+                    client.doctor(std::env::var("PATH").ok().as_deref()).await?
                 }
                 // No core starts with it: this is the diagnosis.
                 Err(error) => broken("configuration", error.to_string()),

@@ -35,6 +35,7 @@ mod prices;
 mod progress;
 mod pulse;
 mod scope;
+mod serve;
 mod stopping;
 mod swarm;
 #[cfg(test)]
@@ -180,6 +181,7 @@ async fn command(command: Option<Command>, context: &mut Context<'_>) -> Done {
         Some(Command::Core(command)) => command.run(context).await,
         Some(Command::Policy(command)) => command.run(context).await,
         Some(Command::Health(command)) => command.run(context).await,
+        Some(Command::Serve(command)) => command.run(context).await,
         Some(Command::Mcp) => Box::pin(mcp::run(context)).await,
         Some(Command::Doctor(command)) => command.run(context).await,
         Some(Command::Config(command)) => command.run(context).await,

@@ -27,6 +27,7 @@ const BUILT: &str = "
     doctor
     config show|check|schema
     mcp
+    serve
     completions";
 
 fn run(words: &[&str]) -> (ExitCode, String, String) {
@@ -104,7 +105,8 @@ fn a_wrong_line_exits_2_and_says_what_is_wrong() {
         ("prices set m input", "input=3"),
         ("prices set m", "KEY=DOLLARS"),
         ("prices update", "--from"),
-        ("serve", "serve"),
+        ("serve", "--listen"),
+        ("serve --listen 0.0.0.0:80", "elsewhere"),
         ("--socket swarm list", "takes no command"),
         ("--socket ./d.sock swarm list", "takes no command"),
         ("-S ./x --socket ./d.sock", "choose"),

@@ -76,8 +76,10 @@ impl Client {
         client.get(&format!("/v1/pulse?since={since}&wait={seconds}")).await
     }
 
-    pub async fn doctor(&self) -> Result<DoctorReport> {
-        self.within(DOCTOR).get("/v1/doctor").await
+    /// `path`: of the agents that whoever asks would start; none: the core's own.
+    pub async fn doctor(&self, path: Option<&str>) -> Result<DoctorReport> {
+        let path = path.map(|path| format!("?path={}", escape(path))).unwrap_or_default();
+        self.within(DOCTOR).get(&format!("/v1/doctor{path}")).await
     }
 
     pub async fn doctor_adapter(&self, file: &AdapterFile) -> Result<AdapterCheck> {

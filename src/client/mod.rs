@@ -21,6 +21,7 @@ mod events;
 mod frame;
 mod http;
 mod launch;
+mod pass;
 
 pub use attach::{AttachEvent, AttachReader, AttachWriter, Attachment};
 pub use connect::{Connector, Stream, Target, in_agent};

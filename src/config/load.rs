@@ -10,7 +10,10 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
 };
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeString, DeTable, DeValue},
+};
 
 /// What a start reads of the journal at most, twice.
 const LEAST_EVENTS: u64 = 20_000;
@@ -46,6 +49,27 @@ impl fmt::Display for ConfigError {
     }
 }
 
+impl ConfigError {
+    /// Of what stands there in `text`; `word`: of this one in the list there.
+    pub fn at_key(
+        file: &Path,
+        text: &str,
+        key: &[String],
+        word: Option<&str>,
+        message: String,
+    ) -> Self {
+        let word = word.and_then(|word| word_span(text, key, word));
+        let span = word.or_else(|| key_span(text, key));
+        Self {
+            file: file.to_owned(),
+            at: span.map(|span| line_column(text, span.start)),
+            key: key.join("."),
+            message,
+            nearest: None,
+        }
+    }
+}
+
 impl Config {
     /// `config.toml` of the user's configuration directory, or the defaults without one.
     pub fn load(dirs: &Dirs) -> Result<Self, ConfigError> {
@@ -57,18 +81,20 @@ impl Config {
     }
 
     pub fn load_file(path: &Path) -> Result<Self, ConfigError> {
-        read(path)?.map_or_else(|| Ok(Self::default()), |text| Self::parse(path, &text))
+        Self::load_with_text(path).map(|(config, _)| config)
+    }
+
+    /// With the text that it was read from, for a place in it.
+    pub fn load_with_text(path: &Path) -> Result<(Self, String), ConfigError> {
+        let Some(text) = read(path)? else { return Ok((Self::default(), String::new())) };
+        Ok((Self::parse(path, &text)?, text))
     }
 
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let config: Self = from_toml(file, text)?;
-        config.check().map_err(|(key, message)| ConfigError {
-            file: file.to_owned(),
-            at: key_span(text, &key).map(|span| line_column(text, span.start)),
-            key: key.join("."),
-            message,
-            nearest: None,
-        })?;
+        config
+            .check()
+            .map_err(|(key, message)| ConfigError::at_key(file, text, &key, None, message))?;
         Ok(config)
     }
 
@@ -257,18 +283,36 @@ fn path_at(text: &str, span: &Range<usize>) -> Option<String> {
 }
 
 pub(super) fn key_span(text: &str, key: &[String]) -> Option<Range<usize>> {
-    let table = DeTable::parse(text).ok()?;
+    find(&DeTable::parse(text).ok()?, key, &|name, _| name.span())
+}
+
+/// Of a word in the list at `key`.
+fn word_span(text: &str, key: &[String], word: &str) -> Option<Range<usize>> {
+    let in_list = |_: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>| {
+        let DeValue::Array(items) = value.get_ref() else { return None };
+        let is_meant = |item: &DeValue<'_>| matches!(item, DeValue::String(s) if s == word);
+        items.iter().find(|item| is_meant(item.get_ref())).map(Spanned::span)
+    };
+    find(&DeTable::parse(text).ok()?, key, &in_list)?
+}
+
+/// What `of` says of the last part of `key` that is there.
+fn find<T>(
+    table: &Spanned<DeTable<'_>>,
+    key: &[String],
+    of: &dyn Fn(&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>) -> T,
+) -> Option<T> {
     let mut table = table.get_ref();
-    let mut span = None;
+    let mut found = None;
     for part in key {
-        let (found, value) = table.iter().find(|(name, _)| name.get_ref() == part.as_str())?;
-        span = Some(found.span());
+        let (name, value) = table.iter().find(|(name, _)| name.get_ref() == part.as_str())?;
+        found = Some(of(name, value));
         match value.get_ref() {
             DeValue::Table(inner) => table = inner,
             _ => break,
         }
     }
-    span
+    found
 }
 
 #[cfg(test)]
@@ -348,6 +392,17 @@ mod tests {
         let config = Config::parse(Path::new("config.toml"), text).unwrap();
         assert_eq!(config.approvals.timeout_ms(), 5_400_000);
         assert_eq!(Config::default().approvals.timeout_ms(), 600_000);
+    }
+
+    #[test]
+    fn a_word_of_a_list_has_a_place_of_its_own() {
+        let text = "[lend]\nx = [\n  \"a\",\n  \"b\",\n]\n";
+        let key = ["lend", "x"].map(str::to_owned);
+        let place =
+            |word| ConfigError::at_key(Path::new("c"), text, &key, word, String::new()).to_string();
+        assert_eq!(place(Some("b")), "c:4:3: lend.x: ");
+        assert_eq!(place(Some("c")), "c:2:1: lend.x: ");
+        assert_eq!(place(None), "c:2:1: lend.x: ");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod delegation;
 mod duration;
 mod file;
+mod lend;
 mod load;
 mod packed;
 pub mod paths;
@@ -20,6 +21,7 @@ pub use file::{
     AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, Login,
     ModelPrice, Notify, Provider, SandboxConfig, Simulated, Ui,
 };
+pub use lend::Lend;
 pub use load::{ConfigError, from_toml, nearest};
 pub use packed::unpacked;
 pub use paths::{Dirs, Instance, PathError};

@@ -6,7 +6,7 @@ use super::{
     breaker::FAILURES,
     charges, costs, ledger, pause,
     state::{Agent, Attempt, Due, Phase, Retry, Spending, State, Swarm, Unpaid, Worktree},
-    unpaid,
+    unpaid, written,
 };
 use crate::model::{
     Account, AgentId, AgentState, AttemptId, Breaker, Event, EventRecord, ItemState, Micros,
@@ -125,6 +125,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
         Event::SwarmRemoved => {
             if let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.remove(id)) {
                 ledger::forget_swarm(state, &swarm.id);
+                written::remember(state, &swarm);
                 state.agents.retain(|_, agent| agent.swarm != swarm.id);
                 charges::forget_swarm(state, &swarm.id);
                 state.attempts.retain(|_, attempt| attempt.swarm != swarm.id);

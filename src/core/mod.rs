@@ -34,6 +34,7 @@ mod tests;
 mod trees;
 mod unpaid;
 mod views;
+mod written;
 
 pub use admission::{Machine, waiting_for_room};
 pub use apply::apply;
@@ -53,3 +54,4 @@ pub use state::{Agent, Attempt, Pause, Phase, State, Swarm, Worktree};
 pub use step::{Decision, Draft, Effect, Input, KeeperNews, Leave, Limits, Reply, Timer, Wish};
 pub use unpaid::unpriced_models;
 pub use views::{agent_info, agent_results, explanation, swarm_info, swarm_results};
+pub use written::written;

@@ -31,6 +31,9 @@ pub struct State {
     /// Answers that later questions get at once, oldest first.
     #[serde(default)]
     pub remembered: Vec<Remembered>,
+    /// Where agents of removed swarms could write.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written: Vec<PathBuf>,
     /// Of the whole instance.
     #[serde(default)]
     pub account: Account,

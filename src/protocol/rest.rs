@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! GET  /v1/health                                 Health
-//! GET  /v1/doctor                                 DoctorReport
+//! GET  /v1/doctor?path=                           DoctorReport          for agents with that PATH
 //! POST /v1/shutdown                               Shutdown → 202
 //! GET  /v1/swarms            POST (SwarmSpec) → 201 SwarmInfo
 //! GET  /v1/swarms/{id}       PATCH (Change)   DELETE → Removed    ?wait=SECONDS on GET: until it is over

@@ -137,6 +137,11 @@ fn kill_marked(world: &Shared, attempt: &AttemptId) {
     kill_all(|variables| marks.iter().all(|mark| variables.contains(mark.as_bytes())));
 }
 
+/// Kills every process with this `NAME=value` in its environment, and whatever it forks meanwhile.
+pub fn kill_bearing(mark: &str) {
+    kill_all(|variables| variables.contains(mark.as_bytes()));
+}
+
 /// Kills every process that has this directory in its PATH or any other list of its
 /// environment, and whatever it forks meanwhile.
 pub fn kill_with_directory(dir: &Path) {

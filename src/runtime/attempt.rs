@@ -25,7 +25,7 @@ use crate::{
     core::Input,
     gateway::Serving,
     model::{ApprovalId, AttemptId, Resolution, Signal},
-    protocol::keeper::{ToKeeper, VERSION},
+    protocol::keeper::{FactKind, ToKeeper, VERSION},
 };
 use std::{collections::HashMap, sync::Arc};
 use tokio::{
@@ -77,6 +77,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         answers: HashMap::new(),
         prompt: None,
         told_again: None,
+        unsaid: None,
         types: false,
         fact_n: plan.attempt.fact_n,
         plan: plan.clone(),
@@ -175,6 +176,9 @@ struct Keeping {
     /// Of the states that are told again after an earlier core, the latest; none once all is
     /// told.
     told_again: Option<typing::ToldAgain>,
+    /// That a prompt is shown of which a hook is about to say more, and until when that is
+    /// waited for.
+    unsaid: Option<(FactKind, Instant)>,
     /// Its keeper types text and answers.
     types: bool,
     /// The last fact taken over.
@@ -295,6 +299,7 @@ impl Keeping {
                         return over;
                     }
                 }
+                () = until(self.unsaid.as_ref().map(|(_, at)| *at)) => self.say_unsaid().await,
                 () = until(self.kill_at) => self.kill_keeper(),
             }
         }

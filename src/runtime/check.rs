@@ -2,14 +2,14 @@
 //! directories, repositories. What cannot be enforced is refused, never ignored.
 
 use super::{
-    lend, limits, only, policy,
+    limits, only, policy,
     scope::{self, Wishes},
     worktree,
     world::{Shared, leaving},
 };
 use crate::{
     agents::{Adapter, Catalog},
-    config::LONGEST_MS,
+    config::{LONGEST_MS, Lend},
     model::{AdapterShare, AgentSpec, Budget, Refusal, RefusalCode, Scope, Strategy, SwarmSpec},
 };
 use std::{path::Path, sync::Arc};
@@ -87,9 +87,10 @@ async fn crew(world: &Shared, spec: &mut SwarmSpec, interactive: bool) -> Result
         let n = share.count.unwrap_or(if equal { count } else { 1 });
         adapters.extend(std::iter::repeat_n(adapter, n as usize));
     }
+    let lent = lent(world).await?;
     for adapter in &adapters {
         runnable(adapter, &path, &spec.command, &spec.task)?;
-        lendable(world, adapter)?;
+        lendable(&lent, adapter, &catalog)?;
         if interactive && !adapter.is_interactive() {
             return Err(no_screen(adapter, &catalog));
         }
@@ -292,10 +293,22 @@ fn no_screen(adapter: &Adapter, catalog: &Catalog) -> Refusal {
     invalid(why).hinted(format!("these have: {}; or give it a --task", names.join(", ")))
 }
 
+/// What the user lends by now; refuses all while nobody knows what that is.
+async fn lent(world: &Shared) -> Result<Arc<Lend>, Refusal> {
+    let world = world.clone();
+    let read = tokio::task::spawn_blocking(move || world.lending.read()).await;
+    read.map_err(|_| leaving())?.map_err(|error| {
+        invalid(error.to_string()).hinted("no agent is started until it is mended")
+    })
+}
+
 /// Refuses one whose part of the user's `[lend]` names what its file does not.
-fn lendable(world: &Shared, adapter: &Adapter) -> Result<(), Refusal> {
-    match adapter.cannot_lend(lend::wanted(world, adapter)) {
-        Some(why) => Err(invalid(why).hinted("mend config.toml, then `dash core stop`")),
+fn lendable(lent: &Lend, adapter: &Adapter, catalog: &Catalog) -> Result<(), Refusal> {
+    if !lent.wanted.contains_key(adapter.name()) {
+        return Ok(());
+    }
+    match catalog.wrong_lend_to(adapter.name(), lent).into_iter().next() {
+        Some(error) => Err(invalid(error.to_string())),
         None => Ok(()),
     }
 }

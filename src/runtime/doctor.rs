@@ -2,28 +2,28 @@
 
 mod adapter;
 mod lend;
+mod version;
 
 use super::{
     broker, limits,
+    worktree::git::search_path,
     world::{Shared, World},
 };
 use crate::{
-    agents::{Adapter, version},
+    agents::{Adapter, version::names},
     config::{Dialect, not_held, prices},
     model::{Holder, Verdict},
     protocol::rest::{AdapterReport, CheckStatus, DoctorCheck, DoctorReport},
     sandbox,
 };
 use futures_util::future::join_all;
-use std::{fs, path::Path, process::Stdio, time::Duration};
-use tokio::process::Command;
+use std::{fs, path::Path};
+use version::Told;
 
-/// A program that does not tell its version in this time is reported without one.
-const VERSION: Duration = Duration::from_secs(10);
-
-pub async fn report(world: &Shared) -> DoctorReport {
-    let path = world.environment.iter().find(|(name, _)| name == "PATH");
-    let path = path.map(|(_, path)| path.clone()).unwrap_or_default();
+/// For agents that are started with this `path`, as they are with their client's; none: with the
+/// core's own. The rest of their environment is the core's, whoever asks.
+pub async fn report(world: &Shared, path: Option<String>) -> DoctorReport {
+    let path = path.unwrap_or_else(|| search_path(world));
     let catalog = world.read_adapters().await;
     let names = catalog.names();
     // At once: some take seconds to tell their version.
@@ -33,13 +33,13 @@ pub async fn report(world: &Shared) -> DoctorReport {
         state_directory(world),
         namespaces(),
         peers(),
-        program("git", &path, "worktrees (--worktree) need it"),
+        // The core runs it, with its own PATH.
+        program("git", &search_path(world), "worktrees (--worktree) need it"),
         open_files(),
     ];
     let tried = world.clone();
-    let own_path = path.clone();
     let look = move || {
-        let last = vec![rules(&tried, &own_path), price_table(&tried)];
+        let last = vec![rules(&tried, &path), price_table(&tried)];
         [vec![limits::check(&tried)], scope(&tried), last].concat()
     };
     checks.extend(tokio::task::spawn_blocking(look).await.unwrap_or_default());
@@ -290,21 +290,28 @@ fn providers(world: &World) -> Vec<DoctorCheck> {
 
 async fn adapter_report(adapter: &Adapter, path: &str) -> AdapterReport {
     let program = adapter.program(path);
-    let version = match (&program, adapter.version_command()) {
-        (Some(_), Some(argv)) => told_version(&argv, path).await,
-        _ => None,
+    let argv = adapter.version_command().filter(|_| program.is_some());
+    let told = match &argv {
+        Some(argv) => version::ask(argv, path).await,
+        None => Told::Nothing,
     };
     let usable = program.is_some();
     let measured = adapter.measured();
+    let silence = argv.and_then(|argv| told.silence(&argv));
+    let version = match told {
+        Told::Version(version) => Some(version),
+        Told::Nothing | Told::Late => None,
+    };
     let detail = match &version {
         _ if !usable => "its program is not on PATH".to_owned(),
-        Some(seen) if !measured.is_empty() && !version::names(seen, measured) => {
+        Some(seen) if !measured.is_empty() && !names(seen, measured) => {
             format!(
                 "{}; measured with {measured}: other versions may be read wrongly",
                 adapter.summary()
             )
         }
-        Some(_) | None => String::new(),
+        Some(_) => String::new(),
+        None => silence.unwrap_or_default(),
     };
     AdapterReport {
         name: adapter.name().to_owned(),
@@ -315,15 +322,4 @@ async fn adapter_report(adapter: &Adapter, path: &str) -> AdapterReport {
         usable,
         detail,
     }
-}
-
-async fn told_version(argv: &[String], path: &str) -> Option<String> {
-    let (program, args) = argv.split_first()?;
-    let mut command = Command::new(program);
-    // Cleared, so that asking for a version neither sees a key nor starts an update.
-    command.args(args).env_clear().env("PATH", path).stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(VERSION, command.output()).await.ok()?.ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().find(|line| !line.trim().is_empty())?;
-    Some(line.trim().chars().take(80).collect())
 }

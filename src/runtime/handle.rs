@@ -110,10 +110,9 @@ impl Handle {
         Ok(())
     }
 
-    /// # Errors
-    /// When the core is leaving.
-    pub async fn doctor(&self) -> Result<DoctorReport, Refusal> {
-        Ok(super::doctor::report(&self.world).await)
+    /// `path`: the PATH of whoever asks; the core's own where it is not said.
+    pub async fn doctor(&self, path: Option<String>) -> DoctorReport {
+        super::doctor::report(&self.world, path).await
     }
 
     /// The id of a swarm by id or name.

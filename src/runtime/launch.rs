@@ -45,7 +45,7 @@ pub struct Plan {
     /// Git directories whose objects the clones borrow that it works in: its own, or one of
     /// those above it.
     pub borrowed: Vec<PathBuf>,
-    /// Where any agent of a swarm that is still known may write.
+    /// Where any agent may write, or could.
     pub written: Vec<PathBuf>,
     /// All above it that a sandbox holds are of its own kind, and so are lent the same.
     pub kin: bool,
@@ -74,7 +74,7 @@ impl Plan {
             worktree: agent.worktree.clone(),
             borrowed: borrowed(state, agent),
             kin: is_among_kin(state, agent),
-            written: written(state),
+            written: core::written(state),
             scope: core::scope_of(state, &agent.id),
             above: core::scopes_above(state, &agent.id),
             left: core::left_by(state, &attempt),
@@ -112,16 +112,6 @@ impl Plan {
     pub fn workplace(&self) -> PathBuf {
         self.worktree.as_ref().map_or_else(|| self.cwd.clone(), Worktree::workplace)
     }
-}
-
-fn written(state: &State) -> Vec<PathBuf> {
-    let swarms = state.swarms.values().filter_map(|swarm| swarm.spec.granted.as_ref());
-    let agents = state.agents.values().filter_map(|agent| agent.grant.scope.as_ref());
-    let mut written: Vec<PathBuf> =
-        swarms.chain(agents).flat_map(|scope| scope.write.iter().cloned()).collect();
-    written.sort();
-    written.dedup();
-    written
 }
 
 fn is_among_kin(state: &State, agent: &Agent) -> bool {

@@ -149,8 +149,11 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     let (listeners, agent_listeners) = mpsc::channel(LISTENERS);
     let journal_full = Arc::new(AtomicBool::new(false));
     let gauges = gauges::Gauges::new();
+    let beside = adapters.as_deref().and_then(std::path::Path::parent);
+    let file = beside.map(|dir| dir.join("config.toml"));
     let world: Shared = Arc::new(World {
         instance,
+        lending: lend::Lending::new(file, &config),
         adapters,
         policies,
         prices: prices.clone(),

@@ -5,6 +5,7 @@ use super::{
     gauges::Gauges,
     host::Hosts,
     ledger::Calls,
+    lend::Lending,
     nursery::Nursery,
     policy::Policies,
 };
@@ -152,6 +153,7 @@ pub struct World {
     /// The user's directory of adapters.
     pub adapters: Option<PathBuf>,
     pub policies: Policies,
+    pub lending: Lending,
     pub prices: PriceFiles,
     /// As it was last read.
     pub catalog: Mutex<Arc<Catalog>>,

@@ -6,7 +6,7 @@ use super::{
     budgets, events,
     identity::{Leave, Served, rights},
     log, openapi, policy,
-    problem::{Answer, Body, Plain, no_method, no_route},
+    problem::{Answer, Body, Plain, Query, no_method, no_route},
     pty, pulse, swarms,
 };
 use crate::{
@@ -23,6 +23,7 @@ use axum::{
     middleware,
     routing::MethodRouter,
 };
+use serde::Deserialize;
 
 /// Each route once: for the router, and for the test that holds the API's description against it.
 macro_rules! routes {
@@ -96,8 +97,19 @@ async fn health(_: Plain, State(served): State<Served>) -> Json<Health> {
     })
 }
 
-async fn doctor(_: Plain, State(served): State<Served>) -> Answer<Json<DoctorReport>> {
-    Ok(Json(served.handle.doctor().await?))
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct ForAgents {
+    /// The PATH that they are started with; the core's own where it is not said.
+    path: Option<String>,
+}
+
+async fn doctor(
+    Query(agents): Query<ForAgents>,
+    State(served): State<Served>,
+) -> Json<DoctorReport> {
+    Json(served.handle.doctor(agents.path).await)
 }
 
 async fn doctor_adapter(

@@ -91,6 +91,22 @@ fn a_permission_is_granted_and_the_work_is_done() {
     }
 }
 
+/// Claude's terminal says `permission prompt` alone then.
+#[test]
+fn a_prompt_about_a_long_command_says_the_command() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    fs::create_dir(world.work.join("gone")).unwrap();
+    let long = format!("{ASKED}{}", " and-another".repeat(120));
+    let agent = start(&world, "claude", &[]);
+    until(&world, &agent, "idle");
+    world.ok(&["agent", "send", &agent, &format!("run: {long}")]);
+    let asked = answer(&world, &agent, "--approve");
+    assert_eq!(asked["text"], format!("Bash: {long}"), "{asked:#}");
+    assert_eq!(world.json(&["inbox", "--all"]).as_array().unwrap().len(), 1);
+    assert!(!world.work.join("gone").exists());
+}
+
 #[test]
 fn a_permission_is_refused_and_nothing_is_done() {
     let _turn = turn();

@@ -126,6 +126,23 @@ fn what_is_lent_reaches_the_model() {
     }
 }
 
+/// One of them does not start with such settings, the other not with one wrong field.
+#[test]
+fn an_agent_starts_without_tool_servers_that_are_none() {
+    let Some(world) = stage_with(&["claude", "codex"]) else { return };
+    world.configure("[lend]\nclaude = [\"mcp\"]\ncodex = [\"mcp\"]\n");
+    put(&world, ".claude.json", r#"{"mcpServers": 5}"#);
+    put(&world, ".codex/config.toml", "[mcp_servers.harbour]\ncommand = 5\n");
+    for (kind, why) in [("claude", "no table of tool servers"), ("codex", "command is no text")] {
+        let _turn = turn();
+        let (swarm, code) = create_and_wait(&world, &["--agent", kind, "--task", "moor"]);
+        let row = results(&world, &swarm).remove(0);
+        assert_eq!(code, 0, "{row:#}");
+        let agent = world.ok(&["agent", "show", row["agent"].as_str().unwrap()]).text();
+        assert!(agent.contains(why), "{kind}: {agent}");
+    }
+}
+
 #[test]
 fn a_lent_login_goes_out_in_place_of_a_key() {
     let Some(world) = stage_with(&["claude", "codex"]) else { return };

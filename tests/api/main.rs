@@ -43,6 +43,7 @@ mod pulse;
 mod rate;
 mod refused_turn;
 mod rest;
+mod serve;
 mod silent;
 mod socket;
 #[allow(dead_code)]

@@ -135,3 +135,33 @@ fn doctor_says_what_this_machine_can_do() {
     let shown = world.ok(&["doctor"]).text();
     assert!(shown.contains("scope: strict"), "{shown}");
 }
+
+/// Agents are started with their client's PATH, not the core's.
+#[test]
+fn doctor_looks_where_the_agents_of_its_client_would() {
+    let world = World::new();
+    world.json(&["swarm", "list"]);
+    let bin = world.path().join("clients");
+    std::fs::create_dir(&bin).unwrap();
+    let codex = bin.join("codex");
+    std::fs::write(&codex, "#!/bin/sh\necho codex-cli 47.11\n").unwrap();
+    set_mode(&codex, 0o755);
+    let seen = |path: &str| {
+        let mut command = world.command(&["doctor", "--json"]);
+        command.env("PATH", path);
+        let report = world.run(command, b"", LIMIT).json();
+        let adapters = report["adapters"].as_array().unwrap().clone();
+        let codex = adapters.into_iter().find(|adapter| adapter["name"] == "codex").unwrap();
+        (codex["usable"] == true, codex["version"].as_str().map(str::to_owned))
+    };
+    let own = "/usr/bin:/bin";
+    let with = format!("{}:{own}", bin.display());
+    assert_eq!(seen(&with), (true, Some("codex-cli 47.11".to_owned())));
+    assert_eq!(seen(own), (false, None));
+    // The other way round: a core that has it, and a client that has not.
+    world.kill_core();
+    let mut command = world.command(&["swarm", "list"]);
+    command.env("PATH", &with);
+    assert_eq!(world.run(command, b"", LIMIT).code, 0);
+    assert_eq!(seen(own), (false, None));
+}

@@ -204,3 +204,34 @@ fn the_last_line_of_one_that_prints_json_is_its_error_in_words() {
     world.ok(&["swarm", "stop", &swarm]);
     assert_eq!(world.until_state(&agent, &["failed", "stopped"])["last_line"], "no credit left");
 }
+
+/// The same while it works: what its adapter knows of it, and nothing of the JSON.
+#[test]
+fn the_last_line_of_one_that_prints_json_is_what_it_does() {
+    let world = World::new();
+    let agents = world.path().join("config/dash/agents");
+    std::fs::create_dir_all(&agents).unwrap();
+    let text = "name = 'jay'\nsummary = ''\n[program]\nname = 'sh'\n[launch]\n\
+                args = ['-c', 'sh ./jay # {task}']\n\
+                [watch]\noutput = 'json-lines'\njudge = 'output'\n\
+                [[output]]\nwhen = { tool = '*' }\nsays = ['{/tool}: {/file}', '{/tool}']\n\
+                [[output]]\nwhen = { result = '*' }\ntext = ['/result']\noutcome = 'done'\n";
+    std::fs::write(agents.join("jay.toml"), text).unwrap();
+    world.script(
+        "jay",
+        "echo '{\"tool\": \"read\", \"file\": \"notes\"}'; read x; \
+         echo '{\"tool\": \"write\"}'; echo '{\"other\": 1}'; read x; echo '{\"result\": \"fine\"}'",
+    );
+    let swarm = world.create(&["--agent", "jay", "--agents", "1", "--task", "x"]);
+    let agent = world.only_agent(&swarm);
+    for words in ["read: notes", "write"] {
+        crate::wait::eventually(words, || {
+            let said = world.agent(&agent)["last_line"].as_str().unwrap_or_default().to_owned();
+            assert!(!said.contains('{'), "{said}");
+            (said == words).then_some(())
+        });
+        world.ok(&["agent", "send", &agent, "go"]);
+    }
+    world.exits(&["agent", "wait", &agent], 0);
+    assert_eq!(world.agent(&agent)["last_line"], "fine");
+}

@@ -114,6 +114,23 @@ fn nothing_is_lent_that_nobody_asked_for_or_that_is_not_there() {
     let refused = stage.world.exits(&["agent", "spawn", "--agent", "other", "--task", "x"], 2);
     assert!(refused.all().contains("did you mean `skills`?"), "{}", refused.all());
     let doctor = stage.world.dash(&["doctor"]).all();
+    let check = stage.world.exits(&["config", "check"], 1).all();
+    let file = stage.world.path().join("config/dash/config.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let line = 1 + text.lines().position(|line| line == "[lend]").unwrap();
+    for told in [
+        &format!("config.toml:{}:10: lend.other: unknown `skils`", line + 2),
+        "did you mean `skills`?",
+        &format!("config.toml:{}:1: lend.shel: no adapter is called", line + 3),
+        "did you mean `shell`?",
+    ] {
+        assert!(check.contains(told), "{told}: {check}");
+    }
+    // A change counts at once.
+    fs::write(&file, text.replace("skils", "skills")).unwrap();
+    let (swarm, _) = stage.world.create_and_wait(&["--agent", "other", "--task", "true"]);
+    let agent = stage.world.only_agent(&swarm);
+    assert_eq!(stage.world.agent(&agent)["lent"][0]["name"], "skills");
     for told in ["nothing there", "did you mean `skills`?", "did you mean `shell`?"] {
         assert!(doctor.contains(told), "{told}: {doctor}");
     }
@@ -173,10 +190,29 @@ fn what_an_agent_of_another_scope_leads_elsewhere_is_not_lent() {
     let scope = ["--agents", "1", "--scope", dot.to_str().unwrap(), "--", "sh", "-c"];
     let script = format!("cd {}; {script}", dot.display());
     let args: Vec<&str> = scope.into_iter().chain([script.as_str()]).collect();
-    assert_eq!(stage.world.create_and_wait(&args).1, 0);
+    let (swarm, code) = stage.world.create_and_wait(&args);
+    assert_eq!(code, 0);
     assert!(dot.join("skills").is_symlink());
-    let (seen, _) = stage.printed(&[], "cat ~/.notes/skills/key");
-    assert!(!seen.contains("s3cret"), "{seen}");
+    let not_lent = || {
+        let (seen, agent) = stage.printed(&[], "cat ~/.notes/skills/key");
+        assert!(!seen.contains("s3cret"), "{seen}");
+        let lent = stage.world.agent(&agent)["lent"].clone();
+        assert!(lent[0]["lack"].as_str().unwrap_or_default().contains("have a say"), "{lent}");
+    };
+    not_lent();
+    // Nobody knows the agent any more, and its link is there.
+    stage.world.ok(&["swarm", "rm", &swarm]);
+    not_lent();
+    stage.world.kill_core();
+    not_lent();
+    // A link of the user's own, where no agent could write, leads where it likes.
+    fs::remove_file(stage.notes.join("skills")).unwrap();
+    let elsewhere = stage.world.path().join("home/elsewhere");
+    fs::create_dir_all(elsewhere.join("sail")).unwrap();
+    fs::write(elsewhere.join("sail/SKILL.md"), "mind the wind").unwrap();
+    symlink(&elsewhere, stage.notes.join("skills")).unwrap();
+    let (seen, _) = stage.printed(&[], "cat ~/.notes/skills/sail/SKILL.md");
+    assert!(seen.contains("mind the wind"), "{seen}");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn of_settings_only_the_keys_in_question_are_lent() {
 
 #[test]
 fn what_the_launch_writes_itself_counts_before_what_is_lent() {
-    let json = r#"{"servers": {"db": {}, "own": 1}}"#;
+    let json = r#"{"servers": {"db": {"url": "u"}, "own": {"command": "o"}}}"#;
     let home = Home::new(&[(".x/settings.json", json)]);
     let path = PathBuf::from("/p/x/settings.json");
     let own = |content: &str| LaunchFile {
@@ -103,7 +103,7 @@ fn what_the_launch_writes_itself_counts_before_what_is_lent() {
     };
     let loans = home.loans(&["mcp"], &[]);
     for (mine, expected) in [
-        (r#"{"update": false}"#, r#"{"update": false, "servers": {"db": {}, "own": 1}}"#),
+        (r#"{"update": false}"#, json.replacen('{', r#"{"update": false, "#, 1).as_str()),
         (r#"{"servers": {}}"#, r#"{"servers": {}}"#),
     ] {
         let mut files = vec![own(mine)];
@@ -131,6 +131,41 @@ fn settings_that_do_not_read_are_told() {
 }
 
 #[test]
+fn what_is_no_tool_server_is_left_out_and_told() {
+    for (servers, why) in [
+        ("5", "servers: no table of tool servers"),
+        (r#"["db"]"#, "servers: no table of tool servers"),
+        (r#"{"db": 5}"#, "db: no table"),
+        (r#"{"db": {"command": 5}}"#, "db: command is no text"),
+        (r#"{"db": {"command": ["a", 5]}}"#, "db: command is no text"),
+        (r#"{"db": {"command": "a", "args": "b"}}"#, "db: args is no list of texts"),
+        (r#"{"db": {"url": "a", "headers": {"b": 5}}}"#, "db: headers is no table of texts"),
+        (r#"{"db": {"url": "a", "enabled": "b"}}"#, "db: enabled is no true or false"),
+        (r#"{"db": {"args": []}}"#, "db: names neither command nor url"),
+    ] {
+        let home = Home::new(&[(".x/settings.json", &format!(r#"{{"servers": {servers}}}"#))]);
+        assert_eq!(home.told(&["mcp"], &[]), [format!("mcp .x/settings.json: {why}")]);
+    }
+    let toml = "[servers.db]\ncommand = 5\n[servers.own]\ncommand = 'o'\nmore = 5\n";
+    // Of settings that are not tool servers nothing is known.
+    let home = Home::new(&[
+        (".x/settings.toml", toml),
+        (
+            ".x/settings.json",
+            r#"{"servers":
+        {"db": {"command": 5}, "own": {"command": "o"}, "off": {"enabled": false}}}"#,
+        ),
+    ]);
+    let loans = home.loans(&["mcp", "tables"], &[]);
+    let left_out = [("db".to_owned(), "command is no text".to_owned())];
+    assert_eq!((loans[0].left_out.as_slice(), loans[1].left_out.len()), (&left_out[..], 0));
+    let mut files = Vec::new();
+    assert!(settle(&loans[0], Path::new("/p/x/settings.json"), &mut files));
+    let text = &files[0].content;
+    assert!(text.contains("own") && text.contains("off") && !text.contains("db"), "{text}");
+}
+
+#[test]
 fn a_place_that_agents_lead_to_is_not_lent() {
     let home = Home::new(&[(".x/NOTES.md", "x"), (".x/settings.json", r#"{"servers": 1}"#)]);
     let variables = [("HOME".to_owned(), home.0.path().to_str().unwrap().to_owned())];
@@ -143,18 +178,6 @@ fn a_place_that_agents_lead_to_is_not_lent() {
         assert!(!loan.is_held() && !loan.is_link());
         assert!(!settle(&loan, Path::new("/p/x/settings.json"), &mut files) && files.is_empty());
     }
-}
-
-#[test]
-fn an_unknown_name_is_told_with_the_nearest() {
-    let adapter = Adapter::parse("x.toml", FILE).unwrap();
-    let why = |name: &str| adapter.cannot_lend(&[name.to_owned()]);
-    assert_eq!(
-        why("memroy").unwrap(),
-        "lend.x: unknown `memroy`: x can be lent mcp, memory, tables; did you mean `memory`?"
-    );
-    assert_eq!(why("memory"), None);
-    assert_eq!(adapter.cannot_lend(&[]), None);
 }
 
 #[test]

@@ -82,6 +82,8 @@ fn watch(asked: &Expected, bytes: &[u8], told: &[Told], chunk: usize) -> Expecte
     } else {
         for part in bytes.chunks(chunk) {
             seen.extend(watcher.output(part));
+            let words = watcher.words("");
+            assert!(!words.starts_with('{'), "{adapter} says {words}");
         }
     }
     let seen = seen

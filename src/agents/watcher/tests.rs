@@ -262,10 +262,23 @@ fn hooks_tell_turns_and_what_the_next_prompt_asks() {
     let next = ["Osc7501 waiting [permission] blocked: Bash: rm x"];
     assert_eq!(told(&watcher.next_prompt()), next);
     assert_eq!(watcher.next_prompt(), []);
-    // The agent's own word for it goes before.
+    // The agent's own word for it goes before, if it is one.
+    let says = |asked: &str| [format!("Osc7501 waiting [permission] blocked: {asked}")];
     watcher.hook(&ask("ls"));
-    let own = ["Osc7501 waiting [permission] blocked: approve ls"];
-    assert_eq!(told(&watcher.status("blocked", "permission", "approve ls", None)), own);
+    watcher.hook(&ask("mv x"));
+    for (message, asked) in [
+        ("approve Bash: ls", "approve Bash: ls"),
+        ("permission prompt", "Bash: mv x"),
+        ("approve ls", "approve ls"),
+        ("permission prompt", "permission prompt"),
+    ] {
+        assert_eq!(told(&watcher.status("blocked", "permission", message, None)), says(asked));
+    }
+    assert!(watcher.awaits_hook("blocked", "permission", "permission prompt"));
+    assert!(!watcher.awaits_hook("blocked", "permission", "approve plan"));
+    assert_eq!(told(&watcher.hook(&ask("cp x"))), says("Bash: cp x"), "later than its prompt");
+    assert_eq!(watcher.hook(&ask("rm y")), [], "that is not its prompt's");
+    assert!(!watcher.awaits_hook("blocked", "permission", "permission prompt"), "it has told");
     assert_eq!(
         told(&watcher.status("blocked", "form", "", None)),
         ["Osc7501 waiting [input] blocked"]
@@ -310,6 +323,12 @@ fn a_prompt_is_known_by_its_rows() {
     let lines = screen(&["  $ rm -rf one two", "    three", "› 1. Yes, proceed (y)", end]);
     assert_eq!(codex.prompt_rows(&lines, "Bash: rm -rf one two three").map(|r| r.len()), Some(4));
     assert_eq!(codex.prompt_rows(&lines, "Bash: ls"), None);
+    // In a frame; and what its terminal said need not stand there.
+    let claude = Catalog::load(None).get("claude").unwrap().clone();
+    let lines = screen(&[" │ rm -rf one two", " │ three", " ❯ 1. Yes", " Esc to cancel · Tab"]);
+    let shown = |asked| claude.prompt_rows(&lines, asked).is_some();
+    assert!(shown("Bash: rm -rf one two three") && shown("approve Edit: /w/x"));
+    assert!(!shown("Bash: rm -rf two"));
 }
 
 #[test]
@@ -359,5 +378,88 @@ fn a_last_word_does_not_take_the_place_of_the_reason() {
         }
         let result = watcher.finish(FAILED, &[]);
         assert_eq!((result.stop_reason.as_str(), result.error.as_str()), (reason, error));
+    }
+}
+
+#[test]
+fn what_one_that_prints_json_says_or_does_is_told_in_words() {
+    let cases: [(&str, &[(&str, &str)]); 6] = [
+        (
+            "claude",
+            &[
+                (r#"{"type":"system","subtype":"init","model":"m"}"#, "started, model m"),
+                (
+                    r#"{"type":"assistant","message":{"content":[{"type":"text","text":"So.\nI look.\n"}]}}"#,
+                    "I look.",
+                ),
+                (
+                    r#"{"type":"assistant","message":{"content":[{"name":"Bash","input":{"command":"ls\n-l"}}]}}"#,
+                    "Bash: ls -l",
+                ),
+                (r#"{"type":"user","message":{"content":[]}}"#, "Bash: ls -l"),
+                (
+                    r#"{"type":"assistant","message":{"content":[{"name":"Glob","input":{}}]}}"#,
+                    "Glob",
+                ),
+                ("warning: slow", "warning: slow"),
+                (r#"{"type":"result","is_error":false,"result":"a\nb"}"#, "b"),
+            ],
+        ),
+        (
+            "codex",
+            &[
+                (r#"{"type":"turn.started"}"#, "turn.started"),
+                (r#"{"type":"item.started","item":{"command":"make"}}"#, "$ make"),
+                (
+                    r#"{"type":"item.completed","item":{"changes":[{"path":"a"},{"path":"b"}]}}"#,
+                    "changes a b",
+                ),
+                (r#"{"type":"item.completed","item":{"type":"agent_message","text":"x\ny"}}"#, "y"),
+                (r#"{"type":"error","message":"again"}"#, "again"),
+            ],
+        ),
+        (
+            "gemini",
+            &[
+                (r#"{"type":"message","role":"assistant","content":"I w"}"#, "I w"),
+                (r#"{"type":"message","role":"assistant","content":"ill"}"#, "I will"),
+                (r#"{"type":"tool_use","tool_name":"t","parameters":{"command":"c"}}"#, "t: c"),
+            ],
+        ),
+        (
+            "pi",
+            &[(
+                r#"{"type":"tool_execution_start","toolName":"read","args":{"path":"p"}}"#,
+                "read: p",
+            )],
+        ),
+        (
+            "opencode",
+            &[(
+                r#"{"type":"tool_use","part":{"tool":"bash","state":{"input":{"command":"c"}}}}"#,
+                "bash: c",
+            )],
+        ),
+        (
+            "qwen",
+            &[(
+                r#"{"type":"assistant","message":{"content":[{"name":"write_file","input":{"file_path":"f"}}]}}"#,
+                "write_file: f",
+            )],
+        ),
+    ];
+    for (name, lines) in cases {
+        let mut watcher = built_in(name);
+        for (line, words) in lines {
+            // As far as it is written it is no word yet.
+            let before = watcher.words("{").to_owned();
+            watcher.output(line.as_bytes());
+            assert!(!line.starts_with('{') || watcher.words("{") == before);
+            watcher.output(b"\r\n");
+            assert_eq!(watcher.words("{"), *words, "{name}: {line}");
+        }
+        // A question has no end of its line.
+        watcher.output(b"Go on? ");
+        assert_eq!(watcher.words("Go on?"), "Go on?");
     }
 }

@@ -103,7 +103,13 @@ impl Spawn {
     }
 
     fn spec(self) -> Result<AgentSpec, Failure> {
-        let idle = self.task.as_deref().is_none_or(|task| task.trim().is_empty());
+        let idle = self.task.is_none();
+        if self.task.as_deref().is_some_and(|task| task.trim().is_empty()) {
+            return Err(Failure::usage("the task is empty").hinted(
+                "say what is to be done, or leave --task out for an interactive agent, to be \
+                 typed into",
+            ));
+        }
         let interactive = self.interactive || (idle && self.command.is_empty());
         if idle && self.command.is_empty() && self.agent.is_none() && !self.interactive {
             return Err(Failure::usage("there is nothing to do: no --task and no command").hinted(

@@ -21,6 +21,12 @@ impl Create {
             None => SwarmSpec::default(),
         };
         if let Some(task) = &self.task {
+            if task.trim().is_empty() {
+                return Err(Failure::usage("the task is empty").hinted(
+                    "say what is to be done, or leave --task out: a command needs none, and \
+                     `dash agent spawn --agent KIND` without one starts an interactive agent",
+                ));
+            }
             spec.task.clone_from(task);
         }
         if let Some(name) = &self.name {

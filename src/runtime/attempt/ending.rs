@@ -24,7 +24,7 @@ use tokio::time::Instant;
 const STUCK: Duration = Duration::from_secs(5);
 
 /// Columns of a last line.
-const LAST_LINE: usize = 200;
+pub(super) const LAST_LINE: usize = 200;
 
 impl Keeping {
     pub(super) fn expect_end(&mut self) {

@@ -9,11 +9,13 @@ use super::{
         world::{AgentListener, Seen, Typed},
     },
     Keeping, LinkWriter, Over,
+    ending::LAST_LINE,
 };
 use crate::{
     core::{Input, KeeperNews},
     gateway::Caller,
     protocol::keeper::{Fact, FactKind, FromKeeper, ToKeeper},
+    term::lines,
 };
 use std::{net::TcpListener, os::unix::net::UnixListener};
 use tokio::sync::oneshot;
@@ -36,12 +38,14 @@ impl Keeping {
                 }
             }
             FromKeeper::Fact { fact } => return self.fact(fact, writer).await,
-            FromKeeper::Gauge { gauge } => {
+            FromKeeper::Gauge { mut gauge } => {
                 self.caught_up().await;
                 self.printed = gauge.bytes;
                 let mut seen = self.watcher.gauge(&gauge);
                 if self.reads_output {
                     seen.extend(self.read_output(gauge.bytes).await);
+                    let words = self.watcher.words(&gauge.last_line);
+                    gauge.last_line = lines::last_line(std::iter::once(words), LAST_LINE);
                 }
                 self.world.gauges.set(&self.plan.attempt.agent, &self.id, gauge);
                 self.observe(seen).await;

@@ -27,6 +27,9 @@ impl Keeping {
         }
         let seen = self.watcher.hook(event);
         self.observe(seen).await;
+        if self.unsaid.as_ref().is_some_and(|(status, _)| !self.awaits_hook(status)) {
+            self.say_unsaid().await;
+        }
         // Whoever told has gone when this fails.
         let _ = done.send(());
     }

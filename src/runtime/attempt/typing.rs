@@ -14,8 +14,11 @@ use crate::{
     model::{ApprovalId, Signal, Source, Stamp},
     protocol::keeper::{FactKind, ToKeeper},
 };
-use std::io;
-use tokio::sync::oneshot;
+use std::{io, time::Duration};
+use tokio::{sync::oneshot, time::Instant};
+
+/// A prompt whose hook says what it asks is told without that after so long.
+const HOOK_TIME: Duration = Duration::from_secs(2);
 
 /// What a keeper tells a core that has taken it over, most of it once more.
 pub(super) struct ToldAgain {
@@ -70,10 +73,28 @@ impl Keeping {
         match &mut self.told_again {
             Some(told) => told.latest = Some((status, at)),
             None => {
+                // In the order in which they were said.
+                self.say_unsaid().await;
+                if self.awaits_hook(&status) {
+                    self.unsaid = Some((status, Instant::now() + HOOK_TIME));
+                    return;
+                }
                 let seen = self.seen_in(status);
                 self.observe(seen).await;
             }
         }
+    }
+
+    pub(super) fn awaits_hook(&self, status: &FactKind) -> bool {
+        let FactKind::Status { state, kind, message, .. } = status else { return false };
+        self.watcher.awaits_hook(state, kind, message)
+    }
+
+    /// What its terminal said of a prompt: its hook has told the rest by now, or does not.
+    pub(super) async fn say_unsaid(&mut self) {
+        let Some((status, _)) = self.unsaid.take() else { return };
+        let seen = self.seen_in(status);
+        self.observe(seen).await;
     }
 
     fn seen_in(&mut self, status: FactKind) -> Vec<Observation> {

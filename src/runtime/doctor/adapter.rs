@@ -2,7 +2,11 @@
 //! says, whether its program is here in the version it was measured with, and what would be
 //! started.
 
-use super::{fail, ok, told_version, warn};
+use super::{
+    fail, ok,
+    version::{self, Told},
+    warn,
+};
 use crate::{
     agents::{Adapter, LaunchError, LaunchRequest, Part, meaning, version::names},
     model::{AgentId, AttemptId, SwarmId},
@@ -75,13 +79,20 @@ async fn program(adapter: &Adapter, path: &str) -> Vec<DoctorCheck> {
     let mut checks = vec![ok("program", program.display().to_string())];
     let Some(argv) = adapter.version_command() else { return checks };
     let measured = adapter.measured();
-    checks.push(match told_version(&argv, path).await {
-        None => warn("version", format!("`{}` says none", argv.join(" ")), "see program.version"),
-        Some(seen) if measured.is_empty() => {
+    let told = version::ask(&argv, path).await;
+    let silence = told.silence(&argv);
+    checks.push(match told {
+        Told::Nothing | Told::Late => {
+            let why = silence.unwrap_or_else(|| format!("`{}` says none", argv.join(" ")));
+            warn("version", why, "see program.version")
+        }
+        Told::Version(seen) if measured.is_empty() => {
             warn("version", seen, "say in `measured` with which version the file was tried")
         }
-        Some(seen) if names(&seen, measured) => ok("version", format!("{seen}, as measured")),
-        Some(seen) => {
+        Told::Version(seen) if names(&seen, measured) => {
+            ok("version", format!("{seen}, as measured"))
+        }
+        Told::Version(seen) => {
             let why = format!("{seen}; the file was measured with {measured}");
             warn("version", why, "try it, and then say so in `measured`")
         }

@@ -8,20 +8,21 @@ use crate::{
     runtime::{lend, world::World},
 };
 
-const MEND: &str = "mend [lend] in config.toml, then `dash core stop`";
+const MEND: &str = "mend [lend] in config.toml: the next agents are lent what it says then";
 
 /// A line for each adapter that `[lend]` names.
 pub fn checks(world: &World, catalog: &Catalog) -> Vec<DoctorCheck> {
-    let check = |(name, wanted): (&String, &Vec<String>)| {
+    let asked = match world.lending.read() {
+        Ok(asked) => asked,
+        Err(error) => return vec![fail("lend", error.to_string(), MEND)],
+    };
+    let check = |name: &String| {
         let line = format!("lend ({name})");
-        let Some(adapter) = catalog.get(name) else {
-            let meant = catalog.nearest(name).map(|near| format!("; did you mean `{near}`?"));
-            let why = format!("no adapter is called {name:?}{}", meant.unwrap_or_default());
-            return fail(&line, why, MEND);
+        let wrong = catalog.wrong_lend_to(name, &asked);
+        let (None, Some(adapter)) = (wrong.first(), catalog.get(name)) else {
+            let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+            return fail(&line, wrong.join("; "), MEND);
         };
-        if let Some(why) = adapter.cannot_lend(wanted) {
-            return fail(&line, why, MEND);
-        }
         let told = lend::told(&lend::at_hand(world, adapter));
         let missing: Vec<String> = told.iter().filter_map(lack).collect();
         if missing.is_empty() {
@@ -31,7 +32,7 @@ pub fn checks(world: &World, catalog: &Catalog) -> Vec<DoctorCheck> {
             warn(&line, missing.join(", "), "it is asked for and cannot be lent")
         }
     };
-    world.config.lend.iter().map(check).collect()
+    asked.wanted.keys().map(check).collect()
 }
 
 fn lack(lent: &Lent) -> Option<String> {

@@ -16,7 +16,7 @@ use crate::{
         },
         stream::ServerMessage,
     },
-    server::{agents, approvals, audit, budgets, events, log, policy, pty, pulse, swarms},
+    server::{agents, approvals, audit, budgets, events, log, policy, pty, pulse, routes, swarms},
 };
 use serde_json::{Map, Value, json};
 
@@ -52,6 +52,7 @@ fn core() -> Vec<Operation> {
             .like::<Health>(examples::health()),
         get("/v1/openapi.json", "openapi", "This document").gives::<Map<String, Value>>(),
         get("/v1/doctor", "doctor", "What this machine and this instance can do")
+            .query::<routes::ForAgents>()
             .gives::<DoctorReport>(),
         post("/v1/doctor/adapter", "checkAdapter", "What an adapter file says and would start")
             .takes::<AdapterFile>(json!({
