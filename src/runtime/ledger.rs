@@ -52,12 +52,14 @@ impl Calls {
 
     fn note(&self, attempt: &AttemptId, traffic: &Traffic) {
         match traffic {
-            Traffic::Asked => self.all().insert(attempt.clone()),
-            Traffic::Quiet | Traffic::Troubled { .. } => self.all().remove(attempt),
-            Traffic::Held { .. } | Traffic::Limited | Traffic::Queued | Traffic::Answering => {
-                return;
+            Traffic::Asked => {
+                self.all().insert(attempt.clone());
             }
-        };
+            Traffic::Quiet | Traffic::Troubled { .. } => {
+                self.all().remove(attempt);
+            }
+            Traffic::Held { .. } | Traffic::Limited | Traffic::Queued | Traffic::Answering => {}
+        }
     }
 }
 

@@ -34,7 +34,9 @@ const REFUSALS: [(u16, &str); 11] = [
 ];
 
 const ABOUT: &str = "The headless core of Dash, over HTTP/1.1 on its Unix socket (`dash --socket \
-     PATH`; `curl --unix-socket PATH http://dash/v1/health`). Ids may be names. Errors are \
+     PATH`; `curl --unix-socket PATH http://dash/v1/health`); `dash serve` opens a door to it on \
+     loopback TCP, with its own token as bearer, which also answers 421 to a foreign Host and 502 \
+     where no core is. Ids may be names. Errors are \
      application/problem+json with a stable `code`. Times are RFC 3339, money is in integer \
      micro-dollars. Parameters and fields that are not known are refused. The socket is the \
      caller's identity: that of the user may do everything, an agent's own ($DASH_SOCKET, with \

@@ -56,7 +56,7 @@ fn one(fields: &mut Map<String, Value>) {
             || [json!(0), json!(""), json!([]), json!({})].contains(value)
     };
     // A property may have this name.
-    if fields.get("default").is_some_and(|value| idle(value)) {
+    if fields.get("default").is_some_and(idle) {
         fields.remove("default");
     }
 }
