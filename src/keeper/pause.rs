@@ -142,9 +142,10 @@ impl Keeper {
 }
 
 /// On a busy machine it takes a while to come to rest, and one that waits for its child would
-/// see that child stop before.
+/// see that child stop before. In the kernel (D) it may wait until its child has become another
+/// program, as after vfork: a child that is stopped before it has would keep it there.
 fn until_it_stands(pid: i32, until: Instant) {
-    while matches!(state_of(pid), Some('R' | 'S')) && Instant::now() < until {
+    while matches!(state_of(pid), Some('R' | 'S' | 'D')) && Instant::now() < until {
         std::thread::sleep(LOOK);
     }
 }

@@ -40,7 +40,7 @@ use crate::config::Notify;
 use crate::model::{Level, Stamp};
 use anyhow::Context;
 use app::{App, Parts};
-use crossterm::event::EventStream;
+use crossterm::event::Event;
 use futures_util::{
     Stream, StreamExt,
     stream::{BoxStream, iter, select_all, unfold},
@@ -50,15 +50,22 @@ use late::Late;
 use memory::Shelf;
 use run::{Canvas, Signal, drive};
 use std::{
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
 use theme::{Background, Themes};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+use tokio_stream::wrappers::ReceiverStream;
 use tty::Tty;
 use ui::Ui;
 use watch::Watch;
 
+/// Keys and clicks that may wait to be taken in.
+const TYPED: usize = 512;
 /// How long a terminal may take to say what colour it is.
 const COLOUR_QUERY: Duration = Duration::from_millis(100);
 
@@ -125,7 +132,7 @@ pub async fn run(client: Client, options: TuiOptions) -> anyhow::Result<()> {
     let signals = signals(options.config.as_deref())?;
     let link = wire::connect(client);
     let mut late = Late::new(background.late);
-    let events = EventStream::new().flat_map(move |event| {
+    let events = typed()?.flat_map(move |event| {
         iter(match event {
             Ok(event) => late.pass(event).into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],
@@ -144,6 +151,21 @@ fn load_keymap(options: &TuiOptions) -> anyhow::Result<Keymap> {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))
     })
+}
+
+/// What the terminal says, read on a thread of its own: of one that hung up crossterm (0.29) reads
+/// for ever, and whoever leaves by the signal for that must not be the one who reads.
+fn typed() -> anyhow::Result<ReceiverStream<io::Result<Event>>> {
+    let (sender, receiver) = mpsc::channel(TYPED);
+    let read = move || loop {
+        let event = crossterm::event::read();
+        let over = event.is_err();
+        if sender.blocking_send(event).is_err() || over {
+            return;
+        }
+    };
+    std::thread::Builder::new().name("terminal".to_owned()).spawn(read)?;
+    Ok(ReceiverStream::new(receiver))
 }
 
 /// Asked only where it matters, and before anything else reads the terminal.
