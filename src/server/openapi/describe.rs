@@ -268,7 +268,8 @@ impl Operation {
                 continue;
             }
             response["content"][media] = match STREAMS.contains(&media) {
-                true => json!({"schema": {"type": "string"}, "x-itemSchema": schema}),
+                // Some take the whole for a string, and some each event for an object.
+                true => json!({"schema": {}, "x-itemSchema": schema}),
                 false => json!({"schema": schema}),
             };
             if let Some(example) = self.example.take() {
