@@ -269,6 +269,7 @@ impl Watcher {
             outcome,
             stop_reason,
             text: clip(&text, MAX_TEXT),
+            data: None,
             error: clip(&error, MAX_ERROR),
             files: None,
             reported: self.reported,

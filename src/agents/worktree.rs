@@ -322,6 +322,17 @@ pub fn diff(tree: &Path, base: &str) -> Vec<String> {
     git(tree, &[&args[..], &["--ignore-submodules=all", base, "--"]].concat())
 }
 
+/// In the tree: the same as a patch, in which files are that [`intend`] made known.
+pub fn patch(tree: &Path, base: &str) -> Vec<String> {
+    let args = ["diff", "--no-color", "--no-renames", "--no-ext-diff", "--no-textconv"];
+    git(tree, &[&args[..], &["--ignore-submodules=all", base, "--"]].concat())
+}
+
+/// In the tree: has the index know of files that are new, and of nothing in them.
+pub fn intend(tree: &Path) -> Vec<String> {
+    git(tree, &["add", "--intent-to-add", "--all"])
+}
+
 /// In the tree: what is not committed, untracked files one by one; read by [`parse_status`].
 pub fn status(tree: &Path) -> Vec<String> {
     let args = ["status", "--porcelain", "-z", "--untracked-files=all", "--no-renames"];

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     client::{EventsQuery, FeedItem},
-    model::{AgentId, EventRecord, Level, SwarmId},
+    config::nearest,
+    model::{AgentId, Event, EventRecord, Level, SwarmId},
     protocol::stream::ServerMessage,
 };
 use anstyle::{AnsiColor, Style};
@@ -22,8 +23,9 @@ pub struct EventsArgs {
     /// Only events after this number; 0 for all (the default without --follow)
     #[arg(long, value_name = "SEQ")]
     since: Option<u64>,
-    /// Only those of a swarm (swarm=ID), an agent (agent=ID) or a level (level=warn); with
-    /// commas several, and all must hold
+    /// Only those of a swarm (swarm=ID), an agent (agent=ID), a level and above (level=warn), a
+    /// kind (kind=swarm_ended), or what somebody has to be told of (attention); with commas
+    /// several, and all must hold, except that more than one kind may be named
     #[arg(long, value_name = "F", value_delimiter = ',')]
     filter: Vec<String>,
     #[command(flatten)]
@@ -59,10 +61,25 @@ impl EventsArgs {
         for filter in &self.filter {
             let bad = || {
                 Failure::usage(format!("--filter {filter:?} is no filter"))
-                    .hinted("swarm=sw-1, agent=ag-03 or level=debug|info|warn|error")
+                    .hinted(
+                        "swarm=sw-1, agent=ag-03, level=debug|info|warn|error, kind=swarm_ended \
+                         or attention",
+                    )
             };
+            if filter == "attention" {
+                query.attention = true;
+                continue;
+            }
             let (key, value) = filter.split_once('=').ok_or_else(bad)?;
             match (key, value) {
+                ("kind", kind) if Event::KINDS.contains(&kind) => query.kinds.push(kind.to_owned()),
+                ("kind", kind) => {
+                    let failure = Failure::usage(format!("--filter {filter:?}: no event is {kind:?}"));
+                    return Err(match nearest(kind, Event::KINDS.iter().copied()) {
+                        Some(near) => failure.hinted(format!("did you mean kind={near}?")),
+                        None => failure,
+                    });
+                }
                 ("swarm", name) if !name.is_empty() => query.swarm = Some(SwarmId::new(name)),
                 ("agent", name) if !name.is_empty() => query.agent = Some(AgentId::new(name)),
                 ("level", "debug") => query.level = Some(Level::Debug),

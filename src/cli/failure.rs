@@ -103,6 +103,7 @@ impl From<Refusal> for Failure {
             | RefusalCode::Ambiguous
             | RefusalCode::Conflict
             | RefusalCode::Gone
+            | RefusalCode::Changed
             | RefusalCode::JournalFull
             | RefusalCode::Internal => Code::Error,
         };

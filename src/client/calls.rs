@@ -18,12 +18,13 @@ use crate::{
         },
     },
 };
+use hyper::Method;
 use std::{path::Path, time::Duration};
 
 /// A doctor asks every agent program for its version, and gives each 10 s.
 const DOCTOR: Duration = Duration::from_secs(30);
-/// A worktree is removed for each agent, one after the other.
-const REMOVE: Duration = Duration::from_secs(300);
+/// A worktree is removed, or looked at, for each agent, one after the other.
+const TREES: Duration = Duration::from_secs(300);
 
 /// Every row of a long history is read and hashed.
 const VERIFY: Duration = Duration::from_secs(600);
@@ -56,7 +57,7 @@ impl Client {
     }
 
     pub async fn set_budget(&self, name: &str, body: &BudgetBody) -> Result<AccountInfo> {
-        self.patch(&format!("/v1/budgets/{}", escape(name)), body).await
+        self.make(Method::PATCH, &format!("/v1/budgets/{}", escape(name)), body).await
     }
 
     /// By `agent`, `attempt`, `item`, `swarm`, `model`, `parent` or `day`.
@@ -100,7 +101,7 @@ impl Client {
     }
 
     pub async fn create_swarm(&self, spec: &SwarmSpec) -> Result<SwarmInfo> {
-        self.make("/v1/swarms", spec).await
+        self.make(Method::POST, "/v1/swarms", spec).await
     }
 
     /// What would come of it, with `granted` filled in; refused as the real thing would be.
@@ -135,11 +136,16 @@ impl Client {
     /// With `force` also one whose agents left files that are held.
     pub async fn remove_swarm(&self, swarm: &str, force: bool) -> Result<Removed> {
         let asked = if force { "?force=true" } else { "" };
-        self.within(REMOVE).delete(&format!("{}{asked}", swarm_path(swarm))).await
+        self.within(TREES).delete(&format!("{}{asked}", swarm_path(swarm))).await
     }
 
     pub async fn results(&self, swarm: &str) -> Result<SwarmResults> {
         self.get(&format!("{}/results", swarm_path(swarm))).await
+    }
+
+    /// The same with what is in its agents' worktrees.
+    pub async fn results_with_diffs(&self, swarm: &str) -> Result<SwarmResults> {
+        self.within(TREES).get(&format!("{}/results?diff=true", swarm_path(swarm))).await
     }
 
     pub async fn agents(&self, swarm: Option<&str>) -> Result<Vec<AgentInfo>> {
@@ -150,7 +156,7 @@ impl Client {
     }
 
     pub async fn spawn_agent(&self, spec: &AgentSpec) -> Result<AgentInfo> {
-        self.post("/v1/agents", spec).await
+        self.make(Method::POST, "/v1/agents", spec).await
     }
 
     /// As [`Self::rehearse_swarm`].
@@ -305,6 +311,7 @@ impl Client {
     }
 
     pub async fn add_item(&self, swarm: &str, text: String) -> Result<Item> {
-        self.post("/v1/items", &NewItem { swarm: SwarmId::new(swarm), text }).await
+        let item = NewItem { swarm: SwarmId::new(swarm), text };
+        self.make(Method::POST, "/v1/items", &item).await
     }
 }

@@ -29,12 +29,25 @@ pub struct EventsQuery {
     pub swarm: Option<SwarmId>,
     pub agent: Option<AgentId>,
     pub level: Option<Level>,
+    /// None: of any.
+    pub kinds: Vec<String>,
+    /// Only what somebody has to be told of.
+    pub attention: bool,
 }
 
 impl Default for EventsQuery {
     /// All live events, from now on.
     fn default() -> Self {
-        Self { since: None, follow: true, snapshot: false, swarm: None, agent: None, level: None }
+        Self {
+            since: None,
+            follow: true,
+            snapshot: false,
+            swarm: None,
+            agent: None,
+            level: None,
+            kinds: Vec::new(),
+            attention: false,
+        }
     }
 }
 
@@ -55,6 +68,12 @@ impl EventsQuery {
         }
         if let Some(agent) = &self.agent {
             add("agent", agent.as_str());
+        }
+        if !self.kinds.is_empty() {
+            add("kind", &self.kinds.join(","));
+        }
+        if self.attention {
+            add("attention", "1");
         }
         if let Some(level) = self.level {
             let word = match level {

@@ -117,10 +117,11 @@ impl Client {
         self.in_time(json(answer)).await
     }
 
-    /// A request that makes something, and makes it once: where the answer is lost it is sent
-    /// again under the same key, to the core's successor if need be.
+    /// A request that must not be carried out twice: where the answer is lost it is sent again
+    /// under the same key, to the core's successor if need be.
     pub(super) async fn make<B: Serialize, T: DeserializeOwned>(
         &self,
+        method: Method,
         path: &str,
         body: &B,
     ) -> Result<T> {
@@ -130,8 +131,7 @@ impl Client {
         let body = encode(body)?;
         let mut pause = FIRST_PAUSE;
         loop {
-            let answer = match self.once(&Method::POST, path, Some(body.clone()), Some(&key)).await
-            {
+            let answer = match self.once(&method, path, Some(body.clone()), Some(&key)).await {
                 Ok(answer) => self.in_time(json(answer)).await,
                 Err(error) => Err(error),
             };

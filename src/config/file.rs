@@ -14,6 +14,7 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub delegation: Delegation,
     pub approvals: ApprovalsConfig,
+    pub notify: NotifyConfig,
     /// What of the user's own agents find in their homes, by adapter: `claude = ["memory"]`.
     pub lend: BTreeMap<String, Vec<String>>,
     /// By name. The provider variables in the core's own environment (`ANTHROPIC_API_KEY`,
@@ -121,6 +122,19 @@ impl Default for ApprovalsConfig {
     fn default() -> Self {
         Self { timeout: "10m".to_owned(), four_eyes: false, notify: Vec::new() }
     }
+}
+
+/// Who is told of what needs somebody: failures that are not tried again, questions, what waits
+/// for money or input, ends of swarms. Each gets the event as JSON, with `text`, what happened in
+/// words. A core tells its successor how far it came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotifyConfig {
+    /// A program and its arguments, in which `{text}` stands for the words; the JSON is its
+    /// standard input. `["notify-send", "Dash", "{text}"]` is a notification of the desktop.
+    pub command: Vec<String>,
+    /// An http(s) address that the JSON is posted to; any answer but 2xx is tried again.
+    pub webhook: Option<String>,
 }
 
 impl ApprovalsConfig {

@@ -141,6 +141,12 @@ impl Config {
         if self.approvals.notify.first().is_some_and(String::is_empty) {
             return wrong(&["approvals", "notify"], "must name a program first");
         }
+        if self.notify.command.first().is_some_and(String::is_empty) {
+            return wrong(&["notify", "command"], "must name a program first");
+        }
+        if self.notify.webhook.as_ref().is_some_and(|address| !is_web(address)) {
+            return wrong(&["notify", "webhook"], NOT_WEB);
+        }
         for (name, provider) in &self.providers {
             provider.check().or_else(|(key, message)| wrong(&["providers", name, key], message))?;
         }
@@ -148,10 +154,16 @@ impl Config {
     }
 }
 
+const NOT_WEB: &str = "must begin with http:// or https://";
+
+fn is_web(address: &str) -> bool {
+    address.starts_with("http://") || address.starts_with("https://")
+}
+
 impl Provider {
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        if !(self.base_url.starts_with("http://") || self.base_url.starts_with("https://")) {
-            return Err(("base_url", "must begin with http:// or https://"));
+        if !is_web(&self.base_url) {
+            return Err(("base_url", NOT_WEB));
         }
         if self.key_command.as_ref().is_some_and(Vec::is_empty) {
             return Err(("key_command", "must name a program"));
@@ -382,6 +394,8 @@ mod tests {
         for (text, says) in [
             ("[approvals]\ntimeout = \"10\"\n", "2:1: approvals.timeout: the unit is missing"),
             ("[approvals]\nnotify = [\"\"]\n", "2:1: approvals.notify: must name a program"),
+            ("[notify]\ncommand = [\"\"]\n", "2:1: notify.command: must name a program"),
+            ("[notify]\nwebhook = \"ftp://x\"\n", "2:1: notify.webhook: must begin with http"),
             ("[approvals]\nnotify = \"beep\"\n", "2:10: approvals.notify: invalid type"),
             ("[approvals]\nfour_eye = true\n", "did you mean `four_eyes`?"),
         ] {

@@ -18,7 +18,7 @@ mod small;
 pub use delegation::{BreakerConfig, Delegation, Span};
 pub use duration::{LONGEST_MS, duration};
 pub use file::{
-    AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, Login,
+    AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, Login, NotifyConfig,
     ModelPrice, Notify, Provider, SandboxConfig, Simulated, Ui,
 };
 pub use lend::Lend;

@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(bench.launches(), ["ag-01-1"]);
         let crew = vec![("small".to_owned(), String::new()), ("none".to_owned(), String::new())];
         let command = Command::CreateSwarm { spec: Box::new(spec()) };
-        bench.feed(Input::Request { by: Actor::Core, command, crew }).unwrap();
+        bench.feed(Input::Request { by: Actor::Core, command, crew, once: None }).unwrap();
         // There would be room for the small one, and there would always be.
         assert_eq!(bench.launches(), ["ag-04-1"]);
         let waits = queued(&bench);

@@ -4,7 +4,7 @@
 use super::{
     again, approval,
     breaker::FAILURES,
-    charges, costs, ledger, pause,
+    charges, costs, ledger, once, pause,
     state::{Agent, Attempt, Due, Phase, Retry, Spending, State, Swarm, Unpaid, Worktree},
     unpaid, written,
 };
@@ -19,9 +19,11 @@ pub fn apply(state: &mut State, record: &EventRecord) {
     let at = record.time;
     match &record.event {
         Event::CoreStarted { epoch, .. } => state.epoch = *epoch,
+        Event::RequestNamed { named } => once::keep(state, (**named).clone()),
         Event::SwarmCreated { name, spec } => {
             let Some(id) = record.swarm.clone() else { return };
             state.swarms_made += 1;
+            once::keep_swarm(state, &id, spec);
             let mut spec = (**spec).clone();
             let queue = spec.items.take().is_some();
             state.swarms.insert(id.clone(), new_swarm(id, name.clone(), spec, queue, at));

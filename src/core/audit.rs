@@ -146,13 +146,12 @@ pub(super) fn asked(input: &Input) -> Option<AuditDraft> {
 
 /// The request's row with what came of it.
 pub(super) fn answered(state: &State, mut asked: AuditDraft, decision: &Decision) -> AuditDraft {
+    let makes = matches!(asked.action, "swarm.create" | "agent.spawn" | "item.add" | "budget.set");
+    if makes && decision.events.is_empty() {
+        asked = asked.with("again", true);
+    }
     match &decision.reply {
-        Some(Reply::Swarm(swarm)) => {
-            asked.swarm = Some(swarm.clone());
-            if decision.events.is_empty() {
-                asked = asked.with("again", true);
-            }
-        }
+        Some(Reply::Swarm(swarm)) => asked.swarm = Some(swarm.clone()),
         Some(Reply::Agent(agent)) => asked.agent = Some(agent.clone()),
         Some(Reply::Items(items)) => asked = asked.with("items", items.clone()),
         Some(Reply::Item(item)) => asked = asked.with("item", item.index),
@@ -284,7 +283,7 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
             row("approval.withdraw").with("approval", approval.as_str()).with("why", why.as_str())
         }
         Event::AnswerForgotten { number, .. } => row("approval.forget").with("number", *number),
-        Event::SwarmEnded { state, done, failed } => row("swarm.end")
+        Event::SwarmEnded { state, done, failed, .. } => row("swarm.end")
             .with("result", state.word())
             .with("done", *done)
             .with("failed", *failed),
@@ -312,7 +311,7 @@ fn of_event(draft: &Draft, behind: &Behind) -> Option<AuditDraft> {
         Event::PricesChanged => row("prices.change"),
         Event::BudgetPaused { index } => row("agent.pause").with("item", *index),
         // Part of a request that has a row, or of a launch or an end that has one.
-        Event::ApprovalJoined { .. } => return None,
+        Event::ApprovalJoined { .. } | Event::RequestNamed { .. } => return None,
         Event::ItemAdded { .. }
         | Event::AttemptStarted { .. }
         | Event::RetryDue { .. }
@@ -385,7 +384,7 @@ mod tests {
 
     fn request(command: Command, agents: usize) -> Input {
         let crew = vec![("command".to_owned(), String::new()); agents];
-        Input::Request { by: ROOT(), command, crew }
+        Input::Request { by: ROOT(), command, crew, once: None }
     }
 
     fn enact(state: &mut State, decision: &Decision) {

@@ -58,8 +58,8 @@ fn meaning(state: &State, now: Stamp, input: Input) -> Result<Decision, Refusal>
         Input::Request { by, command: Command::Forget { remembered }, .. } => {
             return approval::forget(state, by, remembered);
         }
-        Input::Request { by, command, crew } => {
-            return requests::request(state, now, &by, command, &crew);
+        Input::Request { by, command, crew, once } => {
+            return requests::request(state, now, &by, once, command, &crew);
         }
         Input::Asked { attempt, ask } => return approval::asked(state, now, &attempt, *ask),
         Input::Unasked { attempt, key } => {

@@ -1,14 +1,14 @@
 //! What clients ask for: swarms, agents, items, stops, removals.
 
 use super::{
-    delegate, ledger, pause, queue, resume,
+    delegate, ledger, once, pause, queue, resume,
     state::{Agent, State, Swarm},
     step::{Decision, Draft, Effect, Reply},
     unpaid,
     views::waits_for_money,
 };
 use crate::model::{
-    Actor, AgentId, AgentSpec, AgentState, Budget, Command, Event, Grant, Item, ItemState, Refusal,
+    Actor, AgentId, AgentSpec, AgentState, Budget, Command, Event, Grant, Item, ItemState, Once, Refusal,
     RefusalCode, Stamp, SwarmId, SwarmSpec,
 };
 
@@ -17,10 +17,29 @@ pub(super) fn request(
     state: &State,
     now: Stamp,
     by: &Actor,
+    once: Option<Once>,
     command: Command,
     crew: &[(String, String)],
 ) -> Result<Decision, Refusal> {
     delegate::may(by, &command)?;
+    let Some(once) = once::of(&command, once) else {
+        return carry_out(state, now, by, command, crew);
+    };
+    if let Some(reply) = once::answered(state, by, &once)? {
+        return Ok(Decision { reply: Some(reply), ..Decision::default() });
+    }
+    let mut decision = carry_out(state, now, by, command, crew)?;
+    once::name(&mut decision, by, once);
+    Ok(decision)
+}
+
+fn carry_out(
+    state: &State,
+    now: Stamp,
+    by: &Actor,
+    command: Command,
+    crew: &[(String, String)],
+) -> Result<Decision, Refusal> {
     match command {
         Command::CreateSwarm { spec } => {
             free_to_make(state, &spec)?;
@@ -56,7 +75,9 @@ pub(super) fn request(
         Command::ResumeAgent { agent } => pause::resume_agent(state, find_agent(state, &agent)?),
         Command::ResumeSwarm { swarm } => pause::resume_swarm(state, &swarm),
         Command::RemoveSwarm { swarm } => remove(state, find_swarm(state, &swarm)?),
-        Command::SetBudget { account, change } => ledger::change(state, by, &account, change),
+        Command::SetBudget { account, change, seen } => {
+            ledger::change(state, by, &account, change, seen.as_deref())
+        }
         // Answered by who asks, and so elsewhere.
         Command::Decide { .. } | Command::Forget { .. } => Ok(Decision::default()),
         Command::StopAll => {
@@ -84,9 +105,6 @@ fn find_agent<'a>(state: &'a State, id: &AgentId) -> Result<&'a Agent, Refusal> 
 }
 
 fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Result<Decision, Refusal> {
-    if let Some(made) = made_before(state, &spec)? {
-        return Ok(Decision { reply: Some(Reply::Swarm(made)), ..Decision::default() });
-    }
     let id = SwarmId::numbered(state.swarms_made + 1);
     let name = free_name(state, &spec, &id);
     let mut decision = Decision { reply: Some(Reply::Swarm(id.clone())), ..Decision::default() };
@@ -119,26 +137,9 @@ fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Result<D
     Ok(decision)
 }
 
-/// The swarm that this very request made already: its answer was lost. In the journal with
-/// the swarm, and so known to a core that comes after the one which was asked first.
-fn made_before(state: &State, spec: &SwarmSpec) -> Result<Option<SwarmId>, Refusal> {
-    let Some(key) = &spec.idempotency_key else { return Ok(None) };
-    let made = |swarm: &&Swarm| swarm.spec.idempotency_key.as_ref() == Some(key);
-    let Some(made) = state.swarms.values().find(made) else { return Ok(None) };
-    // One made by an older build has no hash.
-    match (&made.spec.request_hash, &spec.request_hash) {
-        (Some(then), Some(now)) if then != now => {
-            let why = format!("another request was made under this key: it made {}", made.id);
-            Err(Refusal::new(RefusalCode::Conflict, why).hinted("a new request needs a new key"))
-        }
-        (Some(_) | None, Some(_) | None) => Ok(Some(made.id.clone())),
-    }
-}
-
 /// A name that was asked for is had or refused: whoever asks again by it means this swarm.
 fn free_to_make(state: &State, spec: &SwarmSpec) -> Result<(), Refusal> {
     let taken = !spec.name.is_empty()
-        && made_before(state, spec)?.is_none()
         && state.swarms.values().any(|swarm| swarm.name == spec.name);
     if taken {
         let why = format!("a swarm is called {:?} already", spec.name);

@@ -238,7 +238,7 @@ fn end_of(state: &State, swarm: &Swarm, agents: &[&Agent]) -> Event {
     } else {
         SwarmState::Done
     };
-    Event::SwarmEnded { state: end, done, failed }
+    Event::SwarmEnded { state: end, done, failed, results: None }
 }
 
 /// What a core that takes over must do again: launches without a keeper are for the

@@ -2,11 +2,14 @@
 
 use crate::model::{
     Account, AccountId, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult,
-    Breaker, Coin, Exit, Follows, Grant, Item, Micros, Remembered, Shortage, Signal, Stamp,
+    Breaker, Coin, Exit, Follows, Grant, Item, Micros, Named, Remembered, Shortage, Signal, Stamp,
     SwarmId, SwarmSpec, SwarmState, Tokens, outermost,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
@@ -34,6 +37,9 @@ pub struct State {
     /// Where agents of removed swarms could write.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub written: Vec<PathBuf>,
+    /// Requests that have a name, the newest last.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub named: VecDeque<Named>,
     /// Of the whole instance.
     #[serde(default)]
     pub account: Account,

@@ -3,7 +3,7 @@
 use super::{approval::Ask, state::Attempt};
 use crate::model::{
     Actor, AgentId, ApprovalId, AttemptId, AttemptResult, AuditDraft, Bound, Breaker, Budget, Coin,
-    Command, Event, Exit, Item, Micros, Reservation, Resolution, Signal, Stamp, SwarmId, Tokens,
+    Command, Event, Exit, Item, Micros, Once, Reservation, Resolution, Signal, Stamp, SwarmId, Tokens,
 };
 use std::path::PathBuf;
 
@@ -17,11 +17,12 @@ pub enum Input {
         version: String,
     },
     /// A client's request, already checked against the machine. `crew` names adapter and
-    /// model of each new agent.
+    /// model of each new agent; `once` is its name, if it has one.
     Request {
         by: Actor,
         command: Command,
         crew: Vec<(String, String)>,
+        once: Option<Once>,
     },
     Keeper {
         attempt: AttemptId,

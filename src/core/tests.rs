@@ -75,14 +75,14 @@ impl Bench {
     pub(super) fn create(&mut self, spec: SwarmSpec, agents: usize) -> SwarmId {
         let crew = vec![("command".to_owned(), String::new()); agents];
         let command = Command::CreateSwarm { spec: Box::new(spec) };
-        match self.feed(Input::Request { by: Actor::Core, command, crew }).unwrap() {
+        match self.feed(Input::Request { by: Actor::Core, command, crew, once: None }).unwrap() {
             Some(Reply::Swarm(id)) => id,
             other => panic!("{other:?}"),
         }
     }
 
     pub(super) fn ask(&mut self, command: Command) -> Result<Option<Reply>, Refusal> {
-        self.feed(Input::Request { by: Actor::Core, command, crew: Vec::new() })
+        self.feed(Input::Request { by: Actor::Core, command, crew: Vec::new(), once: None })
     }
 
     pub(super) fn started(&mut self, attempt: &str, n: u64) {
@@ -115,6 +115,7 @@ pub(super) fn result(outcome: Outcome) -> AttemptResult {
         outcome,
         stop_reason: if outcome == Outcome::Done { "finished" } else { "exit" }.to_owned(),
         text: "text".to_owned(),
+        data: None,
         error: String::new(),
         files: None,
         reported: None,

@@ -20,7 +20,7 @@ fn spec_here() -> AgentSpec {
 fn spawn(bench: &mut Bench, by: Actor, spec: AgentSpec) -> Result<AgentId, Refusal> {
     let crew = vec![("command".to_owned(), String::new())];
     let command = Command::SpawnAgent { spec: Box::new(spec) };
-    match bench.feed(Input::Request { by, command, crew })? {
+    match bench.feed(Input::Request { by, command, crew, once: None })? {
         Some(Reply::Agent(id)) => Ok(id),
         other => panic!("{other:?}"),
     }
@@ -32,7 +32,7 @@ fn child(bench: &mut Bench, parent: &str) -> Result<AgentId, Refusal> {
 }
 
 fn by_agent(bench: &mut Bench, agent: &str, command: Command) -> Result<Option<Reply>, Refusal> {
-    bench.feed(Input::Request { by: Actor::Agent(agent.into()), command, crew: Vec::new() })
+    bench.feed(Input::Request { by: Actor::Agent(agent.into()), command, crew: Vec::new(), once: None })
 }
 
 /// A swarm of one agent that runs.

@@ -224,6 +224,7 @@ pub fn swarm_results(state: &State, id: &SwarmId, now: Stamp) -> Option<SwarmRes
     let given_up = swarm.items.iter().filter(|item| is_given_up(state, item)).count() as u32;
     Some(SwarmResults {
         held: Vec::new(),
+        diffs: Default::default(),
         failed,
         done,
         open: info.items.total - done - failed - given_up,

@@ -70,22 +70,27 @@ pub struct Client {
     local: OnceLock<Result<reqwest::Client, String>>,
 }
 
+/// A client that follows no redirect; `local`: what it asks is on this machine.
+///
+/// # Errors
+/// When TLS cannot be set up.
+pub fn http_client(local: bool) -> Result<reqwest::Client, String> {
+    // An error means that one is installed already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT_LIMIT)
+        .read_timeout(READ_LIMIT)
+        .tcp_nodelay(true)
+        .redirect(reqwest::redirect::Policy::none());
+    // A proxy of the environment is for the way out, not for this machine.
+    let builder = if local { builder.no_proxy() } else { builder };
+    builder.build().map_err(|e| format!("cannot set up TLS: {}", chain(&e)))
+}
+
 impl Client {
     fn get(&self, local: bool) -> Result<&reqwest::Client, String> {
         let cell = if local { &self.local } else { &self.remote };
-        let made = cell.get_or_init(|| {
-            // An error means that one is installed already.
-            drop(rustls::crypto::ring::default_provider().install_default());
-            let builder = reqwest::Client::builder()
-                .connect_timeout(CONNECT_LIMIT)
-                .read_timeout(READ_LIMIT)
-                .tcp_nodelay(true)
-                .redirect(reqwest::redirect::Policy::none());
-            // A proxy of the environment is for the way out, not for this machine.
-            let builder = if local { builder.no_proxy() } else { builder };
-            builder.build().map_err(|e| format!("cannot set up TLS: {}", chain(&e)))
-        });
-        made.as_ref().map_err(Clone::clone)
+        cell.get_or_init(|| http_client(local)).as_ref().map_err(Clone::clone)
     }
 
     /// Sends a request with the real key put in. Problems of our own come back as answers

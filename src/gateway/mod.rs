@@ -47,11 +47,12 @@ mod fuzz;
 #[cfg(test)]
 mod tests;
 
+pub use answer::http_client;
 pub use egress::{Connection, Egress, EgressFuture};
 pub use guests::{Guest, Guests};
 pub use ledger::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traffic};
 pub use server::Serving;
-pub use upstream::{BadProvider, Remembered};
+pub use upstream::{BadProvider, Remembered, is_local};
 
 use crate::config::{Config, ConfigError, Dialect, PriceFiles};
 use crate::model::Micros;

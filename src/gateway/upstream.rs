@@ -83,6 +83,15 @@ pub enum BadProvider {
     Reserved,
 }
 
+/// Whether an address is on this machine.
+pub fn is_local(address: &Url) -> bool {
+    let host = address.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback() || ip.is_unspecified())
+}
+
 impl Upstream {
     fn configured(name: &str, provider: &Provider, env: Env<'_>) -> Result<Self, BadProvider> {
         if name == super::SIMULATED {
@@ -228,12 +237,7 @@ impl Upstream {
 
     /// The port, if the provider is on this machine.
     pub fn local_port(&self) -> Option<u16> {
-        let host = self.base.host_str()?.trim_matches(['[', ']']);
-        let local = host == "localhost"
-            || host
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|ip| ip.to_canonical().is_loopback() || ip.is_unspecified());
-        local.then(|| self.base.port_or_known_default()).flatten()
+        is_local(&self.base).then(|| self.base.port_or_known_default()).flatten()
     }
 
     /// What is wrong with the key, as far as it is known without running anything.

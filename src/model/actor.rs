@@ -22,6 +22,14 @@ impl Actor {
     /// Longest name of a user, in bytes.
     const MAX_NAME: usize = 64;
 
+    /// The agent that it is.
+    pub fn agent(&self) -> Option<&AgentId> {
+        match self {
+            Self::Agent(agent) => Some(agent),
+            Self::User(_) | Self::Core => None,
+        }
+    }
+
     /// Whether a user may go by this name: it stands in tables, headers and the audit.
     ///
     /// # Errors

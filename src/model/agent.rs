@@ -312,10 +312,13 @@ impl Outcome {
 pub struct AttemptResult {
     pub outcome: Outcome,
     /// A stable word: `finished`, `exit`, `signal`, `timeout`, `budget`, `price`, `overloaded`,
-    /// `limit`, `check`, `launch`, `stopped`, `lost`, `error`.
+    /// `limit`, `check`, `schema`, `launch`, `stopped`, `lost`, `error`.
     pub stop_reason: String,
     /// The agent's final text; for `command` the tail of what it printed.
     pub text: String,
+    /// The document that its text is, where the swarm has a schema and it fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<serde_json::Value>,
     /// What went wrong, in the agent's or Dash's words; empty when nothing did.
     pub error: String,
     /// Paths relative to the worktree; none where it could not be measured.

@@ -242,6 +242,12 @@ pub struct AccountInfo {
     pub forecast: Option<Forecast>,
 }
 
+impl AccountInfo {
+    pub fn limits(&self) -> Budget {
+        Budget { dollars: self.limit_micros, tokens: self.limit_tokens }
+    }
+}
+
 /// What one agent, attempt, item, swarm, model, parent or day has cost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

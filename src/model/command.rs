@@ -5,6 +5,7 @@ use super::{
     SwarmSpec,
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A request that changes state. Reads never become commands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,9 +78,55 @@ pub enum Command {
     SetBudget {
         account: AccountId,
         change: BudgetChange,
+        /// The limits when the caller looked, as text: refused if they are others now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<String>,
     },
     /// Stops every agent; the core leaves when the last is gone.
     StopAll,
+}
+
+/// The name of a request (`Idempotency-Key`): asked again under it, nothing more is made, and the
+/// answer is the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Once {
+    pub key: String,
+    /// Of the request, made by the server: another one under its name is refused.
+    pub hash: String,
+}
+
+/// What came of a request that has a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Made {
+    Swarm(SwarmId),
+    Agent(AgentId),
+    Item { swarm: SwarmId, index: u32 },
+    Change,
+}
+
+/// A request that has a name, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Named {
+    /// Names of one agent are not another's; all users share theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AgentId>,
+    pub once: Once,
+    pub made: Made,
+}
+
+impl fmt::Display for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Swarm(id) => write!(f, "it made {id}"),
+            Self::Agent(id) => write!(f, "it made {id}"),
+            Self::Item { swarm, index } => write!(f, "it made item {index} of {swarm}"),
+            Self::Change => write!(f, "it changed something"),
+        }
+    }
 }
 
 /// Which items of a queue.
@@ -108,6 +155,8 @@ pub enum RefusalCode {
     Conflict,
     /// It was there, and is no longer kept.
     Gone,
+    /// Somebody else changed it since the caller looked (`If-Match`).
+    Changed,
     /// The caller has not the right.
     Forbidden,
     /// The journal cannot be written; try again later.

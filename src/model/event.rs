@@ -1,12 +1,13 @@
 //! Events: what happened, in the past tense. They are journaled, numbered, and the only
 //! thing that changes the core's state.
 
+mod attention;
 mod kind;
 mod summary;
 
 use super::{
     AccountId, Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Coin,
-    Exit, Grant, Item, Micros, Remember, Resolution, Shortage, Signal, Stamp, SwarmId, SwarmSpec,
+    Exit, Grant, Item, Micros, Named, Remember, Resolution, Shortage, Signal, Stamp, SwarmId, SwarmResults, SwarmSpec,
     SwarmState, Tokens,
 };
 use serde::{Deserialize, Serialize};
@@ -300,6 +301,10 @@ pub enum Event {
         state: SwarmState,
         done: u32,
         failed: u32,
+        /// What its agents made, as `swarms/{id}/results` has it, long texts cut; put in for
+        /// those who follow, not journaled, and none of a swarm that was removed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        results: Option<Box<SwarmResults>>,
     },
     SwarmRemoved,
     /// A question waits for an answer, or got one at once.
@@ -335,6 +340,11 @@ pub enum Event {
     AnswerForgotten {
         number: u64,
         by: Actor,
+    },
+    /// A request that has a name was carried out.
+    RequestNamed {
+        #[serde(flatten)]
+        named: Box<Named>,
     },
     /// A core took over this world.
     CoreStarted {
@@ -387,7 +397,7 @@ impl Event {
             },
             Self::NetConnected { allowed: false, .. } => Level::Warn,
             Self::LimitReached { .. } => Level::Error,
-            Self::CallReserved { .. } | Self::TurnDue => Level::Debug,
+            Self::CallReserved { .. } | Self::TurnDue | Self::RequestNamed { .. } => Level::Debug,
             Self::CallRefused { .. } | Self::BudgetWarned { .. } | Self::BudgetPaused { .. } => {
                 Level::Warn
             }

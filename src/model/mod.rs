@@ -22,6 +22,7 @@ mod net;
 mod policy;
 mod price;
 mod pulse;
+mod schema;
 mod scope;
 mod signal;
 mod swarm;
@@ -45,7 +46,7 @@ pub use budget::{
     Shortage, WARN_AT,
 };
 pub use coin::{Budget, Coin, NotABudget, Purse};
-pub use command::{Command, Dropped, Refusal, RefusalCode};
+pub use command::{Command, Dropped, Made, Named, Once, Refusal, RefusalCode};
 pub use confine::{BROKER_LINK, Brokered, Confine, GATEWAY_PORT, Holder, SANDBOX_BIN};
 pub use delegation::{Breaker, Caps, Grant};
 pub use event::{Event, EventRecord, Follows, Level};
@@ -60,6 +61,7 @@ pub use net::{Host, Net};
 pub use policy::{Enforcement, Finding, Hidden, Judgement, Lookup, Policy, Rule, Verdict};
 pub use price::{LongRow, PriceRow};
 pub use pulse::{Pulse, PulseAsk, PulseGroup, PulseMoney};
+pub use schema::Schema;
 pub use scope::{HELD_BACK, Sandbox, Scope, outermost};
 pub use signal::{ExplainedSignal, Explanation, Signal, Source};
 pub use swarm::{

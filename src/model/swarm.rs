@@ -1,7 +1,7 @@
 //! A swarm: what is asked for, and how clients see it.
 
 use super::{
-    AgentId, AgentState, AttemptResult, Caps, Limits, Micros, Scope, Stamp, SwarmId, Tokens,
+    AgentId, AgentState, AttemptResult, Caps, Limits, Micros, Schema, Scope, Stamp, SwarmId, Tokens,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, path::PathBuf};
@@ -36,6 +36,12 @@ pub struct SwarmSpec {
     pub worktree: bool,
     /// A shell command that must succeed in the agent's directory after the agent did.
     pub check: Option<String>,
+    /// Each agent's final text has to be a JSON document that fits this JSON Schema, or the
+    /// attempt has failed (`schema`); the document is its result's `data`. In `swarm.toml` it
+    /// stands as a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
+    pub schema: Option<Schema>,
     /// Per attempt, in milliseconds.
     pub timeout_ms: Option<u64>,
     /// Of each attempt; what it leaves open is as the configuration has it.
@@ -304,6 +310,10 @@ pub struct SwarmResults {
     /// What was moved out of the scope since others would obey it, if anything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldFiles>,
+    /// Where they were asked for: what is in each worktree beyond its base, committed or not, as
+    /// a patch of at most 256 KB.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub diffs: BTreeMap<AgentId, String>,
 }
 
 /// What one attempt left that is held.

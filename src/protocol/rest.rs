@@ -75,6 +75,7 @@ impl From<Refusal> for Problem {
             RefusalCode::Conflict => (409, "conflict"),
             RefusalCode::Forbidden => (403, "forbidden"),
             RefusalCode::Gone => (410, "gone"),
+            RefusalCode::Changed => (412, "changed since"),
             RefusalCode::JournalFull => (503, "journal full"),
             RefusalCode::Internal => (500, "internal error"),
         };

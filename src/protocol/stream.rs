@@ -2,10 +2,13 @@
 //!
 //! Query: `since=SEQ` (all events after it, then live ones; default: only live ones),
 //! `follow=0` (end after what the journal holds), `snapshot=1` (begin with a [`Snapshot`]
-//! and send [`Update`]s and [`Gauge`]s between the events), `swarm=`, `agent=`, `level=`.
+//! and send [`Update`]s and [`Gauge`]s between the events), `swarm=`, `agent=`, `level=`,
+//! `kind=`, `attention=1`.
 //! One JSON object a message; as a server-sent event, an event's `id` is its number, and
 //! `Last-Event-ID` stands for `since`. With `snapshot=1`, the snapshot stands for all up to its
 //! `seq`, and every event after it follows: nothing is missed between the two.
+//!
+//! What has nothing to tell sends a heartbeat every 10 s: a comment line, or a WebSocket's ping.
 //!
 //! Backpressure: a reader that falls behind gets [`ServerMessage::Gap`] and is continued
 //! from the journal; with `snapshot=1` it gets a new snapshot.

@@ -4,6 +4,7 @@
 use super::{
     handle::Handle,
     lookup::find_agent,
+    notify,
     policy::{Words, denied_by_now},
     world::{Shared, World, leaving},
 };
@@ -15,11 +16,9 @@ use crate::{
     },
     protocol::rest::NewApproval,
 };
-use std::{path::PathBuf, process::Stdio, time::Duration};
-use tokio::{io::AsyncWriteExt, sync::broadcast::error::RecvError};
+use std::{path::PathBuf, time::Duration};
+use tokio::sync::broadcast::error::RecvError;
 
-/// A notification command that runs longer is ended.
-const NOTIFY_LIMIT: Duration = Duration::from_secs(30);
 /// Longest name of a question, in bytes.
 const MAX_KEY: usize = 200;
 /// Longest question, all its words together, and longest reason, in bytes.
@@ -304,25 +303,8 @@ pub async fn notify(world: &Shared, id: ApprovalId) {
     let of = id.clone();
     let open = world.read(move |state| state.approvals.get(&of).filter(|a| a.is_open()).cloned());
     let Ok(Some(approval)) = open.await else { return };
-    let run = async {
-        let mut child = tokio::process::Command::new(program)
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            let json = serde_json::to_vec(&approval)?;
-            // One that does not read is none the worse for it.
-            let _ = stdin.write_all(&json).await;
-        }
-        child.wait().await
-    };
-    match tokio::time::timeout(NOTIFY_LIMIT, run).await {
-        Ok(Ok(status)) if status.success() => {}
-        Ok(Ok(status)) => tracing::warn!(approval = %id, %program, "approvals.notify: {status}"),
-        Ok(Err(error)) => tracing::warn!(approval = %id, %program, %error, "approvals.notify"),
-        Err(_) => tracing::warn!(approval = %id, %program, "approvals.notify took too long"),
+    let Ok(json) = serde_json::to_vec(&approval) else { return };
+    if let Err(why) = notify::run(program, args, &json).await {
+        tracing::warn!(approval = %id, %program, "approvals.notify: {why}");
     }
 }

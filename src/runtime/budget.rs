@@ -82,14 +82,16 @@ impl Handle {
     /// Changes what may be spent.
     ///
     /// # Errors
-    /// When there is no such account, or it has spent more already.
+    /// When there is no such account, it has spent more already, or its limits are not those that
+    /// were `seen`.
     pub async fn set_budget(
         &self,
         name: &str,
         change: BudgetChange,
+        seen: Option<String>,
     ) -> Result<AccountInfo, Refusal> {
         let account = self.account_id(name).await?;
-        self.change(Command::SetBudget { account, change }).await?;
+        self.change(Command::SetBudget { account, change, seen }).await?;
         self.world.money.notify_waiters();
         self.account(name).await
     }

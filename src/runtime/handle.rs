@@ -15,8 +15,8 @@ use crate::{
     config::Instance,
     core::{self, Draft, Input, Reply, State},
     model::{
-        Actor, AgentId, AgentInfo, Command, Explanation, HeldFiles, Item, Limits, Refusal,
-        RefusalCode, Scope, SwarmId, SwarmInfo, SwarmResults, SwarmSpec,
+        Actor, AgentId, AgentInfo, Command, Explanation, HeldFiles, Item, Limits, Once, Refusal,
+        RefusalCode, Scope, SwarmId, SwarmInfo, SwarmSpec,
     },
     protocol::rest::{DoctorReport, Removed},
     sandbox,
@@ -38,9 +38,11 @@ pub struct Handle {
     pub(super) journal_full: Arc<AtomicBool>,
     /// On whose behalf.
     pub(super) actor: Actor,
+    /// The name of the request that it carries out.
+    pub(super) once: Option<Once>,
 }
 
-fn not_found(what: &str, name: &str) -> Refusal {
+pub(super) fn not_found(what: &str, name: &str) -> Refusal {
     Refusal::new(RefusalCode::NotFound, format!("no {what} is called {name:?}"))
 }
 
@@ -49,6 +51,12 @@ impl Handle {
     #[must_use]
     pub fn acting(&self, actor: Actor) -> Self {
         Self { actor, ..self.clone() }
+    }
+
+    /// The same, for a request that has a name: what was made under it is not made again.
+    #[must_use]
+    pub fn named(&self, once: Option<Once>) -> Self {
+        Self { once, ..self.clone() }
     }
 
     /// Whom it speaks for.
@@ -149,15 +157,6 @@ impl Handle {
         info.ok_or_else(|| not_found("swarm", id.as_str()))
     }
 
-    /// # Errors
-    /// When there is no such swarm.
-    pub async fn results(&self, id: &SwarmId) -> Result<SwarmResults, Refusal> {
-        let (of, now) = (id.clone(), super::clock::now());
-        let results = self.world.read(move |state| core::swarm_results(state, &of, now)).await?;
-        let results = results.ok_or_else(|| not_found("swarm", id.as_str()))?;
-        Ok(SwarmResults { held: self.held(id).await?, ..results })
-    }
-
     /// Agents of one swarm or of all, in the order of their making.
     ///
     /// # Errors
@@ -209,8 +208,8 @@ impl Handle {
         command: Command,
         crew: check::Crew,
     ) -> Result<Reply, Refusal> {
-        let reply =
-            self.world.feed(Input::Request { by: self.actor.clone(), command, crew }).await?;
+        let (by, once) = (self.actor.clone(), self.once.clone());
+        let reply = self.world.feed(Input::Request { by, command, crew, once }).await?;
         Ok(reply.unwrap_or(Reply::Done))
     }
 
@@ -249,8 +248,8 @@ impl Handle {
         command: Command,
         crew: check::Crew,
     ) -> Result<Vec<Draft>, Refusal> {
-        let (input, now) =
-            (Input::Request { by: self.actor.clone(), command, crew }, super::clock::now());
+        let (by, now) = (self.actor.clone(), super::clock::now());
+        let input = Input::Request { by, command, crew, once: None };
         let decided = self.world.read(move |state| core::decide(state, now, input)).await?;
         decided.map(|decision| decision.events)
     }
@@ -306,7 +305,7 @@ impl Handle {
     }
 
     /// What the attempts of a swarm left that is held.
-    async fn held(&self, swarm: &SwarmId) -> Result<Vec<HeldFiles>, Refusal> {
+    pub(super) async fn held(&self, swarm: &SwarmId) -> Result<Vec<HeldFiles>, Refusal> {
         let of = swarm.clone();
         let attempts = self.world.read(move |state| {
             let attempts = state.attempts.values().filter(|attempt| attempt.swarm == of);

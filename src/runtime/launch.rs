@@ -12,7 +12,7 @@ use crate::{
     agents::LaunchRequest,
     config::Instance,
     core::{self, Agent, Attempt, Input, Left, State, Worktree},
-    model::{AttemptId, Scope, SwarmSpec, hex},
+    model::{AttemptId, Schema, Scope, SwarmSpec, hex},
     protocol::keeper::{KeeperSpec, VERSION},
 };
 use anyhow::{Context, bail};
@@ -205,6 +205,15 @@ fn start_keeper(
     Ok(ours)
 }
 
+/// What an agent is told of the answer that it is to give.
+fn asked_for(schema: &Schema) -> String {
+    let schema = serde_json::to_string(schema).unwrap_or_default();
+    format!(
+        "\n\nEnd with your answer: one JSON document and nothing after it, valid against this \
+         JSON Schema:\n{schema}"
+    )
+}
+
 fn keeper_spec(
     world: &Shared,
     plan: &Plan,
@@ -225,7 +234,11 @@ fn keeper_spec(
     let task = if adapter.runs_task_in_shell() {
         values.command_line(&plan.spec.task, plan.queue)
     } else {
-        taken.task(values.prompt(&plan.spec.task))
+        let told = taken.task(values.prompt(&plan.spec.task));
+        match &plan.spec.schema {
+            Some(schema) => format!("{told}{}", asked_for(schema)),
+            None => told,
+        }
     };
     let workplace = plan.workplace();
     let search = path.as_deref().unwrap_or("/usr/local/bin:/usr/bin:/bin");

@@ -26,6 +26,7 @@ pub fn failed_launch(error: String) -> AttemptResult {
         outcome: Outcome::Failed,
         stop_reason: "launch".to_owned(),
         text: String::new(),
+        data: None,
         error,
         files: None,
         reported: None,
@@ -44,7 +45,8 @@ pub fn bare_record(exit: Exit, bytes: u64) -> ExitRecord {
     ExitRecord { exit, at: super::clock::now(), bytes, screen: ScreenDump::default() }
 }
 
-/// Fills in the changed files, and runs the check of an attempt that says it is done.
+/// Fills in the changed files, holds the answer of an attempt that says it is done against the
+/// swarm's schema, and runs its check.
 pub async fn inspect(world: &Shared, plan: &Plan, result: &mut AttemptResult) {
     let seen = worktree::inspect(world, plan).await;
     result.files = seen.files;
@@ -52,12 +54,18 @@ pub async fn inspect(world: &Shared, plan: &Plan, result: &mut AttemptResult) {
         let gap = if result.error.is_empty() { "" } else { "; " };
         result.error.push_str(&format!("{gap}{word}"));
     }
+    if let Some(schema) = plan.spec.schema.as_ref().filter(|_| result.outcome == Outcome::Done) {
+        match schema.answer(&result.text) {
+            Ok(data) => result.data = Some(data),
+            Err(why) => return fail(result, "schema", format!("its answer does not fit: {why}")),
+        }
+    }
     let Some(check) = plan.spec.check.as_ref().filter(|_| result.outcome == Outcome::Done) else {
         return;
     };
     let mut command = match check_command(world, plan, check).await {
         Ok(command) => command,
-        Err(error) => return fail(result, format!("{check} could not be run: {error:#}")),
+        Err(error) => return fail(result, "check", format!("{check} could not be run: {error:#}")),
     };
     command.stdin(Stdio::null()).kill_on_drop(true);
     // By these it is found with all that it started, like the agent itself.
@@ -78,12 +86,12 @@ pub async fn inspect(world: &Shared, plan: &Plan, result: &mut AttemptResult) {
         Err(_) => format!("{check} took longer than {} s", limit.as_secs()),
     };
     adopt::kill_leftovers(world, &plan.attempt.id);
-    fail(result, failed);
+    fail(result, "check", failed);
 }
 
-fn fail(result: &mut AttemptResult, why: String) {
+fn fail(result: &mut AttemptResult, reason: &str, why: String) {
     result.outcome = Outcome::Failed;
-    result.stop_reason = "check".to_owned();
+    result.stop_reason = reason.to_owned();
     let also = if result.error.is_empty() { String::new() } else { format!("; {}", result.error) };
     result.error = why + &also;
 }

@@ -233,6 +233,28 @@ async fn changes(tree: &Tree, base: &str) -> anyhow::Result<Vec<FileChange>> {
     Ok(words::changes(diff, &status, |path| lines_of(&tree.path.join(path))))
 }
 
+/// Longest patch, in bytes; the rest of a longer one is in the tree.
+const MAX_PATCH: usize = 256 << 10;
+
+/// What is in the tree beyond its base, committed or not, as a patch.
+///
+/// # Errors
+/// When the tree cannot be looked at.
+pub async fn patch(world: &Shared, own: &Worktree) -> anyhow::Result<String> {
+    let _turn = turn().lock().await;
+    let tree = Tree::open_beside(world, own, ".patch").await?;
+    let view = View::open(&tree).await?;
+    view.ask(&words::intend(&tree.path)).await?;
+    let patch = view.ask(&words::patch(&tree.path, &own.base)).await?;
+    let mut patch = String::from_utf8_lossy(&patch).into_owned();
+    if patch.len() > MAX_PATCH {
+        let left = patch.len() - MAX_PATCH;
+        patch.truncate(patch.floor_char_boundary(MAX_PATCH));
+        patch.push_str(&format!("\n… and {left} bytes more\n"));
+    }
+    Ok(patch)
+}
+
 /// Lines of a plain file; 0 for anything else, since a link or a pipe may never end.
 fn lines_of(path: &Path) -> u32 {
     let plain = |meta: fs::Metadata| meta.is_file() && meta.len() <= MAX_COUNTED;

@@ -2,6 +2,7 @@
 
 use super::{
     identity::{Caller, Served},
+    name::Name,
     problem::{Answer, Body, Path, Plain, Query, Refused},
     swarms::{OfSwarm, Rehearsal, Wait, wait_for},
 };
@@ -48,12 +49,14 @@ pub async fn list(
 pub async fn spawn(
     State(served): State<Served>,
     Query(rehearsal): Query<Rehearsal>,
+    name: Name,
     Body(spec): Body<AgentSpec>,
 ) -> Answer<Response> {
     if rehearsal.dry_run {
         return Ok(Json(served.handle.rehearse_agent(spec).await?).into_response());
     }
-    Ok((StatusCode::CREATED, Json(served.handle.spawn_agent(spec).await?)).into_response())
+    let handle = name.carries(&served.handle, &("agent", &spec))?;
+    Ok((StatusCode::CREATED, Json(handle.spawn_agent(spec).await?)).into_response())
 }
 
 pub async fn show(

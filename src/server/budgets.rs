@@ -2,13 +2,22 @@
 
 use super::{
     identity::Served,
+    name::Name,
     problem::{Answer, Body, Path, Plain, Query},
 };
 use crate::{
     model::{AccountInfo, BudgetChange, CostRow, NotABudget, PriceRow, Refusal, RefusalCode},
     protocol::rest::BudgetBody,
 };
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::{
+        HeaderMap, HeaderValue,
+        header::{ETAG, IF_MATCH},
+    },
+    response::{IntoResponse, Response},
+};
 use serde::Deserialize;
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,16 +37,45 @@ pub async fn show(
     _: Plain,
     State(served): State<Served>,
     Path(id): Path<String>,
-) -> Answer<Json<AccountInfo>> {
-    Ok(Json(served.handle.account(&id).await?))
+) -> Answer<Response> {
+    Ok(tagged(served.handle.account(&id).await?))
+}
+
+/// An account with the tag of its limits: what it has spent is no part of that, since nobody
+/// sets it.
+fn tagged(account: AccountInfo) -> Response {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", account.limits()));
+    let mut response = Json(account).into_response();
+    if let Ok(tag) = tag {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
+
+/// The tag that `If-Match` asks for; `*` takes any.
+fn seen(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let Some(tag) = headers.get(IF_MATCH) else { return Ok(None) };
+    let tag = tag.to_str().unwrap_or_default().trim();
+    let bare = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+    match bare {
+        _ if tag == "*" => Ok(None),
+        Some(bare) if !bare.contains('"') => Ok(Some(bare.to_owned())),
+        Some(_) | None => {
+            let why = "If-Match is one ETag as it was given, in its quotes, or *";
+            Err(Refusal::new(RefusalCode::Invalid, why))
+        }
+    }
 }
 
 pub async fn change(
     _: Plain,
     State(served): State<Served>,
     Path(id): Path<String>,
+    name: Name,
+    headers: HeaderMap,
     Body(body): Body<BudgetBody>,
-) -> Answer<Json<AccountInfo>> {
+) -> Answer<Response> {
+    let handle = name.carries(&served.handle, &("budget", &id, &body))?;
     let invalid = |why: String| Refusal::new(RefusalCode::Invalid, why);
     let change = match (body.limit.as_deref(), body.top_up.as_deref()) {
         (Some(text), None) => {
@@ -53,7 +91,7 @@ pub async fn change(
             return Err(invalid(why.to_owned()).into());
         }
     };
-    Ok(Json(served.handle.set_budget(&id, change).await?))
+    Ok(tagged(handle.set_budget(&id, change, seen(&headers)?).await?))
 }
 
 pub async fn costs(

@@ -9,7 +9,8 @@ use super::{
     problem::{Answer, Query, Refused},
 };
 use crate::{
-    model::{AgentId, EventRecord, Level, Refusal, RefusalCode, SwarmId},
+    config::nearest,
+    model::{AgentId, Event, EventRecord, Level, Refusal, RefusalCode, SwarmId},
     protocol::stream::{ServerMessage, Snapshot, Update},
     runtime::{Commit, Handle, Subscription},
 };
@@ -25,14 +26,20 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use futures_util::{SinkExt, StreamExt};
+use futures_util::SinkExt;
 use serde::Deserialize;
-use std::convert::Infallible;
-use tokio::sync::{broadcast::error::RecvError, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
+use std::{convert::Infallible, time::Duration};
+use tokio::{
+    sync::{broadcast::error::RecvError, mpsc},
+    time::{Instant, interval_at},
+};
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
 /// Messages that may wait for one reader.
 const QUEUE: usize = 256;
+/// A stream that has nothing to tell says so this often: who hears nothing for longer knows that
+/// the connection is dead, and what stands between does not take it for that.
+const BEAT: Duration = Duration::from_secs(10);
 /// Events read from the journal at once.
 const PAGE: usize = 1000;
 
@@ -53,6 +60,11 @@ pub struct Wish {
     /// This and above; `info` where nothing is said.
     #[cfg_attr(test, schemars(extend("enum" = ["debug", "info", "warn", "error"])))]
     level: Option<String>,
+    /// Only those of these kinds, with commas between them, of any level if none is said.
+    kind: Option<String>,
+    /// 1: only what somebody has to be told of: failures that are not tried again, questions,
+    /// what waits for money or input, ends of swarms.
+    attention: u8,
 }
 
 struct Filter {
@@ -61,6 +73,8 @@ struct Filter {
     swarm: Option<SwarmId>,
     agent: Option<AgentId>,
     level: Level,
+    kinds: Vec<&'static str>,
+    attention: bool,
 }
 
 impl Filter {
@@ -69,6 +83,8 @@ impl Filter {
             && record.agent.as_ref().map_or(self.branch.is_none(), |agent| self.sees(agent))
             && (self.swarm.is_none() || self.swarm == record.swarm)
             && (self.agent.is_none() || self.agent == record.agent)
+            && (self.kinds.is_empty() || self.kinds.contains(&record.event.kind()))
+            && (!self.attention || record.event.needs_attention())
     }
 
     fn sees(&self, agent: &AgentId) -> bool {
@@ -124,7 +140,9 @@ pub async fn open(
             Some(name) => Some(handle.agent_id(name).await?),
             None => None,
         },
-        level: level(wish.level.as_deref())?,
+        level: level(wish.level.as_deref(), wish.kind.is_some())?,
+        kinds: kinds(wish.kind.as_deref())?,
+        attention: wish.attention != 0,
     };
     if let Some(last) = headers.get("last-event-id") {
         // It comes back to the same address: what it has seen since counts.
@@ -164,7 +182,11 @@ pub async fn open(
                 let _present = present;
                 producer.await;
             });
-            let lines = ReceiverStream::new(messages).map(|message| {
+            let beats = interval_at(Instant::now() + BEAT, BEAT);
+            let lines = ReceiverStream::new(messages).timeout_repeating(beats).map(|message| {
+                let Ok(message) = message else {
+                    return Ok::<_, Infallible>(Bytes::from_static(b": beat\n\n"));
+                };
                 let json = serde_json::to_string(&message).unwrap_or_default();
                 // A reader that comes back names the last one it saw.
                 let id = match &message {
@@ -174,7 +196,7 @@ pub async fn open(
                     | ServerMessage::Gauges { .. }
                     | ServerMessage::Gap { .. } => String::new(),
                 };
-                Ok::<_, Infallible>(Bytes::from(format!("{id}data: {json}\n\n")))
+                Ok(Bytes::from(format!("{id}data: {json}\n\n")))
             });
             let kind = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
             (kind, Body::from_stream(lines)).into_response()
@@ -182,8 +204,23 @@ pub async fn open(
     })
 }
 
-fn level(word: Option<&str>) -> Result<Level, Refused> {
+fn kinds(words: Option<&str>) -> Result<Vec<&'static str>, Refused> {
+    let known = |word: &str| {
+        let found = Event::KINDS.iter().find(|kind| **kind == word);
+        found.copied().ok_or_else(|| {
+            let refusal = Refusal::new(RefusalCode::Invalid, format!("no event is {word:?}"));
+            match nearest(word, Event::KINDS.iter().copied()) {
+                Some(near) => refusal.hinted(format!("did you mean {near}?")),
+                None => refusal,
+            }
+        })
+    };
+    Ok(words.into_iter().flat_map(|words| words.split(',')).map(known).collect::<Result<_, _>>()?)
+}
+
+fn level(word: Option<&str>, of_kinds: bool) -> Result<Level, Refused> {
     Ok(match word {
+        None if of_kinds => Level::Debug,
         None | Some("info") => Level::Info,
         Some("debug") => Level::Debug,
         Some("warn") => Level::Warn,
@@ -199,9 +236,15 @@ fn level(word: Option<&str>) -> Result<Level, Refused> {
 /// Sends until either side is done. A client's close or its silence after a broken
 /// connection both end it.
 async fn send(socket: WebSocket, mut messages: mpsc::Receiver<ServerMessage>) {
-    let (mut sink, mut source) = socket.split();
+    let (mut sink, mut source) = futures_util::StreamExt::split(socket);
+    let mut beats = interval_at(Instant::now() + BEAT, BEAT);
     loop {
         tokio::select! {
+            _ = beats.tick() => {
+                if sink.send(Message::Ping(Bytes::new())).await.is_err() {
+                    return;
+                }
+            }
             message = messages.recv() => {
                 let Some(message) = message else { break };
                 let Ok(json) = serde_json::to_string(&message) else { continue };
@@ -250,7 +293,7 @@ async fn mirror(handle: &Handle, filter: &Filter, queue: &Queue) -> Result<(), S
             tokio::select! {
                 commit = commits.recv() => match commit {
                     Ok(commit) => {
-                        pass_on(&commit, filter, &mut last, queue).await?;
+                        pass_on(&commit, None, filter, &mut last, queue).await?;
                         let update = Box::new(filter.update(&commit.update));
                         queue.send(ServerMessage::Update(update)).await?;
                     }
@@ -291,7 +334,7 @@ async fn stream(
     loop {
         tokio::select! {
             commit = commits.recv() => match commit {
-                Ok(commit) => pass_on(&commit, filter, &mut last, queue).await?,
+                Ok(commit) => pass_on(&commit, Some(handle), filter, &mut last, queue).await?,
                 Err(RecvError::Lagged(_)) => {
                     let (until, fresh) = handle.follow().await?;
                     commits = fresh;
@@ -320,6 +363,7 @@ async fn replay(
         for record in page {
             *last = record.seq;
             if filter.lets(&record) {
+                let record = handle.with_results(record).await;
                 queue.send(ServerMessage::Event(Box::new(record))).await?;
             }
         }
@@ -327,15 +371,21 @@ async fn replay(
     Ok(())
 }
 
+/// `ends`: those of swarms with what came of them.
 async fn pass_on(
     commit: &Commit,
+    ends: Option<&Handle>,
     filter: &Filter,
     last: &mut u64,
     queue: &Queue,
 ) -> Result<(), Stop> {
     for record in commit.events.iter().filter(|record| record.seq > *last) {
         if filter.lets(record) {
-            queue.send(ServerMessage::Event(Box::new(record.clone()))).await?;
+            let record = match ends {
+                Some(handle) => handle.with_results(record.clone()).await,
+                None => record.clone(),
+            };
+            queue.send(ServerMessage::Event(Box::new(record))).await?;
         }
     }
     *last = commit.events.last().map_or(*last, |record| record.seq.max(*last));

@@ -12,6 +12,7 @@ mod identity;
 mod life;
 mod log;
 mod logger;
+mod name;
 mod openapi;
 mod policy;
 mod problem;

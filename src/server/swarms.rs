@@ -2,12 +2,13 @@
 
 use super::{
     identity::Served,
+    name::{Name, hash},
     problem::{Answer, Body, Path, Plain, Query, Refused},
 };
 use crate::{
     model::{
         AgentState, Command, Dropped, Item, ItemState, Refusal, RefusalCode, SwarmId, SwarmInfo,
-        SwarmResults, SwarmSpec, hex,
+        SwarmResults, SwarmSpec,
     },
     protocol::rest::{Change, ItemsChange, NewItem, Removed},
     runtime::Handle,
@@ -15,11 +16,10 @@ use crate::{
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// Longest wait of one request, in seconds; a client asks again.
@@ -45,9 +45,6 @@ pub async fn list(_: Plain, State(served): State<Served>) -> Answer<Json<Vec<Swa
     Ok(Json(served.handle.swarms().await?))
 }
 
-/// Longest `Idempotency-Key`.
-const MAX_KEY: usize = 200;
-
 /// Of what would make something.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -61,23 +58,16 @@ pub struct Rehearsal {
 pub async fn create(
     State(served): State<Served>,
     Query(rehearsal): Query<Rehearsal>,
-    headers: HeaderMap,
+    name: Name,
     Body(mut spec): Body<SwarmSpec>,
 ) -> Answer<Response> {
     if rehearsal.dry_run {
         return Ok(Json(served.handle.rehearse_swarm(spec).await?).into_response());
     }
-    let bad = |why: String| Refused::from(Refusal::new(RefusalCode::Invalid, why));
     spec.request_hash = None;
-    if let Some(key) = headers.get("idempotency-key") {
-        let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
-        let bad = || bad(format!("Idempotency-Key is 1 to {MAX_KEY} visible ASCII characters"));
-        spec.idempotency_key = Some(key.ok_or_else(bad)?.to_owned());
-    }
+    spec.idempotency_key = name.0.or(spec.idempotency_key);
     if spec.idempotency_key.is_some() {
-        // Something else under the same key is told from a repetition by this.
-        let asked = serde_json::to_vec(&spec).map_err(|error| bad(error.to_string()))?;
-        spec.request_hash = Some(hex(Sha256::digest(&asked)));
+        spec.request_hash = Some(hash(&spec)?);
     }
     Ok((StatusCode::CREATED, Json(served.handle.create_swarm(spec).await?)).into_response())
 }
@@ -166,13 +156,26 @@ pub async fn remove(
     Ok(Json(served.handle.remove_swarm(swarm, removal.force).await?))
 }
 
+/// Beside what is always in the results.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct With {
+    /// What is in the agents' worktrees beyond their base.
+    #[serde(default)]
+    pub diff: bool,
+}
+
 pub async fn results(
-    _: Plain,
     State(served): State<Served>,
     Path(name): Path<String>,
+    Query(with): Query<With>,
 ) -> Answer<Json<SwarmResults>> {
     let id = served.handle.swarm_id(&name).await?;
-    Ok(Json(served.handle.results(&id).await?))
+    Ok(Json(match with.diff {
+        true => served.handle.results_with_diffs(&id).await?,
+        false => served.handle.results(&id).await?,
+    }))
 }
 
 pub async fn items(
@@ -190,10 +193,12 @@ pub async fn items(
 pub async fn add_item(
     _: Plain,
     State(served): State<Served>,
+    name: Name,
     Body(new): Body<NewItem>,
 ) -> Answer<(StatusCode, Json<Item>)> {
-    let id: SwarmId = served.handle.swarm_id(new.swarm.as_str()).await?;
-    Ok((StatusCode::CREATED, Json(served.handle.add_item(id, new.text).await?)))
+    let handle = name.carries(&served.handle, &("item", &new))?;
+    let id: SwarmId = handle.swarm_id(new.swarm.as_str()).await?;
+    Ok((StatusCode::CREATED, Json(handle.add_item(id, new.text).await?)))
 }
 
 pub async fn change_items(

@@ -1,6 +1,13 @@
 //! The API's description: where it is, and that it keeps its word where that is easily broken.
 
-use crate::{by_hand::get, inside, tools::have, wait::LIMIT, world::World};
+use crate::{
+    by_hand::get,
+    inside,
+    serve::Door,
+    tools::{have, missing},
+    wait::LIMIT,
+    world::World,
+};
 use std::process::Command;
 
 #[test]
@@ -45,5 +52,25 @@ fn a_client_made_from_the_description_alone_runs_a_swarm_of_twenty() {
     assert_eq!((&came["state"], &came["told"]), (&"done".into(), &20.into()), "{came:#}");
     assert_eq!((&came["done"], &came["failed"]), (&20.into(), &0.into()), "{came:#}");
     assert_eq!(came["providers"], serde_json::json!(["simulated"]), "{came:#}");
+    assert!(came["cost_micros"].as_u64() > Some(0), "{came:#}");
+}
+
+/// Over TCP, following what happens by both kinds of stream while it happens.
+#[test]
+fn a_client_in_another_language_runs_a_swarm_of_twenty_too() {
+    let node = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/agents/node_modules/node/bin/node");
+    if !std::path::Path::new(node).is_file() {
+        return missing("node 24 is not installed (npm ci --prefix tests/agents)");
+    }
+    let world = World::new();
+    let door = Door::open(&world);
+    let mut command = Command::new(node);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/client.ts"));
+    command.args([&door.url(), &door.token]).arg(&world.work);
+    let output = world.run(command, b"", LIMIT * 2);
+    assert_eq!(output.code, 0, "{output:#?}\ncore's log: {}", world.core_log());
+    let came = output.json();
+    assert_eq!((&came["state"], &came["agents"]), (&"done".into(), &20.into()), "{came:#}");
+    assert_eq!((&came["done"], &came["failed"]), (&20.into(), &0.into()), "{came:#}");
     assert!(came["cost_micros"].as_u64() > Some(0), "{came:#}");
 }

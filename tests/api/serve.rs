@@ -13,14 +13,14 @@ use std::{
     process::{Child, Stdio},
 };
 
-struct Door {
+pub struct Door {
     child: Child,
     port: u16,
-    token: String,
+    pub token: String,
 }
 
 impl Door {
-    fn open(world: &World) -> Self {
+    pub fn open(world: &World) -> Self {
         let mut command = world.command(&["serve", "--listen", "127.0.0.1:0", "--json"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
@@ -28,6 +28,10 @@ impl Door {
         let said: Value = serde_json::from_str(&line).unwrap();
         let port = said["url"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
         Self { child, port, token: said["token"].as_str().unwrap().to_owned() }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     fn connect(&self) -> TcpStream {

@@ -48,6 +48,36 @@ fn every_agent_has_a_place_of_its_own() {
 }
 
 #[test]
+fn results_carry_what_is_in_the_worktrees_as_a_patch() {
+    if !tools::have("git") {
+        return;
+    }
+    let world = World::new();
+    repository(&world);
+    // Committed, written, and new; and a diff program that somebody planted.
+    let script = "echo two >> file && git -c user.name=A -c user.email=a@localhost commit -qam x \
+                  && echo three >> file && echo '```' > new && echo '* diff=evil' > .gitattributes \
+                  && git config diff.evil.command 'touch ran' \
+                  && git config diff.evil.textconv 'touch ran'";
+    let (id, code) = world.create_and_wait(&["--worktree", "--", "sh", "-c", script]);
+    assert_eq!(code, 0, "{}", world.core_log());
+    assert_eq!(world.json(&["swarm", "results", &id]).get("diffs"), None, "only where asked for");
+    let results = world.json(&["swarm", "results", &id, "--diff"]);
+    let agent = world.only_agent(&id);
+    let diff = results["diffs"][&agent].as_str().unwrap();
+    for part in ["\n one\n+two\n+three\n", "+++ b/new\n@@ -0,0 +1 @@\n+```\n"] {
+        assert!(diff.contains(part), "{diff}");
+    }
+    let tree = world.agent(&agent)["worktree"].as_str().unwrap().to_owned();
+    assert!(!Path::new(&tree).join("ran").exists());
+    let text = world.ok(&["swarm", "results", &id, "--diff", "--markdown"]).text();
+    assert!(text.contains(&format!("## Diff of {agent}\n\n````diff\n")), "{text}");
+    // Looked at, and left as it was.
+    let status = git(&world, Path::new(&tree), &["status", "--porcelain"]);
+    assert_eq!(status, " M file\n?? .gitattributes\n?? new\n");
+}
+
+#[test]
 fn removing_a_swarm_keeps_what_nobody_merged() {
     if !tools::have("git") {
         return;

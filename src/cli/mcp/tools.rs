@@ -96,6 +96,8 @@ struct SwarmWish {
     worktree: Option<bool>,
     /// A shell command that must succeed after each agent: "cargo test"
     check: Option<String>,
+    /// A JSON Schema that each agent's answer has to fit, else its attempt has failed
+    schema: Option<serde_json::Map<String, serde_json::Value>>,
     /// For each attempt: "10m"
     timeout: Option<String>,
     /// Further attempts after a failed one
@@ -261,6 +263,15 @@ struct DropWish {
     last: Option<u32>,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ResultsWish {
+    /// By id or name: "sw-1"
+    swarm: String,
+    /// With what is in each worktree, as a patch
+    diff: Option<bool>,
+}
+
 #[tool_router(router = tool_router, vis = "pub(super)")]
 impl Server {
     async fn line(&self, words: Vec<String>) -> CallToolResult {
@@ -294,6 +305,7 @@ impl Server {
             .values("net", wish.net)
             .flag("worktree", wish.worktree)
             .value("check", wish.check)
+            .value("schema", wish.schema.map(|schema| serde_json::Value::from(schema).to_string()))
             .value("timeout", wish.timeout)
             .value("retries", wish.retries)
             .value("name", wish.name)
@@ -311,8 +323,9 @@ impl Server {
     /// How a swarm came out: every agent's final text, files, spend and stop reason, failures
     /// first.
     #[tool(annotations(read_only_hint = true))]
-    async fn swarm_results(&self, Parameters(wish): Parameters<OneSwarm>) -> CallToolResult {
-        self.line(Words::new("swarm results --markdown").names([wish.swarm])).await
+    async fn swarm_results(&self, Parameters(wish): Parameters<ResultsWish>) -> CallToolResult {
+        let words = Words::new("swarm results --markdown").flag("diff", wish.diff);
+        self.line(words.names([wish.swarm])).await
     }
 
     /// Add items to a swarm's queue.

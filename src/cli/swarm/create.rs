@@ -57,6 +57,10 @@ pub struct Create {
     /// A shell command that must succeed after an agent did
     #[arg(long, value_name = "CMD")]
     pub check: Option<String>,
+    /// A JSON Schema, or a file with one, that each agent's answer has to fit, as one JSON
+    /// document; `swarm results --json` has it as `data`
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<String>,
     /// For each attempt: 90s, 10m, 1h30m; nothing else ends a wait for a silent model
     #[arg(long, value_name = "T", value_parser = duration::parse)]
     pub timeout: Option<u64>,

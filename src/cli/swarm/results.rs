@@ -21,11 +21,18 @@ pub struct Results {
     /// Markdown, with every agent's final text in full
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
+    /// With what is in each worktree beyond its base, as a patch
+    #[arg(long)]
+    diff: bool,
 }
 
 impl Results {
     pub async fn run(self, context: &mut Context<'_>) -> Done {
-        let results = sorted(context.client().await?.results(&self.swarm).await?);
+        let client = context.client().await?;
+        let results = sorted(match self.diff {
+            true => client.results_with_diffs(&self.swarm).await?,
+            false => client.results(&self.swarm).await?,
+        });
         if self.json.json {
             context.json(&results)?;
         } else if self.markdown {
@@ -34,6 +41,10 @@ impl Results {
         } else {
             let text = table(&results, context.term.color, context.term.width);
             context.out.write_all(text.as_bytes())?;
+            for (agent, diff) in &results.diffs {
+                let text = format!("\n{agent}\n{}", format::harmless(diff));
+                context.out.write_all(text.as_bytes())?;
+            }
         }
         if !self.json.json {
             for held in &results.held {
@@ -209,5 +220,17 @@ fn markdown(results: &SwarmResults) -> String {
             text.push_str(&format!("\n{}\n", format::harmless(&result.text).trim_end()));
         }
     }
+    for (agent, diff) in &results.diffs {
+        let diff = format::harmless(diff);
+        let fence = fence(&diff);
+        text.push_str(&format!("\n## Diff of {agent}\n\n{fence}diff\n{diff}{fence}\n"));
+    }
     text
+}
+
+/// More backticks than any line of the text begins with.
+fn fence(text: &str) -> String {
+    let ticks = |line: &str| line.len() - line.trim_start_matches('`').len();
+    let longest = text.lines().map(|line| ticks(line.trim_start_matches(['+', '-', ' '])));
+    "`".repeat(longest.max().unwrap_or(0).max(2) + 1)
 }

@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{
     config,
-    model::{AdapterShare, Strategy, SwarmSpec},
+    model::{AdapterShare, Schema, Strategy, SwarmSpec},
 };
+use serde_json::Value;
 use std::{
     io::Read,
     path::{Path, PathBuf},
@@ -47,6 +48,9 @@ impl Create {
         spec.calls = self.calls.or(spec.calls);
         spec.worktree |= self.worktree;
         spec.check = self.check.clone().or(spec.check);
+        if let Some(given) = &self.schema {
+            spec.schema = Some(read_schema(given)?);
+        }
         spec.timeout_ms = self.timeout.or(spec.timeout_ms);
         spec.retries = self.retries.unwrap_or(spec.retries);
         if !self.command.is_empty() {
@@ -103,6 +107,19 @@ fn read_file(path: &Path) -> Result<SwarmSpec, Failure> {
         }
     }
     Ok(spec)
+}
+
+/// A file's, or one that stands there itself.
+fn read_schema(given: &str) -> Result<Schema, Failure> {
+    let inline = given.trim_start().starts_with('{');
+    let name = if inline { "--schema".to_owned() } else { format!("--schema {given}") };
+    let wrong = |why: String| Failure::usage(format!("{name}: {why}"));
+    let text = match inline {
+        true => given.to_owned(),
+        false => std::fs::read_to_string(given).map_err(|error| wrong(error.to_string()))?,
+    };
+    let value: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    Schema::try_from(value).map_err(wrong)
 }
 
 /// Reads `claude:3`, `mini`.

@@ -91,7 +91,7 @@ mod tests {
             uid: None,
         };
         let by = Actor::User("ann".to_owned());
-        let answer = Input::Request { by, command, crew: Vec::new() };
+        let answer = Input::Request { by, command, crew: Vec::new(), once: None };
         assert!(bench.feed(answer).unwrap_err().message.contains("no answer"));
         // Another that waits for the same asks in its place.
         bench.ended("ag-01-1", Outcome::Failed);

@@ -21,11 +21,16 @@ pub fn change(
     by: &Actor,
     id: &AccountId,
     change: BudgetChange,
+    seen: Option<&str>,
 ) -> Result<Decision, Refusal> {
     let Some(now) = account(state, id) else {
         return Err(Refusal::new(RefusalCode::NotFound, format!("there is no account {id}")));
     };
     let mut limits = now.budget();
+    if seen.is_some_and(|seen| seen != limits.to_string()) {
+        let why = format!("the limits of {id} were changed since: it has {limits} now");
+        return Err(Refusal::new(RefusalCode::Changed, why));
+    }
     for coin in Coin::ALL {
         let limit = match change {
             BudgetChange::Only(budget) => budget.get(coin),

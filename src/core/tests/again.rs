@@ -13,7 +13,7 @@ impl Bench {
             AgentSpec { interactive: true, budget: Some("$1".to_owned()), ..AgentSpec::default() };
         let command = Command::SpawnAgent { spec: Box::new(asked) };
         let (by, crew) = (Actor::User("ann".to_owned()), vec![("pi".to_owned(), String::new())]);
-        bench.feed(Input::Request { by, command, crew }).unwrap();
+        bench.feed(Input::Request { by, command, crew, once: None }).unwrap();
         bench.started(ATTEMPT, 1);
         bench.says(AgentState::Working, "");
         bench.effects.clear();
@@ -53,7 +53,7 @@ impl Bench {
     fn top_up(&mut self, micros: i64) {
         let change = BudgetChange::TopUp(Budget::of_dollars(Micros(micros)));
         let account = "sw-1".parse().unwrap();
-        self.ask(Command::SetBudget { account, change }).unwrap();
+        self.ask(Command::SetBudget { account, change, seen: None }).unwrap();
     }
 
     /// Is somebody sent to tell it to go on?
@@ -152,7 +152,7 @@ fn text_waits_for_the_first_word_of_an_agent_on_its_own_screen() {
     let command = Command::SpawnAgent { spec: Box::new(asked) };
     let crew = vec![("pi".to_owned(), String::new())];
     let takes = |bench: &Bench| takes_text(&bench.state, &"ag-01".into());
-    bench.feed(Input::Request { by: Actor::Core, command, crew }).unwrap();
+    bench.feed(Input::Request { by: Actor::Core, command, crew, once: None }).unwrap();
     bench.started(ATTEMPT, 1);
     let (source, state) = (Source::Activity, AgentState::Working);
     let (reason, detail) = (String::new(), "process 7 runs".to_owned());

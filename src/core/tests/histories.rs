@@ -75,7 +75,7 @@ fn take(bench: &mut Bench, step: Step) {
                 let spec = AgentSpec { cwd: "/".into(), retries: 1, ..AgentSpec::default() };
                 let command = Command::SpawnAgent { spec: Box::new(spec) };
                 let (by, crew) = (Actor::Agent(agents[at].clone()), vec![Default::default()]);
-                let _ = bench.feed(Input::Request { by, command, crew });
+                let _ = bench.feed(Input::Request { by, command, crew, once: None });
             }
         }
         Step::Pause(at, whole) | Step::Resume(at, whole) => {
@@ -99,7 +99,7 @@ fn take(bench: &mut Bench, step: Step) {
                 let approval = open[at].clone();
                 let command = Command::Decide { approval, verdict, remember, note, uid: None };
                 let by = Actor::User("ann".to_owned());
-                bench.feed(Input::Request { by, command, crew: Vec::new() }).unwrap();
+                bench.feed(Input::Request { by, command, crew: Vec::new(), once: None }).unwrap();
             }
         }
         Step::Retry(at) => {

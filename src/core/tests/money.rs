@@ -107,7 +107,7 @@ impl Bench {
         account: &str,
         change: BudgetChange,
     ) -> Result<Option<Reply>, Refusal> {
-        self.ask(Command::SetBudget { account: account.parse().unwrap(), change })
+        self.ask(Command::SetBudget { account: account.parse().unwrap(), change, seen: None })
     }
 
     pub(super) fn count(&self, is: impl Fn(&Event) -> bool) -> usize {
@@ -224,7 +224,7 @@ fn who_stands_on_its_screen_is_let_go_on_by_a_top_up() {
         AgentSpec { interactive: true, budget: Some("$1".to_owned()), ..AgentSpec::default() };
     let command = Command::SpawnAgent { spec: Box::new(asked) };
     let (by, crew) = (Actor::User("ann".to_owned()), vec![("pi".to_owned(), String::new())]);
-    bench.feed(Input::Request { by, command, crew }).unwrap();
+    bench.feed(Input::Request { by, command, crew, once: None }).unwrap();
     bench.started("ag-01-1", 1);
     bench.effects.clear();
     assert!(matches!(bench.reserve("ag-01-1", flat(2 * DOLLAR), false), Leave::Refused { .. }));

@@ -87,7 +87,7 @@ fn a_swarm_is_paused_with_those_that_come_later_and_alone_ones_stay() {
     let command = Command::SpawnAgent { spec: Box::new(alone) };
     let crew = vec![("command".to_owned(), String::new())];
     bench.launches();
-    bench.feed(Input::Request { by: Actor::Core, command, crew }).unwrap();
+    bench.feed(Input::Request { by: Actor::Core, command, crew, once: None }).unwrap();
     for agent in ["ag-01", "ag-02", "ag-03"] {
         assert_eq!(seen(&bench, agent), paused(), "{agent}");
     }
@@ -151,7 +151,7 @@ fn an_agent_neither_pauses_nor_resumes() {
         Command::PauseSwarm { swarm: swarm.clone() },
         Command::ResumeSwarm { swarm },
     ] {
-        let input = Input::Request { by: Actor::Agent(agent.clone()), command, crew: Vec::new() };
+        let input = Input::Request { by: Actor::Agent(agent.clone()), command, crew: Vec::new(), once: None };
         assert_eq!(bench.feed(input).unwrap_err().code, RefusalCode::Forbidden);
     }
 }

@@ -62,7 +62,7 @@ fn decide(bench: &mut Bench, approval: &Approval, verdict: Resolution) {
     let (approval, note) = (approval.id.clone(), String::new());
     let command = Command::Decide { approval, verdict, remember: Remember::Once, note, uid: None };
     let by = Actor::User("ann".to_owned());
-    bench.feed(Input::Request { by, command, crew: Vec::new() }).unwrap();
+    bench.feed(Input::Request { by, command, crew: Vec::new(), once: None }).unwrap();
 }
 
 #[test]

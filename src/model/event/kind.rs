@@ -73,6 +73,7 @@ kinds! {
     ApprovalExpired "approval_expired",
     ApprovalWithdrawn "approval_withdrawn",
     AnswerForgotten "answer_forgotten",
+    RequestNamed "request_named",
     CoreStarted "core_started",
 }
 

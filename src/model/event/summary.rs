@@ -68,6 +68,9 @@ impl Event {
                 format!("{percent} % of the budget of {account} are spent")
             }
             Self::PricesChanged => "prices were changed".to_owned(),
+            Self::RequestNamed { named } => {
+                format!("the request {} has its name: {}", named.once.key, named.made)
+            }
             Self::BudgetPaused { index } => format!("item {index} waits for money"),
             Self::TurnDue => "there is money for the turn that was refused".to_owned(),
             Self::TurnAskedAgain => "told to go on with the turn that was refused".to_owned(),
@@ -130,7 +133,7 @@ impl Event {
                 format!("moved to {place}, since others would obey it: {}", paths.join(", "))
             }
             Self::RecordingCut { from, to } => format!("recording cut: bytes {from} to {to}"),
-            Self::SwarmEnded { state, done, failed } => {
+            Self::SwarmEnded { state, done, failed, .. } => {
                 format!("swarm {state}: {failed} failed, {done} done")
             }
             Self::BranchHeld { failures, within_ms } => {

@@ -167,6 +167,7 @@ impl Keeping {
             outcome: Outcome::Lost,
             stop_reason: "lost".to_owned(),
             text: String::new(),
+            data: None,
             error: "its keeper vanished; what it did until then is in its log".to_owned(),
             files: None,
             reported: None,

@@ -93,9 +93,14 @@ impl Tree {
     /// # Errors
     /// When the sandbox cannot be made ready.
     pub async fn open(world: &Shared, tree: &Worktree) -> anyhow::Result<Self> {
+        Self::open_beside(world, tree, ".scratch").await
+    }
+
+    /// The same, for somebody else while it is open: `end` tells their scratch places apart.
+    pub async fn open_beside(world: &Shared, tree: &Worktree, end: &str) -> anyhow::Result<Self> {
         let known = run(&git::own_filters()).await?;
         let filters = git::parse_settings(&known.stdout);
-        let scratch = beside(&tree.path, ".scratch");
+        let scratch = beside(&tree.path, end);
         let (world, path) = (world.clone(), tree.path.clone());
         let repository = tree.repository.clone();
         let opened = move || {

@@ -14,13 +14,14 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// What every answer may be, whatever is asked.
 const ALWAYS: [u16; 5] = [400, 401, 403, 500, 503];
 /// Statuses of refusals, with what they say.
-const REFUSALS: [(u16, &str); 11] = [
+const REFUSALS: [(u16, &str); 12] = [
     (400, "The request makes no sense as it stands (`invalid`, `not_enforced`)."),
     (401, "An agent's own socket asks for its token."),
     (403, "The caller has not the right (`forbidden`)."),
     (404, "Nothing goes by that id or name (`not_found`)."),
     (409, "Not in this state (`conflict`), or the name fits several (`ambiguous`)."),
     (410, "It was there, and is no longer kept (`gone`)."),
+    (412, "It was changed since (`changed`): `If-Match` says what the caller had seen."),
     (413, "The body is larger than 4 MiB."),
     (415, "The body is not declared as application/json."),
     (426, "Served as a WebSocket only."),

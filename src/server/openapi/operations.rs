@@ -22,6 +22,17 @@ use serde_json::{Map, Value, json};
 
 const ACTOR: [&str; 3] =
     ["Dash-Actor", "^[!-~]{1,64}$", "Who answers, on the user's own socket; its user if not said."];
+const KEY: [&str; 3] = [
+    "Idempotency-Key",
+    "^[ -~]{1,200}$",
+    "Asked again under the same key, nothing more is done, and the answer is about what the first \
+     one made; another request under it is refused (409). The newest 4096 are known.",
+];
+const IF_MATCH: [&str; 3] = [
+    "If-Match",
+    "^(\\*|\"[!#-~]+\")$",
+    "The `ETag` that `showBudget` gave: refused (412) where the limits are others by now.",
+];
 const TEXT: &str = "text/plain";
 
 fn get(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
@@ -75,19 +86,14 @@ fn swarms() -> Vec<Operation> {
             "Makes a swarm; with `dry_run` says what would be made (200)",
         )
         .query::<swarms::Rehearsal>()
-        .header([
-            "Idempotency-Key",
-            "^[ -~]{1,200}$",
-            "Asked again under the same key, nothing more is made, and the answer is the first \
-             one's swarm; another request under it is refused (409).",
-        ])
+        .header(KEY)
         .takes::<SwarmSpec>(json!({
             "task": "say {item}", "items": ["one", "two"], "agents": 2, "cwd": "/tmp",
             "adapters": [{"adapter": "command"}], "command": ["echo", "{item}"], "budget": "$1",
         }))
         .creates::<SwarmInfo>()
         .gives::<SwarmSpec>()
-        .refuses([404, 409]),
+        .refuses([404, 409, 410]),
         get("/v1/swarms/{id}", "showSwarm", "One swarm; with `wait`, once it is over")
             .query::<swarms::Wait>()
             .gives::<SwarmInfo>()
@@ -103,6 +109,7 @@ fn swarms() -> Vec<Operation> {
             .query::<swarms::Removal>()
             .gives::<Removed>(),
         get("/v1/swarms/{id}/results", "swarmResults", "What its agents made; failures first")
+            .query::<swarms::With>()
             .gives::<SwarmResults>(),
         get("/v1/items", "listItems", "A swarm's queue")
             .query::<swarms::OfSwarm>()
@@ -110,9 +117,10 @@ fn swarms() -> Vec<Operation> {
             .gives::<Vec<Item>>()
             .refuses([404, 409]),
         post("/v1/items", "addItem", "Adds to a swarm's queue")
+            .header(KEY)
             .takes::<NewItem>(json!({"swarm": "sw-1", "text": "three"}))
             .creates::<Item>()
-            .refuses([404, 409]),
+            .refuses([404, 409, 410]),
         patch("/v1/items", "changeItems", "Drops items, or puts them back; gives those changed")
             .takes::<ItemsChange>(json!({"swarm": "sw-1", "state": "dropped", "items": [2]}))
             .gives::<Vec<Item>>()
@@ -133,12 +141,13 @@ fn agents() -> Vec<Operation> {
              made (200)",
         )
         .query::<swarms::Rehearsal>()
+        .header(KEY)
         .takes::<AgentSpec>(json!({
             "name": "echo", "adapter": "command", "command": ["echo", "done"], "cwd": "/tmp",
         }))
         .creates::<AgentInfo>()
         .gives::<AgentSpec>()
-        .refuses([404, 409]),
+        .refuses([404, 409, 410]),
         get("/v1/agents/{id}", "showAgent", "One agent; with `wait`, once it is over")
             .query::<swarms::Wait>()
             .gives::<AgentInfo>()
@@ -194,8 +203,12 @@ fn terminals() -> Vec<Operation> {
 fn money() -> Vec<Operation> {
     vec![
         get("/v1/budgets", "listBudgets", "All accounts").gives::<Vec<AccountInfo>>(),
-        get("/v1/budgets/{id}", "showBudget", "One account").gives::<AccountInfo>(),
+        get("/v1/budgets/{id}", "showBudget", "One account; its `ETag` is of its limits")
+            .gives::<AccountInfo>(),
         patch("/v1/budgets/{id}", "changeBudget", "Sets a limit, or adds to it")
+            .header(KEY)
+            .header(IF_MATCH)
+            .refuses([409, 410, 412])
             .takes::<BudgetBody>(json!({"top_up": "$5"}))
             .gives::<AccountInfo>(),
         get(

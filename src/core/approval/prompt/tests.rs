@@ -93,7 +93,7 @@ fn a_gateway_without_a_call_leaves_the_word_to_others() {
     let agent_spec = AgentSpec { interactive: true, ..Default::default() };
     let crew = vec![("pi".to_owned(), String::new())];
     let spawn = Command::SpawnAgent { spec: Box::new(agent_spec) };
-    bench.feed(Input::Request { by: user("ann"), command: spawn, crew }).unwrap();
+    bench.feed(Input::Request { by: user("ann"), command: spawn, crew, once: None }).unwrap();
     bench.started("ag-01-1", 1);
     let says = |bench: &mut Bench, source: Source, state: AgentState| {
         let signal =
