@@ -60,11 +60,10 @@ impl EventsArgs {
         let mut query = EventsQuery { since, follow: self.follow, ..EventsQuery::default() };
         for filter in &self.filter {
             let bad = || {
-                Failure::usage(format!("--filter {filter:?} is no filter"))
-                    .hinted(
-                        "swarm=sw-1, agent=ag-03, level=debug|info|warn|error, kind=swarm_ended \
+                Failure::usage(format!("--filter {filter:?} is no filter")).hinted(
+                    "swarm=sw-1, agent=ag-03, level=debug|info|warn|error, kind=swarm_ended \
                          or attention",
-                    )
+                )
             };
             if filter == "attention" {
                 query.attention = true;
@@ -74,7 +73,8 @@ impl EventsArgs {
             match (key, value) {
                 ("kind", kind) if Event::KINDS.contains(&kind) => query.kinds.push(kind.to_owned()),
                 ("kind", kind) => {
-                    let failure = Failure::usage(format!("--filter {filter:?}: no event is {kind:?}"));
+                    let failure =
+                        Failure::usage(format!("--filter {filter:?}: no event is {kind:?}"));
                     return Err(match nearest(kind, Event::KINDS.iter().copied()) {
                         Some(near) => failure.hinted(format!("did you mean kind={near}?")),
                         None => failure,

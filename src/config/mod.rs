@@ -18,8 +18,8 @@ mod small;
 pub use delegation::{BreakerConfig, Delegation, Span};
 pub use duration::{LONGEST_MS, duration};
 pub use file::{
-    AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, Login, NotifyConfig,
-    ModelPrice, Notify, Provider, SandboxConfig, Simulated, Ui,
+    AgentsConfig, ApprovalsConfig, Config, CoreConfig, Dialect, HolderChoice, LimitsConfig, Login,
+    ModelPrice, Notify, NotifyConfig, Provider, SandboxConfig, Simulated, Ui,
 };
 pub use lend::Lend;
 pub use load::{ConfigError, from_toml, nearest};

@@ -8,8 +8,8 @@ use super::{
     views::waits_for_money,
 };
 use crate::model::{
-    Actor, AgentId, AgentSpec, AgentState, Budget, Command, Event, Grant, Item, ItemState, Once, Refusal,
-    RefusalCode, Stamp, SwarmId, SwarmSpec,
+    Actor, AgentId, AgentSpec, AgentState, Budget, Command, Event, Grant, Item, ItemState, Once,
+    Refusal, RefusalCode, Stamp, SwarmId, SwarmSpec,
 };
 
 /// `crew` names adapter and model of each new agent, one entry an agent.
@@ -139,8 +139,7 @@ fn create(state: &State, spec: SwarmSpec, crew: &[(String, String)]) -> Result<D
 
 /// A name that was asked for is had or refused: whoever asks again by it means this swarm.
 fn free_to_make(state: &State, spec: &SwarmSpec) -> Result<(), Refusal> {
-    let taken = !spec.name.is_empty()
-        && state.swarms.values().any(|swarm| swarm.name == spec.name);
+    let taken = !spec.name.is_empty() && state.swarms.values().any(|swarm| swarm.name == spec.name);
     if taken {
         let why = format!("a swarm is called {:?} already", spec.name);
         let hint = format!("choose another --name, or `dash swarm rm {}` first", spec.name);

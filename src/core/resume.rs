@@ -131,7 +131,9 @@ mod tests {
         bench.ended("ag-01-1", Outcome::Failed);
         assert_eq!(bench.agent("ag-01").state, AgentState::Paused);
         let change = BudgetChange::TopUp(Budget::of_dollars(Micros(4_000_000)));
-        bench.ask(Command::SetBudget { account: "sw-1".parse().unwrap(), change, seen: None }).unwrap();
+        bench
+            .ask(Command::SetBudget { account: "sw-1".parse().unwrap(), change, seen: None })
+            .unwrap();
         assert_eq!(left(&bench, "ag-01-2").unwrap().session, None);
     }
 

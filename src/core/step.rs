@@ -3,7 +3,8 @@
 use super::{approval::Ask, state::Attempt};
 use crate::model::{
     Actor, AgentId, ApprovalId, AttemptId, AttemptResult, AuditDraft, Bound, Breaker, Budget, Coin,
-    Command, Event, Exit, Item, Micros, Once, Reservation, Resolution, Signal, Stamp, SwarmId, Tokens,
+    Command, Event, Exit, Item, Micros, Once, Reservation, Resolution, Signal, Stamp, SwarmId,
+    Tokens,
 };
 use std::path::PathBuf;
 

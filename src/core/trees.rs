@@ -32,7 +32,12 @@ fn child(bench: &mut Bench, parent: &str) -> Result<AgentId, Refusal> {
 }
 
 fn by_agent(bench: &mut Bench, agent: &str, command: Command) -> Result<Option<Reply>, Refusal> {
-    bench.feed(Input::Request { by: Actor::Agent(agent.into()), command, crew: Vec::new(), once: None })
+    bench.feed(Input::Request {
+        by: Actor::Agent(agent.into()),
+        command,
+        crew: Vec::new(),
+        once: None,
+    })
 }
 
 /// A swarm of one agent that runs.

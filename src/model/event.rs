@@ -7,8 +7,8 @@ mod summary;
 
 use super::{
     AccountId, Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Coin,
-    Exit, Grant, Item, Micros, Named, Remember, Resolution, Shortage, Signal, Stamp, SwarmId, SwarmResults, SwarmSpec,
-    SwarmState, Tokens,
+    Exit, Grant, Item, Micros, Named, Remember, Resolution, Shortage, Signal, Stamp, SwarmId,
+    SwarmResults, SwarmSpec, SwarmState, Tokens,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -99,9 +99,7 @@ fn look(schema: &Value, root: &Value, at: &str, depth: usize) -> Result<(), Stri
                 _ => false,
             },
             "enum" => value.as_array().is_some_and(|values| !values.is_empty()),
-            "required" => {
-                value.as_array().is_some_and(|names| names.iter().all(Value::is_string))
-            }
+            "required" => value.as_array().is_some_and(|names| names.iter().all(Value::is_string)),
             "properties" | "$defs" | "definitions" => value.is_object(),
             "allOf" | "anyOf" | "oneOf" | "prefixItems" => {
                 value.as_array().is_some_and(|parts| !parts.is_empty())

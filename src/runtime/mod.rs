@@ -269,7 +269,8 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
             | Effect::AnswerPrompt { .. } => effects.send(effect).await?,
         }
     }
-    let handle = Handle { world, journal, commits, journal_full, actor: model::Actor::Core, once: None };
+    let handle =
+        Handle { world, journal, commits, journal_full, actor: model::Actor::Core, once: None };
     tokio::spawn(notify::keep(handle.clone()));
     Ok(Runtime { handle, agent_listeners, inbox, actor, anchor })
 }

@@ -45,9 +45,8 @@ impl Handle {
         let of = id.clone();
         let trees = self.world.read(move |state| {
             let agents = state.swarms.get(&of).into_iter().flat_map(|swarm| &swarm.agents);
-            let trees = agents.filter_map(|id| {
-                Some((id.clone(), state.agents.get(id)?.worktree.clone()?))
-            });
+            let trees =
+                agents.filter_map(|id| Some((id.clone(), state.agents.get(id)?.worktree.clone()?)));
             trees.collect::<Vec<_>>()
         });
         for (agent, tree) in trees.await? {
@@ -63,8 +62,7 @@ impl Handle {
 
     /// The same event; that of a swarm's end with what its agents made, as far as it is kept.
     pub async fn with_results(&self, mut record: EventRecord) -> EventRecord {
-        if let (Event::SwarmEnded { results, .. }, Some(swarm)) =
-            (&mut record.event, &record.swarm)
+        if let (Event::SwarmEnded { results, .. }, Some(swarm)) = (&mut record.event, &record.swarm)
             && let Ok(mut made) = self.results(swarm).await
         {
             for result in made.results.iter_mut().filter_map(|row| row.result.as_mut()) {

@@ -11,7 +11,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     os::unix::net::UnixStream,
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, sync_channel},
     thread,
 };
 
@@ -19,7 +19,7 @@ use std::{
 fn hook() -> (String, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/hook?secret=s3cret", listener.local_addr().unwrap());
-    let (tell, told) = channel();
+    let (tell, told) = sync_channel(100);
     thread::spawn(move || {
         for (n, stream) in listener.incoming().map_while(Result::ok).enumerate() {
             let mut reader = BufReader::new(stream);
@@ -38,7 +38,8 @@ fn hook() -> (String, Receiver<Value>) {
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
             let status = if n == 0 { "500 Later" } else { "204 No Content" };
-            let head = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             reader.get_mut().write_all(head.as_bytes()).unwrap();
             if n > 0 && tell.send(serde_json::from_slice(&body).unwrap()).is_err() {
                 return;
@@ -113,13 +114,20 @@ fn events_are_had_by_kind_and_by_need_with_the_results_at_an_end() {
         told.lines().map(kind).collect()
     };
     assert_eq!(kinds("attention"), ["state_changed", "swarm_ended"]);
-    assert_eq!(kinds("kind=attempt_planned"), ["attempt_planned"], "also what is only for debugging");
+    assert_eq!(
+        kinds("kind=attempt_planned"),
+        ["attempt_planned"],
+        "also what is only for debugging"
+    );
     assert_eq!(kinds("kind=swarm_ended,kind=swarm_created"), ["swarm_created", "swarm_ended"]);
     assert_eq!(kinds("attention,kind=swarm_ended"), ["swarm_ended"]);
     let wrong = world.exits(&["events", "--filter", "kind=swarm_ende"], 2).all();
     assert!(wrong.contains("did you mean kind=swarm_ended?"), "{wrong}");
     let wrong = get(&world.socket, "/v1/events?kind=swarm_ende&follow=0", "");
-    assert_eq!((wrong.problem(), &wrong.json()["hint"]), (400, &"did you mean swarm_ended?".into()));
+    assert_eq!(
+        (wrong.problem(), &wrong.json()["hint"]),
+        (400, &"did you mean swarm_ended?".into())
+    );
     let told = world.ok(&["events", "--json", "--filter", "kind=swarm_ended"]).text();
     let told: Value = serde_json::from_str(&told).unwrap();
     let results = world.json(&["swarm", "results", &swarm]);

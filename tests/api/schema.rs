@@ -3,7 +3,8 @@
 use crate::world::World;
 use serde_json::json;
 
-const SCHEMA: &str = r#"{"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}"#;
+const SCHEMA: &str =
+    r#"{"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}"#;
 
 #[test]
 fn an_answer_that_fits_is_data_and_one_that_does_not_has_failed() {

@@ -59,7 +59,8 @@ fn results_carry_what_is_in_the_worktrees_as_a_patch() {
                   && echo three >> file && echo '```' > new && echo '* diff=evil' > .gitattributes \
                   && git config diff.evil.command 'touch ran' \
                   && git config diff.evil.textconv 'touch ran'";
-    let (id, code) = world.create_and_wait(&["--worktree", "--", "sh", "-c", script]);
+    let (id, code) =
+        world.create_and_wait(&["--worktree", "--no-sandbox", "--", "sh", "-c", script]);
     assert_eq!(code, 0, "{}", world.core_log());
     assert_eq!(world.json(&["swarm", "results", &id]).get("diffs"), None, "only where asked for");
     let results = world.json(&["swarm", "results", &id, "--diff"]);
@@ -68,7 +69,7 @@ fn results_carry_what_is_in_the_worktrees_as_a_patch() {
     for part in ["\n one\n+two\n+three\n", "+++ b/new\n@@ -0,0 +1 @@\n+```\n"] {
         assert!(diff.contains(part), "{diff}");
     }
-    let tree = world.agent(&agent)["worktree"].as_str().unwrap().to_owned();
+    let tree = results["results"][0]["worktree"].as_str().unwrap().to_owned();
     assert!(!Path::new(&tree).join("ran").exists());
     let text = world.ok(&["swarm", "results", &id, "--diff", "--markdown"]).text();
     assert!(text.contains(&format!("## Diff of {agent}\n\n````diff\n")), "{text}");

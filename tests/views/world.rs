@@ -206,7 +206,7 @@ fn events(agents: u64) -> Vec<EventRecord> {
                 outcome: Outcome::Failed,
                 stop_reason: "check".into(),
                 text: String::new(),
-            data: None,
+                data: None,
                 error: "check failed: cargo test".into(),
                 files: None,
                 reported: None,

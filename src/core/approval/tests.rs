@@ -138,8 +138,12 @@ fn no_agent_answers_for_anybody() {
         }
     }
     answer(&mut bench, user("ann"), &id, Resolution::Deny, Remember::Always).unwrap();
-    let forget =
-        |by| Input::Request { by, command: Command::Forget { remembered: 1 }, crew: Vec::new(), once: None };
+    let forget = |by| Input::Request {
+        by,
+        command: Command::Forget { remembered: 1 },
+        crew: Vec::new(),
+        once: None,
+    };
     let refused = bench.feed(forget(Actor::Agent("ag-01".into()))).unwrap_err();
     assert_eq!(refused.code, RefusalCode::Forbidden);
     bench.feed(forget(user("ann"))).unwrap();
@@ -363,7 +367,9 @@ fn take(bench: &mut Bench, step: Step) {
         }
         Step::Forget(remembered) => {
             let command = Command::Forget { remembered };
-            bench.feed(Input::Request { by: user("ann"), command, crew: Vec::new(), once: None }).map(|_| ())
+            bench
+                .feed(Input::Request { by: user("ann"), command, crew: Vec::new(), once: None })
+                .map(|_| ())
         }
     };
 }

@@ -17,7 +17,8 @@ fn limits_change_as_far_as_they_can() {
     assert_eq!(bench.set("sw-9", none()).unwrap_err().code, RefusalCode::NotFound);
     let by = Actor::Agent("ag-01".into());
     let change = none();
-    let command = Command::SetBudget { account: AccountId::Swarm("sw-1".into()), change, seen: None };
+    let command =
+        Command::SetBudget { account: AccountId::Swarm("sw-1".into()), change, seen: None };
     let own = bench.feed(Input::Request { by, command, crew: Vec::new(), once: None }).unwrap_err();
     assert_eq!(own.code, RefusalCode::Forbidden, "no agent raises its own");
 }

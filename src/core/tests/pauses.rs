@@ -151,7 +151,12 @@ fn an_agent_neither_pauses_nor_resumes() {
         Command::PauseSwarm { swarm: swarm.clone() },
         Command::ResumeSwarm { swarm },
     ] {
-        let input = Input::Request { by: Actor::Agent(agent.clone()), command, crew: Vec::new(), once: None };
+        let input = Input::Request {
+            by: Actor::Agent(agent.clone()),
+            command,
+            crew: Vec::new(),
+            once: None,
+        };
         assert_eq!(bench.feed(input).unwrap_err().code, RefusalCode::Forbidden);
     }
 }

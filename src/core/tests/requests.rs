@@ -26,7 +26,8 @@ fn another_request_under_a_known_key_is_refused() {
     assert_eq!(bench.create(hashed("one"), 1), first);
     let command = Command::CreateSwarm { spec: Box::new(hashed("two")) };
     let crew = vec![("command".to_owned(), String::new())];
-    let refused = bench.feed(Input::Request { by: Actor::Core, command, crew, once: None }).unwrap_err();
+    let refused =
+        bench.feed(Input::Request { by: Actor::Core, command, crew, once: None }).unwrap_err();
     assert_eq!(refused.code, RefusalCode::Conflict);
     assert!(refused.message.contains(first.as_str()), "{refused:?}");
 }

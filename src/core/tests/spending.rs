@@ -151,7 +151,8 @@ fn play(bench: &mut Bench, step: Step, epoch: &mut u64) {
             let command = Command::SpawnAgent { spec: Box::new(spec) };
             let crew = vec![("command".to_owned(), String::new())];
             // A cap may be reached.
-            let _ = bench.feed(Input::Request { by: Actor::Agent(parent), command, crew, once: None });
+            let _ =
+                bench.feed(Input::Request { by: Actor::Agent(parent), command, crew, once: None });
         }
         Step::End { agent, done } => {
             let Some(attempt) = pick(agent) else { return };

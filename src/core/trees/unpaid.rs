@@ -28,7 +28,9 @@ fn dear(bench: &mut Bench, attempt: &str) {
 
 fn top_up(bench: &mut Bench, account: &str) {
     let change = BudgetChange::TopUp(Budget::of_dollars(Micros(9_000_000)));
-    bench.ask(Command::SetBudget { account: account.parse().unwrap(), change, seen: None }).unwrap();
+    bench
+        .ask(Command::SetBudget { account: account.parse().unwrap(), change, seen: None })
+        .unwrap();
 }
 
 fn state_of(bench: &Bench, agent: &str) -> (AgentState, String) {

@@ -27,7 +27,8 @@ mod tests {
 
     #[test]
     fn only_what_nobody_else_sees_to_needs_attention() {
-        let changed = |state, reason: &str| Event::StateChanged { state, reason: reason.to_owned() };
+        let changed =
+            |state, reason: &str| Event::StateChanged { state, reason: reason.to_owned() };
         for (event, needed) in [
             (changed(AgentState::Failed, "exit 1"), true),
             (changed(AgentState::Lost, ""), true),
