@@ -32,6 +32,7 @@ mod journal;
 mod later;
 mod limits;
 mod mcp;
+mod mcp_tools;
 mod notify;
 mod once;
 mod openapi;
