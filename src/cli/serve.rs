@@ -26,18 +26,19 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    task::AbortHandle,
 };
 
-/// Connections that have not shown the token yet; more of them wait.
+/// Connections that have not shown the token yet.
 const STRANGERS: usize = 32;
 /// For a request's head, from the connection's beginning or the last answer.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
@@ -72,6 +73,7 @@ struct Door {
     token: [u8; 32],
     /// Names that a request may call this door by.
     hosts: Vec<String>,
+    strangers: Mutex<Strangers>,
 }
 
 impl Serve {
@@ -98,7 +100,8 @@ impl Serve {
             context.note("every request needs `Authorization: Bearer TOKEN`; Ctrl-C ends it");
         }
         let hosts = vec![address.to_string(), format!("localhost:{}", address.port())];
-        let door = Arc::new(Door { client, token: digest(&token), hosts });
+        let strangers = Mutex::default();
+        let door = Arc::new(Door { client, token: digest(&token), hosts, strangers });
         let mut ends = Vec::new();
         for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
             ends.push(signal(kind)?);
@@ -115,25 +118,25 @@ impl Serve {
 }
 
 async fn accept(listener: TcpListener, door: Arc<Door>) {
-    let strangers = Arc::new(Semaphore::new(STRANGERS));
+    let mut made = 0;
     loop {
-        // Never closed.
-        let Ok(place) = strangers.clone().acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, _)) => _ = tokio::spawn(talk(stream, door.clone(), place)),
+            Ok((stream, _)) => {
+                made += 1;
+                let talking = tokio::spawn(talk(stream, door.clone(), made));
+                door.strangers().add(made, talking.abort_handle());
+            }
             // Of one connection, or for want of descriptors: others may come.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-async fn talk(stream: TcpStream, door: Arc<Door>, place: OwnedSemaphorePermit) {
+async fn talk(stream: TcpStream, door: Arc<Door>, number: u64) {
     _ = stream.set_nodelay(true);
-    // Given back once the token was shown.
-    let place = Arc::new(Mutex::new(Some(place)));
     let service = service_fn(move |request| {
-        let (door, place) = (door.clone(), place.clone());
-        async move { Ok::<_, Infallible>(door.answer(request, &place).await) }
+        let door = door.clone();
+        async move { Ok::<_, Infallible>(door.answer(request, number).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(LARGEST_HEAD);
@@ -141,16 +144,37 @@ async fn talk(stream: TcpStream, door: Arc<Door>, place: OwnedSemaphorePermit) {
     _ = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
+/// Connections that have not shown the token yet, the oldest first. Where there are too many the
+/// oldest goes: whoever has the token shows it at once, and is kept out by none who only wait.
+#[derive(Default)]
+struct Strangers(VecDeque<(u64, AbortHandle)>);
+
+impl Strangers {
+    fn add(&mut self, number: u64, talking: AbortHandle) {
+        self.0.retain(|(_, talking)| !talking.is_finished());
+        if self.0.len() >= STRANGERS
+            && let Some((_, oldest)) = self.0.pop_front()
+        {
+            oldest.abort();
+        }
+        self.0.push_back((number, talking));
+    }
+
+    fn know(&mut self, number: u64) {
+        self.0.retain(|(other, _)| *other != number);
+    }
+}
+
 impl Door {
-    async fn answer(
-        &self,
-        mut request: Request<Incoming>,
-        place: &Mutex<Option<OwnedSemaphorePermit>>,
-    ) -> Response<Body> {
+    fn strangers(&self) -> MutexGuard<'_, Strangers> {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn answer(&self, mut request: Request<Incoming>, number: u64) -> Response<Body> {
         if let Err(refused) = self.admit(&request) {
             return *refused;
         }
-        drop(place.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.strangers().know(number);
         let headers = request.headers_mut();
         // They are this door's; the core has its own.
         for name in [header::AUTHORIZATION, header::COOKIE, header::ORIGIN] {

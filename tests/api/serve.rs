@@ -178,3 +178,22 @@ fn an_agent_opens_no_door() {
     command.env("DASH_AGENT", "ag-01");
     assert_eq!(world.run(command, b"", LIMIT).code, 6);
 }
+
+#[test]
+fn those_who_only_wait_keep_nobody_out_who_has_the_token() {
+    let world = World::new();
+    let door = Door::open(&world);
+    let mut waiting: Vec<TcpStream> = Vec::new();
+    for n in 0..200 {
+        let mut stream = door.connect();
+        stream.write_all(b"GET /v1/health HTTP/1.1\r\nx-").unwrap();
+        waiting.push(stream);
+        if n % 50 == 49 {
+            let known = door.own_host() + &door.bearer();
+            assert_eq!(door.get("/v1/health", &known).status, 200, "after {n}");
+        }
+    }
+    // The first of them were ended to make room.
+    let mut first = waiting.remove(0);
+    assert_eq!(first.read(&mut [0; 10]).unwrap_or(0), 0);
+}
