@@ -142,7 +142,9 @@ fn dispatch(cli: Cli, context: &mut Context<'_>) -> Result<Next, Failure> {
             return Err(Failure::usage("--socket runs a core and -S talks to one: choose"));
         }
         context.may_run_a_core()?;
-        let socket = path.map_or_else(Instance::default_socket, Ok)?;
+        // Makes Dash's own directory, in which another socket may be named as well.
+        let own = Instance::default_socket();
+        let socket = path.map_or(own, Ok)?;
         let instance = Instance::at(&socket)?;
         return Ok(Next::Core(CoreWish { instance, foreground: true, rehearsal: false }));
     }

@@ -17,6 +17,8 @@ mod examples;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tidy;
 
 /// Without its white space, and packed (build.rs).

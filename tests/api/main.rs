@@ -43,6 +43,7 @@ mod prices;
 mod prompts;
 mod pulse;
 mod rate;
+mod readme;
 mod refused_turn;
 mod rest;
 mod schema;

@@ -318,7 +318,7 @@ fn refusals(schemas: &mut Schemas) -> Value {
     Value::Object(all.collect())
 }
 
-fn document() -> Value {
+pub(super) fn document() -> Value {
     let mut schemas = Schemas::new();
     let mut paths = Map::new();
     for operation in operations() {
