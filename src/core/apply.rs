@@ -4,13 +4,12 @@
 use super::{
     again, approval,
     breaker::FAILURES,
-    charges, costs, ledger, once, pause,
-    state::{Agent, Attempt, Due, Phase, Retry, Spending, State, Swarm, Unpaid, Worktree},
+    charges, costs, ledger, made, once, pause,
+    state::{Agent, Attempt, Due, Phase, Retry, Spending, State, Unpaid, Worktree},
     unpaid, written,
 };
 use crate::model::{
-    Account, AgentId, AgentState, AttemptId, Breaker, Event, EventRecord, ItemState, Micros,
-    Outcome, Stamp, SwarmId, SwarmSpec, SwarmState,
+    Account, AgentState, Breaker, Event, EventRecord, ItemState, Micros, Outcome, Stamp, SwarmState,
 };
 
 /// Applies one committed event. Events come in the order of `seq`.
@@ -26,7 +25,7 @@ pub fn apply(state: &mut State, record: &EventRecord) {
             once::keep_swarm(state, &id, spec);
             let mut spec = (**spec).clone();
             let queue = spec.items.take().is_some();
-            state.swarms.insert(id.clone(), new_swarm(id, name.clone(), spec, queue, at));
+            state.swarms.insert(id.clone(), made::swarm(id, name.clone(), spec, queue, at));
         }
         Event::ItemAdded { item } => {
             if let Some(swarm) = state.swarms.get_mut(&item.swarm) {
@@ -309,31 +308,6 @@ pub fn apply(state: &mut State, record: &EventRecord) {
     }
 }
 
-fn new_swarm(id: SwarmId, name: String, spec: SwarmSpec, queue: bool, at: Stamp) -> Swarm {
-    // Checked before it came here.
-    let limits = spec.budget.as_ref().and_then(|text| text.parse().ok());
-    Swarm {
-        account: Account::limited(limits.unwrap_or_default()),
-        models: Default::default(),
-        id,
-        name,
-        spec,
-        queue,
-        state: SwarmState::Working,
-        stopping: false,
-        paused: false,
-        created_at: at,
-        started_at: None,
-        ended_at: None,
-        items: Vec::new(),
-        agents: Vec::new(),
-        tokens: Default::default(),
-        cost: Default::default(),
-        notional: Default::default(),
-        estimated: Default::default(),
-    }
-}
-
 /// A swarm that was over goes on with an item.
 fn reopen(state: &mut State, record: &EventRecord, index: u32) {
     let Some(swarm) = record.swarm.as_ref().and_then(|id| state.swarms.get_mut(id)) else { return };
@@ -382,52 +356,7 @@ fn plan(state: &mut State, record: &EventRecord, number: u32, index: u32) {
         agent.ended_at = None;
         enter(agent, AgentState::Starting, String::new(), at);
     }
-    state.attempts.insert(id.clone(), new_attempt(id, agent_id, swarm_id, number, index, at));
-}
-
-fn new_attempt(
-    id: &AttemptId,
-    agent: &AgentId,
-    swarm: &SwarmId,
-    number: u32,
-    index: u32,
-    at: Stamp,
-) -> Attempt {
-    Attempt {
-        id: id.clone(),
-        agent: agent.clone(),
-        swarm: swarm.clone(),
-        number,
-        index,
-        phase: Phase::Planned,
-        pid: None,
-        fact_n: 0,
-        fact_offset: 0,
-        planned_at: at,
-        started_at: None,
-        ended_at: None,
-        exit: None,
-        result: None,
-        session: None,
-        follows: None,
-        took_up: false,
-        stop: None,
-        disk_full: false,
-        paused: None,
-        paused_ms: 0,
-        limit: None,
-        unpaid: false,
-        refused: false,
-        raised: false,
-        again: false,
-        short: None,
-        signals: Vec::new(),
-        tokens: Default::default(),
-        cost: Default::default(),
-        notional: Default::default(),
-        estimated: Default::default(),
-        calls: 0,
-    }
+    state.attempts.insert(id.clone(), made::attempt(id, agent_id, swarm_id, number, index, at));
 }
 
 /// These items of the record's swarm are in this state from now on.

@@ -19,6 +19,7 @@ mod delegate;
 mod explain;
 pub mod forecast;
 mod ledger;
+mod made;
 mod once;
 mod pause;
 pub mod policy;
