@@ -227,6 +227,17 @@ impl Client {
         self.stream(&path).await
     }
 
+    /// The last bytes of what an agent has printed, at most so many.
+    pub async fn log_end(&self, agent: &str, bytes: u64) -> Result<Vec<u8>> {
+        let path = format!("{}/log?format=raw&last={bytes}", agent_path(agent));
+        let mut log = self.stream(&path).await?;
+        let mut end = Vec::new();
+        while let Some(piece) = log.next().await? {
+            end.extend_from_slice(&piece);
+        }
+        Ok(end)
+    }
+
     pub async fn send_input(&self, agent: &str, input: &InputBody) -> Result<()> {
         // An agent may have to draw its first screen before.
         self.within(DOCTOR).post(&format!("{}/input", agent_path(agent)), input).await

@@ -8,7 +8,7 @@ mod summary;
 use super::{
     AccountId, Actor, AgentId, AgentState, Approval, ApprovalId, AttemptId, AttemptResult, Coin,
     Exit, Grant, Item, Micros, Named, Remember, Resolution, Shortage, Signal, Stamp, SwarmId,
-    SwarmResults, SwarmSpec, SwarmState, Tokens,
+    SwarmSpec, SwarmState, Tokens,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -304,7 +304,8 @@ pub enum Event {
         /// What its agents made, as `swarms/{id}/results` has it, long texts cut; put in for
         /// those who follow, not journaled, and none of a swarm that was removed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        results: Option<Box<SwarmResults>>,
+        #[cfg_attr(test, schemars(with = "Option<super::SwarmResults>"))]
+        results: Option<Box<serde_json::Value>>,
     },
     SwarmRemoved,
     /// A question waits for an answer, or got one at once.

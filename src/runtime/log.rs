@@ -25,6 +25,8 @@ const PIECE: usize = 64 << 10;
 pub enum LogFormat {
     /// Byte for byte.
     Raw,
+    /// So many bytes of its end.
+    End(u64),
     /// Without escape sequences.
     Text,
     /// asciicast v3.
@@ -144,6 +146,7 @@ type Queue = mpsc::Sender<io::Result<Bytes>>;
 /// How far a recording was written, in its format.
 enum Export {
     Raw(u64),
+    End(u64),
     Text(Box<TextExport>),
     Cast(CastExport),
 }
@@ -152,6 +155,7 @@ impl Export {
     fn new(format: LogFormat) -> Self {
         match format {
             LogFormat::Raw => Self::Raw(0),
+            LogFormat::End(bytes) => Self::End(bytes),
             LogFormat::Text => Self::Text(Box::default()),
             LogFormat::Cast => Self::Cast(CastExport::default()),
         }
@@ -176,7 +180,12 @@ impl Export {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
             Err(error) => return Err(error),
         };
+        if let Self::End(bytes) = self {
+            *self = Self::Raw(recording.len().saturating_sub(*bytes));
+        }
         match self {
+            // It has become the first of these.
+            Self::End(_) => {}
             Self::Raw(offset) => {
                 write_raw(&recording, *offset, sink)?;
                 *offset = recording.len();

@@ -8,7 +8,6 @@ use crate::{
     gateway::{http_client, is_local},
     model::{EventRecord, Refusal},
 };
-use serde::Serialize;
 use std::{path::Path, process::Stdio, time::Duration};
 use tokio::{
     io::AsyncWriteExt,
@@ -28,18 +27,6 @@ const POSTS: u32 = 6;
 const PAGE: usize = 1000;
 /// Older news is none any more.
 const STALE_MS: u64 = 24 * 60 * 60 * 1000;
-
-/// What is told: the event, and what it says to a person.
-#[derive(Serialize)]
-struct News {
-    text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    swarm_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent_name: Option<String>,
-    #[serde(flatten)]
-    event: EventRecord,
-}
 
 /// Tells until the core leaves; at once over where nobody wants to be told.
 pub async fn keep(handle: Handle) {
@@ -104,12 +91,11 @@ async fn tell(handle: &Handle, record: EventRecord) {
         return;
     }
     let seq = record.seq;
-    let news = news(handle, record).await;
-    let Ok(json) = serde_json::to_vec(&news) else { return };
+    let (text, json) = news(handle, record).await;
     let config = &handle.world.config.notify;
     let program = async {
         let Some((program, args)) = config.command.split_first() else { return };
-        let args: Vec<String> = args.iter().map(|arg| arg.replace("{text}", &news.text)).collect();
+        let args: Vec<String> = args.iter().map(|arg| arg.replace("{text}", &text)).collect();
         if let Err(why) = run(program, &args, &json).await {
             tracing::warn!(seq, %program, "notify.command: {why}");
         }
@@ -123,7 +109,8 @@ async fn tell(handle: &Handle, record: EventRecord) {
     tokio::join!(program, address);
 }
 
-async fn news(handle: &Handle, record: EventRecord) -> News {
+/// What happened in words, and the event with them and the names of those it is about.
+async fn news(handle: &Handle, record: EventRecord) -> (String, Vec<u8>) {
     let agent = match &record.agent {
         Some(id) => handle.agent(id).await.ok(),
         None => None,
@@ -141,12 +128,16 @@ async fn news(handle: &Handle, record: EventRecord) -> News {
         (None, Some(swarm)) => format!("{}: {said}", swarm.name),
         (None, None) => said,
     };
-    News {
-        text,
-        swarm_name: swarm.map(|swarm| swarm.name),
-        agent_name: agent.map(|agent| agent.name),
-        event: handle.with_results(record).await,
+    let mut json = serde_json::to_value(handle.with_results(record).await).unwrap_or_default();
+    json["text"] = text.as_str().into();
+    for (key, name) in
+        [("swarm_name", swarm.map(|it| it.name)), ("agent_name", agent.map(|it| it.name))]
+    {
+        if let Some(name) = name {
+            json[key] = name.into();
+        }
     }
+    (text, json.to_string().into_bytes())
 }
 
 /// Runs a program that gets `json` as its standard input.

@@ -69,7 +69,7 @@ impl Handle {
                 cut(&mut result.text);
                 cut(&mut result.error);
             }
-            *results = Some(Box::new(made));
+            *results = serde_json::to_value(made).ok().map(Box::new);
         }
         record
     }

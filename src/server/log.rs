@@ -27,6 +27,8 @@ pub struct Wish {
     format: Option<String>,
     /// 1: on until the attempt is over.
     follow: u8,
+    /// Of a `raw` one only so many bytes of its end, as it stands now, and what follows.
+    last: Option<u64>,
 }
 
 pub async fn read(
@@ -45,6 +47,11 @@ pub async fn read(
             return Err(Refusal::new(RefusalCode::Invalid, why).hinted("raw, text or cast").into());
         }
     };
+    if wish.last.is_some() && format != LogFormat::Raw {
+        let why = "`last` counts bytes: it is for the format raw";
+        return Err(Refusal::new(RefusalCode::Invalid, why).into());
+    }
+    let format = wish.last.map_or(format, LogFormat::End);
     let log = served.handle.log(&agent, wish.attempt, format, wish.follow != 0).await?;
     Ok(([(CONTENT_TYPE, kind)], Body::from_stream(log)).into_response())
 }

@@ -2,9 +2,9 @@
 
 use crate::model::{AgentId, AttemptId, Exit};
 use crate::term::Screen;
-use crate::tui::copy::Copy;
+use crate::tui::{copy::Copy, past::Past};
 
-/// Rows of scrollback kept in memory; older text is in the recording.
+/// Rows of scrollback kept in memory; older text is in the recording ([`Past`]).
 const SCROLLBACK: usize = 2_000;
 
 /// Bytes held back at most while one looks back.
@@ -56,6 +56,8 @@ pub struct Focus {
     pub copy: Copy,
     /// What was printed since then: it is shown when that is over.
     held: Vec<u8>,
+    /// What was printed before, as far as it was read.
+    pub past: Past,
 }
 
 impl Focus {
@@ -78,6 +80,7 @@ impl Focus {
             size,
             copy: Copy::default(),
             held: Vec::new(),
+            past: Past::default(),
         }
     }
 
@@ -89,6 +92,7 @@ impl Focus {
             }
             // Too much to wait for: lines get other numbers, so nothing stays chosen.
             self.copy.anchor = None;
+            self.back_to_live();
         }
         self.let_go();
         self.process(bytes);
@@ -98,8 +102,25 @@ impl Focus {
     pub fn leave_scroll(&mut self) {
         self.mode = FocusMode::Typing;
         self.copy.anchor = None;
+        self.back_to_live();
         self.scroll_to(0);
         self.let_go();
+    }
+
+    /// The end of the recording has come: rows from before those at hand.
+    pub fn read_past(&mut self, end: &[u8]) {
+        let Some(screen) = self.screen.as_mut().filter(|_| self.mode == FocusMode::Scroll) else {
+            return self.past.failed();
+        };
+        let shown = screen.scrollback();
+        self.past.read(screen, end, &self.held);
+        screen.set_scrollback(shown);
+    }
+
+    fn back_to_live(&mut self) {
+        if let Some(live) = self.past.leave() {
+            self.screen = Some(live);
+        }
     }
 
     /// Shows what was held back.
@@ -121,7 +142,12 @@ impl Focus {
     /// The keeper's terminal has this size now (another viewer may have set it).
     pub fn sized(&mut self, columns: u16, rows: u16) {
         match &mut self.screen {
-            Some(screen) => screen.resize(columns, rows),
+            Some(screen) => {
+                screen.resize(columns, rows);
+                if let Some(live) = self.past.live() {
+                    live.resize(columns, rows);
+                }
+            }
             None => self.screen = Some(Screen::new(columns, rows, SCROLLBACK)),
         }
         if self.stage == Stage::Attaching {
@@ -136,13 +162,13 @@ impl Focus {
     /// Moves the view by rows, positive into the past.
     pub fn scroll(&mut self, by: isize) {
         if let Some(screen) = &mut self.screen {
-            screen.set_scrollback(screen.scrollback().saturating_add_signed(by).min(SCROLLBACK));
+            screen.set_scrollback(screen.scrollback().saturating_add_signed(by));
         }
     }
 
     pub fn scroll_to(&mut self, rows: usize) {
         if let Some(screen) = &mut self.screen {
-            screen.set_scrollback(rows.min(SCROLLBACK));
+            screen.set_scrollback(rows);
         }
     }
 }

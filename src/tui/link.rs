@@ -38,6 +38,12 @@ pub enum Request {
         columns: u16,
         rows: u16,
     },
+    /// What an agent printed before the rows at hand: so many bytes of its recording's end.
+    Past {
+        attachment: u64,
+        agent: AgentId,
+        bytes: u64,
+    },
     /// A terminal is to be seen, and not typed into.
     Watch {
         attachment: u64,
@@ -89,6 +95,11 @@ pub enum Message {
     Terminal {
         attachment: u64,
         event: TerminalEvent,
+    },
+    /// The end of a recording.
+    Past {
+        attachment: u64,
+        bytes: Result<Bytes, String>,
     },
     /// The ledger's answer, or why there is none.
     Costs(Result<Box<Money>, String>),

@@ -25,6 +25,7 @@ pub mod memory;
 mod nearest;
 mod notify;
 pub mod palette;
+pub mod past;
 pub mod run;
 pub mod stream;
 pub mod theme;

@@ -9,7 +9,7 @@ use crate::client::{
 };
 use crate::model::{AgentId, AgentState};
 use bytes::Bytes;
-use calls::{ask_costs, patiently};
+use calls::{ask_costs, ask_past, patiently};
 use std::{collections::HashMap, time::Duration};
 use tokio::{
     sync::mpsc::{self, Sender},
@@ -155,6 +155,9 @@ async fn serve(client: Client, end: LinkEnd) {
             Request::Resize { attachment, columns, rows } => {
                 let key = Key::Resize(columns, rows);
                 type_into(attached.as_ref(), attachment, key, &messages).await;
+            }
+            Request::Past { attachment, agent, bytes } => {
+                tokio::spawn(ask_past(client.clone(), attachment, agent, bytes, messages.clone()));
             }
             Request::Costs(by) => {
                 tokio::spawn(ask_costs(client.clone(), by, messages.clone()));

@@ -7,9 +7,11 @@ use crate::tui::{
     copy::{Copy, Place, Reader},
     focus::{Focus, FocusMode},
     key::Key,
+    link::Request,
     ui::Mode,
     views,
 };
+use bytes::Bytes;
 use crossterm::event::KeyCode;
 
 impl App {
@@ -45,6 +47,7 @@ impl App {
         let last = screen.size().0.saturating_sub(1);
         let mut reader = Reader::new(screen);
         let top = reader.all.saturating_sub(1);
+        let before = copy.at.up;
         let at = &mut copy.at;
         match action {
             Action::Down => at.up = at.up.saturating_sub(1),
@@ -90,8 +93,48 @@ impl App {
             _ => return false,
         }
         drop(reader);
+        let up = matches!(action, Action::Up | Action::HalfPageUp | Action::PageUp | Action::Top);
+        let meets_top = up && copy.at.up == top;
         self.bring_into_view();
+        if meets_top {
+            self.look_further(action == Action::Top, before == top);
+        }
         true
+    }
+
+    /// Rows from before those at hand are asked for, if there are some; `pushed`: somebody stood
+    /// at the top already.
+    pub(super) fn look_further(&mut self, top: bool, pushed: bool) {
+        let Some(focus) = &mut self.ui.focus else { return };
+        focus.past.top = top;
+        if let Some(bytes) = focus.past.ask() {
+            let (attachment, agent) = (focus.attachment, focus.agent.clone());
+            self.requests.push(Request::Past { attachment, agent, bytes });
+        } else if pushed && focus.past.is_cut() {
+            let agent = focus.agent.clone();
+            self.say(Level::Info, format!("what is older is in `dash agent log {agent}`"));
+        }
+    }
+
+    pub(super) fn past(&mut self, attachment: u64, end: Result<Bytes, String>) {
+        let focus = self.ui.focus.as_mut().filter(|focus| focus.attachment == attachment);
+        let Some(focus) = focus else { return };
+        match end {
+            Ok(end) => focus.read_past(&end),
+            Err(why) => {
+                focus.past.failed();
+                return self.say(Level::Error, format!("the recording cannot be read: {why}"));
+            }
+        }
+        let top = std::mem::take(&mut focus.past.top);
+        if top && let Some(screen) = &mut focus.screen {
+            focus.copy.at.up = Reader::new(screen).all.saturating_sub(1);
+        }
+        self.bring_into_view();
+        // The top of all of it was meant.
+        if top {
+            self.look_further(true, false);
+        }
     }
 
     fn copied(&mut self, text: String) -> bool {

@@ -247,6 +247,7 @@ impl App {
             Message::Lost(why) => self.ui.lost = Some(why),
             Message::Back => self.ui.lost = None,
             Message::Terminal { attachment, event } => self.terminal(attachment, event),
+            Message::Past { attachment, bytes } => self.past(attachment, bytes),
             Message::Costs(answer) => self.take_costs(answer),
             // What went wrong a moment ago is not hidden by what went well.
             Message::Done(_)

@@ -250,13 +250,18 @@ impl App {
             self.begin_look();
         }
         let Some(focus) = &mut self.ui.focus else { return false };
+        let before = focus.scrolled();
         focus.scroll(if down { -WHEEL } else { WHEEL });
         if focus.scrolled() == 0 {
             focus.leave_scroll();
         }
+        let meets_top = !down && focus.scrolled() < before.saturating_add_signed(WHEEL);
         // The cursor stays among the rows shown.
         let (lowest, rows) = (focus.scrolled(), usize::from(area.height).max(1));
         focus.copy.at.up = focus.copy.at.up.clamp(lowest, lowest + rows - 1);
+        if meets_top {
+            self.look_further(false, scrolls);
+        }
         true
     }
 }

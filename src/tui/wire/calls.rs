@@ -2,10 +2,11 @@
 
 use super::PATIENCE;
 use crate::client::{Client, ClientError};
-use crate::model::ApprovalState;
+use crate::model::{AgentId, ApprovalState};
 use crate::protocol::rest::{Answer, InputBody};
 use crate::store::{By, Money};
 use crate::tui::link::{Message, Request};
+use bytes::Bytes;
 use tokio::{sync::mpsc::Sender, time::timeout};
 
 /// Asks the ledger; its answer is always told, so that it can be asked again.
@@ -17,6 +18,18 @@ pub async fn ask_costs(client: Client, by: By, messages: Sender<Message>) {
     };
     let answer = asked.await.map_err(|error| error.to_string());
     _ = messages.send(Message::Costs(answer)).await;
+}
+
+pub async fn ask_past(
+    client: Client,
+    attachment: u64,
+    agent: AgentId,
+    bytes: u64,
+    messages: Sender<Message>,
+) {
+    let end = client.log_end(agent.as_str(), bytes).await;
+    let bytes = end.map(Bytes::from).map_err(|error| error.to_string());
+    _ = messages.send(Message::Past { attachment, bytes }).await;
 }
 
 /// Carries a call out, and says so when the core is slow to answer.
@@ -112,6 +125,7 @@ async fn one(client: &Client, request: Request) -> Result<String, ClientError> {
         // Not calls: they never come here.
         Request::All(_)
         | Request::Costs(_)
+        | Request::Past { .. }
         | Request::Attach { .. }
         | Request::Detach { .. }
         | Request::Input { .. }
