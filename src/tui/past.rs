@@ -10,6 +10,17 @@ pub const STEPS: [u64; 2] = [2 << 20, 32 << 20];
 /// Rows that are kept of it: some 100 MB where they are full.
 const ROWS: usize = 50_000;
 
+/// What is to be done with more rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Goal {
+    #[default]
+    Stay,
+    /// The cursor goes to the first of them.
+    Top,
+    /// What was searched for may be among them.
+    Search,
+}
+
 /// How far back the rows at hand go.
 #[derive(Default)]
 pub struct Past {
@@ -18,8 +29,7 @@ pub struct Past {
     waits: bool,
     /// There is nothing before them.
     pub whole: bool,
-    /// The top is wanted, wherever it comes to be.
-    pub top: bool,
+    pub goal: Goal,
     /// The one that goes on.
     live: Option<Screen>,
 }
@@ -34,6 +44,10 @@ impl Past {
         self.asked += 1;
         self.waits = true;
         Some(bytes)
+    }
+
+    pub fn waits(&self) -> bool {
+        self.waits
     }
 
     /// True if as much was read as is ever read, and there is more.

@@ -8,6 +8,7 @@ use crate::tui::{
     focus::{Focus, FocusMode},
     key::Key,
     link::Request,
+    past::Goal,
     ui::Mode,
     views,
 };
@@ -86,8 +87,12 @@ impl App {
             }
             Action::SearchAgain | Action::SearchBack => {
                 let (search, from) = (copy.search.clone(), copy.at);
-                let found = reader.find(&search, from, action == Action::SearchAgain);
+                let up = action == Action::SearchAgain;
+                let found = reader.find(&search, from, up);
                 drop(reader);
+                if found.is_none() && up && !search.is_empty() && self.read_further(Goal::Search) {
+                    return true;
+                }
                 return self.found(found, &search);
             }
             _ => return false,
@@ -105,15 +110,24 @@ impl App {
     /// Rows from before those at hand are asked for, if there are some; `pushed`: somebody stood
     /// at the top already.
     pub(super) fn look_further(&mut self, top: bool, pushed: bool) {
-        let Some(focus) = &mut self.ui.focus else { return };
-        focus.past.top = top;
-        if let Some(bytes) = focus.past.ask() {
-            let (attachment, agent) = (focus.attachment, focus.agent.clone());
-            self.requests.push(Request::Past { attachment, agent, bytes });
-        } else if pushed && focus.past.is_cut() {
+        if self.read_further(if top { Goal::Top } else { Goal::Stay }) {
+            return;
+        }
+        let Some(focus) = &self.ui.focus else { return };
+        if pushed && focus.past.is_cut() {
             let agent = focus.agent.clone();
             self.say(Level::Info, format!("what is older is in `dash agent log {agent}`"));
         }
+    }
+
+    /// False where there is nothing more to read.
+    fn read_further(&mut self, goal: Goal) -> bool {
+        let Some(focus) = &mut self.ui.focus else { return false };
+        focus.past.goal = goal;
+        let Some(bytes) = focus.past.ask() else { return focus.past.waits() };
+        let (attachment, agent) = (focus.attachment, focus.agent.clone());
+        self.requests.push(Request::Past { attachment, agent, bytes });
+        true
     }
 
     pub(super) fn past(&mut self, attachment: u64, end: Result<Bytes, String>) {
@@ -126,14 +140,17 @@ impl App {
                 return self.say(Level::Error, format!("the recording cannot be read: {why}"));
             }
         }
-        let top = std::mem::take(&mut focus.past.top);
-        if top && let Some(screen) = &mut focus.screen {
-            focus.copy.at.up = Reader::new(screen).all.saturating_sub(1);
-        }
-        self.bring_into_view();
-        // The top of all of it was meant.
-        if top {
-            self.look_further(true, false);
+        match std::mem::take(&mut focus.past.goal) {
+            Goal::Stay => {}
+            Goal::Top => {
+                if let Some(screen) = &mut focus.screen {
+                    focus.copy.at.up = Reader::new(screen).all.saturating_sub(1);
+                }
+                self.bring_into_view();
+                // That of all of it was meant.
+                self.look_further(true, false);
+            }
+            Goal::Search => _ = self.look_action(Action::SearchAgain),
         }
     }
 
