@@ -14,6 +14,7 @@ mod log;
 mod logger;
 mod name;
 mod openapi;
+mod place;
 mod policy;
 mod problem;
 mod pty;

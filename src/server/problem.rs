@@ -1,15 +1,14 @@
 //! Refusals as RFC 9457 problem documents.
 
+use super::place;
 use crate::{
     model::{Refusal, RefusalCode},
     protocol::{MAX_BODY, rest::Problem},
 };
 use axum::{
     Json,
-    extract::{
-        FromRequest, FromRequestParts, Request,
-        rejection::{PathRejection, QueryRejection},
-    },
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE, header::RETRY_AFTER, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -55,39 +54,58 @@ impl IntoResponse for Refused {
 }
 
 fn invalid(message: String, status: StatusCode) -> Refused {
-    // A body that parses and does not fit is as invalid as one that does not parse.
-    let status = (status != StatusCode::UNPROCESSABLE_ENTITY).then_some(status);
-    Refused(Refusal::new(RefusalCode::Invalid, message), status, None)
+    Refused(Refusal::new(RefusalCode::Invalid, message), Some(status), None)
 }
 
-/// A JSON body whose errors are problem documents.
+/// A JSON body whose errors are problem documents that say where.
 pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(body)) => Ok(Self(body)),
-            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                let why = format!("the body is larger than {} MiB, the limit", MAX_BODY >> 20);
-                Err(invalid(why, error.status()))
-            }
-            Err(error) => Err(invalid(error.body_text(), error.status())),
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") && !kind.ends_with("+json") {
+            let why = "the body has to be declared: content-type: application/json";
+            return Err(invalid(why.to_owned(), StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
+        let body = Bytes::from_request(request, state).await.map_err(|error| {
+            let why = match error.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => {
+                    format!("the body is larger than {} MiB, the limit", MAX_BODY >> 20)
+                }
+                _ => error.body_text(),
+            };
+            invalid(why, error.status())
+        })?;
+        serde_json::from_slice(&body).map(Self).map_err(|error| {
+            let place = place::path(&body, error.line(), error.column());
+            let gap = if place.is_empty() { "" } else { ": " };
+            invalid(format!("the body: {place}{gap}{error}"), StatusCode::BAD_REQUEST)
+        })
     }
 }
 
-/// Query parameters whose errors are problem documents.
+/// Query parameters whose errors are problem documents that name the parameter.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Refused;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let query: Result<axum::extract::Query<T>, QueryRejection> =
-            axum::extract::Query::from_request_parts(parts, state).await;
-        query.map(|query| Self(query.0)).map_err(|error| invalid(error.body_text(), error.status()))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let query = parts.uri.query().unwrap_or_default();
+        serde_urlencoded::from_str(query).map(Self).map_err(|error| {
+            // The one that is wrong by itself, too.
+            let same = |part: &&str| {
+                let alone = serde_urlencoded::from_str::<T>(part).err();
+                alone.is_some_and(|alone| alone.to_string() == error.to_string())
+            };
+            let part = query.split('&').find(same).unwrap_or_default();
+            let name = part.split('=').next().unwrap_or_default();
+            let gap = if name.is_empty() { "" } else { ": " };
+            invalid(format!("the query: {name}{gap}{error}"), StatusCode::BAD_REQUEST)
+        })
     }
 }
 
