@@ -53,6 +53,8 @@ const OWN_TOOLS: &[&str] = &[
     "namespace",
     "tool_search",
 ];
+/// Of these, those that a request describes in full.
+const DESCRIBED: &[&str] = &["function", "custom", "namespace"];
 /// Tiers that cost no more than the usual one.
 const TIERS: &[&str] =
     &["auto", "default", "standard", "standard_only", "flex", "batch", "on_demand", "unspecified"];
@@ -107,6 +109,27 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
 struct Tool<'a> {
     #[serde(default, borrow, rename = "type")]
     kind: Option<Cow<'a, str>>,
+}
+
+/// How many tools a request has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tools {
+    pub all: u64,
+    /// That it names and does not describe.
+    pub of_provider: u64,
+}
+
+/// Of a request that is none of Gemini's.
+pub fn tools(body: &[u8]) -> Tools {
+    let pairs = serde_json::from_slice(body).map_or_else(|_| Vec::new(), |Pairs(pairs)| pairs);
+    // Given twice either may count.
+    let given = pairs.iter().filter(|(name, _)| name == "tools");
+    let all: Vec<&str> = given.flat_map(|(_, raw)| listed(raw.get())).collect();
+    let named = |tool: &&&str| {
+        let kind = serde_json::from_str::<Tool<'_>>(tool).map(|tool| tool.kind);
+        kind.is_ok_and(|kind| kind.is_some_and(|kind| !DESCRIBED.contains(&&*kind)))
+    };
+    Tools { all: all.len() as u64, of_provider: all.iter().filter(named).count() as u64 }
 }
 
 /// All such things, in the request's own words.

@@ -35,6 +35,8 @@ pub struct Pieces {
     images: u64,
     image: u64,
     documents: u64,
+    /// Tokens that come to it unseen, at most.
+    hidden: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +66,7 @@ struct Counted {
     pieces: HashMap<u64, u32>,
     images: u64,
     documents: u64,
+    hidden: u64,
     tokens: u64,
 }
 
@@ -98,7 +101,8 @@ impl Known {
         }
         piece(from, body.len(), packed);
         let (images, image) = (media.images.len() as u64, media.image);
-        Pieces { pieces, images, image, documents: media.documents }
+        let Media { documents, hidden, .. } = *media;
+        Pieces { pieces, images, image, documents, hidden }
     }
 
     /// The most tokens that a prompt of these pieces has.
@@ -106,7 +110,7 @@ impl Known {
         let documents = body.documents;
         let images = body.images.saturating_mul(body.image);
         let open = body.pieces.iter().filter(|piece| !piece.packed);
-        let bytes = images + open.map(|piece| piece.bytes).sum::<u64>();
+        let bytes = images + body.hidden + open.map(|piece| piece.bytes).sum::<u64>();
         let known = self.counted.iter().filter(|known| known.model == model);
         let known = known.filter_map(|known| known.bound(body));
         let least = known.chain((documents == 0).then_some(bytes)).min();
@@ -129,8 +133,9 @@ impl Known {
         if self.counted.len() == CONVERSATIONS {
             self.counted.remove(0);
         }
-        let Pieces { images, documents, .. } = *body;
-        self.counted.push(Counted { model: model.to_owned(), pieces, images, documents, tokens });
+        let Pieces { images, documents, hidden, .. } = *body;
+        let model = model.to_owned();
+        self.counted.push(Counted { model, pieces, images, documents, hidden, tokens });
     }
 }
 
@@ -158,7 +163,8 @@ impl Counted {
         // One in the place of another says so again where it begins.
         let images = images.min(body.images).max(body.images.saturating_sub(self.images));
         let images = images.saturating_mul(body.image);
-        (body.documents <= self.documents).then_some(self.tokens + more + images)
+        let hidden = body.hidden.saturating_sub(self.hidden);
+        (body.documents <= self.documents).then_some(self.tokens + more + images + hidden)
     }
 }
 
@@ -209,7 +215,7 @@ mod tests {
         (from..from + words).map(|n| format!("word-{} ", n.wrapping_mul(2_654_435_761))).collect()
     }
 
-    const NONE: &Media = &Media { images: Vec::new(), image: 0, documents: 0 };
+    const NONE: &Media = &Media { images: Vec::new(), image: 0, documents: 0, hidden: 0 };
 
     /// Where it is known.
     fn most(known: &Known, model: &str, pieces: &Pieces) -> u64 {
@@ -243,7 +249,7 @@ mod tests {
     #[test]
     fn an_image_is_more_than_its_bytes() {
         let known = Known::default();
-        let pieces = known.cut(b"{}", &Media { images: vec![1], image: 5_000, documents: 0 });
+        let pieces = known.cut(b"{}", &Media { images: vec![1], image: 5_000, ..NONE.clone() });
         assert_eq!(known.tokens("m", &pieces), Length::AtMost(5_002));
     }
 
@@ -252,7 +258,7 @@ mod tests {
         let mut known = Known::default();
         let (before, after) = (text(0, 400), text(9_000, 400));
         let asked = |url: &str| format!("{before}{{\"type\":\"image\",\"url\":\"{url}\"}}{after}");
-        let media = Media { images: vec![before.len() + 1], image: 5_000, documents: 0 };
+        let media = Media { images: vec![before.len() + 1], image: 5_000, ..NONE.clone() };
         let first = known.cut(asked("a").as_bytes(), &media);
         known.learn("m", &first, 3_000);
         assert!(most(&known, "m", &first) <= 3_000 + SEAM);
@@ -296,6 +302,20 @@ mod tests {
             let both = known.cut(both.as_bytes(), two);
             assert!(matches!(known.tokens("m", &both), Length::Open(_)), "{length}");
         }
+    }
+
+    #[test]
+    fn what_a_provider_adds_unseen_is_counted_once() {
+        let mut known = Known::default();
+        let (bare, tooled) = (NONE, &Media { hidden: 1_000, ..NONE.clone() });
+        let body = text(0, 400);
+        let without = known.cut(body.as_bytes(), bare);
+        let with = known.cut(body.as_bytes(), tooled);
+        assert_eq!(most(&known, "m", &with), body.len() as u64 + 1_000);
+        known.learn("m", &without, 1_200);
+        assert_eq!(most(&known, "m", &with), 1_200 + SEAM + 1_000, "that call had none");
+        known.learn("m", &with, 1_500);
+        assert_eq!(most(&known, "m", &with), 1_500 + SEAM, "it is in the count");
     }
 
     #[test]
