@@ -115,3 +115,13 @@ fn what_nothing_limits_passes_as_it_is_and_is_charged_as_under_a_limit() {
         assert!(upstream.seen.recv_timeout(PATIENCE).unwrap().ends_with(body), "as it was sent");
     }
 }
+
+#[test]
+fn what_counts_no_prompt_is_charged_what_was_set_aside_and_teaches_nothing() {
+    let lie = concat!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 46\r\n\r\n",
+        "{\"usage\":{\"input_tokens\":0,\"output_tokens\":1}}",
+    );
+    let (bill, _) = billed(lie, 2_000_000);
+    assert_eq!((bill.cost, bill.estimated), (Micros(2_000_000), true));
+}

@@ -141,3 +141,16 @@ fn an_answer_after_which_agents_ask_again_is_told() {
         assert_eq!(last, told, "{head}");
     }
 }
+
+/// With both a length and chunks the chunks count (RFC 9112, 6.3).
+#[test]
+fn a_length_beside_chunks_cuts_nothing_off() {
+    let both = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5\r\n\
+         transfer-encoding: chunked\r\n\r\n31\r\n\
+         {\"usage\":{\"input_tokens\":100,\"output_tokens\":10}}\r\n0\r\n\r\n";
+    let upstream = Upstream::new(both, "");
+    let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+    let answer = stage.ask("/v1/messages", "{\"model\":\"claude-opus-4-5\",\"max_tokens\":9}");
+    assert!(answer.contains("\"output_tokens\":10}}"), "{answer}");
+    assert!(!answer.contains("content-length: 5"), "{answer}");
+}
