@@ -28,15 +28,20 @@ const FIELDS: &[&str] = &[
     "container",
     "conversation",
     "previous_response_id",
+    // OpenRouter's: other models than the one that is priced, and what it runs beside them.
+    "models",
+    "plugins",
 ];
 /// Of their values those that change nothing.
-const USUAL: &[(&str, &str)] = &[("speed", "standard"), ("inference_geo", "global")];
+const USUAL: &[(&str, &str)] =
+    &[("speed", "standard"), ("inference_geo", "global"), ("models", "[]"), ("plugins", "[]")];
 /// Models that do what costs more than tokens whatever is asked of them, by a part of their name.
 const MODELS: &[(&str, &str)] = &[
     ("-image", "image output"),
     ("nano-banana", "image output"),
     ("-search-preview", "web search"),
     ("-search-api", "web search"),
+    (":online", "web search"),
 ];
 /// Of tools those that the agent runs itself, as their type begins.
 const OWN_TOOLS: &[&str] = &[
@@ -109,6 +114,27 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
 struct Tool<'a> {
     #[serde(default, borrow, rename = "type")]
     kind: Option<Cow<'a, str>>,
+    /// Where a shell is run: a container of the provider's is paid by the hour.
+    #[serde(default, borrow)]
+    environment: Option<Place<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Place<'a> {
+    #[serde(default, borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+}
+
+impl Tool<'_> {
+    /// Its name where the provider runs it.
+    fn dear(self) -> Option<String> {
+        let kind = self.kind?;
+        if !OWN_TOOLS.iter().any(|own| kind.starts_with(own)) {
+            return Some(kind.into_owned());
+        }
+        let place = self.environment.and_then(|place| place.kind).filter(|place| place != "local");
+        place.map(|place| format!("{kind} in {place}"))
+    }
 }
 
 /// How many tools a request has.
@@ -232,11 +258,8 @@ fn dear_tools(wire: Wire, tools: &str) -> Vec<String> {
             };
             all.extend(tool.into_keys().filter(|key| !own.contains(&&**key)).map(Cow::into_owned));
         } else {
-            match serde_json::from_str::<Tool<'_>>(tool).map(|tool| tool.kind) {
-                Ok(Some(kind)) if !OWN_TOOLS.iter().any(|own| kind.starts_with(own)) => {
-                    all.push(kind.into_owned());
-                }
-                Ok(_) => {}
+            match serde_json::from_str::<Tool<'_>>(tool).map(Tool::dear) {
+                Ok(dear) => all.extend(dear),
                 Err(_) => all.push(UNKNOWN.to_owned()),
             }
         }

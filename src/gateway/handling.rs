@@ -15,7 +15,7 @@ use super::{
     terms::Terms,
     upstream::Upstream,
     usage::Meter,
-    wire::{Asked, Wire, dialect_of, generated},
+    wire::{Asked, MOST_ANSWERS, Wire, dialect_of, generated},
 };
 use crate::config::Dialect;
 use bytes::Bytes;
@@ -232,6 +232,11 @@ fn asked<'a>(wire: Wire, path: &str, body: &'a [u8]) -> Result<Asked<'a>, No> {
     };
     if let Some((model, _)) = generated(path).filter(|_| wire.dialect() == Dialect::Gemini) {
         asked.model = model.to_owned();
+    }
+    // No provider takes so many; one that did could not be told from what is counted.
+    if asked.answers(wire) > MOST_ANSWERS {
+        let message = format!("more than {MOST_ANSWERS} answers at once are asked for");
+        return Err(no(StatusCode::BAD_REQUEST, message));
     }
     // It is shown to people, and written down.
     if asked.model.len() > MAX_MODEL || asked.model.chars().any(char::is_control) {
