@@ -6,7 +6,7 @@ mod accounts;
 mod limits;
 
 pub use accounts::accounts;
-pub(super) use accounts::{lacking, wanting};
+pub(super) use accounts::{Short, lacking, shorts, wanting};
 pub(super) use limits::change;
 
 use super::{
