@@ -311,7 +311,7 @@ async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill,
     if is_shortened(body) {
         bill.prompt = None;
     }
-    bill.extra = terms.extra();
+    (bill.extra, bill.hour) = (terms.extra(), terms.hour());
     if let Some(limit) = terms.clamped(&bill.reservation) {
         let text = std::str::from_utf8(out).ok();
         let Some(text) = text.and_then(|text| clamp::clamped(*wire, text, limit)) else {
@@ -365,8 +365,10 @@ async fn send(
             let open = async move {
                 let answer = gateway.client().send(&upstream, out).await;
                 // What was made here says nothing of the provider's limits.
-                if let Some(permit) = permit.filter(|_| !(answer.unsent || answer.lost)) {
-                    permit.answered(answer.status, &answer.headers);
+                if let Some(permit) = permit.filter(|_| !(answer.unsent || answer.lost))
+                    && permit.answered(answer.status, &answer.headers)
+                {
+                    gateway.waits().iter().for_each(|why| tracing::warn!("{why}"));
                 }
                 answer
             };

@@ -102,6 +102,11 @@ impl Terms {
         self.extra.as_ref().copied().unwrap_or_default()
     }
 
+    /// Its cache is to live for an hour, or who knows how long.
+    pub fn hour(&self) -> bool {
+        self.writes == Writes::Hour
+    }
+
     /// # Errors
     /// Where no price is known, or nobody can say how long the prompt is.
     pub fn bound(&self) -> Result<Bound, String> {

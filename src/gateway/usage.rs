@@ -30,6 +30,8 @@ pub struct Usage {
     pub tokens: Tokens,
     /// The part of `tokens.cache_write` with an hour to live.
     pub cache_write_1h: u64,
+    /// Which part that is was told.
+    pub split: bool,
     /// The model that answered, in the provider's words.
     pub model: Option<String>,
     /// False while no usage was seen at all.
@@ -245,6 +247,7 @@ impl Meter {
         set(&mut tokens.cache_read, said.cache_read_input_tokens);
         set(&mut tokens.cache_write, said.cache_creation_input_tokens);
         if let Some(split) = &said.cache_creation {
+            self.usage.split = true;
             // Whatever does not live for five minutes is billed as what lives the longest.
             let others =
                 split.ephemeral_5m_input_tokens.map(|n| tokens.cache_write.saturating_sub(n));
