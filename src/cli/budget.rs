@@ -92,7 +92,7 @@ async fn change(context: &mut Context<'_>, account: &str, body: &BudgetBody, jso
             } else {
                 format!(" ({})", agent.reason)
             };
-            context.note(&format!("{id} is {}{why}: nothing goes on by this", agent.state));
+            context.note(format!("{id} is {}{why}: nothing goes on by this", agent.state));
         }
     }
     Ok(Code::Ok)

@@ -190,6 +190,10 @@ impl Provider {
         if self.key_env.as_ref().is_some_and(|name| !is_variable(name)) {
             return Err(("key_env", NO_VARIABLE));
         }
+        // Nor is one looked for wherever a core happens to be started.
+        if self.key_file.as_ref().is_some_and(|path| path.components().count() < 2) {
+            return Err(("key_file", "must be the path of a file, and never the key itself"));
+        }
         if self.key_command.as_ref().is_some_and(Vec::is_empty) {
             return Err(("key_command", "must name a program"));
         }
@@ -505,6 +509,7 @@ mod tests {
             format!("key_command = \"{SECRET}\""),
             format!("key_env = [\"{SECRET}\"]"),
             format!("key_file = [\"{SECRET}\"]"),
+            format!("key_file = \"{SECRET}\""),
             format!("login = \"{SECRET}\""),
             format!("key_env = {SECRET}"),
             format!("notional = \"{SECRET}\""),

@@ -93,8 +93,9 @@ impl OwnFile {
                 return Err(wrong(parts, format!("models.{model:?}.{key}"), message));
             }
         }
-        let features = file.features.iter();
-        for (name, message) in features.filter_map(|(name, it)| Some((name, no_price(*it)?))) {
+        let mut features = file.features.iter();
+        let wrong_one = features.find_map(|(name, dollars)| Some((name, no_price(*dollars)?)));
+        if let Some((name, message)) = wrong_one {
             let parts = vec!["features".to_owned(), name.clone()];
             return Err(wrong(parts, format!("features.{name:?}"), message));
         }

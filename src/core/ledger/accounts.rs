@@ -59,7 +59,7 @@ fn standing_in_the_way(state: &State) -> BTreeMap<AccountId, (bool, String)> {
             // It has not come to its end by it, or not yet.
             None => format!("a call of {} was refused", agent.id),
         };
-        let others = short.then(|| shorts(state, agent)).unwrap_or_default();
+        let others = if short { shorts(state, agent) } else { Vec::new() };
         for id in others.into_iter().map(|Short { account, .. }| account).chain([first]) {
             match all.get(&id) {
                 Some((known, _)) if *known || !short => {}
