@@ -211,3 +211,24 @@ fn a_forecasts_way_out_names_every_account_that_is_short() {
         assert!(goes_on, "{command}");
     }
 }
+
+#[test]
+fn an_account_that_another_is_as_short_as_has_a_way_out_too() {
+    let mut bench = Bench::default();
+    let one = Some("$1".to_owned());
+    bench.create(SwarmSpec { budget: one.clone(), agent_budget: one, ..spec() }, 1);
+    bench.started("ag-01-1", 1);
+    // Of two with as much the nearest is told that refuses.
+    dear(&mut bench, "ag-01-1");
+    bench.ended("ag-01-1", Outcome::Failed);
+    let forecasts = forecasts(&bench.state, Stamp(bench.now));
+    for (id, other) in [("sw-1", "ag-01"), ("ag-01", "sw-1")] {
+        let choices = &forecasts[&id.parse().unwrap()].choices;
+        let [Choice::TopUp { command, .. }] = choices.as_slice() else { panic!("{choices:?}") };
+        let says = format!("dash budget top-up {other} 1 && dash budget top-up {id} ");
+        assert!(command.starts_with(&says), "{command}");
+    }
+    let swarm = swarm_info(&bench.state, &"sw-1".into()).unwrap();
+    let both = "dash budget top-up sw-1 1 && dash budget top-up ag-01 1";
+    assert_eq!(swarm.way_on.as_deref(), Some(both));
+}
