@@ -484,7 +484,7 @@ mod tests {
             ("input = nan\noutput = 1", "5:1: providers.x.prices.m.input: NaN is no price"),
             ("input = 1\noutput = -1", "6:1: providers.x.prices.m.output: -1 is no price"),
             ("input = inf\noutput = 1", "5:1: providers.x.prices.m.input: inf is no price"),
-            ("input = 1\noutput = 1e300", "6:1: providers.x.prices.m.output: 1"),
+            ("input = 1\noutput = 1e300", "6:1: providers.x.prices.m.output: 1e300 is no price"),
             ("input = 1\noutput = 1\ncontext = 0", "7:1: providers.x.prices.m.context: "),
             ("input = 1\noutput = 1\nlong.input = 1", "missing field `from`"),
             ("input = 1", "missing field `output`"),

@@ -108,7 +108,9 @@ const MOST: f64 = 1e6;
 
 /// Why a sum of dollars is no price.
 pub fn no_price(value: f64) -> Option<String> {
-    (!(0.0..=MOST).contains(&value)).then(|| format!("{value} is no price"))
+    // In few digits, however many it has.
+    let told = || if value.abs() < 1e12 { format!("{value}") } else { format!("{value:e}") };
+    (!(0.0..=MOST).contains(&value)).then(|| format!("{} is no price", told()))
 }
 
 /// The same of what stands at one of [`KEYS`].

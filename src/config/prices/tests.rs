@@ -174,7 +174,7 @@ fn what_a_newer_table_changes_is_told() {
 fn what_is_no_price_is_not_set() {
     let (_directory, files) = files();
     for (key, value, says) in [
-        ("input", 1e30, "is no price"),
+        ("input", 1e30, "input: 1e30 is no price"),
         ("output", 1_000_001.0, "is no price"),
         ("input", f64::NAN, "is no price"),
         ("cache_read", -0.5, "is no price"),
