@@ -77,11 +77,23 @@ impl BudgetCommand {
 }
 
 async fn change(context: &mut Context<'_>, account: &str, body: &BudgetBody, json: Json) -> Done {
-    let changed = context.client().await?.set_budget(account, body).await?;
+    let client = context.client().await?;
+    let changed = client.set_budget(account, body).await?;
     if json.json {
         context.json(&changed)?;
     } else {
         context.line(line(&changed))?;
+    }
+    if let AccountId::Agent(id) = &changed.id {
+        let agent = client.agent(id.as_str()).await?;
+        if agent.state.is_final() {
+            let why = if agent.reason.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", agent.reason)
+            };
+            context.note(format!("{id} is {}{why}: nothing goes on by this", agent.state));
+        }
     }
     Ok(Code::Ok)
 }

@@ -25,8 +25,8 @@ pub enum PricesCommand {
     List(List),
     /// Say what a model costs, in `prices.toml` of the configuration directory
     #[command(after_help = "Keys: input and output, in dollars per million tokens; cache_read, \
-                      cache_write and cache_write_1h, which are billed like input where nobody \
-                      says; context, the longest prompt in tokens, which is set aside for \
+                      billed like input where nobody says; cache_write, billed at 1.25 times \
+                      input where nobody says, and cache_write_1h at twice; context, the longest prompt in tokens, which is set aside for \
                       one with a document; long.from, in tokens, and long.input, long.output … of \
                       longer prompts. Of what is no model, such as a provider's own tool, \
                       `request` alone: dollars that it adds to a request at most, by the name \

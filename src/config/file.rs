@@ -2,6 +2,7 @@
 
 use super::Delegation;
 use super::duration::duration;
+use super::prices::LongPrice;
 use crate::model::Cores;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -189,16 +190,23 @@ pub enum Login {
     Passthrough,
 }
 
-/// Dollars per million tokens.
+/// Dollars per million tokens, as in `prices.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct ModelPrice {
     pub input: f64,
     pub output: f64,
+    #[serde(default)]
     pub cache_read: Option<f64>,
+    #[serde(default)]
     pub cache_write: Option<f64>,
+    #[serde(default)]
+    pub cache_write_1h: Option<f64>,
     /// The longest prompt, in tokens.
+    #[serde(default)]
     pub context: Option<u64>,
+    #[serde(default)]
+    pub long: Option<LongPrice>,
 }
 
 /// The provider that answers from a scenario file instead of a model. It stands in for a

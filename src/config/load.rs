@@ -2,7 +2,12 @@
 //! refused as a whole, with the place and the nearest right thing, so that no setting is
 //! ever ignored in silence.
 
-use super::{BreakerConfig, Config, Dirs, Provider, duration::duration, small::read_small};
+use super::{
+    BreakerConfig, Config, Dirs, Provider,
+    duration::duration,
+    prices::{OwnPrice, wrong_figure},
+    small::read_small,
+};
 use crate::model::Cores;
 use serde::de::DeserializeOwned;
 use std::{
@@ -149,12 +154,28 @@ impl Config {
         }
         for (name, provider) in &self.providers {
             provider.check().or_else(|(key, message)| wrong(&["providers", name, key], message))?;
+            for (model, price) in &provider.prices {
+                if let Some((key, message)) = wrong_figure(&OwnPrice::of_provider(price)) {
+                    let place = ["providers", name, "prices", model].into_iter();
+                    let place: Vec<&str> = place.chain(key.split('.')).collect();
+                    return wrong(&place, &message);
+                }
+            }
         }
         Ok(())
     }
 }
 
 const NOT_WEB: &str = "must begin with http:// or https://";
+
+const NO_VARIABLE: &str =
+    "must be the name of a variable, such as ANTHROPIC_API_KEY, and never the key itself";
+
+fn is_variable(name: &str) -> bool {
+    let mut letters = name.chars();
+    letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
 
 fn is_web(address: &str) -> bool {
     address.starts_with("http://") || address.starts_with("https://")
@@ -164,6 +185,14 @@ impl Provider {
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         if !is_web(&self.base_url) {
             return Err(("base_url", NOT_WEB));
+        }
+        // What stands there instead is mostly the key: it is told to nobody.
+        if self.key_env.as_ref().is_some_and(|name| !is_variable(name)) {
+            return Err(("key_env", NO_VARIABLE));
+        }
+        // Nor is one looked for wherever a core happens to be started.
+        if self.key_file.as_ref().is_some_and(|path| path.components().count() < 2) {
+            return Err(("key_file", "must be the path of a file, and never the key itself"));
         }
         if self.key_command.as_ref().is_some_and(Vec::is_empty) {
             return Err(("key_command", "must name a program"));
@@ -229,6 +258,7 @@ pub fn from_toml<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Conf
                 format!("there is no such key (known here: {})", known.join(", "))
             }
             Some(_) => "there is no such key".to_owned(),
+            None if key.starts_with("providers.") => without_texts(error.message()),
             None => error.message().trim().replace('\n', "; "),
         };
         ConfigError {
@@ -239,6 +269,20 @@ pub fn from_toml<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Conf
             nearest,
         }
     })
+}
+
+/// What serde says of a value, without the value: by mistake it may be a key.
+fn without_texts(message: &str) -> String {
+    let mut shown = message.trim().replace('\n', "; ");
+    if let Some((from, to)) = shown.find('"').zip(shown.rfind('"')) {
+        shown.replace_range(from..=to, "(not shown)");
+    }
+    if let Some(rest) = shown.strip_prefix("unknown variant `")
+        && let Some(at) = rest.find('`')
+    {
+        shown = format!("unknown variant{}", &rest[at + 1..]);
+    }
+    shown
 }
 
 /// The one of `known` that `word` was most likely meant to be, if any is near enough.
@@ -430,5 +474,56 @@ mod tests {
         std::fs::create_dir(dir.path().join("d")).unwrap();
         let error = Config::load_file(&dir.path().join("d")).unwrap_err();
         assert!(error.to_string().contains("cannot be read"), "{error}");
+    }
+
+    const PROVIDER: &str = "[providers.x]\ndialect = \"openai\"\nbase_url = \"http://h\"\n";
+
+    #[test]
+    fn a_price_that_is_none_is_refused_where_it_stands() {
+        for (price, says) in [
+            ("input = nan\noutput = 1", "5:1: providers.x.prices.m.input: NaN is no price"),
+            ("input = 1\noutput = -1", "6:1: providers.x.prices.m.output: -1 is no price"),
+            ("input = inf\noutput = 1", "5:1: providers.x.prices.m.input: inf is no price"),
+            ("input = 1\noutput = 1e300", "6:1: providers.x.prices.m.output: 1e300 is no price"),
+            ("input = 1\noutput = 1\ncontext = 0", "7:1: providers.x.prices.m.context: "),
+            ("input = 1\noutput = 1\nlong.input = 1", "missing field `from`"),
+            ("input = 1", "missing field `output`"),
+        ] {
+            let error = refuse(&format!("{PROVIDER}[providers.x.prices.m]\n{price}\n"));
+            assert!(error.starts_with("config.toml:") && error.contains(says), "{error}");
+        }
+        let long = "long = { from = 9, input = 2, output = 2, cache_write = -1 }";
+        let all = format!("[providers.x.prices.m]\ninput = 1\noutput = 1\n{long}\n");
+        let error = refuse(&format!("{PROVIDER}{all}"));
+        assert!(error.contains("providers.x.prices.m.long.cache_write: -1 is no price"), "{error}");
+        let all = all.replace("-1", "3").replace("[pro", "cache_write_1h = 2\n[pro");
+        let all = all.replace("cache_write_1h = 2\n", "") + "cache_write_1h = 2\n";
+        assert!(Config::parse(Path::new("c"), &format!("{PROVIDER}{all}")).is_ok(), "{all}");
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_its_variable_is_refused_and_not_told() {
+        const SECRET: &str = "sk-ant-api03-secret";
+        for line in [
+            format!("key_env = \"{SECRET}\""),
+            format!("key_command = \"{SECRET}\""),
+            format!("key_env = [\"{SECRET}\"]"),
+            format!("key_file = [\"{SECRET}\"]"),
+            format!("key_file = \"{SECRET}\""),
+            format!("login = \"{SECRET}\""),
+            format!("key_env = {SECRET}"),
+            format!("notional = \"{SECRET}\""),
+        ] {
+            let error = refuse(&format!("{PROVIDER}{line}\n"));
+            assert!(error.starts_with("config.toml:4:"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+        let error = refuse(&format!("{PROVIDER}key_env = \"{SECRET}\"\n"));
+        assert!(error.contains("providers.x.key_env: ") && error.contains("variable"), "{error}");
+        for name in ["", "1A", "A-B", "A B"] {
+            assert!(refuse(&format!("{PROVIDER}key_env = \"{name}\"\n")).contains("key_env"));
+        }
+        let named = format!("{PROVIDER}key_env = \"_My_KEY2\"\n");
+        assert!(Config::parse(Path::new("config.toml"), &named).is_ok());
     }
 }

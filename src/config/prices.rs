@@ -14,7 +14,7 @@ mod table;
 
 pub use change::{PriceChange, changes};
 pub use feature::REQUEST;
-pub use own::{LongPrice, OwnPrice};
+pub use own::{LongPrice, OwnPrice, wrong_figure};
 pub use table::{PriceEntry, PriceTable, Rates, Tier};
 
 use super::{
@@ -248,7 +248,7 @@ impl PriceData {
                 models: vec![format!("={model}")],
                 source: format!("config.toml, providers.{provider}.prices"),
                 context: price.context,
-                ..row(OwnPrice::of_provider(price).rates(), &[])
+                ..own_row(&OwnPrice::of_provider(price))
             })
         });
         let own = self.own.iter().map(|(model, price)| PriceRow {
@@ -256,7 +256,7 @@ impl PriceData {
             source: self.own_from.clone(),
             date: price.date.clone(),
             context: price.context,
-            ..row(price.rates(), &price.tiers())
+            ..own_row(price)
         });
         let of_table = self.table.vendors.iter().flat_map(|(vendor, entries)| {
             entries.iter().map(|entry| PriceRow {
@@ -311,6 +311,10 @@ impl PriceData {
         });
         table.into_iter().chain(oldest).collect()
     }
+}
+
+fn own_row(price: &OwnPrice) -> PriceRow {
+    row(price.rates(), &price.tiers())
 }
 
 fn row(rates: Rates, tiers: &[Tier]) -> PriceRow {

@@ -320,7 +320,8 @@ fn ended(
     let to = match outcome {
         Outcome::Stopped => {
             let why = attempt.stop.as_deref().unwrap_or_default();
-            let reason = agent.map_or_else(String::new, |agent| delegate::reason(agent, why));
+            let reason =
+                agent.map_or_else(String::new, |agent| delegate::reason(state, agent, why));
             Some((AgentState::Stopped, reason))
         }
         Outcome::Lost => Some((AgentState::Lost, "its keeper vanished".to_owned())),

@@ -7,8 +7,8 @@ use super::{
     step::{Decision, Draft, Reply},
 };
 use crate::model::{
-    Actor, AgentId, AgentSpec, Budget, Caps, Coin, Command, Event, Grant, Item, ItemState, Limits,
-    Refusal, RefusalCode, Scope, Stamp, SwarmSpec, is_unpaid,
+    Actor, AgentId, AgentSpec, AgentState, Budget, Caps, Coin, Command, Event, Grant, Item,
+    ItemState, Limits, Refusal, RefusalCode, Scope, Stamp, SwarmSpec, is_unpaid,
 };
 
 /// The reason of a child that is stopped because its parent's attempt is over.
@@ -312,10 +312,13 @@ pub(super) fn orphaned(state: &State, agent: &Agent) -> &'static str {
     if parent_waits(state, agent) { HALTED } else { ORPHAN }
 }
 
-/// True for a child whose parent goes on as soon as there is money, or a price.
+/// True for a child whose parent goes on as soon as there is money, or a price; one that was
+/// stopped does not, whatever stands above it.
 pub(super) fn parent_waits(state: &State, agent: &Agent) -> bool {
     let parent = agent.parent.as_ref().and_then(|id| state.agents.get(id));
-    parent.is_some_and(|parent| parent.unpaid.is_some() || parent_waits(state, parent))
+    parent
+        .filter(|parent| !parent.state.is_final())
+        .is_some_and(|parent| parent.unpaid.is_some() || parent_waits(state, parent))
 }
 
 /// True for a child's item that was not finished because its parent ended, or had no use for
@@ -347,10 +350,13 @@ pub(super) fn may_run(state: &State, now: Stamp, agent: &Agent) -> Result<(), Re
 }
 
 /// What stands beside `stopped`: that somebody asked for it the state says. One that waited for
-/// money when its parent ended did not come to its end by that alone.
-pub(super) fn reason(agent: &Agent, why: &str) -> String {
+/// money when its parent ended did not come to its end by that alone, unless somebody stopped that.
+pub(super) fn reason(state: &State, agent: &Agent, why: &str) -> String {
+    let parent = agent.parent.as_ref().and_then(|id| state.agents.get(id));
+    let given_up = parent
+        .is_some_and(|parent| parent.state == AgentState::Stopped && !is_unpaid(&parent.reason));
     match why {
-        ORPHAN if agent.unpaid.is_some() => agent.reason.clone(),
+        ORPHAN if agent.unpaid.is_some() && !given_up => agent.reason.clone(),
         ORPHAN | DENIED => why.to_owned(),
         _ => String::new(),
     }

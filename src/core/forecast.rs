@@ -9,6 +9,7 @@ use super::{
     charges::rate,
     ledger::account,
     state::{Agent, State, Swarm},
+    unpaid::beside,
     views::{is_broke, waits_for_money},
 };
 use crate::model::{
@@ -229,10 +230,13 @@ fn told(
         Choice::SetPrice { model, command }
     });
     let mut choices: Vec<Choice> = unpriced.into_iter().collect();
+    // Whatever else holds those up who wait: their own account's sum is the last word.
+    let beside = |coin| stuck.map(|_| beside(state, id, coin)).unwrap_or_default();
     if let Some(more) = dollars.more(&left, stuck.is_some()) {
         // To whole cents, upwards.
         let cents = |sum: i64| Micros(sum.saturating_add(9_999) / 10_000 * 10_000);
-        let command = |sum: Micros| format!("dash budget top-up {id} {}", sum.plain());
+        let beside = beside(Coin::Dollars);
+        let command = |sum: Micros| format!("{beside}dash budget top-up {id} {}", sum.plain());
         let (micros, safe_micros) = (cents(more.likely), more.safe.map(cents));
         choices.push(Choice::TopUp {
             micros,
@@ -243,7 +247,8 @@ fn told(
     }
     if let Some(more) = in_tokens.and_then(|(outlook, left)| outlook.more(&left, stuck.is_some())) {
         let thousands = |sum: i64| u64::try_from(sum).unwrap_or(0).div_ceil(1000) * 1000;
-        let command = |sum| format!("dash budget top-up {id} {}", Budget::of_tokens(sum));
+        let beside = beside(Coin::Tokens);
+        let command = |sum| format!("{beside}dash budget top-up {id} {}", Budget::of_tokens(sum));
         let (tokens, safe_tokens) = (thousands(more.likely), more.safe.map(thousands));
         choices.push(Choice::TopUpTokens {
             tokens,

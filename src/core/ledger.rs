@@ -6,7 +6,7 @@ mod accounts;
 mod limits;
 
 pub use accounts::accounts;
-pub(super) use accounts::{lacking, wanting};
+pub(super) use accounts::{Short, lacking, shorts, wanting};
 pub(super) use limits::change;
 
 use super::{
@@ -330,8 +330,12 @@ pub(super) fn apply(state: &mut State, attempt: Option<&AttemptId>, event: &Even
         }
         Event::CallRefused { account: id, short, .. } => {
             let Some(Shortage { coin, needs }) = *short else { return };
-            if let Some(account) = account_mut(state, id) {
-                account.change(coin, |purse| purse.call = purse.call.max(needs));
+            // All above it would have to pay for it, not the tightest alone.
+            let above = attempt.map(|attempt| above_of(state, attempt)).unwrap_or_default();
+            for id in above.iter().chain([id]) {
+                if let Some(account) = account_mut(state, id) {
+                    account.change(coin, |purse| purse.call = purse.call.max(needs));
+                }
             }
         }
         Event::ModelCalled { cost_micros, tokens, reservation, estimated, notional, .. } => {

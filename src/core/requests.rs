@@ -310,7 +310,7 @@ pub(super) fn stop_agent(state: &State, agent: &Agent, why: &str, decision: &mut
         }
         let to = Event::StateChanged {
             state: AgentState::Stopped,
-            reason: delegate::reason(agent, why),
+            reason: delegate::reason(state, agent, why),
         };
         decision.events.push(Draft::agent(&agent.swarm, &agent.id, to));
     }

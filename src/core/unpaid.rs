@@ -2,12 +2,13 @@
 //! costs. In words, and what becomes of it when prices change.
 
 use super::{
-    ledger::{account, spent_up},
+    ledger::{Short, above, account, shorts},
     state::{Agent, Attempt, Phase, State},
     step::{Decision, Draft},
+    views::waits_for_money,
 };
 use crate::model::{
-    AgentState, BUDGET, Budget, Coin, Event, Micros, Outcome, Shortage, Signal, Source,
+    AccountId, AgentState, BUDGET, Budget, Coin, Event, Micros, Outcome, Shortage, Signal, Source,
     UNKNOWN_COST, no_price, unpriced, way_on,
 };
 
@@ -60,25 +61,50 @@ pub(super) fn is_there_now(state: &State, attempt: &Attempt) -> bool {
 pub(super) fn command_for(state: &State, agent: &Agent) -> String {
     let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
     let lacks = last.filter(|last| last.unpaid).and_then(|last| last.short.as_ref());
-    let sum = |coin: Coin, more: i64| match coin {
-        // To whole cents and thousands, upwards.
-        Coin::Dollars => Micros(more.saturating_add(9_999) / 10_000 * 10_000).plain(),
+    let short = shorts(state, agent);
+    match (lacks, short.as_slice()) {
+        (Some((id, Some(Shortage { coin, .. }))), []) => {
+            top_up(&Short { account: id.clone(), coin: *coin, more: 1 })
+        }
+        (Some((_, Some(_))), all) => all.iter().map(top_up).collect::<Vec<_>>().join(AND),
+        (Some((id, None)), _) => way_on(&agent.reason, &id.to_string()),
+        (None, []) => way_on(&agent.reason, agent.swarm.as_str()),
+        (None, all) => {
+            let mut ways: Vec<String> =
+                all.iter().map(|short| way_on(BUDGET, &short.account.to_string())).collect();
+            // One account may have nothing left of either coin.
+            ways.dedup();
+            ways.join(AND)
+        }
+    }
+}
+
+/// Between commands that all have to be carried out.
+pub(super) const AND: &str = " && ";
+
+/// The command that gives an account what it lacks, to whole cents and thousands, upwards.
+pub(super) fn top_up(short: &Short) -> String {
+    let sum = match short.coin {
+        Coin::Dollars => Micros(short.more.saturating_add(9_999) / 10_000 * 10_000).plain(),
         Coin::Tokens => {
-            let thousands = u64::try_from(more).unwrap_or(0).div_ceil(1000);
+            let thousands = u64::try_from(short.more).unwrap_or(0).div_ceil(1000);
             Budget::of_tokens(thousands.saturating_mul(1000)).to_string()
         }
     };
-    match (lacks, spent_up(state, agent)) {
-        (Some((id, Some(Shortage { coin, needs }))), _) => {
-            let purse = account(state, id).map(|account| account.purse(*coin));
-            let left = purse.and_then(|purse| purse.left()).unwrap_or(0);
-            let more = needs.saturating_sub(left).max(1);
-            format!("dash budget top-up {id} {}", sum(*coin, more))
-        }
-        (Some((id, None)), _) => way_on(&agent.reason, &id.to_string()),
-        (None, Some((_, id))) => way_on(BUDGET, &id.to_string()),
-        (None, None) => way_on(&agent.reason, agent.swarm.as_str()),
-    }
+    format!("dash budget top-up {} {sum}", short.account)
+}
+
+/// What beside a top-up of `id` in `coin` lets somebody go on who waits below it: of other accounts above
+/// that agent, which are as short. Of several agents it is the one that needs the fewest.
+pub(super) fn beside(state: &State, id: &AccountId, coin: Coin) -> String {
+    let waiting = state.agents.values().filter(|agent| waits_for_money(agent));
+    let below = waiting.filter(|agent| above(state, agent).contains(id));
+    let others = below.map(|agent| {
+        let own = |short: &Short| short.account == *id && short.coin == coin;
+        let all = shorts(state, agent).into_iter().filter(|short| !own(short));
+        all.map(|short| top_up(&short) + AND).collect::<Vec<_>>()
+    });
+    others.min_by_key(Vec::len).unwrap_or_default().concat()
 }
 
 /// Models whose price agents wait for.

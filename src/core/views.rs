@@ -12,7 +12,7 @@ use super::{
 use crate::model::{
     AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, BUDGET, ExplainedSignal, Explanation,
     FirstCalls, ItemCounts, ItemState, Micros, Outcome, Scope, Signal, Source, Stamp, SwarmId,
-    SwarmInfo, SwarmResults, SwarmState, Tokens, USER,
+    SwarmInfo, SwarmResults, SwarmState, Tokens, USER, way_on,
 };
 
 /// What is enforced, in a word and what is in it.
@@ -149,6 +149,7 @@ pub fn swarm_info(state: &State, id: &SwarmId) -> Option<SwarmInfo> {
         ended_at: swarm.ended_at,
         first_calls,
         warnings: Vec::new(),
+        way_on: (broke && !by_user).then(|| way_on_of(state, swarm)),
     })
 }
 
@@ -174,6 +175,16 @@ fn broke_for(state: &State, swarm: &Swarm) -> String {
         agents.filter(|agent| waits_for_money(agent)).map(|agent| agent.reason.as_str()).collect();
     reasons.sort_by_key(|reason| *reason != BUDGET);
     reasons.first().map_or_else(|| BUDGET.to_owned(), |reason| (*reason).to_owned())
+}
+
+/// What lets go on whoever of it needs the fewest accounts filled.
+fn way_on_of(state: &State, swarm: &Swarm) -> String {
+    let reason = broke_for(state, swarm);
+    let agents = swarm.agents.iter().filter_map(|id| state.agents.get(id));
+    let waiting = agents.filter(|agent| waits_for_money(agent) && agent.reason == reason);
+    let ways = waiting.map(|agent| unpaid::command_for(state, agent));
+    let fewest = ways.min_by_key(|way| way.matches(unpaid::AND).count());
+    fewest.unwrap_or_else(|| way_on(&reason, swarm.id.as_str()))
 }
 
 /// It runs no attempt, for want of money, or stands refused on its own screen.

@@ -52,6 +52,8 @@ pub struct Bill {
     pub reservation: Reservation,
     /// Of what was set aside, for what no usage shows.
     pub extra: Micros,
+    /// It asked for a cache that lives for an hour.
+    pub hour: bool,
     pub call: Call,
     pub status: StatusCode,
     pub meter: Option<Meter>,
@@ -81,6 +83,7 @@ impl Bill {
             caller: call.caller.clone(),
             reservation,
             extra: Micros::ZERO,
+            hour: false,
             call,
             status: StatusCode::BAD_GATEWAY,
             meter: None,
@@ -99,7 +102,10 @@ impl Drop for Bill {
     fn drop(&mut self) {
         let ended = self.ended;
         let usage = self.meter.take().map(|meter| meter.finish(ended)).unwrap_or_default();
-        let Usage { tokens, cache_write_1h, model: answered, whole, .. } = usage;
+        let Usage { tokens, cache_write_1h, split, model: answered, whole, .. } = usage;
+        // Where nobody says what lives for how long it is all at the dearer rate.
+        let all = self.hour && !split;
+        let cache_write_1h = if all { tokens.cache_write } else { cache_write_1h };
         let price = self.gateway.price(&self.call.provider, &self.call.model).or_else(|| {
             answered.as_deref().and_then(|name| self.gateway.price(&self.call.provider, name))
         });

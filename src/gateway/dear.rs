@@ -28,15 +28,20 @@ const FIELDS: &[&str] = &[
     "container",
     "conversation",
     "previous_response_id",
+    // OpenRouter's: other models than the one that is priced, and what it runs beside them.
+    "models",
+    "plugins",
 ];
 /// Of their values those that change nothing.
-const USUAL: &[(&str, &str)] = &[("speed", "standard"), ("inference_geo", "global")];
+const USUAL: &[(&str, &str)] =
+    &[("speed", "standard"), ("inference_geo", "global"), ("models", "[]"), ("plugins", "[]")];
 /// Models that do what costs more than tokens whatever is asked of them, by a part of their name.
 const MODELS: &[(&str, &str)] = &[
     ("-image", "image output"),
     ("nano-banana", "image output"),
     ("-search-preview", "web search"),
     ("-search-api", "web search"),
+    (":online", "web search"),
 ];
 /// Of tools those that the agent runs itself, as their type begins.
 const OWN_TOOLS: &[&str] = &[
@@ -53,6 +58,8 @@ const OWN_TOOLS: &[&str] = &[
     "namespace",
     "tool_search",
 ];
+/// Of these, those that a request describes in full.
+const DESCRIBED: &[&str] = &["function", "custom", "namespace"];
 /// Tiers that cost no more than the usual one.
 const TIERS: &[&str] =
     &["auto", "default", "standard", "standard_only", "flex", "batch", "on_demand", "unspecified"];
@@ -107,6 +114,48 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
 struct Tool<'a> {
     #[serde(default, borrow, rename = "type")]
     kind: Option<Cow<'a, str>>,
+    /// Where a shell is run: a container of the provider's is paid by the hour.
+    #[serde(default, borrow)]
+    environment: Option<Place<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Place<'a> {
+    #[serde(default, borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+}
+
+impl Tool<'_> {
+    /// Its name where the provider runs it.
+    fn dear(self) -> Option<String> {
+        let kind = self.kind?;
+        if !OWN_TOOLS.iter().any(|own| kind.starts_with(own)) {
+            return Some(kind.into_owned());
+        }
+        let place = self.environment.and_then(|place| place.kind).filter(|place| place != "local");
+        place.map(|place| format!("{kind} in {place}"))
+    }
+}
+
+/// How many tools a request has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tools {
+    pub all: u64,
+    /// That it names and does not describe.
+    pub of_provider: u64,
+}
+
+/// Of a request that is none of Gemini's.
+pub fn tools(body: &[u8]) -> Tools {
+    let pairs = serde_json::from_slice(body).map_or_else(|_| Vec::new(), |Pairs(pairs)| pairs);
+    // Given twice either may count.
+    let given = pairs.iter().filter(|(name, _)| name == "tools");
+    let all: Vec<&str> = given.flat_map(|(_, raw)| listed(raw.get())).collect();
+    let named = |tool: &&&str| {
+        let kind = serde_json::from_str::<Tool<'_>>(tool).map(|tool| tool.kind);
+        kind.is_ok_and(|kind| kind.is_some_and(|kind| !DESCRIBED.contains(&&*kind)))
+    };
+    Tools { all: all.len() as u64, of_provider: all.iter().filter(named).count() as u64 }
 }
 
 /// All such things, in the request's own words.
@@ -209,11 +258,8 @@ fn dear_tools(wire: Wire, tools: &str) -> Vec<String> {
             };
             all.extend(tool.into_keys().filter(|key| !own.contains(&&**key)).map(Cow::into_owned));
         } else {
-            match serde_json::from_str::<Tool<'_>>(tool).map(|tool| tool.kind) {
-                Ok(Some(kind)) if !OWN_TOOLS.iter().any(|own| kind.starts_with(own)) => {
-                    all.push(kind.into_owned());
-                }
-                Ok(_) => {}
+            match serde_json::from_str::<Tool<'_>>(tool).map(Tool::dear) {
+                Ok(dear) => all.extend(dear),
                 Err(_) => all.push(UNKNOWN.to_owned()),
             }
         }

@@ -15,7 +15,7 @@ use super::{
     terms::Terms,
     upstream::Upstream,
     usage::Meter,
-    wire::{Asked, Wire, dialect_of, generated},
+    wire::{Asked, MOST_ANSWERS, Wire, dialect_of, generated},
 };
 use crate::config::Dialect;
 use bytes::Bytes;
@@ -233,6 +233,11 @@ fn asked<'a>(wire: Wire, path: &str, body: &'a [u8]) -> Result<Asked<'a>, No> {
     if let Some((model, _)) = generated(path).filter(|_| wire.dialect() == Dialect::Gemini) {
         asked.model = model.to_owned();
     }
+    // No provider takes so many; one that did could not be told from what is counted.
+    if asked.answers(wire) > MOST_ANSWERS {
+        let message = format!("more than {MOST_ANSWERS} answers at once are asked for");
+        return Err(no(StatusCode::BAD_REQUEST, message));
+    }
     // It is shown to people, and written down.
     if asked.model.len() > MAX_MODEL || asked.model.chars().any(char::is_control) {
         let message = "the model's name has control characters, or is too long to be one";
@@ -306,7 +311,7 @@ async fn paid(wanted: &Wanted<'_>, body: &[u8], out: &mut Bytes) -> Result<Bill,
     if is_shortened(body) {
         bill.prompt = None;
     }
-    bill.extra = terms.extra();
+    (bill.extra, bill.hour) = (terms.extra(), terms.hour());
     if let Some(limit) = terms.clamped(&bill.reservation) {
         let text = std::str::from_utf8(out).ok();
         let Some(text) = text.and_then(|text| clamp::clamped(*wire, text, limit)) else {
@@ -360,8 +365,10 @@ async fn send(
             let open = async move {
                 let answer = gateway.client().send(&upstream, out).await;
                 // What was made here says nothing of the provider's limits.
-                if let Some(permit) = permit.filter(|_| !(answer.unsent || answer.lost)) {
-                    permit.answered(answer.status, &answer.headers);
+                if let Some(permit) = permit.filter(|_| !(answer.unsent || answer.lost))
+                    && permit.answered(answer.status, &answer.headers)
+                {
+                    gateway.waits().iter().for_each(|why| tracing::warn!("{why}"));
                 }
                 answer
             };

@@ -17,6 +17,11 @@ const SHORTEST: usize = 256;
 const LONGEST: usize = 8 << 10;
 /// A piece ends where the rolling sum has these bits clear: every 1 KB or so.
 const CUT: u32 = 0x3ff << 22;
+/// No tokenizer makes of text, whatever is in it, one token of so many bytes: of prose it is four,
+/// of code and JSON less. What is said to be fewer was not counted, or not all of it: once
+/// believed, it would have next to nothing set aside for whatever begins alike. An honest count
+/// below, of a request of blanks, say, is merely not learned from: its bytes hold as before.
+const SPARSEST: u64 = 16;
 /// Tokens that may come of a piece's having a new neighbour.
 const SEAM: u64 = 4;
 /// Characters of base64 in a row, line breaks and all, of which a document may be a part: more
@@ -35,6 +40,10 @@ pub struct Pieces {
     images: u64,
     image: u64,
     documents: u64,
+    /// Tokens that come to it unseen, at most.
+    hidden: u64,
+    /// Bytes of what is text: no image, document or sealed thought, which are packed.
+    text: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +73,7 @@ struct Counted {
     pieces: HashMap<u64, u32>,
     images: u64,
     documents: u64,
+    hidden: u64,
     tokens: u64,
 }
 
@@ -79,7 +89,7 @@ impl Known {
         let mut pieces = Vec::new();
         let (mut from, mut sum) = (0, 0u32);
         let mut runs = Runs::default();
-        let mut packed = false;
+        let (mut packed, mut text) = (false, 0);
         let mut piece = |from: usize, to: usize, packed: bool| {
             let bytes = &body[from..to];
             let before = |at: usize| media.images.partition_point(|image| *image < at);
@@ -89,7 +99,9 @@ impl Known {
         };
         for (at, byte) in body.iter().enumerate() {
             sum = (sum << 1).wrapping_add(u32::from(*byte).wrapping_mul(0x9e37_79b1));
-            packed |= media.documents > 0 && runs.is_in_one(body, at);
+            let run = runs.at(body, at);
+            packed |= media.documents > 0 && run == Run::Document;
+            text += u64::from(run == Run::None);
             let len = at + 1 - from;
             if len >= LONGEST || (len >= SHORTEST && sum & CUT == 0) {
                 piece(from, at + 1, packed);
@@ -98,7 +110,8 @@ impl Known {
         }
         piece(from, body.len(), packed);
         let (images, image) = (media.images.len() as u64, media.image);
-        Pieces { pieces, images, image, documents: media.documents }
+        let Media { documents, hidden, .. } = *media;
+        Pieces { pieces, images, image, documents, hidden, text }
     }
 
     /// The most tokens that a prompt of these pieces has.
@@ -106,7 +119,7 @@ impl Known {
         let documents = body.documents;
         let images = body.images.saturating_mul(body.image);
         let open = body.pieces.iter().filter(|piece| !piece.packed);
-        let bytes = images + open.map(|piece| piece.bytes).sum::<u64>();
+        let bytes = images + body.hidden + open.map(|piece| piece.bytes).sum::<u64>();
         let known = self.counted.iter().filter(|known| known.model == model);
         let known = known.filter_map(|known| known.bound(body));
         let least = known.chain((documents == 0).then_some(bytes)).min();
@@ -118,6 +131,9 @@ impl Known {
 
     /// The provider has counted `tokens` in this prompt.
     pub fn learn(&mut self, model: &str, body: &Pieces, tokens: u64) {
+        if tokens.saturating_mul(SPARSEST) < body.text {
+            return;
+        }
         let mut pieces = HashMap::new();
         body.pieces.iter().for_each(|piece| *pieces.entry(piece.hash).or_insert(0) += 1);
         // The same conversation, one turn further.
@@ -129,8 +145,9 @@ impl Known {
         if self.counted.len() == CONVERSATIONS {
             self.counted.remove(0);
         }
-        let Pieces { images, documents, .. } = *body;
-        self.counted.push(Counted { model: model.to_owned(), pieces, images, documents, tokens });
+        let Pieces { images, documents, hidden, .. } = *body;
+        let model = model.to_owned();
+        self.counted.push(Counted { model, pieces, images, documents, hidden, tokens });
     }
 }
 
@@ -158,7 +175,8 @@ impl Counted {
         // One in the place of another says so again where it begins.
         let images = images.min(body.images).max(body.images.saturating_sub(self.images));
         let images = images.saturating_mul(body.image);
-        (body.documents <= self.documents).then_some(self.tokens + more + images)
+        let hidden = body.hidden.saturating_sub(self.hidden);
+        (body.documents <= self.documents).then_some(self.tokens + more + images + hidden)
     }
 }
 
@@ -170,21 +188,34 @@ struct Runs {
     signed: bool,
 }
 
+/// Where a byte stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    None,
+    Document,
+    /// Of what a provider gave to be sent back.
+    Signed,
+}
+
 impl Runs {
     /// To be asked of each byte in its turn.
-    fn is_in_one(&mut self, body: &[u8], at: usize) -> bool {
+    fn at(&mut self, body: &[u8], at: usize) -> Run {
         let byte = body[at];
         let of_one = byte.is_ascii_alphanumeric()
             || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=' | b'\\');
         if !of_one {
             self.from = at + 1;
-            return false;
+            return Run::None;
         }
         let length = at + 1 - self.from;
         if length == PACKED {
             self.signed = is_signature(&body[..self.from]);
         }
-        length >= PACKED && !self.signed
+        match length {
+            PACKED.. if self.signed => Run::Signed,
+            PACKED.. => Run::Document,
+            _ => Run::None,
+        }
     }
 }
 
@@ -209,7 +240,7 @@ mod tests {
         (from..from + words).map(|n| format!("word-{} ", n.wrapping_mul(2_654_435_761))).collect()
     }
 
-    const NONE: &Media = &Media { images: Vec::new(), image: 0, documents: 0 };
+    const NONE: &Media = &Media { images: Vec::new(), image: 0, documents: 0, hidden: 0 };
 
     /// Where it is known.
     fn most(known: &Known, model: &str, pieces: &Pieces) -> u64 {
@@ -243,7 +274,7 @@ mod tests {
     #[test]
     fn an_image_is_more_than_its_bytes() {
         let known = Known::default();
-        let pieces = known.cut(b"{}", &Media { images: vec![1], image: 5_000, documents: 0 });
+        let pieces = known.cut(b"{}", &Media { images: vec![1], image: 5_000, ..NONE.clone() });
         assert_eq!(known.tokens("m", &pieces), Length::AtMost(5_002));
     }
 
@@ -252,7 +283,7 @@ mod tests {
         let mut known = Known::default();
         let (before, after) = (text(0, 400), text(9_000, 400));
         let asked = |url: &str| format!("{before}{{\"type\":\"image\",\"url\":\"{url}\"}}{after}");
-        let media = Media { images: vec![before.len() + 1], image: 5_000, documents: 0 };
+        let media = Media { images: vec![before.len() + 1], image: 5_000, ..NONE.clone() };
         let first = known.cut(asked("a").as_bytes(), &media);
         known.learn("m", &first, 3_000);
         assert!(most(&known, "m", &first) <= 3_000 + SEAM);
@@ -299,14 +330,49 @@ mod tests {
     }
 
     #[test]
+    fn what_a_provider_adds_unseen_is_counted_once() {
+        let mut known = Known::default();
+        let (bare, tooled) = (NONE, &Media { hidden: 1_000, ..NONE.clone() });
+        let body = text(0, 400);
+        let without = known.cut(body.as_bytes(), bare);
+        let with = known.cut(body.as_bytes(), tooled);
+        assert_eq!(most(&known, "m", &with), body.len() as u64 + 1_000);
+        known.learn("m", &without, 1_200);
+        assert_eq!(most(&known, "m", &with), 1_200 + SEAM + 1_000, "that call had none");
+        known.learn("m", &with, 1_500);
+        assert_eq!(most(&known, "m", &with), 1_500 + SEAM, "it is in the count");
+    }
+
+    #[test]
+    fn a_count_that_no_tokenizer_makes_is_not_learned() {
+        let mut known = Known::default();
+        let body = text(0, 1_000);
+        let (pieces, bytes) = (known.cut(body.as_bytes(), NONE), body.len() as u64);
+        for tokens in [0, 1, bytes / 17] {
+            known.learn("m", &pieces, tokens);
+            assert_eq!(most(&known, "m", &pieces), bytes, "{tokens}");
+        }
+        known.learn("m", &pieces, bytes / 15);
+        known.learn("m", &pieces, 3);
+        assert_eq!(most(&known, "m", &pieces), bytes / 15 + SEAM, "what was known stays");
+        // An image has few tokens for its bytes, and so have sealed thoughts.
+        let sealed = format!("{{\"encrypted_content\":\"{}\"}}", packed(9, 90_000));
+        let body = format!("{{\"data\":\"{}\"}} {sealed}", packed(3, 900_000));
+        let one = &Media { images: vec![1], image: 5_000, ..NONE.clone() };
+        let pieces = known.cut(body.as_bytes(), one);
+        known.learn("m", &pieces, 1_600);
+        assert_eq!(most(&known, "m", &pieces), 1_600 + SEAM);
+    }
+
+    #[test]
     fn few_conversations_are_kept() {
         let mut known = Known::default();
         for n in 0..10 {
             let pieces = known.cut(text(n * 10_000, 500).as_bytes(), NONE);
-            known.learn("m", &pieces, 100);
-            known.learn("m", &pieces, 200);
+            known.learn("m", &pieces, 1_000);
+            known.learn("m", &pieces, 2_000);
         }
         assert_eq!(known.counted.len(), CONVERSATIONS);
-        assert!(known.counted.iter().all(|counted| counted.tokens == 200));
+        assert!(known.counted.iter().all(|counted| counted.tokens == 2_000));
     }
 }

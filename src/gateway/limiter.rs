@@ -129,6 +129,17 @@ impl Limiter {
         wait_at(door, PATIENCE_OF_A_SWARM, &caller.agent, waits).await
     }
 
+    /// Where no call is let through for longer than one would wait: provider, model, how long.
+    pub fn closed(&self) -> Vec<(Key, Duration)> {
+        let now = Instant::now();
+        let doors = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        let closed = doors.iter().filter_map(|(key, door)| {
+            let rest = door.gate().not_before(now)?.saturating_duration_since(now);
+            (rest > PATIENCE).then(|| (key.clone(), rest))
+        });
+        closed.collect()
+    }
+
     fn door(&self, provider: &str, model: &str) -> Arc<Door> {
         let mut doors = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         if doors.len() >= DOORS {
@@ -181,11 +192,12 @@ async fn wait_at(
 }
 
 impl Permit {
-    /// The provider's answer began.
-    pub fn answered(mut self, status: StatusCode, headers: &HeaderMap) {
+    /// The provider's answer began; true if it asks to wait for longer than a call would.
+    pub fn answered(mut self, status: StatusCode, headers: &HeaderMap) -> bool {
         let said = Said::of(status, headers, jiff::Timestamp::now());
         self.door.gate().answered(said, Instant::now(), chance());
         self.answered = true;
+        said.wait.is_some_and(|wait| wait > PATIENCE)
     }
 }
 

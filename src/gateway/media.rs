@@ -1,15 +1,19 @@
 //! What of a prompt no count of its bytes bounds: images, of which there are so many tokens each,
-//! and documents, whose text is packed and which are read as pictures beside: a file of 1 MB may
-//! be a few hundred tokens, or all that the model takes.
+//! documents, whose text is packed and which are read as pictures beside: a file of 1 MB may
+//! be a few hundred tokens, or all that the model takes; and what the provider itself says to its
+//! model, which nobody sees and everybody pays.
 //!
 //! They are found by the fields that say what they are. Within a text its quotes are escaped, so
 //! that what an agent quotes is none.
 
-use super::{dear::values, wire::Wire};
+use super::{
+    dear::{Tools, tools, values},
+    wire::Wire,
+};
 use crate::config::Dialect;
 use serde::{Deserialize, de::IgnoredAny};
 
-/// The images and documents of a request.
+/// The images and documents of a request, and what is added to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Media {
     /// Where it says that there is an image, in order.
@@ -17,7 +21,20 @@ pub struct Media {
     /// Tokens of each of them, at most.
     pub image: u64,
     pub documents: u64,
+    /// Tokens that the provider adds by itself, at most.
+    pub hidden: u64,
 }
+
+/// Said to a model before its tools, how to write in a format, or how to cite, each: 346 tokens at
+/// most for Claude 4, 530 for Claude 3 (Anthropic's docs: tool use, pricing; 2026-11). Twice that,
+/// since no other figure is given.
+const PREFACE: u64 = 1_000;
+/// A tool whose description the provider has itself: 245 tokens of `bash`, 700 of `text_editor`,
+/// 735 of `computer` and its share of a preface (the same page); of OpenAI's, `apply_patch` and
+/// others, nobody says.
+const OWN_WORDS: u64 = 1_000;
+/// Beside tools, what has Anthropic say something to its model: a format, and that it cites.
+const PREFACED: [&[u8]; 2] = [b"\"json_schema\"", b"\"citations\""];
 
 /// Types of content that are an image.
 const IMAGES: [&[u8]; 4] = [b"image", b"image_url", b"input_image", b"computer_screenshot"];
@@ -48,8 +65,22 @@ impl Media {
         let typed = typed(&IMAGES);
         // Some say it twice of each.
         let images = if told.len() > typed.len() { told } else { typed };
-        Self { images, image: image(wire, model), documents: documents.saturating_add(files) }
+        let (image, documents) = (image(wire, model), documents.saturating_add(files));
+        Self { images, image, documents, hidden: hidden(wire, body) }
     }
+}
+
+/// Functions that a request describes are billed by its own words, and in fewer of them: Gemini and
+/// OpenAI add nothing that is not in its bytes.
+fn hidden(wire: Wire, body: &[u8]) -> u64 {
+    let Tools { all, of_provider } = tools(body);
+    let prefaced = PREFACED.iter().filter(|word| memchr::memmem::find(body, word).is_some());
+    let prefaces = match wire.dialect() {
+        Dialect::Anthropic => u64::from(all > 0) + prefaced.count() as u64,
+        Dialect::Openai => 0,
+        Dialect::Gemini => return 0,
+    };
+    prefaces * PREFACE + of_provider * OWN_WORDS
 }
 
 /// Services take a kind in any case.
@@ -150,5 +181,28 @@ mod tests {
         // As its documentation counts 2,048 by 768.
         assert!(of("gpt-4o-mini") >= 2_833 + 8 * 5_667);
         assert!(of("gpt-5.4") >= 10_000);
+    }
+
+    #[test]
+    fn what_the_provider_says_by_itself_is_counted() {
+        let hidden = |wire, body: &str| Media::of(wire, "m", body.as_bytes()).hidden;
+        for (wire, body, is) in [
+            (Wire::Messages, "{}", 0),
+            (Wire::Messages, r#"{"tools":[]}"#, 0),
+            (Wire::Messages, r#"{"tools":null,"messages":[{"tools":[{}]}]}"#, 0),
+            (Wire::Messages, r#"{"tools":[{"name":"x"},{"type":"custom"}]}"#, 1_000),
+            (Wire::Messages, r#"{"tools":{"type":"bash_20250124"}}"#, 2_000),
+            (
+                Wire::Messages,
+                r#"{"tools":[{"type":"text_editor_20250728"},{"type":"computer_20251124"}]}"#,
+                3_000,
+            ),
+            (Wire::Messages, r#"{"output_format":{"type":"json_schema"}}"#, 1_000),
+            (Wire::Chat, r#"{"tools":[{"type":"function"}]}"#, 0),
+            (Wire::Responses, r#"{"tools":[{"type":"function"},{"type":"apply_patch"}]}"#, 1_000),
+            (Wire::Generate, r#"{"tools":[{"functionDeclarations":[]}]}"#, 0),
+        ] {
+            assert_eq!(hidden(wire, body), is, "{body}");
+        }
     }
 }

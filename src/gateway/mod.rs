@@ -239,6 +239,17 @@ impl Gateway {
         missing.chain(shadowed).collect()
     }
 
+    /// Which providers ask to wait, and for long: all agents' calls are refused meanwhile.
+    pub fn waits(&self) -> Vec<String> {
+        let closed = self.limiter().closed().into_iter().map(|((provider, model), rest)| {
+            let minutes = rest.as_secs().div_ceil(60);
+            format!(
+                "{provider} asks to wait: it takes no calls of {model} for another {minutes} min"
+            )
+        });
+        closed.collect()
+    }
+
     /// What a later core of the same agents must know; never a key.
     pub fn remembered(&self) -> Vec<Remembered> {
         self.0.upstreams.iter().filter_map(|upstream| upstream.remembered()).collect()

@@ -332,6 +332,26 @@ mod tests {
         assert_eq!(cost("new"), Micros(4_000_000));
         assert_eq!(cost("gpt-5-mini"), Micros(250_000), "of that name alone");
         let new = prices.find(None, "new").unwrap();
-        assert_eq!(new.bound(1_000_000, 0, Writes::Hour), Micros(4_000_000));
+        assert_eq!(new.bound(1_000_000, 0, Writes::None), Micros(4_000_000));
+    }
+
+    /// Anthropic bills what is written to a cache at 1.25 times its input, and for an hour at twice
+    /// that.
+    #[test]
+    fn a_write_of_which_nobody_says_the_price_is_at_the_dearest_there_is() {
+        let price = ModelPrice { input: 4.0, output: 1.0, ..ModelPrice::default() };
+        let own = Overrides::new(&BTreeMap::from([
+            ("bare".to_owned(), price.clone()),
+            ("told".to_owned(), ModelPrice { cache_write: Some(4.0), ..price }),
+        ]));
+        let cost = |model, long| own.find(model).unwrap().cost(&tokens(0, 0, 0, 1_000_000), long);
+        assert_eq!(cost("bare", 0), Micros(5_000_000));
+        assert_eq!(cost("bare", 1_000_000), Micros(8_000_000));
+        assert_eq!(cost("told", 0), Micros(4_000_000));
+        assert_eq!(cost("told", 1_000_000), Micros(8_000_000));
+        let bound = |writes| own.find("bare").unwrap().bound(1_000_000, 0, writes);
+        assert_eq!(bound(Writes::None), Micros(4_000_000));
+        assert_eq!(bound(Writes::Short), Micros(5_000_000));
+        assert_eq!(bound(Writes::Hour), Micros(8_000_000));
     }
 }

@@ -1,6 +1,6 @@
 //! What a call may cost at most, and how long its answer may be for what was set aside.
 
-use super::dear::dear;
+use super::dear::{dear, values};
 use super::known::Length;
 use super::prices::{Price, Writes};
 use super::wire::{Asked, Wire};
@@ -82,7 +82,13 @@ impl Terms {
         let writes = match wire.dialect() {
             Dialect::Anthropic if !has(b"\"cache_control\"") => Writes::None,
             Dialect::Anthropic if has(b"\"1h\"") => Writes::Hour,
-            Dialect::Anthropic | Dialect::Openai | Dialect::Gemini => Writes::Short,
+            // Of a time that nobody knows here the longest that somebody does.
+            Dialect::Anthropic if values(body, "ttl").any(|(_, text)| text != b"5m") => {
+                Writes::Hour
+            }
+            Dialect::Anthropic | Dialect::Openai => Writes::Short,
+            // It caches by itself, and for nothing; caches that are made are refused by name.
+            Dialect::Gemini => Writes::None,
         };
         let (most, answers) = (asked.max_output(wire), asked.answers(wire));
         let thinking = asked.thinking().map_or(0, |tokens| tokens.saturating_add(1));
@@ -94,6 +100,11 @@ impl Terms {
     /// What is not seen in the usage, at most.
     pub fn extra(&self) -> Micros {
         self.extra.as_ref().copied().unwrap_or_default()
+    }
+
+    /// Its cache is to live for an hour, or who knows how long.
+    pub fn hour(&self) -> bool {
+        self.writes == Writes::Hour
     }
 
     /// # Errors

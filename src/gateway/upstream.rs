@@ -109,8 +109,9 @@ impl Upstream {
             match env(variable).filter(|value| !value.trim().is_empty()) {
                 Some(value) => Key::Known(Secret(value.trim().to_owned())),
                 None => Key::Missing(format!(
-                    "the core's environment has no {variable}: `dash core stop`, then any command \
-                     of dash where it is set"
+                    "the core's environment has no {}: `dash core stop`, then any command of dash \
+                     where it is set",
+                    told(variable)
                 )),
             }
         } else if let Some(path) = &provider.key_file {
@@ -314,6 +315,13 @@ fn is_api_key(headers: &HeaderMap, query: Option<&str>) -> bool {
                 !plain || (of_key && !is_login(text))
             })
         })
+}
+
+/// A variable's name as it is told to agents and in logs: some write the key itself there, and
+/// that has small letters.
+fn told(variable: &str) -> &str {
+    let is_usual = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    if variable.chars().all(is_usual) { variable } else { "variable of the name in key_env" }
 }
 
 /// All real providers: those of the configuration by name, then those of the environment,

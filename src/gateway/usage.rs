@@ -3,14 +3,15 @@
 //! counts as nothing.
 //!
 //! Anthropic reports the prompt in `message_start` and the running output in every
-//! `message_delta` (cumulative: the last word counts); chat completions in the last chunk;
+//! `message_delta` (cumulative: the most that is said counts); chat completions in the last chunk;
 //! responses in `response.completed`, `.incomplete` or `.failed`; Gemini in every chunk
 //! (cumulative), where thoughts are counted beside the answer and billed like it.
 //!
 //! Counts that may still grow are not those of the whole answer, and neither is a usage that
-//! leaves prompt or answer out: what is not known is no zero.
+//! leaves prompt or answer out: what is not known is no zero. No prompt has no tokens, and neither
+//! has an answer that says something.
 
-use super::wire::Wire;
+use super::{dear::values, wire::Wire};
 use crate::config::Dialect;
 use crate::model::Tokens;
 use memchr::memmem::Finder;
@@ -29,6 +30,8 @@ pub struct Usage {
     pub tokens: Tokens,
     /// The part of `tokens.cache_write` with an hour to live.
     pub cache_write_1h: u64,
+    /// Which part that is was told.
+    pub split: bool,
     /// The model that answered, in the provider's words.
     pub model: Option<String>,
     /// False while no usage was seen at all.
@@ -52,6 +55,8 @@ pub struct Meter {
     answer: bool,
     /// It ends with an error.
     failed: bool,
+    /// Something was answered: a text, a thought, a tool's call.
+    said: bool,
 }
 
 impl Meter {
@@ -66,6 +71,7 @@ impl Meter {
             prompt: false,
             answer: false,
             failed: false,
+            said: false,
         }
     }
 
@@ -84,7 +90,7 @@ impl Meter {
         // made of them.
         if let Some(end) = end_of_events(rest) {
             let (events, after) = rest.split_at(end);
-            if speaks_of(&USAGE, events) || speaks_of(&ERROR, events) {
+            if !self.said || speaks_of(&USAGE, events) || speaks_of(&ERROR, events) {
                 self.lines(events);
             }
             rest = after;
@@ -114,6 +120,7 @@ impl Meter {
             self.dispatch();
         } else if !self.skipping {
             let body = std::mem::take(&mut self.held);
+            self.said = says_something(&body);
             self.read(&body);
         }
         let Tokens { input, output, cache_read, cache_write, .. } = self.usage.tokens;
@@ -123,6 +130,7 @@ impl Meter {
             return Usage { model: self.usage.model, ..Usage::default() };
         }
         self.usage.whole |= ended && self.prompt && self.answer && !self.failed;
+        self.usage.whole &= input + cache_read + cache_write > 0 && (output > 0 || !self.said);
         self.usage
     }
 
@@ -159,6 +167,7 @@ impl Meter {
 
     fn dispatch(&mut self) {
         let mut event = std::mem::take(&mut self.event);
+        self.said = self.said || says_something(&event);
         // Most events are text; only those that speak of usage are worth parsing.
         if speaks_of(&USAGE, &event) {
             self.read(&event);
@@ -222,13 +231,13 @@ impl Meter {
         (self.prompt, self.answer) = (said.prompt.is_some(), true);
         let prompt = said.prompt.unwrap_or(0);
         let read = said.cached.unwrap_or(0).min(prompt);
-        self.usage.tokens = Tokens {
+        self.whole_counts(Tokens {
             // What its own tools brought in is counted apart from the prompt.
             input: (prompt - read).saturating_add(said.tools.unwrap_or(0)),
             output: said.answer.unwrap_or(0).saturating_add(said.thoughts.unwrap_or(0)),
             cache_read: read,
             cache_write: 0,
-        };
+        });
     }
 
     fn anthropic(&mut self, said: &Counts) {
@@ -238,7 +247,11 @@ impl Meter {
         set(&mut tokens.cache_read, said.cache_read_input_tokens);
         set(&mut tokens.cache_write, said.cache_creation_input_tokens);
         if let Some(split) = &said.cache_creation {
-            set(&mut self.usage.cache_write_1h, split.ephemeral_1h_input_tokens);
+            self.usage.split = true;
+            // Whatever does not live for five minutes is billed as what lives the longest.
+            let others =
+                split.ephemeral_5m_input_tokens.map(|n| tokens.cache_write.saturating_sub(n));
+            set(&mut self.usage.cache_write_1h, others.max(split.ephemeral_1h_input_tokens));
         }
     }
 
@@ -247,12 +260,26 @@ impl Meter {
         let prompt = said.prompt().unwrap_or(0);
         let read = details.and_then(|d| d.cached_tokens).unwrap_or(0).min(prompt);
         let written = details.and_then(|d| d.cache_write_tokens).unwrap_or(0).min(prompt - read);
-        self.usage.tokens = Tokens {
+        self.whole_counts(Tokens {
             input: prompt - read - written,
             output: said.answer().unwrap_or(0),
             cache_read: read,
             cache_write: written,
+        });
+    }
+
+    /// Of the prompt the latest count, if it is no smaller than that before: what is read from a
+    /// cache is a part of it.
+    fn whole_counts(&mut self, said: Tokens) {
+        let known = &mut self.usage.tokens;
+        let prompt = |tokens: &Tokens| {
+            tokens.input.saturating_add(tokens.cache_read).saturating_add(tokens.cache_write)
         };
+        let output = known.output.max(said.output);
+        if prompt(&said) >= prompt(known) {
+            *known = said;
+        }
+        known.output = output;
     }
 }
 
@@ -271,10 +298,28 @@ fn end_of_events(text: &[u8]) -> Option<usize> {
     ends.find(is_end).map(|at| at + 1)
 }
 
+/// Fields of an answer whose text is what a model said.
+const SAID: [&str; 8] = [
+    "text",
+    "content",
+    "delta",
+    "thinking",
+    "reasoning",
+    "reasoning_content",
+    "partial_json",
+    "arguments",
+];
+/// Of calls that may have no text.
+const CALLED: [&str; 2] = ["\"tool_use\"", "\"functionCall\""];
+
+fn says_something(json: &[u8]) -> bool {
+    SAID.iter().any(|name| values(json, name).any(|(_, text)| !text.is_empty()))
+        || CALLED.iter().any(|name| memchr::memmem::find(json, name.as_bytes()).is_some())
+}
+
+/// Counts grow, however they are told.
 fn set(field: &mut u64, value: Option<u64>) {
-    if let Some(value) = value {
-        *field = value;
-    }
+    *field = (*field).max(value.unwrap_or(0));
 }
 
 #[derive(Deserialize)]
@@ -391,6 +436,7 @@ impl Counts {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct CacheCreation {
+    ephemeral_5m_input_tokens: Option<u64>,
     ephemeral_1h_input_tokens: Option<u64>,
 }
 
@@ -436,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn anthropic_stream_takes_the_last_word() {
+    fn anthropic_stream_takes_the_most_that_is_said() {
         let text = concat!(
             "event: message_start\r\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m-1\",",
             "\"usage\":{\"input_tokens\":10,\"cache_read_input_tokens\":5,",
@@ -556,6 +602,86 @@ mod tests {
     fn garbage_is_no_usage() {
         for text in ["", "data: {\"usage\":", "data: \"usage\"\n\n", "\u{0}\n\n\n"] {
             assert_eq!(meter(Wire::Messages, true, &format!("{text} ")), Usage::default());
+        }
+    }
+
+    #[test]
+    fn counts_of_a_stream_never_fall() {
+        let start = "data: {\"message\":{\"usage\":{\"input_tokens\":900,\
+             \"cache_read_input_tokens\":50,\"output_tokens\":1}}}\n\n";
+        let delta = |counts: &str| {
+            let end = "\"delta\":{\"stop_reason\":\"end_turn\"}";
+            format!("data: {{{end},\"usage\":{{{counts}}}}}\n\n")
+        };
+        let falls =
+            [delta("\"output_tokens\":70"), delta("\"input_tokens\":3,\"output_tokens\":2")];
+        let usage = meter(Wire::Messages, true, &[start, &falls.concat()].concat());
+        assert_eq!((usage.tokens, usage.whole), (tokens(900, 70, 50, 0), true));
+        let chat = |prompt: u64, answer: u64| {
+            format!(
+                "data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":{prompt},\
+                 \"completion_tokens\":{answer}}}}}\n\n"
+            )
+        };
+        let usage = meter(Wire::Chat, true, &(chat(900, 70) + &chat(0, 0)));
+        assert_eq!((usage.tokens, usage.whole), (tokens(900, 70, 0, 0), true));
+        let piece = |prompt: u64, answer: u64| {
+            format!(
+                "data: {{\"candidates\":[{{\"finishReason\":\"STOP\"}}],\"usageMetadata\":\
+                 {{\"promptTokenCount\":{prompt},\"candidatesTokenCount\":{answer}}}}}\n\n"
+            )
+        };
+        let usage = meter(Wire::StreamGenerate, true, &(piece(900, 70) + &piece(4, 5)));
+        assert_eq!((usage.tokens, usage.whole), (tokens(900, 70, 0, 0), true));
+    }
+
+    #[test]
+    fn a_prompt_or_text_of_no_tokens_was_not_counted() {
+        let said = "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"well\"}}\n\n";
+        let messages = |between: &str, input: u64, output: u64| {
+            format!(
+                "data: {{\"message\":{{\"usage\":{{\"input_tokens\":{input}}}}}}}\n\n{between}\
+                 data: {{\"delta\":{{\"stop_reason\":\"x\"}},\
+                 \"usage\":{{\"output_tokens\":{output}}}}}\n\n"
+            )
+        };
+        assert_eq!(whole(Wire::Messages, &messages(said, 9, 1)), [true; 2]);
+        assert_eq!(whole(Wire::Messages, &messages(said, 0, 1)), [false; 2]);
+        assert_eq!(whole(Wire::Messages, &messages(said, 9, 0)), [false; 2]);
+        assert_eq!(whole(Wire::Messages, &messages("", 9, 0)), [true; 2], "it said nothing");
+        let plain = |wire, text: &str| meter(wire, false, text).whole;
+        let usage = r#""usage":{"prompt_tokens":9,"completion_tokens":0}"#;
+        for (message, whole) in [
+            (r#"{"content":"well"}"#, false),
+            (r#"{"content":""}"#, true),
+            (r#"{"content":null,"tool_calls":[{"function":{"arguments":"{}"}}]}"#, false),
+            (r#"{"content":null,"reasoning_content": "hm"}"#, false),
+        ] {
+            let text = format!("{{\"choices\":[{{\"message\":{message}}}],{usage}}}");
+            assert_eq!(plain(Wire::Chat, &text), whole, "{text}");
+        }
+        // What Gemini blocks has no answer, and no count of one.
+        let metadata = r#""usageMetadata":{"promptTokenCount":9}"#;
+        assert!(plain(Wire::Generate, &format!("{{\"promptFeedback\":{{}},{metadata}}}")));
+        for part in [r#"{"text":"well"}"#, r#"{"functionCall":{"name":"f","args":{}}}"#] {
+            let text =
+                format!("{{\"candidates\":[{{\"content\":{{\"parts\":[{part}]}}}}],{metadata}}}");
+            assert!(!plain(Wire::Generate, &text), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_writes_to_a_cache_whatever_is_not_short_is_long() {
+        for (split, long) in [
+            (r#"{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":3}"#, 3),
+            (r#"{"ephemeral_5m_input_tokens":4,"ephemeral_1d_input_tokens":3}"#, 3),
+            (r#"{"ephemeral_1h_input_tokens":2}"#, 2),
+            ("{}", 0),
+        ] {
+            let text = format!(
+                r#"{{"usage":{{"input_tokens":1,"output_tokens":1,"cache_creation_input_tokens":7,"cache_creation":{split}}}}}"#
+            );
+            assert_eq!(meter(Wire::Messages, false, &text).cache_write_1h, long, "{split}");
         }
     }
 }

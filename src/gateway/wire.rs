@@ -157,9 +157,9 @@ struct Generation {
 const DEFAULT_MAX_OUTPUT: u64 = 32_000;
 /// The same for Gemini: the most that its models give.
 const DEFAULT_GENERATED: u64 = 65_536;
-/// No model's answer is longer, and none gives more of them at once, whatever is asked for.
+/// No model's answer is longer, and none gives more of them at once.
 const LONGEST_ANSWER: u64 = 1_000_000;
-const MOST_ANSWERS: u64 = 1_000;
+pub const MOST_ANSWERS: u64 = 1_000;
 
 impl Asked<'_> {
     /// The most tokens that the answer to a request of this kind may have.
@@ -186,7 +186,7 @@ impl Asked<'_> {
             Dialect::Gemini => self.generation.as_ref().and_then(|asked| asked.candidate_count),
             Dialect::Anthropic | Dialect::Openai => self.n,
         };
-        asked.unwrap_or(1).clamp(1, MOST_ANSWERS)
+        asked.unwrap_or(1).max(1)
     }
 
     /// Tokens of an answer that it wants to think with; its limit must be above them.

@@ -19,7 +19,7 @@ impl Micros {
             let twins = |i: usize| (0..N).any(|j| sums[i] != sums[j] && texts[i] == texts[j]);
             let alike: Vec<usize> = (0..N).filter(|&i| twins(i)).collect();
             for i in alike {
-                texts[i] = format!("${:.digits$}", sums[i].dollars());
+                texts[i] = sums[i].shown(digits);
             }
         }
         texts
@@ -41,6 +41,11 @@ impl Micros {
         format!("{mark}{self}")
     }
 
+    fn shown(self, digits: usize) -> String {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        format!("{sign}${:.digits$}", self.dollars().abs())
+    }
+
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1e6
     }
@@ -55,12 +60,11 @@ impl AddAssign for Micros {
 impl fmt::Display for Micros {
     /// `$0.000042` below a hundredth of a cent, `$0.0421` below a dollar, `$3.18` from there on.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dollars = self.dollars();
-        let text = match self.0.abs() {
+        let text = match self.0.unsigned_abs() {
             0 => "$0".to_owned(),
-            n if n < 100 => format!("${dollars:.6}"),
-            n if n < 1_000_000 => format!("${dollars:.4}"),
-            _ => format!("${dollars:.2}"),
+            n if n < 100 => self.shown(6),
+            n if n < 1_000_000 => self.shown(4),
+            _ => self.shown(2),
         };
         f.pad(&text)
     }
@@ -130,5 +134,10 @@ mod tests {
         assert_eq!(Micros(42_100).told(Micros::ZERO), "$0.0421");
         assert_eq!(Micros(42_100).told(Micros(1)), "~$0.0421");
         assert_eq!(Micros(3_180_000).to_string(), "$3.18");
+        for (micros, text) in [(-2_300, "-$0.0023"), (-50, "-$0.000050"), (-3_180_000, "-$3.18")] {
+            assert_eq!(Micros(micros).to_string(), text);
+        }
+        let apart = Micros::told_apart([Micros(-5_001_000), Micros(-5_000_000)]);
+        assert_eq!(apart, ["-$5.001", "-$5.000"]);
     }
 }

@@ -249,6 +249,9 @@ pub struct SwarmInfo {
     /// What its creator should know; told once, at its creation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What lets it go on, where all of it waits for money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_on: Option<String>,
 }
 
 /// When the agents of a swarm began to ask a model, each by its first call.

@@ -285,6 +285,8 @@ fn providers(world: &World) -> Vec<DoctorCheck> {
     checks.extend(
         gateway.problems().iter().map(|problem| warn("provider", problem.to_string(), KEYS)),
     );
+    let meanwhile = "calls are refused till then; another model may take them";
+    checks.extend(gateway.waits().into_iter().map(|wait| warn("provider", wait, meanwhile)));
     checks
 }
 

@@ -69,6 +69,7 @@ fn swarm(n: u64) -> SwarmInfo {
         first_calls: None,
         calls: None,
         warnings: Vec::new(),
+        way_on: None,
     }
 }
 

@@ -334,3 +334,28 @@ fn a_queue_shrinks_by_command_and_grows_back() {
     assert!(audit.contains("item.drop") && audit.contains("item.restore"), "{audit}");
     world.ok(&["audit", "--verify"]);
 }
+
+#[test]
+fn a_top_up_of_what_is_over_says_that_nothing_goes_on_by_it() {
+    let world = World::new();
+    let (swarm, code) =
+        world.create_and_wait(&["--agent", "mini", "--task", "say hello", "--agent-budget", "$5"]);
+    assert_eq!(code, 0, "{}", world.core_log());
+    let agent = &world.agents_of(&swarm)[0];
+    let topped = world.ok(&["budget", "top-up", agent, "$1"]);
+    assert!(topped.stderr.contains("is done: nothing goes on by this"), "{topped:?}");
+    assert!(topped.text().contains("of $6.00 left"), "{topped:?}");
+}
+
+/// Its agents' own accounts are what is short, and not the swarm's.
+#[test]
+fn results_name_the_account_that_is_short() {
+    let world = World::new();
+    let task = ["--agent", "mini", "--task", "say hello", "--agent-budget", "$0.000001"];
+    let (swarm, _) = world.create_and_wait(&[&task[..], &["--budget", "$5"]].concat());
+    let agent = &world.agents_of(&swarm)[0];
+    let way = world.agent(agent)["way_on"].as_str().unwrap().to_owned();
+    assert!(way.starts_with(&format!("dash budget top-up {agent} 0.")), "{way}");
+    let results = world.ok(&["swarm", "results", &swarm]).text();
+    assert!(results.contains(&format!("`{way}` lets it go on")), "{results}");
+}

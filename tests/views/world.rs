@@ -157,6 +157,7 @@ pub fn swarm(n: u64, name: &str, agents: &[AgentInfo]) -> SwarmInfo {
         first_calls: None,
         calls: None,
         warnings: Vec::new(),
+        way_on: None,
     }
 }
 

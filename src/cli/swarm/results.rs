@@ -110,9 +110,11 @@ fn simulated(results: &SwarmResults) -> &'static str {
 
 /// A budget's stop is named as such, whatever became of its agents.
 fn paused(results: &SwarmResults) -> Option<String> {
-    let SwarmInfo { id, state, reason, .. } = &results.swarm;
-    (*state == SwarmState::Paused)
-        .then(|| format!("paused: {reason}; `{}` lets it go on", way_on(reason, id.as_str())))
+    let SwarmInfo { id, state, reason, way_on: told, .. } = &results.swarm;
+    (*state == SwarmState::Paused).then(|| {
+        let way = told.clone().unwrap_or_else(|| way_on(reason, id.as_str()));
+        format!("paused: {reason}; `{way}` lets it go on")
+    })
 }
 
 /// How an attempt came out, in a word and why. One that its budget ended is paused while its

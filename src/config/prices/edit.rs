@@ -2,7 +2,7 @@
 //! wrote there stays as it is.
 
 use super::super::{ConfigError, nearest};
-use super::own::KEYS;
+use super::own::{KEYS, no_figure, no_price};
 use std::path::Path;
 use toml::{
     Spanned,
@@ -39,8 +39,8 @@ pub fn edited(
             let message = format!("there is no such price (known: {})", KEYS.join(", "));
             return Err(wrong(key, message, nearest(key, KEYS)));
         }
-        if !(value.is_finite() && *value >= 0.0) {
-            return Err(wrong(key, format!("{value} is no price"), None));
+        if let Some(why) = no_figure(key, *value) {
+            return Err(wrong(key, why, None));
         }
     }
     let table = DeTable::parse(text).map_err(|error| wrong("", error.to_string(), None))?;
@@ -80,8 +80,8 @@ pub fn featured(path: &Path, text: &str, name: &str, dollars: f64) -> Result<Str
         message,
         nearest: None,
     };
-    if !(dollars.is_finite() && dollars >= 0.0) {
-        return Err(wrong(format!("{dollars} is no price")));
+    if let Some(why) = no_price(dollars) {
+        return Err(wrong(why));
     }
     let table = DeTable::parse(text).map_err(|error| wrong(error.to_string()))?;
     let Some(features) = child(table.get_ref(), "features") else {

@@ -8,7 +8,7 @@ use super::{
     Rates, Tier, from_toml,
     table::pico,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path};
 
 /// Keys of a price, as `dash prices set` takes them.
@@ -45,9 +45,10 @@ pub struct OwnPrice {
     pub date: String,
     pub input: f64,
     pub output: f64,
-    /// What is missing is billed like input.
+    /// Missing, it is billed like input.
     #[serde(default)]
     pub cache_read: Option<f64>,
+    /// Missing, these are billed as the dearest service does: see [`SHORT_WRITE`].
     #[serde(default)]
     pub cache_write: Option<f64>,
     #[serde(default)]
@@ -59,8 +60,9 @@ pub struct OwnPrice {
     pub long: Option<LongPrice>,
 }
 
-/// Of prompts beyond `from` tokens; what is missing is as for shorter ones.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// Of prompts beyond `from` tokens; what is missing is as for shorter ones, and a write no less
+/// than it would be of this input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LongPrice {
     pub from: u64,
@@ -77,28 +79,62 @@ pub struct LongPrice {
 impl OwnFile {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let file: Self = from_toml(path, text)?;
-        let is_none = |value: &f64| !(value.is_finite() && *value >= 0.0);
-        let wrong = |parts: Vec<String>, key: String, value: f64| ConfigError {
+        let wrong = |parts: Vec<String>, key: String, message: String| ConfigError {
             file: path.to_owned(),
             at: key_span(text, &parts).map(|span| line_column(text, span.start)),
             key,
-            message: format!("{value} is no price"),
+            message,
             nearest: None,
         };
         for (model, price) in &file.models {
-            let sums = figures(price);
-            if let Some((key, value)) = sums.iter().find(|(_, value)| is_none(value)) {
+            if let Some((key, message)) = wrong_figure(price) {
                 let parts = ["models", model.as_str()].into_iter().chain(key.split('.'));
                 let parts = parts.map(str::to_owned).collect();
-                return Err(wrong(parts, format!("models.{model:?}.{key}"), *value));
+                return Err(wrong(parts, format!("models.{model:?}.{key}"), message));
             }
         }
-        if let Some((name, value)) = file.features.iter().find(|(_, value)| is_none(value)) {
+        let mut features = file.features.iter();
+        let wrong_one = features.find_map(|(name, dollars)| Some((name, no_price(*dollars)?)));
+        if let Some((name, message)) = wrong_one {
             let parts = vec!["features".to_owned(), name.clone()];
-            return Err(wrong(parts, format!("features.{name:?}"), *value));
+            return Err(wrong(parts, format!("features.{name:?}"), message));
         }
         Ok(file)
     }
+}
+
+/// No token costs a dollar, and no request a million.
+const MOST: f64 = 1e6;
+
+/// Why a sum of dollars is no price.
+pub fn no_price(value: f64) -> Option<String> {
+    // In few digits, however many it has.
+    let told = || if value.abs() < 1e12 { format!("{value}") } else { format!("{value:e}") };
+    (!(0.0..=MOST).contains(&value)).then(|| format!("{} is no price", told()))
+}
+
+/// The same of what stands at one of [`KEYS`].
+pub fn no_figure(key: &str, value: f64) -> Option<String> {
+    match key {
+        // No prompt is that short.
+        "context" if !(1.0..=MOST_TOKENS).contains(&value) || value.fract() != 0.0 => {
+            Some(format!("{value} is no number of tokens that a prompt has"))
+        }
+        "context" | "long.from" => None,
+        _ => no_price(value),
+    }
+}
+
+/// As many as the number of a file holds exactly.
+const MOST_TOKENS: f64 = 9e15;
+
+/// The first key whose value is none, and why.
+pub fn wrong_figure(price: &OwnPrice) -> Option<(String, String)> {
+    let wrong = |(key, value): (String, f64)| {
+        let why = no_figure(&key, value)?;
+        Some((key, why))
+    };
+    figures(price).into_iter().find_map(wrong)
 }
 
 /// All its figures by their keys.
@@ -122,14 +158,19 @@ pub fn figures(price: &OwnPrice) -> BTreeMap<String, f64> {
     named.filter_map(|(key, value)| Some(((*key).to_owned(), value?))).collect()
 }
 
+/// What is written to a cache costs so many times its input at Anthropic (docs: prompt caching,
+/// 2026-11), and no more at any other service; for an hour it is the second.
+const SHORT_WRITE: f64 = 1.25;
+const LONG_WRITE: f64 = 2.0;
+
 fn rates(input: f64, output: f64, [read, write, hour]: [Option<f64>; 3]) -> Rates {
-    let write = write.unwrap_or(input);
+    let write = write.unwrap_or(input * SHORT_WRITE);
     Rates {
         input: pico(input),
         output: pico(output),
         cache_read: pico(read.unwrap_or(input)),
         cache_write: pico(write),
-        cache_write_1h: pico(hour.unwrap_or(write)),
+        cache_write_1h: pico(hour.unwrap_or(write.max(input * LONG_WRITE))),
     }
 }
 
@@ -141,9 +182,9 @@ impl OwnPrice {
             output: price.output,
             cache_read: price.cache_read,
             cache_write: price.cache_write,
-            cache_write_1h: None,
+            cache_write_1h: price.cache_write_1h,
             context: price.context,
-            long: None,
+            long: price.long.clone(),
         }
     }
 
@@ -154,10 +195,12 @@ impl OwnPrice {
 
     pub fn tiers(&self) -> Vec<Tier> {
         let tier = self.long.as_ref().map(|long| {
+            let no_less =
+                |short: Option<f64>, by: f64| short.map(|short| short.max(long.input * by));
             let cache = [
                 long.cache_read.or(self.cache_read),
-                long.cache_write.or(self.cache_write),
-                long.cache_write_1h.or(self.cache_write_1h),
+                long.cache_write.or(no_less(self.cache_write, SHORT_WRITE)),
+                long.cache_write_1h.or(no_less(self.cache_write_1h, LONG_WRITE)),
             ];
             (long.from, rates(long.input, long.output, cache))
         });

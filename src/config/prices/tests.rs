@@ -169,3 +169,43 @@ fn what_a_newer_table_changes_is_told() {
     assert_eq!((told[1].what.as_str(), told[1].provider.as_str()), ("added", "there"));
     assert_eq!(changes(&new, &old)[1].what, "removed");
 }
+
+#[test]
+fn what_is_no_price_is_not_set() {
+    let (_directory, files) = files();
+    for (key, value, says) in [
+        ("input", 1e30, "input: 1e30 is no price"),
+        ("output", 1_000_001.0, "is no price"),
+        ("input", f64::NAN, "is no price"),
+        ("cache_read", -0.5, "is no price"),
+        ("context", 0.0, "context: "),
+        ("context", 1.5, "context: "),
+    ] {
+        let changes = [("input", 1.0), ("output", 1.0), (key, value)];
+        let error = set(&files, "a", &changes).unwrap_err().to_string();
+        assert!(error.contains(says), "{key}={value}: {error}");
+        assert!(!files.own().unwrap().exists());
+    }
+    fs::write(files.own().unwrap(), "[models.a]\ninput = 1\noutput = 1\ncontext = 0\n").unwrap();
+    let error = files.load().unwrap_err().to_string();
+    assert!(error.contains("prices.toml:4:1: models.\"a\".context: "), "{error}");
+    fs::write(files.own().unwrap(), "[models.a]\ninput = 1e300\noutput = 1\n").unwrap();
+    let error = files.load().unwrap_err().to_string();
+    assert!(error.contains("prices.toml:2:1: models.\"a\".input: "), "{error}");
+}
+
+#[test]
+fn writes_that_nobody_priced_are_listed_as_they_are_billed() {
+    let (_directory, files) = files();
+    let long = [("long.from", 9.0), ("long.input", 8.0), ("long.output", 1.0)];
+    set(&files, "a", &[&[("input", 4.0), ("output", 1.0)][..], &long].concat()).unwrap();
+    let rows = files.load().unwrap().rows(&Config::default());
+    let row = rows.iter().find(|row| row.models == ["=a"]).unwrap();
+    assert_eq!((row.cache_read, row.cache_write_5m, row.cache_write_1h), (4.0, 5.0, 8.0));
+    assert_eq!((row.long[0].cache_write_5m, row.long[0].cache_write_1h), (10.0, 16.0));
+    // Of a long prompt no less than that, and no less than was said of a short one.
+    set(&files, "a", &[("cache_write", 5.0), ("cache_write_1h", 20.0)]).unwrap();
+    let rows = files.load().unwrap().rows(&Config::default());
+    let row = rows.iter().find(|row| row.models == ["=a"]).unwrap();
+    assert_eq!((row.long[0].cache_write_5m, row.long[0].cache_write_1h), (10.0, 20.0));
+}

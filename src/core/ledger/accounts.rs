@@ -6,7 +6,7 @@ use super::{
         unpaid,
         views::waits_for_money,
     },
-    account, spent_up, spent_words,
+    above, account, spent_words,
 };
 use crate::model::{Account, AccountId, AccountInfo, AgentState, Budget, Coin, Micros, Shortage};
 use std::collections::BTreeMap;
@@ -53,18 +53,49 @@ fn unheld(account: &Account, notional: Micros) -> Option<String> {
 fn standing_in_the_way(state: &State) -> BTreeMap<AccountId, (bool, String)> {
     let mut all: BTreeMap<AccountId, (bool, String)> = BTreeMap::new();
     for agent in state.agents.values() {
-        let Some((id, short)) = lacking(state, agent) else { continue };
+        let Some((first, short)) = lacking(state, agent) else { continue };
         let why = match wanting(state, agent) {
             Some(why) => format!("{} waits: {why}", agent.id),
             // It has not come to its end by it, or not yet.
             None => format!("a call of {} was refused", agent.id),
         };
-        match all.get(&id) {
-            Some((known, _)) if *known || !short => {}
-            Some(_) | None => _ = all.insert(id, (short, why)),
+        let others = if short { shorts(state, agent) } else { Vec::new() };
+        for id in others.into_iter().map(|Short { account, .. }| account).chain([first]) {
+            match all.get(&id) {
+                Some((known, _)) if *known || !short => {}
+                Some(_) | None => _ = all.insert(id, (short, why.clone())),
+            }
         }
     }
     all
+}
+
+/// An account that keeps an agent from going on.
+pub(in crate::core) struct Short {
+    pub account: AccountId,
+    pub coin: Coin,
+    /// So much more would do.
+    pub more: i64,
+}
+
+/// All accounts above an agent that have less than the call needs which was refused last, or
+/// nothing at all: the topmost first, as they are filled.
+pub(in crate::core) fn shorts(state: &State, agent: &Agent) -> Vec<Short> {
+    let last = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
+    let last = last.filter(|last| last.unpaid && agent.state != AgentState::Queued);
+    let refused = last.and_then(|last| last.short.as_ref()).and_then(|(_, short)| *short);
+    let above = above(state, agent);
+    let of = |coin: Coin| {
+        let needs = refused.filter(|short| short.coin == coin).map(|short| short.needs);
+        above.iter().rev().filter_map(move |id| {
+            let purse = account(state, id)?.purse(coin);
+            let left = purse.left()?;
+            // Of what it has none it needs as much as calls have needed.
+            let needs = needs.unwrap_or(if left <= 0 { purse.call.max(1) } else { left });
+            (left < needs).then(|| Short { account: id.clone(), coin, more: needs - left })
+        })
+    };
+    Coin::ALL.into_iter().flat_map(of).collect()
 }
 
 /// The account whose limit refused its last call and would refuse it again; true: it has less
@@ -96,16 +127,31 @@ pub fn wanting(state: &State, agent: &Agent) -> Option<String> {
             format!("{id} has a budget, and nobody can say what its next call needs")
         }));
     }
-    let Some((id, Some(Shortage { coin, needs }))) = short else {
-        let (coin, id) = spent_up(state, agent)?;
-        return Some(spent_words(state, coin, &id));
+    let shorts = shorts(state, agent);
+    let spent = |but: Option<Coin>| {
+        let others = shorts.iter().filter(move |short| Some(short.coin) != but);
+        others.map(|short| spent_words(state, short.coin, &short.account))
     };
-    let purse = account(state, &id)?.purse(coin);
-    let [left, limit, needs] = coin.told([purse.left()?, purse.limit?, needs]);
+    let Some((id, Some(Shortage { coin, needs }))) = short else {
+        let all: Vec<String> = spent(None).collect();
+        return (!all.is_empty()).then(|| all.join("; "));
+    };
+    let mut names: Vec<&AccountId> =
+        shorts.iter().filter(|it| it.coin == coin).map(|it| &it.account).collect();
+    if names.is_empty() {
+        names.push(&id);
+    }
     let unit = coin.unit();
-    Some(format!(
-        "{id} has {left} of {limit}{unit} left, and its next call needs at least {needs}{unit}"
-    ))
+    let mut least = String::new();
+    let mut has = Vec::new();
+    for name in names {
+        let purse = account(state, name)?.purse(coin);
+        let [left, limit, needs] = coin.told([purse.left()?, purse.limit?, needs]);
+        has.push(format!("{name} has {left} of {limit}{unit} left"));
+        least = needs;
+    }
+    let lacks = format!("{}, and its next call needs at least {least}{unit}", has.join(" and "));
+    Some(std::iter::once(lacks).chain(spent(Some(coin))).collect::<Vec<_>>().join("; "))
 }
 
 fn info(

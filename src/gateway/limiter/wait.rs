@@ -82,7 +82,9 @@ async fn passed(
         let permit = passed.map_err(|TooLong { seconds }| {
             let why = match before {
                 Before::Model(provider, model) => {
-                    format!("{provider} takes no calls of {model}: its rate limit")
+                    format!(
+                        "{provider} takes no calls of {model} for another {seconds} s: its rate limit"
+                    )
                 }
                 Before::Swarm(most) => {
                     format!(

@@ -215,3 +215,55 @@ fn what_is_escaped_is_seen() {
         assert!(why.contains("`file"), "{field}: {why}");
     }
 }
+
+#[test]
+fn containers_fallbacks_and_plugins_are_named() {
+    let shell = |place: &str| format!(r#"{{"tools":[{{"type":"shell","environment":{place}}}]}}"#);
+    for (place, name) in [
+        (r#"{"type":"container_auto"}"#, "tool shell in container_auto"),
+        (
+            r#"{"type":"container_reference","container_id":"c"}"#,
+            "tool shell in container_reference",
+        ),
+        (r#"{"type":7}"#, "tool of an unknown form"),
+        (r#""container_auto""#, "tool of an unknown form"),
+    ] {
+        refused(Wire::Responses, &shell(place), name);
+    }
+    taken(Wire::Responses, &shell(r#"{"type":"local"}"#));
+    taken(Wire::Responses, &shell("null"));
+    taken(Wire::Responses, r#"{"tools":[{"type":"shell"}]}"#);
+    refused(Wire::Chat, r#"{"models":["dear/model","other"]}"#, "models");
+    refused(Wire::Chat, r#"{"plugins":[{"id":"web"}]}"#, "plugins");
+    taken(Wire::Chat, r#"{"models":[],"plugins":null}"#);
+}
+
+#[test]
+fn more_answers_than_are_counted_are_no_request() {
+    for (dialect, path, field) in [
+        (Dialect::Openai, "/v1/chat/completions", r#""n":1001"#),
+        (
+            Dialect::Gemini,
+            "/v1beta/models/gemini-2.5-pro:generateContent",
+            r#""generationConfig":{"candidateCount":5000}"#,
+        ),
+    ] {
+        let stage = Stage::with(dialect, "http://127.0.0.1:9", false, None);
+        let answer = stage.ask(path, &format!(r#"{{"model":"gpt-5",{field}}}"#));
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("1000 answers"), "{answer}");
+        stage.no_bill();
+    }
+}
+
+#[test]
+fn a_cache_that_lives_for_an_unknown_time_is_the_dearest() {
+    let input = |ttl: &str| {
+        let body = format!(r#"{{"max_tokens":0,"cache_control":{{"type":"ephemeral"{ttl}}}}}"#);
+        bound(Wire::Messages, "claude-opus-4-5", &body, &[]).unwrap().0
+    };
+    assert_eq!(input(""), 6_250);
+    assert_eq!(input(r#","ttl":"5m""#), 6_250);
+    assert_eq!(input(r#","ttl":"1h""#), 10_000);
+    assert_eq!(input(r#","ttl":"24h""#), 10_000);
+}

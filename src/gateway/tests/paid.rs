@@ -115,3 +115,37 @@ fn what_nothing_limits_passes_as_it_is_and_is_charged_as_under_a_limit() {
         assert!(upstream.seen.recv_timeout(PATIENCE).unwrap().ends_with(body), "as it was sent");
     }
 }
+
+#[test]
+fn what_counts_no_prompt_is_charged_what_was_set_aside_and_teaches_nothing() {
+    let lie = concat!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 46\r\n\r\n",
+        "{\"usage\":{\"input_tokens\":0,\"output_tokens\":1}}",
+    );
+    let (bill, _) = billed(lie, 2_000_000);
+    assert_eq!((bill.cost, bill.estimated), (Micros(2_000_000), true));
+}
+
+#[test]
+fn writes_to_a_cache_are_at_the_dearer_rate_where_nobody_says_which_they_are() {
+    let cost = |answer: &'static str, ttl: &str| {
+        let upstream = Upstream::new(answer, "");
+        let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+        let control = format!("{{\"type\":\"ephemeral\"{ttl}}}");
+        let model = "\"model\":\"claude-opus-4-5\",\"max_tokens\":9";
+        stage.ask("/v1/messages", &format!("{{{model},\"cache_control\":{control}}}"));
+        stage.bill().cost
+    };
+    const BARE: &str = concat!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n",
+        "{\"usage\":{\"input_tokens\":0,\"output_tokens\":0,\"cache_creation_input_tokens\":1000}}",
+    );
+    const SPLIT: &str = concat!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n",
+        "{\"usage\":{\"input_tokens\":0,\"output_tokens\":0,\"cache_creation_input_tokens\":1000,",
+        "\"cache_creation\":{\"ephemeral_5m_input_tokens\":1000,\"ephemeral_1h_input_tokens\":0}}}",
+    );
+    assert_eq!(cost(BARE, ""), Micros(6_250));
+    assert_eq!(cost(BARE, ",\"ttl\":\"1h\""), Micros(10_000));
+    assert_eq!(cost(SPLIT, ",\"ttl\":\"1h\""), Micros(6_250));
+}

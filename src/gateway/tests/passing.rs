@@ -141,3 +141,33 @@ fn an_answer_after_which_agents_ask_again_is_told() {
         assert_eq!(last, told, "{head}");
     }
 }
+
+/// With both a length and chunks the chunks count (RFC 9112, 6.3).
+#[test]
+fn a_length_beside_chunks_cuts_nothing_off() {
+    let both = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5\r\n\
+         transfer-encoding: chunked\r\n\r\n31\r\n\
+         {\"usage\":{\"input_tokens\":100,\"output_tokens\":10}}\r\n0\r\n\r\n";
+    let upstream = Upstream::new(both, "");
+    let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+    let answer = stage.ask("/v1/messages", "{\"model\":\"claude-opus-4-5\",\"max_tokens\":9}");
+    assert!(answer.contains("\"output_tokens\":10}}"), "{answer}");
+    assert!(!answer.contains("content-length: 5"), "{answer}");
+}
+
+#[test]
+fn a_provider_that_asks_to_wait_for_long_is_told_of() {
+    let busy =
+        "HTTP/1.1 429 Too Many Requests\r\nretry-after: 86400\r\ncontent-length: 2\r\n\r\n{}";
+    let upstream = Upstream::new(busy, "");
+    let stage = Stage::new(Dialect::Anthropic, &upstream.url, false);
+    assert_eq!(stage.gateway.waits(), [""; 0]);
+    let body = "{\"model\":\"claude-opus-4-5\",\"max_tokens\":9}";
+    stage.ask("/v1/messages", body);
+    let waits = stage.gateway.waits();
+    assert!(waits.len() == 1 && waits[0].contains("up asks to wait"), "{waits:?}");
+    assert!(waits[0].contains("claude-opus-4-5 for another 6"), "an hour at most: {waits:?}");
+    let refused = stage.ask("/v1/messages", body);
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    assert!(refused.contains("for another 3"), "{refused}");
+}
