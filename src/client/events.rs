@@ -141,7 +141,7 @@ impl Events {
                     return Ok(None);
                 }
             };
-            return serde_json::from_slice(text)
+            return ServerMessage::read(text)
                 .map(Some)
                 .map_err(|error| ClientError::Protocol(error.to_string()));
         }

@@ -16,7 +16,7 @@
 use crate::model::{AgentId, AgentInfo, Approval, EventRecord, SwarmId, SwarmInfo};
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {
@@ -33,6 +33,41 @@ pub enum ServerMessage {
         after: u64,
         until: u64,
     },
+}
+
+impl ServerMessage {
+    /// Reads one. Each kind is read from the text itself, as other answers of the core are: a
+    /// derived reader would have all of them once more, for values that were read already.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read(text: &[u8]) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct Kind<'a> {
+            #[serde(rename = "type", borrow)]
+            kind: &'a str,
+        }
+        #[derive(Deserialize)]
+        struct Gauges {
+            gauges: Vec<Gauge>,
+        }
+        #[derive(Deserialize)]
+        struct Gap {
+            after: u64,
+            until: u64,
+        }
+        Ok(match serde_json::from_slice::<Kind>(text)?.kind {
+            "snapshot" => Self::Snapshot(serde_json::from_slice(text)?),
+            "event" => Self::Event(serde_json::from_slice(text)?),
+            "update" => Self::Update(serde_json::from_slice(text)?),
+            "gauges" => Self::Gauges { gauges: serde_json::from_slice::<Gauges>(text)?.gauges },
+            "gap" => {
+                let Gap { after, until } = serde_json::from_slice(text)?;
+                Self::Gap { after, until }
+            }
+            other => return Err(serde::de::Error::custom(format!("no message is {other:?}"))),
+        })
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -71,4 +106,40 @@ pub struct Gauge {
     pub bytes: u64,
     pub progress: Option<u8>,
     pub title: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Event, Stamp};
+
+    #[test]
+    fn every_message_is_read_as_it_was_written() {
+        let event = EventRecord {
+            seq: 7,
+            time: Stamp(0),
+            swarm: Some("sw-1".into()),
+            agent: None,
+            attempt: None,
+            event: Event::SwarmResumed,
+        };
+        let gauge = Gauge {
+            agent: "ag-1".into(),
+            last_line: "\"type\"".to_owned(),
+            bytes: 1,
+            progress: None,
+            title: String::new(),
+        };
+        for message in [
+            ServerMessage::Snapshot(Box::default()),
+            ServerMessage::Event(Box::new(event)),
+            ServerMessage::Update(Box::default()),
+            ServerMessage::Gauges { gauges: vec![gauge] },
+            ServerMessage::Gap { after: 1, until: 2 },
+        ] {
+            let text = serde_json::to_vec(&message).unwrap();
+            assert_eq!(ServerMessage::read(&text).unwrap(), message);
+        }
+        assert!(ServerMessage::read(b"{\"type\":\"song\"}").is_err());
+    }
 }
