@@ -10,7 +10,7 @@ mod verdict;
 use super::{
     adapter::WatchRules,
     event::{EventRule, plain},
-    format::{Judge, OutputFormat},
+    format::{Judge, OutputFormat, PatternRule},
     lines::{Lines, MAX_LINE},
 };
 use crate::{
@@ -26,6 +26,8 @@ use verdict::{by_exit, status_in, word_for};
 const MAX_TEXT: usize = 64 << 10;
 /// Of what a status sequence says, in bytes.
 const MAX_STATUS: usize = 8000;
+/// The reason of one that shows a permission prompt.
+const PERMISSION: &str = "permission";
 /// Of an error, in bytes.
 const MAX_ERROR: usize = 4 << 10;
 /// Printed lines that stand for an answer where the agent gives none.
@@ -116,6 +118,14 @@ impl Watcher {
         });
         // Who shows progress and waits for somebody waits.
         let waits = title.as_ref().is_some_and(|(rule, _)| rule.state == AgentState::Waiting);
+        let title = title.map(|(rule, asked)| match asks(rule) {
+            true => (rule, self.prompts.stands(asked)),
+            false => (rule, asked),
+        });
+        if title.as_ref().is_none_or(|(rule, _)| !asks(rule)) {
+            let over = title.as_ref().is_some_and(|(rule, _)| rule.state == AgentState::Idle);
+            self.prompts.gone(over);
+        }
         if gauge.busy && !waits {
             let detail = "OSC 9;4".to_owned();
             let state = AgentState::Working;
@@ -151,6 +161,10 @@ impl Watcher {
         if self.prompts.is_said_late() {
             seen.extend(self.next_prompt());
         }
+        if let Some(asked) = self.prompts.is_told_late() {
+            let detail = format!("title: {asked}");
+            self.say(Source::Terminal, AgentState::Waiting, PERMISSION, &detail, &mut seen);
+        }
         seen
     }
 
@@ -171,16 +185,16 @@ impl Watcher {
 
     /// The prompt in the place of one that was answered, where no word came in between.
     pub fn next_prompt(&mut self) -> Vec<Observation> {
-        if self.prompts.is_empty() {
+        if self.prompts.is_empty() || self.prompts.is_standing() {
             return Vec::new();
         }
-        self.status("blocked", "permission", "", None)
+        self.status("blocked", PERMISSION, "", None)
     }
 
     /// True of a word for a prompt that does not say what it asks, where a hook is about to: it
     /// is started when the prompt is drawn, and tells some tenths of a second later.
     pub fn awaits_hook(&self, state: &str, kind: &str, message: &str) -> bool {
-        (state, kind, message.trim()) == ("blocked", "permission", UNTOLD)
+        (state, kind, message.trim()) == ("blocked", PERMISSION, UNTOLD)
             && self.prompts.is_empty()
             && self.rules.hook.iter().any(|rule| rule.prompt.is_some())
     }
@@ -196,7 +210,7 @@ impl Watcher {
     ) -> Vec<Observation> {
         let (known, reason) = match state {
             "working" => (AgentState::Working, ""),
-            "blocked" if kind == "permission" => (AgentState::Waiting, kind),
+            "blocked" if kind == PERMISSION => (AgentState::Waiting, kind),
             // A question, a form, a login: whatever it is called, somebody is to answer it.
             "blocked" => (AgentState::Waiting, "input"),
             "idle" | "done" | "clear" => (AgentState::Idle, ""),
@@ -206,7 +220,7 @@ impl Watcher {
             _ => return Vec::new(),
         };
         let message = message.trim();
-        let asked = if (known, reason) == (AgentState::Waiting, "permission") {
+        let asked = if (known, reason) == (AgentState::Waiting, PERMISSION) {
             self.prompts.show(message)
         } else {
             self.prompts.clear();
@@ -389,10 +403,16 @@ impl Watcher {
                     Some(Resolution { outcome, status: rule.status(event), stop_reason });
             }
             if let Some(prompt) = &rule.prompt {
-                self.prompts.announce(clip(&prompt.whole(event), MAX_STATUS));
+                self.prompts.announce(clip(&prompt.asked(event), MAX_STATUS));
             }
             if let Some(state) = rule.state {
                 let detail = match &rule.detail {
+                    // Whoever approves it sees all of it.
+                    Some(detail)
+                        if (state, rule.reason.as_str()) == (AgentState::Waiting, PERMISSION) =>
+                    {
+                        clip(&detail.asked(event), MAX_STATUS)
+                    }
                     Some(detail) => detail.fill(event),
                     None => kind_of(event),
                 };
@@ -442,6 +462,11 @@ impl Watcher {
         }
         seen.push(Observation::Signal(signal));
     }
+}
+
+/// True of a rule for a title with which it shows a permission prompt.
+fn asks(rule: &PatternRule) -> bool {
+    (rule.state, rule.reason.as_str()) == (AgentState::Waiting, PERMISSION)
 }
 
 /// A line that is one JSON object.

@@ -24,7 +24,7 @@ use crate::{
     agents::Watcher,
     core::Input,
     gateway::Serving,
-    model::{ApprovalId, AttemptId, Resolution, Signal},
+    model::{ApprovalId, AttemptId, Signal},
     protocol::keeper::{FactKind, ToKeeper, VERSION},
 };
 use std::{collections::HashMap, sync::Arc};
@@ -64,7 +64,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         id: id.clone(),
         watcher: adapter.watcher(plan.interactive),
         reads_output: adapter.reads_output(plan.interactive),
-        answerable: adapter.prompt_keys(Resolution::Approve).is_some(),
+        answerable: adapter.answers_prompts(),
         read_to: 0,
         printed: 0,
         rereads: false,
