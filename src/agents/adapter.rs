@@ -17,6 +17,7 @@ use crate::{config::Dialect, model::Footprint, term::keys};
 use regex_lite::Regex;
 use std::{
     collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -32,6 +33,8 @@ pub struct Adapter {
     pub(super) name: String,
     summary: String,
     source: String,
+    /// Of its file's text.
+    hash: u64,
     measured: String,
     dialect: Option<Dialect>,
     pub(super) run: Run,
@@ -127,7 +130,16 @@ impl Adapter {
     pub fn parse(source: &str, text: &str) -> Result<Self, String> {
         let file: File =
             toml::from_str(text).map_err(|error| problem::from_toml(source, text, &error))?;
-        Self::build(source, file).map_err(|(span, why)| problem::at(source, text, Some(span), &why))
+        let built = Self::build(source, file);
+        let built = built.map_err(|(span, why)| problem::at(source, text, Some(span), &why))?;
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        Ok(Self { hash: hasher.finish(), ..built })
+    }
+
+    /// True if it comes from the same text at the same place.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (self.hash, &self.source) == (other.hash, &other.source)
     }
 
     fn build(source: &str, file: File) -> Result<Self, Wrong> {
@@ -165,6 +177,7 @@ impl Adapter {
             name,
             summary: file.summary,
             source: source.to_owned(),
+            hash: 0,
             measured: file.measured,
             dialect: file.dialect,
             run: file.program.run,

@@ -4,19 +4,17 @@
 //! It keeps no time and asks nobody: fed the same, it says the same. A core that comes back
 //! makes a new one and feeds the recording from its first byte.
 
+mod looks;
 mod prompts;
 mod verdict;
 
 use super::{
     adapter::WatchRules,
     event::{EventRule, plain},
-    format::{Judge, OutputFormat, PatternRule},
+    format::{Judge, OutputFormat},
     lines::{Lines, MAX_LINE},
 };
-use crate::{
-    model::{AgentState, AttemptResult, Exit, Outcome, Signal, Source, Tokens},
-    protocol::keeper::KeeperGauge,
-};
+use crate::model::{AgentState, AttemptResult, Exit, Outcome, Signal, Source, Tokens};
 use prompts::{Prompts, UNTOLD};
 use serde_json::Value;
 use std::sync::Arc;
@@ -99,7 +97,7 @@ impl Watcher {
     /// The recording's bytes, in order, in pieces of any size.
     pub fn output(&mut self, bytes: &[u8]) -> Vec<Observation> {
         let mut seen = Vec::new();
-        if self.rules.format == OutputFormat::None || self.interactive {
+        if !self.reads() {
             return seen;
         }
         let mut lines = std::mem::take(&mut self.lines);
@@ -108,49 +106,9 @@ impl Watcher {
         seen
     }
 
-    /// The keeper's latest values.
-    pub fn gauge(&mut self, gauge: &KeeperGauge) -> Vec<Observation> {
-        let rules = Arc::clone(&self.rules);
-        let mut seen = Vec::new();
-        let title = rules.title.iter().find_map(|title| {
-            let asked = title.on_title(&gauge.title, &gauge.bottom)?;
-            Some((&title.rule, asked))
-        });
-        // Who shows progress and waits for somebody waits.
-        let waits = title.as_ref().is_some_and(|(rule, _)| rule.state == AgentState::Waiting);
-        let title = title.map(|(rule, asked)| match asks(rule) {
-            true => (rule, self.prompts.stands(asked)),
-            false => (rule, asked),
-        });
-        if title.as_ref().is_none_or(|(rule, _)| !asks(rule)) {
-            let over = title.as_ref().is_some_and(|(rule, _)| rule.state == AgentState::Idle);
-            self.prompts.gone(over);
-        }
-        if gauge.busy && !waits {
-            let detail = "OSC 9;4".to_owned();
-            let state = AgentState::Working;
-            let signal = Signal {
-                source: Source::Terminal,
-                state,
-                reason: String::new(),
-                detail,
-                progress: gauge.progress,
-            };
-            self.tell(signal, &mut seen);
-        } else if let Some((rule, asked)) = title {
-            let detail = format!("title: {asked}");
-            self.say(Source::Terminal, rule.state, &rule.reason, &detail, &mut seen);
-        } else if self.busy && rules.progress_off_is_idle {
-            self.say(Source::Terminal, AgentState::Idle, "", "OSC 9;4 off", &mut seen);
-        }
-        self.busy = gauge.busy;
-        let screen =
-            rules.screen.iter().find_map(|rule| Some((&rule.rule, rule.on_screen(&gauge.bottom)?)));
-        if let Some((rule, asked)) = screen {
-            let detail = format!("screen: {asked}");
-            self.say(Source::Screen, rule.state, &rule.reason, &detail, &mut seen);
-        }
-        seen
+    /// What it prints is for programs.
+    fn reads(&self) -> bool {
+        self.rules.format != OutputFormat::None && !self.interactive
     }
 
     /// What one of the agent's own hooks told.
@@ -267,10 +225,14 @@ impl Watcher {
             Outcome::Done => String::new(),
             Outcome::Failed | Outcome::Stopped | Outcome::Lost | Outcome::Paused => {
                 let own = std::mem::take(&mut self.error);
-                let last = if self.last_line.is_empty() {
-                    tail.last().cloned().unwrap_or_default()
-                } else {
-                    std::mem::take(&mut self.last_line)
+                let printed = tail.last().cloned().unwrap_or_default();
+                let last = match std::mem::take(&mut self.last_line) {
+                    // What is printed for programs is no word of its own.
+                    last if last.is_empty() && self.reads() && printed.trim().starts_with('{') => {
+                        self.words.clone()
+                    }
+                    last if last.is_empty() => printed,
+                    last => last,
                 };
                 match (own.is_empty(), last.is_empty()) {
                     (false, _) => own,
@@ -462,11 +424,6 @@ impl Watcher {
         }
         seen.push(Observation::Signal(signal));
     }
-}
-
-/// True of a rule for a title with which it shows a permission prompt.
-fn asks(rule: &PatternRule) -> bool {
-    (rule.state, rule.reason.as_str()) == (AgentState::Waiting, PERMISSION)
 }
 
 /// A line that is one JSON object.

@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     agents::{Adapter, Catalog},
     model::Resolution,
+    protocol::keeper::KeeperGauge,
 };
 
 const OK: Exit = Exit { code: Some(0), signal: None };
@@ -495,13 +496,13 @@ fn what_it_asks_before_its_first_screen_is_a_question_with_keys_of_its_own() {
             &NEWER_MODEL[..],
             "… Meet GPT-6 Sol Our latest Sol is more intelligent and more efficient. This model is a \
              great daily driver for complex tasks, especially coding. Try new model",
-            &b"1\r"[..],
-            &b"2\r"[..],
+            &b"1"[..],
+            &b"2"[..],
         ),
         (
             &TRUST[..],
             "Trust this folder? Codex can read, edit, and run files here. Folder settings",
-            b"1",
+            b"\r",
             b"\x1b",
         ),
     ] {
@@ -645,4 +646,39 @@ fn what_is_very_long_is_known_on_a_screen_by_its_end() {
     let lines = screen(&["  some/file some/file end-of-it-all-and-more", end]);
     assert!(codex.prompt_rows(&lines, &format!("Bash: {long}")).is_some());
     assert_eq!(codex.prompt_rows(&lines, "Bash: cat end-of-it-all-and-more"), None);
+}
+
+#[test]
+fn other_rules_count_at_once() {
+    let head = "name = 'x'\nsummary = ''\n[program]\nname = 'x'\n[launch]\n";
+    let rule = |pattern: &str| {
+        let rule = format!(
+            "[[screen]]\nname = 'asks'\npattern = '{pattern}'\nstate = 'waiting'\nreason = 'input'\n"
+        );
+        Adapter::parse("test", &format!("{head}{rule}")).unwrap()
+    };
+    let mut watcher = Adapter::parse("test", head).unwrap().watcher(true);
+    let gauge = KeeperGauge { bottom: screen(&["Go on?"]), ..KeeperGauge::default() };
+    assert_eq!(told(&watcher.gauge(&gauge)), [""; 0]);
+    let asks = ["Screen waiting [input] screen: asks"];
+    assert_eq!(told(&watcher.go_by(&rule("Go on"), &gauge)), asks);
+    assert_eq!(told(&watcher.go_by(&rule("^Go on"), &gauge)), [""; 0]);
+    let gone = ["Screen working [] no rule of its file fits"];
+    assert_eq!(told(&watcher.go_by(&rule("Stay"), &gauge)), gone);
+}
+
+#[test]
+fn what_it_prints_for_programs_is_no_word_of_its_end() {
+    let init = r#"{"type":"system","subtype":"init","session_id":"s","model":"m"}"#;
+    let run = r#"{"type":"assistant","message":{"content":[{"name":"Bash","input":{"command":"make"}}]}}"#;
+    let stopped = Exit { code: Some(143), signal: None };
+    for (lines, error) in
+        [(vec![init], "exit 143: started, model m"), (vec![init, run], "exit 143: Bash: make")]
+    {
+        let mut watcher = built_in("claude");
+        watcher.output(format!("{}\r\n", lines.join("\r\n")).as_bytes());
+        assert_eq!(watcher.finish(stopped, &screen(&lines)).error, error);
+    }
+    let cut = &run[..30];
+    assert_eq!(built_in("claude").finish(stopped, &screen(&[cut])).error, "exit 143");
 }
