@@ -5,7 +5,7 @@ use super::world::{Order, World};
 use crate::agents::Catalog;
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError, Weak},
     time::{Duration, SystemTime},
 };
@@ -39,15 +39,22 @@ impl World {
 
 /// Looks while agents run, until the core has left.
 pub async fn watch(world: Weak<World>) {
-    let mut seen = None;
+    let look = |dir: Option<PathBuf>| async move {
+        let look = move || dir.map(|dir| stamps(&dir));
+        tokio::task::spawn_blocking(look).await.ok().flatten()
+    };
+    // As it was when this core read it first.
+    let Some(dir) = world.upgrade().map(|world| world.adapters.clone()) else { return };
+    let mut seen = look(dir.clone()).await;
     loop {
         tokio::time::sleep(TICK).await;
         let Some(world) = world.upgrade() else { return };
-        let Some(dir) = world.adapters.clone().filter(|_| !world.keepers().is_empty()) else {
+        if world.keepers().is_empty() {
             continue;
-        };
-        let now = tokio::task::spawn_blocking(move || stamps(&dir)).await.ok();
-        if seen.replace(now.clone()).is_some_and(|before| before != now) {
+        }
+        let now = look(dir.clone()).await;
+        if now != seen {
+            seen = now;
             world.read_adapters().await;
         }
     }
