@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(told(false, false), (AgentState::Idle, quiet.clone(), true));
         assert_eq!(told(true, false), (AgentState::Working, quiet, true));
         assert_eq!(told(false, true).1, "until its end: no model call was in flight");
-        calls.forget(&[attempt.clone()]);
+        calls.forget(std::slice::from_ref(&attempt));
         assert!(!told(false, false).2);
     }
 }
