@@ -2,23 +2,22 @@
 
 use super::{
     event::{EventRule, Wrong, compile},
-    format::{Environment, File, Judge, LaunchPart, OutputFormat, PatternRule, Run, Stdin, Text},
+    format::{Environment, File, Judge, LaunchPart, OutputFormat, Run, Stdin, Text},
     interactive::{self, InteractiveRules},
     lend::{self, LendRule, Lender, Loan},
+    pattern::{Pattern, patterns},
     pointer::stop_reason,
     problem,
+    prompt::PromptKeys,
     shared::{Content, SharedRules},
     template::{Slot, Template},
     watcher::Watcher,
 };
-use crate::{
-    config::Dialect,
-    model::{Footprint, Resolution},
-    term::keys,
-};
+use crate::{config::Dialect, model::Footprint, term::keys};
 use regex_lite::Regex;
 use std::{
     collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -26,10 +25,6 @@ use std::{
 
 /// Where a built-in adapter says it comes from.
 pub const BUILT_IN: &str = "built in";
-/// Rows by which a prompt is known from another one.
-const PROMPT_ROWS: usize = 6;
-/// Characters of what is asked that must be seen.
-const GLANCE: usize = 60;
 /// Where a file does not say.
 const STALLED_AFTER_S: u64 = 300;
 
@@ -38,6 +33,8 @@ pub struct Adapter {
     pub(super) name: String,
     summary: String,
     source: String,
+    /// Of its file's text.
+    hash: u64,
     measured: String,
     dialect: Option<Dialect>,
     pub(super) run: Run,
@@ -49,17 +46,9 @@ pub struct Adapter {
     pub(super) interactive: Option<InteractiveRules>,
     shared: Option<SharedRules>,
     pub(super) lend: Vec<LendRule>,
-    prompt: Option<PromptKeys>,
+    pub(super) prompt: Option<PromptKeys>,
     footprint: Footprint,
-    watch: Arc<WatchRules>,
-}
-
-/// What is typed to answer a permission prompt.
-#[derive(Debug)]
-struct PromptKeys {
-    approve: Vec<u8>,
-    deny: Vec<u8>,
-    shown: Option<Regex>,
+    pub(super) watch: Arc<WatchRules>,
 }
 
 #[derive(Debug, Default)]
@@ -136,48 +125,21 @@ pub(super) struct WatchRules {
     pub title: Vec<Pattern>,
 }
 
-#[derive(Debug)]
-pub(super) struct Pattern {
-    pub rule: PatternRule,
-    pub regex: Regex,
-    pub screen: Option<Regex>,
-}
-
-impl Pattern {
-    /// What is asked, else the rule's name; none where no row fits.
-    pub fn on_screen(&self, bottom: &[String]) -> Option<String> {
-        let asked = self.row(&self.regex, bottom)?;
-        match &self.screen {
-            Some(screen) => self.row(screen, bottom),
-            None => Some(asked),
-        }
-    }
-
-    /// The same of a title, and of the rows that must fit as well.
-    pub fn on_title(&self, title: &str, bottom: &[String]) -> Option<String> {
-        let asked = self.asked(&self.regex, title)?;
-        match &self.screen {
-            Some(screen) => self.row(screen, bottom),
-            None => Some(asked),
-        }
-    }
-
-    fn row(&self, regex: &Regex, bottom: &[String]) -> Option<String> {
-        bottom.iter().rev().take(self.rule.rows).find_map(|row| self.asked(regex, row))
-    }
-
-    fn asked(&self, regex: &Regex, text: &str) -> Option<String> {
-        let group = regex.captures(text)?.get(1).map(|group| group.as_str().trim());
-        Some(group.unwrap_or(&self.rule.name).to_owned())
-    }
-}
-
 impl Adapter {
     /// Reads a file's text. The error is ready for people, with `source` and line.
     pub fn parse(source: &str, text: &str) -> Result<Self, String> {
         let file: File =
             toml::from_str(text).map_err(|error| problem::from_toml(source, text, &error))?;
-        Self::build(source, file).map_err(|(span, why)| problem::at(source, text, Some(span), &why))
+        let built = Self::build(source, file);
+        let built = built.map_err(|(span, why)| problem::at(source, text, Some(span), &why))?;
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        Ok(Self { hash: hasher.finish(), ..built })
+    }
+
+    /// True if it comes from the same text at the same place.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (self.hash, &self.source) == (other.hash, &other.source)
     }
 
     fn build(source: &str, file: File) -> Result<Self, Wrong> {
@@ -215,6 +177,7 @@ impl Adapter {
             name,
             summary: file.summary,
             source: source.to_owned(),
+            hash: 0,
             measured: file.measured,
             dialect: file.dialect,
             run: file.program.run,
@@ -236,15 +199,7 @@ impl Adapter {
             shared: file.shared.map(SharedRules::new).transpose()?,
             lend: file.lend.iter().map(LendRule::new).collect::<Result<_, _>>()?,
             prompt: match &file.prompt {
-                Some(part) => {
-                    let (approve, deny) = (typed(&part.approve)?, typed(&part.deny)?);
-                    if approve.is_empty() || deny.is_empty() {
-                        let why = "`prompt` names the keys of both answers, approve and deny";
-                        return Err((file.name.span(), why.to_owned()));
-                    }
-                    let shown = part.shown.as_ref().map(|text| compile(text, regex)).transpose()?;
-                    Some(PromptKeys { approve, deny, shown })
-                }
+                Some(part) => Some(PromptKeys::new(part, file.name.span())?),
                 None => None,
             },
             watch: Arc::new(watch),
@@ -315,15 +270,6 @@ impl Adapter {
         self.run == Run::Command
     }
 
-    /// What answers its permission prompts; none where its file does not say.
-    pub fn prompt_keys(&self, verdict: Resolution) -> Option<&[u8]> {
-        let keys = self.prompt.as_ref()?;
-        Some(match verdict {
-            Resolution::Approve => &keys.approve,
-            Resolution::Deny => &keys.deny,
-        })
-    }
-
     /// What of `wanted` is there, and what is not; reads the user's files.
     pub fn loans(&self, wanted: &[String], from: &Lender<'_>) -> Vec<Loan> {
         lend::loans(&self.lend, wanted, from)
@@ -363,25 +309,6 @@ impl Adapter {
         &self.watch
     }
 
-    /// The rows of a screen that show its permission prompt, down to the one that takes keys;
-    /// none where there is no such prompt. No rows where its file does not say how it looks.
-    ///
-    /// What a hook said is asked must stand there, too: a tool of the agent's could tell the
-    /// same, and something else would be approved. What its terminal says does not begin so.
-    pub fn prompt_rows(&self, lines: &[String], asked: &str) -> Option<Vec<String>> {
-        let Some(shown) = self.prompt.as_ref().and_then(|prompt| prompt.shown.as_ref()) else {
-            return Some(Vec::new());
-        };
-        let last = lines.iter().rposition(|line| shown.is_match(line))?;
-        let mut prompts = self.watch.hook.iter().filter_map(|rule| rule.prompt.as_ref());
-        let by_hook = prompts.any(|prompt| asked.starts_with(prompt.lead()));
-        if by_hook && !shows(&lines[..=last], asked) {
-            return None;
-        }
-        let rows = lines[..=last].iter().rev().filter(|line| !line.trim().is_empty());
-        Some(rows.take(PROMPT_ROWS).cloned().collect())
-    }
-
     /// True if it has a screen of its own to be typed into.
     pub fn is_interactive(&self) -> bool {
         self.interactive.is_some()
@@ -396,21 +323,6 @@ impl Adapter {
     pub fn reads_output(&self, interactive: bool) -> bool {
         self.watch.format != OutputFormat::None && !interactive
     }
-}
-
-/// True if what `TOOL: TEXT` asks about stands in these rows, as far as one sees it at a
-/// glance; where rows break, and what frames them, says nothing. Several lines an agent may show in a way of its own
-/// (a patch as its lines), and so they are not looked for.
-fn shows(lines: &[String], asked: &str) -> bool {
-    let framed = |c: char| ('\u{2500}'..='\u{257f}').contains(&c);
-    let bare = |text: &str| {
-        text.chars().filter(|c| !(c.is_whitespace() || framed(*c))).collect::<String>()
-    };
-    let Some((_, text)) = asked.split_once(": ").filter(|(_, text)| !text.contains('\n')) else {
-        return true;
-    };
-    let begin: String = bare(text).chars().take(GLANCE).collect();
-    lines.iter().map(|line| bare(line)).collect::<String>().contains(&begin)
 }
 
 /// The first executable file of that name in the directories of `path`.
@@ -468,14 +380,4 @@ pub(super) fn typed(names: &[Text]) -> Result<Vec<u8>, Wrong> {
 
 pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
     Regex::new(pattern).map_err(|error| format!("bad pattern `{pattern}`: {error}"))
-}
-
-fn patterns(rules: Vec<PatternRule>) -> Result<Vec<Pattern>, Wrong> {
-    rules
-        .into_iter()
-        .map(|rule| {
-            let screen = rule.screen.as_ref().map(|text| compile(text, regex)).transpose()?;
-            Ok(Pattern { regex: compile(&rule.pattern, regex)?, screen, rule })
-        })
-        .collect()
 }

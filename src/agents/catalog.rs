@@ -42,6 +42,11 @@ impl Catalog {
     /// does not read takes the adapter of its name away, so that nobody runs another than the
     /// one that was meant.
     pub fn load(user_dir: Option<&Path>) -> Self {
+        Self::load_after(&Self::default(), user_dir)
+    }
+
+    /// Of a file that says the same as `before` the adapter is the same one, too.
+    pub fn load_after(before: &Self, user_dir: Option<&Path>) -> Self {
         let mut catalog = Self::default();
         for (_, text) in EMBEDDED {
             catalog.add(BUILT_IN, BUILT_IN, text);
@@ -49,7 +54,21 @@ impl Catalog {
         if let Some(dir) = user_dir {
             catalog.add_directory(dir);
         }
+        for (name, adapter) in &mut catalog.adapters {
+            let same = before.adapters.get(name).filter(|known| known.is_same(adapter));
+            if let Some(known) = same {
+                *adapter = Arc::clone(known);
+            }
+        }
         catalog
+    }
+
+    /// The adapters that are not those of `other`, file for file.
+    pub fn differs(&self, other: &Self) -> bool {
+        let same = |(name, one): (&String, &Arc<Adapter>)| {
+            other.get(name).is_some_and(|known| Arc::ptr_eq(known, one))
+        };
+        self.adapters.len() != other.adapters.len() || !self.adapters.iter().all(same)
     }
 
     fn add(&mut self, stem: &str, source: &str, text: &str) {
@@ -230,6 +249,22 @@ mod tests {
         let catalog = with_file("y.toml", &format!("{head}[launch]\n"));
         assert_eq!(catalog.problems(), ["y.toml: its `name` is `x`, not `y`; used so"]);
         assert!(catalog.get("x").is_some());
+    }
+
+    #[test]
+    fn what_says_the_same_is_the_same_adapter() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("claude.toml");
+        let text = "name = 'claude'\nsummary = 'mine'\n[program]\nname = 'cl'\n[launch]\n";
+        std::fs::write(&file, text).unwrap();
+        let first = Catalog::load(Some(dir.path()));
+        let again = Catalog::load_after(&first, Some(dir.path()));
+        assert!(!again.differs(&first));
+        std::fs::write(&file, text.replace("mine", "other")).unwrap();
+        let other = Catalog::load_after(&first, Some(dir.path()));
+        assert!(other.differs(&first));
+        let same = |name| Arc::ptr_eq(other.get(name).unwrap(), first.get(name).unwrap());
+        assert!(same("codex") && !same("claude"));
     }
 
     #[test]

@@ -392,12 +392,20 @@ pub struct PatternRule {
     /// Counts only while a row of the screen fits this as well; its first group is then what is
     /// asked.
     pub screen: Option<Text>,
+    /// Of a permission prompt: rows right above and below the one that says what is asked, as
+    /// far as they fit this, say it too, with their first group.
+    pub block: Option<Text>,
     /// How many of the bottom rows with text are looked at.
     #[serde(default = "some_rows")]
     pub rows: usize,
     pub state: AgentState,
     #[serde(default)]
     pub reason: String,
+    /// Of `[[screen]]`: keys that answer what it asks, in place of those of `[prompt]`.
+    #[serde(default)]
+    pub approve: Vec<Text>,
+    #[serde(default)]
+    pub deny: Vec<Text>,
 }
 
 fn some_rows() -> usize {

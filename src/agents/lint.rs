@@ -20,7 +20,13 @@ impl Adapter {
         let mut remarks = Vec::new();
         let mut say = |fatal, text: &str| remarks.push(Remark { fatal, text: text.to_owned() });
         if self.run != Run::Command {
-            if !self.tells(Slot::Task) && self.launch.stdin != Stdin::Task {
+            let told = self.tells(Slot::Task) || self.launch.stdin == Stdin::Task;
+            if !told && self.interactive.is_some() && self.launch.args.is_empty() {
+                say(
+                    false,
+                    "it has a screen of its own and nothing else: launch.args does not say how it does a task without one",
+                );
+            } else if !told {
                 say(
                     true,
                     "nothing tells it the task: put {task} into launch.args, launch.env or a file, or set launch.stdin = \"task\"",
@@ -29,7 +35,8 @@ impl Adapter {
             if !self.tells(Slot::Model) {
                 say(false, "{model} is nowhere: --model has no effect");
             }
-            if !self.model.args.is_empty() && !has_model_args(&self.launch.args) {
+            let alone = self.interactive.is_some() && self.launch.args.is_empty();
+            if !self.model.args.is_empty() && !alone && !has_model_args(&self.launch.args) {
                 say(false, "model.args count only where launch.args has {model_args}");
             }
         }
@@ -93,8 +100,12 @@ impl Adapter {
     /// True if the placeholder reaches the agent in some way.
     fn tells(&self, slot: Slot) -> bool {
         let rules = &self.launch;
-        let model = slot == Slot::Model && has_model_args(&rules.args);
-        in_args(&rules.args, slot)
+        let on_screen = self.interactive.as_ref().map_or(&[][..], |own| &own.launch.args);
+        // One without a task has a screen alone.
+        let args = if rules.args.is_empty() { on_screen } else { &rules.args };
+        let model = slot == Slot::Model && has_model_args(args);
+        (slot == Slot::Model && in_args(args, slot))
+            || in_args(&rules.args, slot)
             || (model && self.model.args.iter().any(|text| text.uses(slot)))
             || rules.env.iter().any(|(_, text)| text.uses(slot))
             || rules.files.iter().any(|file| file.content.uses(slot))
@@ -139,6 +150,11 @@ mod tests {
                 format!("{model}[launch]\nargs = ['{{task}}', '{{model}}']\n"),
                 false,
                 "{model_args}",
+            ),
+            (
+                format!("{model}[launch]\n[interactive]\nargs = ['{{model_args}}']\n"),
+                false,
+                "a screen of its own and nothing else",
             ),
             (
                 format!("{model}[launch]\nargs = ['{{task}}', '{{model_args}}']\n[watch]\njudge = 'output'\n"),

@@ -214,9 +214,16 @@ const SCREEN: Keys = &[
     ("name", Needed, "for `agent explain`"),
     ("pattern", Needed, "a regular expression, tried on each row from the bottom up"),
     ("screen", Text, "counts only while a row fits this too; its first group is what is asked"),
+    (
+        "block",
+        Text,
+        "rows next to that one that fit this belong to what is asked: their first group",
+    ),
     ("rows", Number, "how many of the bottom rows are looked at; 8 if not said"),
     ("state", NeededOneOf(STATES), "the state that it tells of"),
     ("reason", Text, "the reason beside the state"),
+    ("approve", Texts, "of [[screen]]: keys that approve this, in place of those of [prompt]"),
+    ("deny", Texts, "keys that deny it"),
 ];
 
 /// A key that a file sets, with what it is set to, and what that means.

@@ -3,6 +3,9 @@
 use super::problem::nearest;
 use serde_json::Value;
 
+/// Stands where a line of what a prompt asks ends.
+pub const BREAK: char = '⏎';
+
 /// `/usage/input_tokens`, `/content/*/text`; `` is the whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pointer(Vec<String>);
@@ -125,6 +128,17 @@ impl Detail {
 
     /// The whole line.
     pub fn whole(&self, root: &Value) -> String {
+        self.filled(root).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The same of what a prompt asks: where a line of it ends another command begins.
+    pub fn asked(&self, root: &Value) -> String {
+        let text = self.filled(root);
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.collect::<Vec<_>>().join(&format!(" {BREAK} "))
+    }
+
+    fn filled(&self, root: &Value) -> String {
         let mut out = String::new();
         for (plain, pointer) in &self.0 {
             out.push_str(plain);
@@ -132,7 +146,7 @@ impl Detail {
                 out.push_str(&text);
             }
         }
-        out.split_whitespace().collect::<Vec<_>>().join(" ")
+        out
     }
 }
 

@@ -4,6 +4,7 @@
 //! It keeps no time and asks nobody: fed the same, it says the same. A core that comes back
 //! makes a new one and feeds the recording from its first byte.
 
+mod looks;
 mod prompts;
 mod verdict;
 
@@ -13,10 +14,7 @@ use super::{
     format::{Judge, OutputFormat},
     lines::{Lines, MAX_LINE},
 };
-use crate::{
-    model::{AgentState, AttemptResult, Exit, Outcome, Signal, Source, Tokens},
-    protocol::keeper::KeeperGauge,
-};
+use crate::model::{AgentState, AttemptResult, Exit, Outcome, Signal, Source, Tokens};
 use prompts::{Prompts, UNTOLD};
 use serde_json::Value;
 use std::sync::Arc;
@@ -26,6 +24,8 @@ use verdict::{by_exit, status_in, word_for};
 const MAX_TEXT: usize = 64 << 10;
 /// Of what a status sequence says, in bytes.
 const MAX_STATUS: usize = 8000;
+/// The reason of one that shows a permission prompt.
+const PERMISSION: &str = "permission";
 /// Of an error, in bytes.
 const MAX_ERROR: usize = 4 << 10;
 /// Printed lines that stand for an answer where the agent gives none.
@@ -97,7 +97,7 @@ impl Watcher {
     /// The recording's bytes, in order, in pieces of any size.
     pub fn output(&mut self, bytes: &[u8]) -> Vec<Observation> {
         let mut seen = Vec::new();
-        if self.rules.format == OutputFormat::None || self.interactive {
+        if !self.reads() {
             return seen;
         }
         let mut lines = std::mem::take(&mut self.lines);
@@ -106,41 +106,9 @@ impl Watcher {
         seen
     }
 
-    /// The keeper's latest values.
-    pub fn gauge(&mut self, gauge: &KeeperGauge) -> Vec<Observation> {
-        let rules = Arc::clone(&self.rules);
-        let mut seen = Vec::new();
-        let title = rules.title.iter().find_map(|title| {
-            let asked = title.on_title(&gauge.title, &gauge.bottom)?;
-            Some((&title.rule, asked))
-        });
-        // Who shows progress and waits for somebody waits.
-        let waits = title.as_ref().is_some_and(|(rule, _)| rule.state == AgentState::Waiting);
-        if gauge.busy && !waits {
-            let detail = "OSC 9;4".to_owned();
-            let state = AgentState::Working;
-            let signal = Signal {
-                source: Source::Terminal,
-                state,
-                reason: String::new(),
-                detail,
-                progress: gauge.progress,
-            };
-            self.tell(signal, &mut seen);
-        } else if let Some((rule, asked)) = title {
-            let detail = format!("title: {asked}");
-            self.say(Source::Terminal, rule.state, &rule.reason, &detail, &mut seen);
-        } else if self.busy && rules.progress_off_is_idle {
-            self.say(Source::Terminal, AgentState::Idle, "", "OSC 9;4 off", &mut seen);
-        }
-        self.busy = gauge.busy;
-        let screen =
-            rules.screen.iter().find_map(|rule| Some((&rule.rule, rule.on_screen(&gauge.bottom)?)));
-        if let Some((rule, asked)) = screen {
-            let detail = format!("screen: {asked}");
-            self.say(Source::Screen, rule.state, &rule.reason, &detail, &mut seen);
-        }
-        seen
+    /// What it prints is for programs.
+    fn reads(&self) -> bool {
+        self.rules.format != OutputFormat::None && !self.interactive
     }
 
     /// What one of the agent's own hooks told.
@@ -150,6 +118,10 @@ impl Watcher {
         self.apply(&rules, &rules.hook, Source::Hook, event, &mut seen);
         if self.prompts.is_said_late() {
             seen.extend(self.next_prompt());
+        }
+        if let Some(asked) = self.prompts.is_told_late() {
+            let detail = format!("title: {asked}");
+            self.say(Source::Terminal, AgentState::Waiting, PERMISSION, &detail, &mut seen);
         }
         seen
     }
@@ -171,16 +143,16 @@ impl Watcher {
 
     /// The prompt in the place of one that was answered, where no word came in between.
     pub fn next_prompt(&mut self) -> Vec<Observation> {
-        if self.prompts.is_empty() {
+        if self.prompts.is_empty() || self.prompts.is_standing() {
             return Vec::new();
         }
-        self.status("blocked", "permission", "", None)
+        self.status("blocked", PERMISSION, "", None)
     }
 
     /// True of a word for a prompt that does not say what it asks, where a hook is about to: it
     /// is started when the prompt is drawn, and tells some tenths of a second later.
     pub fn awaits_hook(&self, state: &str, kind: &str, message: &str) -> bool {
-        (state, kind, message.trim()) == ("blocked", "permission", UNTOLD)
+        (state, kind, message.trim()) == ("blocked", PERMISSION, UNTOLD)
             && self.prompts.is_empty()
             && self.rules.hook.iter().any(|rule| rule.prompt.is_some())
     }
@@ -196,7 +168,7 @@ impl Watcher {
     ) -> Vec<Observation> {
         let (known, reason) = match state {
             "working" => (AgentState::Working, ""),
-            "blocked" if kind == "permission" => (AgentState::Waiting, kind),
+            "blocked" if kind == PERMISSION => (AgentState::Waiting, kind),
             // A question, a form, a login: whatever it is called, somebody is to answer it.
             "blocked" => (AgentState::Waiting, "input"),
             "idle" | "done" | "clear" => (AgentState::Idle, ""),
@@ -206,7 +178,7 @@ impl Watcher {
             _ => return Vec::new(),
         };
         let message = message.trim();
-        let asked = if (known, reason) == (AgentState::Waiting, "permission") {
+        let asked = if (known, reason) == (AgentState::Waiting, PERMISSION) {
             self.prompts.show(message)
         } else {
             self.prompts.clear();
@@ -253,10 +225,14 @@ impl Watcher {
             Outcome::Done => String::new(),
             Outcome::Failed | Outcome::Stopped | Outcome::Lost | Outcome::Paused => {
                 let own = std::mem::take(&mut self.error);
-                let last = if self.last_line.is_empty() {
-                    tail.last().cloned().unwrap_or_default()
-                } else {
-                    std::mem::take(&mut self.last_line)
+                let printed = tail.last().cloned().unwrap_or_default();
+                let last = match std::mem::take(&mut self.last_line) {
+                    // What is printed for programs is no word of its own.
+                    last if last.is_empty() && self.reads() && printed.trim().starts_with('{') => {
+                        self.words.clone()
+                    }
+                    last if last.is_empty() => printed,
+                    last => last,
                 };
                 match (own.is_empty(), last.is_empty()) {
                     (false, _) => own,
@@ -389,10 +365,16 @@ impl Watcher {
                     Some(Resolution { outcome, status: rule.status(event), stop_reason });
             }
             if let Some(prompt) = &rule.prompt {
-                self.prompts.announce(clip(&prompt.whole(event), MAX_STATUS));
+                self.prompts.announce(clip(&prompt.asked(event), MAX_STATUS));
             }
             if let Some(state) = rule.state {
                 let detail = match &rule.detail {
+                    // Whoever approves it sees all of it.
+                    Some(detail)
+                        if (state, rule.reason.as_str()) == (AgentState::Waiting, PERMISSION) =>
+                    {
+                        clip(&detail.asked(event), MAX_STATUS)
+                    }
                     Some(detail) => detail.fill(event),
                     None => kind_of(event),
                 };

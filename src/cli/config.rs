@@ -10,7 +10,8 @@ use super::{
 use crate::{
     agents::Catalog,
     config::{
-        Config, Dirs, Lend, PolicyFiles, PriceFiles, check_policy, not_held, shadowed_by, unpacked,
+        Config, ConfigError, Dirs, Lend, PolicyFiles, PriceFiles, check_policy, not_held,
+        shadowed_by, unpacked,
     },
     model::Rule,
     tui::{
@@ -194,6 +195,20 @@ fn of_own(rules: &[Rule], context: &mut Context<'_>) {
     }
 }
 
+/// The scenario that is not there; `of`: the configuration's file.
+fn no_scenario(config: &Config, of: &Lend) -> Option<ConfigError> {
+    let file = config.simulated.scenario.as_ref()?;
+    let why = match std::fs::File::open(file).and_then(|file| file.metadata()) {
+        _ if file.as_os_str() == "demo" => return None,
+        Ok(known) if known.is_file() => return None,
+        Ok(_) => "it is no plain file".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let key = ["simulated", "scenario"].map(str::to_owned);
+    let why = format!("{}: {why}", file.display());
+    Some(ConfigError::at_key(&of.file, &of.text, &key, None, why))
+}
+
 impl Check {
     fn run(self, context: &mut Context<'_>) -> Done {
         let dirs = Dirs::from_env()?;
@@ -217,6 +232,7 @@ impl Check {
         let adapters = Catalog::load(Some(&dirs.config.join("agents")));
         let lend = Lend::read(&path)?;
         problems.extend(adapters.wrong_lend(&lend).iter().map(ToString::to_string));
+        problems.extend(no_scenario(&config, &lend).map(|error| error.to_string()));
         if !problems.is_empty() {
             return Err(Failure::error(problems.join("\n")));
         }

@@ -1,7 +1,7 @@
 //! How figures and tables look to people.
 
 use super::context::paint;
-use crate::model::{AgentState, NO_SCOPE, SwarmState, Tokens};
+use crate::model::{AgentState, NO_SCOPE, OwnUsage, SwarmState, Tokens};
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -45,6 +45,51 @@ pub fn tokens(tokens: &Tokens) -> String {
         return "0".to_owned();
     }
     format!("{} in, {} out", count(input), count(tokens.output))
+}
+
+/// `1,000,000`
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// What an agent reports of itself, and how far that is from what the gateway counted.
+pub fn own_usage(usage: &OwnUsage) -> String {
+    let OwnUsage { reported, more, .. } = usage;
+    let parts = |named: [(&str, u64); 4]| {
+        let some = named.into_iter().filter(|(_, n)| *n > 0);
+        some.map(|(name, n)| format!("{} {name}", grouped(n))).collect::<Vec<_>>().join(", ")
+    };
+    let said = parts([
+        ("in", reported.input),
+        ("out", reported.output),
+        ("from the cache", reported.cache_read),
+        ("into the cache", reported.cache_write),
+    ]);
+    let said = if said.is_empty() { "nothing".to_owned() } else { said };
+    if !usage.differs() {
+        return format!("{said}, as the gateway counted");
+    }
+    let gaps = |sign: i64| {
+        let part = |n: i64| (n * sign).max(0).unsigned_abs();
+        parts([
+            ("in", part(more.input)),
+            ("out", part(more.output)),
+            ("from the cache", part(more.cache_read)),
+            ("into the cache", part(more.cache_write)),
+        ])
+    };
+    let sides = [(gaps(1), "more"), (gaps(-1), "fewer")].into_iter();
+    let sides = sides.filter(|(gap, _)| !gap.is_empty());
+    let sides: Vec<_> = sides.map(|(gap, word)| format!("{gap} {word}")).collect();
+    format!("{said}: {} than the gateway counted", sides.join(", "))
 }
 
 /// `state: reason`, or the state alone.
@@ -268,6 +313,23 @@ pub fn cell(text: impl ToString) -> (String, Style) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_agent_reports_is_told_beside_what_was_counted() {
+        let tokens =
+            |input, output, cache_read| Tokens { input, output, cache_read, cache_write: 0 };
+        let told = |reported, counted| own_usage(&OwnUsage::new(reported, counted));
+        assert_eq!(
+            told(tokens(1_000_000, 5000, 0), tokens(22, 1, 7)),
+            "1,000,000 in, 5,000 out: 999,978 in, 4,999 out more, 7 from the cache fewer than the \
+             gateway counted"
+        );
+        let same = tokens(4000, 59, 600);
+        assert_eq!(
+            told(same, same),
+            "4,000 in, 59 out, 600 from the cache, as the gateway counted"
+        );
+    }
 
     #[test]
     fn figures_read_well() {

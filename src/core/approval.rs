@@ -22,7 +22,7 @@ use crate::model::{
 pub use key::KEY_MISSING;
 pub(super) use key::settle;
 pub(super) use prompt::{Raise, prompt_gone, prompted};
-pub use prompt::{Standing, is_prompt, shows_prompt, standing_prompt, takes_text};
+pub use prompt::{Standing, asks_first, is_prompt, shows_prompt, standing_prompt, takes_text};
 pub(super) use record::{apply, forget_swarm};
 
 /// Why an agent waits that an open question holds.

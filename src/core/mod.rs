@@ -41,7 +41,7 @@ mod written;
 pub use admission::{Machine, waiting_for_room};
 pub use apply::apply;
 pub use approval::{
-    Ask, KEY_MISSING, Standing, is_prompt, shows_prompt, standing_prompt, takes_text,
+    Ask, KEY_MISSING, Standing, asks_first, is_prompt, shows_prompt, standing_prompt, takes_text,
 };
 pub use costs::{BY, costs};
 pub use decide::decide;

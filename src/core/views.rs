@@ -11,8 +11,8 @@ use super::{
 };
 use crate::model::{
     AgentCounts, AgentId, AgentInfo, AgentResult, AgentState, BUDGET, ExplainedSignal, Explanation,
-    FirstCalls, ItemCounts, ItemState, Micros, Outcome, Scope, Signal, Source, Stamp, SwarmId,
-    SwarmInfo, SwarmResults, SwarmState, Tokens, USER, way_on,
+    FirstCalls, ItemCounts, ItemState, Micros, Outcome, OwnUsage, Scope, Signal, Source, Stamp,
+    SwarmId, SwarmInfo, SwarmResults, SwarmState, Tokens, USER, way_on,
 };
 
 /// What is enforced, in a word and what is in it.
@@ -67,6 +67,9 @@ pub fn agent_info(state: &State, id: &AgentId) -> Option<AgentInfo> {
         narrowed: narrowed_of(agent),
         way_on: waits_for_money(agent).then(|| unpaid::command_for(state, agent)),
         held: held_back(state, agent),
+        own_usage: attempt.and_then(|attempt| {
+            Some(OwnUsage::new(attempt.result.as_ref()?.reported?, attempt.tokens))
+        }),
         cwd: agent.worktree.as_ref().map_or_else(|| agent.cwd.clone(), Worktree::workplace),
         branch: agent.worktree.as_ref().map(|tree| tree.branch.clone()),
         last_line: attempt.and_then(last_words).unwrap_or_default(),

@@ -201,6 +201,9 @@ pub struct AgentInfo {
     /// The branch that it belongs to is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldBranch>,
+    /// Of its last attempt, where that reports any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_usage: Option<super::OwnUsage>,
     pub cwd: PathBuf,
     pub branch: Option<String>,
     /// Last printed line with text in it, without control characters.

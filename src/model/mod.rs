@@ -69,6 +69,6 @@ pub use swarm::{
     ItemState, Strategy, SwarmInfo, SwarmResults, SwarmSpec, SwarmState,
 };
 pub use time::Stamp;
-pub use tokens::Tokens;
+pub use tokens::{OwnUsage, TokenGap, Tokens};
 pub use tree::{Branch, RollUp, forest};
 pub use unpaid::{BUDGET, UNKNOWN_COST, USER, is_unpaid, no_price, set_price, unpriced, way_on};

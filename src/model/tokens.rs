@@ -26,6 +26,42 @@ impl Tokens {
     }
 }
 
+/// What an agent reports of itself, beside what the gateway counted of the same attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct OwnUsage {
+    pub reported: Tokens,
+    pub counted: Tokens,
+    /// How many more it reports than were counted, by the rate; fewer where negative.
+    pub more: TokenGap,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct TokenGap {
+    pub input: i64,
+    pub output: i64,
+    pub cache_read: i64,
+    pub cache_write: i64,
+}
+
+impl OwnUsage {
+    pub fn new(reported: Tokens, counted: Tokens) -> Self {
+        let gap = |own, other| Tokens::signed(own) - Tokens::signed(other);
+        let more = TokenGap {
+            input: gap(reported.input, counted.input),
+            output: gap(reported.output, counted.output),
+            cache_read: gap(reported.cache_read, counted.cache_read),
+            cache_write: gap(reported.cache_write, counted.cache_write),
+        };
+        Self { reported, counted, more }
+    }
+
+    pub fn differs(&self) -> bool {
+        self.reported != self.counted
+    }
+}
+
 impl AddAssign for Tokens {
     fn add_assign(&mut self, other: Self) {
         self.input += other.input;

@@ -21,11 +21,11 @@ use super::{
     world::{ORDERS, Order, Seen, Shared, Typed},
 };
 use crate::{
-    agents::Watcher,
+    agents::{Adapter, Watcher},
     core::Input,
     gateway::Serving,
-    model::{ApprovalId, AttemptId, Resolution, Signal},
-    protocol::keeper::{FactKind, ToKeeper, VERSION},
+    model::{ApprovalId, AttemptId, Signal},
+    protocol::keeper::{FactKind, KeeperGauge, ToKeeper, VERSION},
 };
 use std::{collections::HashMap, sync::Arc};
 use tokio::{
@@ -63,8 +63,9 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         world: world.clone(),
         id: id.clone(),
         watcher: adapter.watcher(plan.interactive),
+        gauge: KeeperGauge::default(),
         reads_output: adapter.reads_output(plan.interactive),
-        answerable: adapter.prompt_keys(Resolution::Approve).is_some(),
+        answerable: adapter.answers_prompts(),
         read_to: 0,
         printed: 0,
         rereads: false,
@@ -81,6 +82,7 @@ async fn run(world: &Shared, id: &AttemptId, orders: mpsc::Receiver<Order>) {
         types: false,
         fact_n: plan.attempt.fact_n,
         plan: plan.clone(),
+        adapter,
         place: None,
         looker: None,
         paused: plan.attempt.paused.is_some(),
@@ -151,6 +153,10 @@ struct Keeping {
     /// At the process that it shares with others.
     place: Option<host::Place>,
     watcher: Watcher,
+    /// By whose rules the watcher goes.
+    adapter: Arc<Adapter>,
+    /// As last heard.
+    gauge: KeeperGauge,
     reads_output: bool,
     /// Its adapter says how its prompts are answered.
     answerable: bool,
@@ -257,6 +263,8 @@ impl Keeping {
                     Order::Verdict { .. }
                     // Once its keeper is there it is asked whether that is to be done.
                     | Order::GoOn
+                    // It goes by them when it hears of its terminal next.
+                    | Order::Rules
                     // Without a core it looks by itself.
                     | Order::Look => {}
                 },
@@ -327,6 +335,10 @@ impl Keeping {
                 }
             }
             Order::GoOn => self.go_on(writer).await,
+            Order::Rules => {
+                self.regard_rules().await;
+                Ok(())
+            }
             Order::Look if self.looker.is_none() => Ok(()),
             Order::Look => writer.control(&ToKeeper::Look).await,
             Order::Type { text, then } => self.type_text(text, then, writer).await,

@@ -191,8 +191,15 @@ impl Handle {
     /// When there is no such agent.
     pub async fn explain(&self, id: &AgentId) -> Result<Explanation, Refusal> {
         let (of, now) = (id.clone(), super::clock::now());
-        let found = self.world.read(move |state| core::explanation(state, &of, now)).await?;
-        found.map(|it| self.world.hosts.add_to(it)).ok_or_else(|| not_found("agent", id.as_str()))
+        let found = self.world.read(move |state| {
+            let agent = state.agents.get(&of)?;
+            let attempt = (agent.latest.clone(), agent.current.is_none());
+            Some((core::explanation(state, &of, now)?, attempt))
+        });
+        let (told, (attempt, over)) =
+            found.await?.ok_or_else(|| not_found("agent", id.as_str()))?;
+        let told = self.world.calls.add_to(told, attempt.as_ref(), over);
+        Ok(self.world.hosts.add_to(told))
     }
 
     /// # Errors

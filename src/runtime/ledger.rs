@@ -1,17 +1,13 @@
 //! The ledger behind the gateway: it asks the core, which writes down what is set aside before
 //! it answers, and tells it what calls came to.
 
-use super::{actor::Message, world::leaving};
+use super::{actor::Message, calls::Calls, world::leaving};
 use crate::{
     core::{self, Input, Leave, Reply, Wish},
     gateway::{Call, CallReport, Caller, Ledger, NoLeave, ReserveFuture, Traffic},
     model::{AgentState, AttemptId, Refusal, Reservation, Signal, Source},
 };
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{
         Notify,
@@ -34,33 +30,6 @@ pub struct CoreLedger {
     /// Something was settled, or a limit changed.
     money: Arc<Notify>,
     calls: Calls,
-}
-
-/// Whose model calls are in flight now. The state does not know it of every attempt.
-#[derive(Clone, Default)]
-pub struct Calls(Arc<Mutex<HashSet<AttemptId>>>);
-
-impl Calls {
-    pub fn in_flight(&self, attempt: &AttemptId) -> bool {
-        self.all().contains(attempt)
-    }
-
-    fn all(&self) -> MutexGuard<'_, HashSet<AttemptId>> {
-        // The set is whole between any two operations on it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note(&self, attempt: &AttemptId, traffic: &Traffic) {
-        match traffic {
-            Traffic::Asked => {
-                self.all().insert(attempt.clone());
-            }
-            Traffic::Quiet | Traffic::Troubled { .. } => {
-                self.all().remove(attempt);
-            }
-            Traffic::Held { .. } | Traffic::Limited | Traffic::Queued | Traffic::Answering => {}
-        }
-    }
 }
 
 /// Money that was set aside, and goes back if nobody takes it.

@@ -4,12 +4,14 @@
 
 mod above;
 mod actor;
+mod adapters;
 mod adopt;
 mod approval;
 mod attempt;
 mod audit;
 mod broker;
 mod budget;
+mod calls;
 mod check;
 mod clock;
 mod confine;
@@ -181,7 +183,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
         hosts: host::Hosts::default(),
         answering: Mutex::default(),
         money: Arc::default(),
-        calls: ledger::Calls::default(),
+        calls: calls::Calls::default(),
     });
     let ledger = ledger::CoreLedger::new(inbox.clone(), world.money.clone(), world.calls.clone());
     let ledger = Arc::new(ledger);
@@ -229,6 +231,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     tokio::spawn(gauges.run());
     tokio::spawn(crowd::watch(Arc::downgrade(&world)));
     tokio::spawn(stall::watch(Arc::downgrade(&world)));
+    tokio::spawn(adapters::watch(Arc::downgrade(&world)));
     tokio::spawn(repriced::watch(Arc::downgrade(&world)));
     // It takes some hundredths of a second, and the first swarm would have to wait for it.
     let trying = world.clone();
@@ -284,6 +287,7 @@ async fn run_effects(world: Shared, mut todo: mpsc::Receiver<Effect>) {
             Effect::GoOn { attempt } => order(&world, attempt, Order::GoOn),
             Effect::Forget { swarm, agents, attempts } => {
                 world.gauges.forget(|agent| agents.contains(agent));
+                world.calls.forget(&attempts);
                 let world = world.clone();
                 tokio::spawn(async move {
                     // There is one only where something was written down of it.

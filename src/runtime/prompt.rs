@@ -77,15 +77,15 @@ impl Answering<'_> {
         });
         let (agent, adapter, asked) = found.await.ok()??;
         let adapter = self.world.catalog().get(&adapter).cloned()?;
-        let keys = adapter.prompt_keys(verdict)?.to_vec();
+        adapter.answers_prompts().then_some(())?;
         let mut first: Option<Vec<String>> = None;
         let mut tries = 0;
         for _ in 0..LOOKS {
             let (done, seen) = oneshot::channel();
             self.keeper.send(Order::Screen(done)).await.ok()?;
             let seen = seen.await.unwrap_or_default();
-            let rows = adapter.prompt_rows(&seen.screen.lines, &asked);
-            let Some(rows) = rows else {
+            let Some((rows, keys)) = adapter.prompt_answer(&seen.screen.lines, &asked, verdict)
+            else {
                 sleep(PAUSE).await;
                 continue;
             };
@@ -93,7 +93,7 @@ impl Answering<'_> {
                 // Another one has taken its place.
                 return None;
             }
-            match self.type_in(seen, &rows, &keys).await? {
+            match self.type_in(seen, &rows, keys).await? {
                 Typed::Gone => return Some(()),
                 Typed::NotYet => sleep(PAUSE).await,
                 Typed::Yes => {

@@ -151,8 +151,17 @@ impl Handle {
         let shown = async {
             loop {
                 let of = agent.clone();
-                if self.world.read(move |state| core::takes_text(state, &of)).await? {
-                    return Ok(());
+                let seen = move |state: &core::State| {
+                    (core::takes_text(state, &of), core::asks_first(state, &of))
+                };
+                match self.world.read(seen).await? {
+                    (true, _) => return Ok(()),
+                    (false, Some(asked)) => {
+                        let why = format!("{agent} asks something before it takes text: {asked}");
+                        let hint = format!("answer that first: dash approve {asked}, or deny");
+                        return Err(Refusal::new(RefusalCode::Conflict, why).hinted(&hint));
+                    }
+                    (false, None) => {}
                 }
                 if matches!(commits.recv().await, Err(broadcast::error::RecvError::Closed)) {
                     return Err(leaving());

@@ -2,9 +2,9 @@
 
 use super::{
     actor::{Commit, Message},
+    calls::Calls,
     gauges::Gauges,
     host::Hosts,
-    ledger::Calls,
     lend::Lending,
     nursery::Nursery,
     policy::Policies,
@@ -74,6 +74,8 @@ pub enum Order {
     Hold,
     /// The machine has gained processes, perhaps by this attempt.
     Look,
+    /// Adapters were read anew, and some are others now.
+    Rules,
     /// The core leaves on purpose.
     Goodbye(oneshot::Sender<()>),
 }
@@ -108,6 +110,7 @@ impl Order {
             | Self::Resize { .. }
             | Self::Ticket { .. }
             | Self::Screen(_)
+            | Self::Rules
             | Self::Look => Heard::Nothing,
         }
     }
@@ -203,23 +206,6 @@ impl World {
 
     pub fn answering(&self) -> MutexGuard<'_, HashSet<ApprovalId>> {
         self.answering.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// All adapters, as last read.
-    pub fn catalog(&self) -> Arc<Catalog> {
-        self.catalog.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Reads the adapters anew, so that a file that is new or mended counts at once.
-    pub async fn read_adapters(&self) -> Arc<Catalog> {
-        let dir = self.adapters.clone();
-        let read = tokio::task::spawn_blocking(move || Catalog::load(dir.as_deref())).await;
-        if let Ok(catalog) = read {
-            let catalog = Arc::new(catalog);
-            *self.catalog.lock().unwrap_or_else(PoisonError::into_inner) = catalog.clone();
-            return catalog;
-        }
-        self.catalog()
     }
 
     pub fn keeper(&self, attempt: &AttemptId) -> Option<mpsc::Sender<Order>> {

@@ -37,6 +37,7 @@ fn agent(n: u64, state: AgentState) -> AgentInfo {
         first_call_at: None,
         ends_by: None,
         narrowed: Vec::new(),
+        own_usage: None,
         way_on: None,
         held: None,
         cwd: "/".into(),

@@ -8,7 +8,7 @@ use crate::{
     world::World,
 };
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, process::Command};
 
 /// What each asks leave for, left to itself.
 const KINDS: [&str; 2] = ["claude", "codex"];
@@ -44,6 +44,48 @@ fn answer(world: &World, agent: &str, verdict: &str) -> Value {
     until(world, agent, "idle");
     assert_eq!(world.json(&["inbox"]), json!([]));
     asked
+}
+
+/// In the root of a git tree, on a model that has a successor: Codex would ask about both.
+#[test]
+fn nothing_is_asked_before_its_first_screen() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    let made = Command::new("git").args(["init", "-q"]).current_dir(&world.work).status();
+    assert!(made.unwrap().success());
+    for model in ["gpt-5.5", "gpt-5.6-luna"] {
+        let agent = start(&world, "codex", &["--model", model]);
+        until(&world, &agent, "idle");
+        world.ok(&["agent", "send", &agent, "be so kind"]);
+        world.until_shown(&agent, "Nothing to do.");
+        let called = events(&world, &agent, "model_called");
+        assert!(called.iter().all(|call| call["model"] == model), "{called:#?}");
+        world.ok(&["agent", "stop", &agent]);
+    }
+    assert_eq!(world.json(&["inbox", "--all"]), json!([]));
+}
+
+/// What its file does not answer beforehand, somebody does.
+#[test]
+fn a_question_before_its_first_screen_is_answered_from_the_inbox() {
+    let _turn = turn();
+    let Some(world) = stage() else { return };
+    let file = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/agents/codex.toml"));
+    let file = file.unwrap().replace("\"gpt-5.5\"=\"gpt-6-sol\",", "");
+    let agents = world.path().join("config/dash/agents");
+    fs::create_dir_all(&agents).unwrap();
+    fs::write(agents.join("codex.toml"), file).unwrap();
+    let agent = start(&world, "codex", &["--model", "gpt-5.5"]);
+    let asked = world.json(&["inbox", "--wait"])[0].clone();
+    assert!(asked["text"].as_str().unwrap().contains("Try new model"), "{asked:#}");
+    let refused = world.exits(&["agent", "send", &agent, "be so kind"], 1).all();
+    assert!(refused.contains("asks something before it takes text"), "{refused}");
+    world.ok(&["deny", asked["id"].as_str().unwrap()]);
+    until(&world, &agent, "idle");
+    world.ok(&["agent", "send", &agent, "be so kind"]);
+    world.until_shown(&agent, "Nothing to do.");
+    let called = events(&world, &agent, "model_called");
+    assert!(called.iter().all(|call| call["model"] == "gpt-5.5"), "{called:#?}");
 }
 
 #[test]

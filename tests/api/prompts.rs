@@ -199,3 +199,23 @@ fn only_agents_with_a_screen_are_started_on_it() {
     world.exits(&["agent", "spawn", "--interactive", "--", "sh"], 2);
     world.exits(&["agent", "spawn"], 2);
 }
+
+#[test]
+fn another_rule_of_its_file_reaches_an_agent_that_runs() {
+    let world = World::new();
+    let agent = start(&world, "printf 'Shall I go on?\\r\\n'; sleep 606");
+    world.until_shown(&agent, "Shall I go on?");
+    let file = world.path().join("config/dash/agents/asker.toml");
+    let rule = |pattern: &str| {
+        let rule = "state = \"waiting\"\nreason = \"input\"";
+        let text =
+            format!("{ADAPTER}[[screen]]\nname = \"asks\"\npattern = \"{pattern}\"\n{rule}\n");
+        fs::write(&file, text).unwrap();
+    };
+    rule("^Shall I");
+    assert_eq!(world.until_state(&agent, &["waiting"])["reason"], "input");
+    rule("^Shall you");
+    world.until_state(&agent, &["working"]);
+    let explained = world.ok(&["agent", "explain", &agent]).text();
+    assert!(explained.contains("no rule of its file fits"), "{explained}");
+}

@@ -69,6 +69,21 @@ fn a_keymap_or_theme_that_is_not_there_is_wrong_too() {
     }
 }
 
+#[test]
+fn a_scenario_that_is_not_there_is_told_with_its_place() {
+    let check = |name: &str| {
+        let text = format!("[simulated]\nalways = true\nscenario = \"{name}\"\n");
+        let (output, err) = dash(&text, &["config", "check"]);
+        (output.status.code(), err)
+    };
+    let (code, err) = check("/nowhere/x.toml");
+    assert_eq!(code, Some(1), "{err}");
+    let wanted = "config.toml:3:1: simulated.scenario: /nowhere/x.toml: No such file";
+    assert!(err.contains(wanted), "{err}");
+    assert!(check("/").1.contains("it is no plain file"));
+    assert_eq!(check("demo").0, Some(0));
+}
+
 /// Files beside `config.toml`; what the check says of them.
 fn look(files: &[(&str, &str)], args: &[&str]) -> (i32, String) {
     let home = tempfile::tempdir().unwrap();

@@ -109,6 +109,7 @@ pub fn agent(n: u64, swarm: u64) -> AgentInfo {
         first_call_at: None,
         ends_by: None,
         narrowed: Vec::new(),
+        own_usage: None,
         way_on: None,
         held: None,
         cwd: "/home/ada/refactor".into(),

@@ -10,6 +10,7 @@
 use super::*;
 use crate::{
     agents::Catalog,
+    protocol::keeper::KeeperGauge,
     term::{Scanner, Screen, Seen},
 };
 use serde::{Deserialize, Serialize};

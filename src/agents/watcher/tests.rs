@@ -1,5 +1,9 @@
 use super::*;
-use crate::agents::{Adapter, Catalog};
+use crate::{
+    agents::{Adapter, Catalog},
+    model::Resolution,
+    protocol::keeper::KeeperGauge,
+};
 
 const OK: Exit = Exit { code: Some(0), signal: None };
 const FAILED: Exit = Exit { code: Some(1), signal: None };
@@ -462,4 +466,219 @@ fn what_one_that_prints_json_says_or_does_is_told_in_words() {
         watcher.output(b"Go on? ");
         assert_eq!(watcher.words("Go on?"), "Go on?");
     }
+}
+
+/// Rows of real screens.
+const NEWER_MODEL: [&str; 6] = [
+    "  Meet GPT-6 Sol",
+    "  Our latest Sol is more intelligent and more efficient. This model is a great daily",
+    "  driver for complex tasks, especially coding.",
+    "› 1. Try new model",
+    "  2. Use existing model",
+    "  enter/esc confirm · ^c quit",
+];
+const TRUST: [&str; 8] = [
+    "  Folder access",
+    "  /work",
+    "  Trust this folder? Codex can read, edit, and run files here. Folder settings",
+    "  can run code automatically.",
+    "  decision will be saved.",
+    "› 1. Trust and continue",
+    "  2. Back to Agent Command Center",
+    "  enter continue · esc back",
+];
+
+#[test]
+fn what_it_asks_before_its_first_screen_is_a_question_with_keys_of_its_own() {
+    let codex = Catalog::load(None).get("codex").unwrap().clone();
+    for (rows, asked, approve, deny) in [
+        (
+            &NEWER_MODEL[..],
+            "… Meet GPT-6 Sol Our latest Sol is more intelligent and more efficient. This model is a \
+             great daily driver for complex tasks, especially coding. Try new model",
+            &b"1"[..],
+            &b"2"[..],
+        ),
+        (
+            &TRUST[..],
+            "Trust this folder? Codex can read, edit, and run files here. Folder settings",
+            b"\r",
+            b"\x1b",
+        ),
+    ] {
+        let lines = screen(rows);
+        let gauge = KeeperGauge { bottom: lines.clone(), ..KeeperGauge::default() };
+        let seen = codex.watcher(true).gauge(&gauge);
+        assert_eq!(told(&seen), [format!("Screen waiting [permission] screen: {asked}")]);
+        let answer = |asked, verdict| codex.prompt_answer(&lines, asked, verdict);
+        let (shown, keys) = answer(asked, Resolution::Approve).unwrap();
+        assert_eq!((shown.len(), keys), (rows.len(), approve));
+        assert_eq!(answer(asked, Resolution::Deny).unwrap().1, deny);
+        // What is asked by now is something else.
+        assert_eq!(answer("Bash: ls", Resolution::Approve), None);
+    }
+    let other = KeeperGauge {
+        bottom: screen(&["  Take part?", "  enter confirm · esc"]),
+        ..KeeperGauge::default()
+    };
+    let seen = ["Screen waiting [input] screen: asks something"];
+    assert_eq!(told(&codex.watcher(true).gauge(&other)), seen);
+}
+
+fn titled(title: &str, bottom: &[&str]) -> KeeperGauge {
+    KeeperGauge { title: title.to_owned(), bottom: screen(bottom), ..KeeperGauge::default() }
+}
+
+const LONG: &str = "true && false || rm -rf important > /dev/null; echo aaaaaaaaaaaaaaaaaaaaaaaaaaa \
+    bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb ccccccccccccccccccccccccccc; touch evil";
+const GEMINI: [&str; 7] = [
+    "│ ? Shell true && false || rm -rf important > /dev/null; echo aaaaaaaaaaaaaaaaaaaaaaaaaaa bb… │",
+    "│ ╭─────────────────────────────────────────────────────────────────────────────────────╮ │",
+    "│ │ true && false || rm -rf important > /dev/null; echo aaaaaaaaaaaaaaaaaaaaaaaaaaa     │ │",
+    "│ │ bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb ccccccccccccccccccccccccccc; touch evil         │ │",
+    "│ ╰─────────────────────────────────────────────────────────────────────────────────────╯ │",
+    "│ Allow execution of [Shell]?                                                             │",
+    "│ ● 1. Allow once                                                                         │",
+];
+const QWEN: [&str; 6] = [
+    "  ? Shell true && false || rm -rf important > /dev/null; echo aaaaaaaaaaaaaaaaaaaaaaaaaaa       ←",
+    "    bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb ccccccccccccccccccccccccccc; touch evil",
+    "     true && false || rm -rf important > /dev/null; echo aaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "     bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb ccccccccccccccccccccccccccc; touch evi",
+    "   Allow execution of: 'true, false, rm, touch'?",
+    "   › 1. Yes, allow once",
+];
+
+#[test]
+fn a_prompt_on_a_screen_is_told_with_all_its_rows() {
+    for (name, title, rows, asked) in [
+        ("qwen", "✳ Qwen - w", &QWEN[..], format!("title: Shell {LONG}")),
+        (
+            "qwen",
+            "✳ Qwen - w",
+            &QWEN[2..],
+            format!(
+                "title: … {} Allow execution of: 'true, false, rm, touch'?",
+                LONG.trim_end_matches('l')
+            ),
+        ),
+        ("gemini", "✋  Action", &GEMINI[..], format!("title: Shell {LONG}")),
+        (
+            "gemini",
+            "✋  Action",
+            &GEMINI[3..],
+            format!("title: … {} Allow execution of [Shell]?", &LONG[LONG.find("bbb").unwrap()..]),
+        ),
+    ] {
+        let mut watcher = Catalog::load(None).get(name).unwrap().watcher(true);
+        let seen = told(&watcher.gauge(&titled(title, rows)));
+        assert_eq!(seen, [format!("Terminal waiting [permission] {asked}")], "{name}");
+    }
+    let mut watcher = Catalog::load(None).get("opencode").unwrap().watcher(true);
+    let rows = [
+        "  ┃    # Shell command",
+        "  ┃  $ true && false || rm -rf important > /dev/null; touch",
+        "  ┃  evil",
+        "  ┃   Allow once   Allow always   Reject           ctrl+f fullscreen  ⇆ select",
+    ];
+    let asked = "true && false || rm -rf important > /dev/null; touch evil";
+    let seen = told(&watcher.gauge(&titled("", &rows)));
+    assert_eq!(seen, [format!("Screen waiting [permission] screen: {asked}")]);
+}
+
+#[test]
+fn a_hook_tells_the_whole_of_what_a_screen_shows_in_part() {
+    let says = |asked: &str| [format!("Terminal waiting [permission] title: {asked}")];
+    let hook = |name: &str, command: &str| match name {
+        "qwen" => serde_json::json!({"hook_event_name": "PermissionRequest",
+            "tool_name": "run_shell_command", "tool_input": {"command": command}}),
+        _ => serde_json::json!({"hook_event_name": "Notification",
+            "notification_type": "ToolPermission", "details": {"type": "exec", "command": command}}),
+    };
+    let end = "; touch evil";
+    let more = LONG.replace(end, &format!("{}{end}", "; echo more".repeat(60)));
+    for (name, title, rows, ready) in [
+        ("qwen", "✳ Qwen - w", &QWEN[..], "Qwen - w"),
+        ("gemini", "✋  Action", &GEMINI[..], "◇  Ready"),
+    ] {
+        let asks = titled(title, rows);
+        let mut watcher = Catalog::load(None).get(name).unwrap().watcher(true);
+        // Told before it is drawn; another waits behind it, an older one was not shown.
+        for command in ["cat an/older/one that/nobody/showed to/anybody", &more, "ls -l"] {
+            assert_eq!(told(&watcher.hook(&hook(name, command))), [""; 0], "{name}");
+        }
+        let whole = format!("Shell: {more}");
+        assert_eq!(told(&watcher.gauge(&asks)), says(&whole), "{name}");
+        assert_eq!(told(&watcher.gauge(&asks)), [""; 0], "{name}");
+        // Of the next its rows say all.
+        let next = match name {
+            "qwen" => vec!["  ? Shell ls -l ←", "   Allow execution of: 'ls'?"],
+            _ => vec!["│ ? Shell ls -l │", "│ Allow execution of [Shell]? │"],
+        };
+        assert_eq!(told(&watcher.gauge(&titled(title, &next))), says("Shell ls -l"), "{name}");
+        // Nothing of a turn stands for a prompt of the next.
+        watcher.gauge(&titled(ready, &[">   Type your message"]));
+        let shown = told(&watcher.gauge(&asks));
+        assert_ne!(shown, says(&whole), "{name}");
+        // Told late.
+        assert_eq!(told(&watcher.hook(&hook(name, &more))), says(&whole), "{name}");
+        // Lines are kept apart.
+        watcher.gauge(&titled(ready, &[">   Type your message"]));
+        watcher.hook(&hook(name, "ls\nrm -rf x"));
+        let first = match name {
+            "qwen" => vec!["  ? Shell ls ←", "   Allow execution of: 'ls'?"],
+            _ => vec!["│ ? Shell ls │", "│ Allow execution of [Shell]? │"],
+        };
+        assert_eq!(told(&watcher.gauge(&titled(title, &first))), says("Shell: ls ⏎ rm -rf x"));
+    }
+    let mut opencode = Catalog::load(None).get("opencode").unwrap().watcher(true);
+    let text = format!("bash {more}");
+    let asked = serde_json::json!({"hook_event_name": "permission_asked", "text": text});
+    let seen = ["Hook waiting [permission] permission.asked: ".to_owned() + &text];
+    assert_eq!(told(&opencode.hook(&asked)), seen);
+}
+
+#[test]
+fn what_is_very_long_is_known_on_a_screen_by_its_end() {
+    let codex = Catalog::load(None).get("codex").unwrap().clone();
+    let long = format!("cat {} end-of-it-all-and-more", "some/file ".repeat(120));
+    let end = "  Press enter to confirm or esc to cancel";
+    let lines = screen(&["  some/file some/file end-of-it-all-and-more", end]);
+    assert!(codex.prompt_rows(&lines, &format!("Bash: {long}")).is_some());
+    assert_eq!(codex.prompt_rows(&lines, "Bash: cat end-of-it-all-and-more"), None);
+}
+
+#[test]
+fn other_rules_count_at_once() {
+    let head = "name = 'x'\nsummary = ''\n[program]\nname = 'x'\n[launch]\n";
+    let rule = |pattern: &str| {
+        let rule = format!(
+            "[[screen]]\nname = 'asks'\npattern = '{pattern}'\nstate = 'waiting'\nreason = 'input'\n"
+        );
+        Adapter::parse("test", &format!("{head}{rule}")).unwrap()
+    };
+    let mut watcher = Adapter::parse("test", head).unwrap().watcher(true);
+    let gauge = KeeperGauge { bottom: screen(&["Go on?"]), ..KeeperGauge::default() };
+    assert_eq!(told(&watcher.gauge(&gauge)), [""; 0]);
+    let asks = ["Screen waiting [input] screen: asks"];
+    assert_eq!(told(&watcher.go_by(&rule("Go on"), &gauge)), asks);
+    assert_eq!(told(&watcher.go_by(&rule("^Go on"), &gauge)), [""; 0]);
+    let gone = ["Screen working [] no rule of its file fits"];
+    assert_eq!(told(&watcher.go_by(&rule("Stay"), &gauge)), gone);
+}
+
+#[test]
+fn what_it_prints_for_programs_is_no_word_of_its_end() {
+    let init = r#"{"type":"system","subtype":"init","session_id":"s","model":"m"}"#;
+    let run = r#"{"type":"assistant","message":{"content":[{"name":"Bash","input":{"command":"make"}}]}}"#;
+    let stopped = Exit { code: Some(143), signal: None };
+    for (lines, error) in
+        [(vec![init], "exit 143: started, model m"), (vec![init, run], "exit 143: Bash: make")]
+    {
+        let mut watcher = built_in("claude");
+        watcher.output(format!("{}\r\n", lines.join("\r\n")).as_bytes());
+        assert_eq!(watcher.finish(stopped, &screen(&lines)).error, error);
+    }
+    let cut = &run[..30];
+    assert_eq!(built_in("claude").finish(stopped, &screen(&[cut])).error, "exit 143");
 }

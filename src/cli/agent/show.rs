@@ -5,7 +5,9 @@ use super::super::{
     context::Context,
     cost::estimated,
     failure::{Code, Done, Failure},
-    format::{duration, fg, one_line, scope_style, state_and_reason, state_style, tokens},
+    format::{
+        duration, fg, one_line, own_usage, scope_style, state_and_reason, state_style, tokens,
+    },
     limits::words,
 };
 use crate::model::{AgentInfo, AgentState, HELD_BACK, Micros, ProgramVersion};
@@ -60,6 +62,9 @@ fn describe(agent: &AgentInfo, context: &mut Context<'_>) -> Result<(), Failure>
         ("printed", format!("{} bytes", agent.bytes)),
         ("last line", some(&agent.last_line)),
     ];
+    if let Some(usage) = &agent.own_usage {
+        lines.insert(9, ("reported", own_usage(usage)));
+    }
     if let Some(version) = &agent.version {
         lines.insert(2, ("version", version_words(version, context)));
     }

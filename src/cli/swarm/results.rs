@@ -7,7 +7,7 @@ use super::super::{
     format::{self, BOLD, Table, cell, duration, fg, name_beside, one_line, state_style},
 };
 use crate::model::{
-    AgentResult, AgentState, BUDGET, Outcome, SwarmInfo, SwarmResults, SwarmState, way_on,
+    AgentResult, AgentState, BUDGET, Outcome, OwnUsage, SwarmInfo, SwarmResults, SwarmState, way_on,
 };
 use anstyle::AnsiColor;
 use clap::Args;
@@ -209,6 +209,10 @@ fn markdown(results: &SwarmResults) -> String {
         }
         let Some(result) = &row.result else { continue };
         text.push_str(&format!("- ended: {}\n", result.stop_reason));
+        let own = result.reported.map(|reported| OwnUsage::new(reported, row.tokens));
+        if let Some(own) = own.filter(OwnUsage::differs) {
+            text.push_str(&format!("- reported: {}\n", format::own_usage(&own)));
+        }
         for file in result.files.iter().flatten() {
             text.push_str(&format!("- `{}` +{} -{}\n", file.path, file.added, file.removed));
         }

@@ -94,7 +94,6 @@ pub struct Standing {
     pub since: Option<Stamp>,
 }
 
-/// What stands on an attempt's screen.
 /// False of an agent on its own screen that has not shown a line to type into yet: what is typed
 /// before it draws its first screen is lost to it, or stands there without an Enter.
 pub fn takes_text(state: &State, agent: &AgentId) -> bool {
@@ -105,9 +104,21 @@ pub fn takes_text(state: &State, agent: &AgentId) -> bool {
         matches!(source, Source::Hook | Source::Osc7501 | Source::Terminal | Source::Screen)
     };
     let attempt = agent.latest.as_ref().and_then(|id| state.attempts.get(id));
-    attempt.is_none_or(|attempt| attempt.signals.iter().any(|(signal, _)| own(signal.source)))
+    // Its rows alone show what it asks before all else, as Codex does.
+    let asks = |signal: &Signal| signal.source == Source::Screen && is_prompt(signal);
+    let other = |signal: &Signal| own(signal.source) && !asks(signal);
+    attempt.is_none_or(|attempt| attempt.signals.iter().any(|(signal, _)| other(signal)))
 }
 
+/// The question that an agent asks before it has shown anything else: text for it would answer
+/// that, in a way that nobody chose.
+pub fn asks_first(state: &State, agent: &AgentId) -> Option<ApprovalId> {
+    let attempt = state.agents.get(agent)?.latest.as_ref()?;
+    let open = open_prompts(state, attempt).next()?;
+    (!takes_text(state, agent)).then(|| open.id.clone())
+}
+
+/// What stands on an attempt's screen.
 pub fn standing_prompt(state: &State, attempt: &AttemptId) -> Option<Standing> {
     let live = live(state, attempt)?;
     let signal = shown(live)?.clone();

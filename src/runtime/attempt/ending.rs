@@ -114,7 +114,11 @@ impl Keeping {
             None => self.watcher.finish(exit, &shown),
         };
         // What it prints for programs is no word of its own.
-        let own = result.last_line().filter(|_| self.reads_output);
+        let own = self.reads_output.then(|| {
+            result.last_line().unwrap_or_else(|| {
+                lines::last_line(std::iter::once(self.watcher.words("")), LAST_LINE)
+            })
+        });
         let last_line =
             own.unwrap_or_else(|| lines::last_line(shown.iter().map(String::as_str), LAST_LINE));
         let gauge = KeeperGauge { bytes: record.bytes, last_line, ..KeeperGauge::default() };

@@ -17,7 +17,7 @@ use crate::{
     protocol::keeper::{Fact, FactKind, FromKeeper, ToKeeper},
     term::lines,
 };
-use std::{net::TcpListener, os::unix::net::UnixListener};
+use std::{net::TcpListener, os::unix::net::UnixListener, sync::Arc};
 use tokio::sync::oneshot;
 
 impl Keeping {
@@ -41,7 +41,11 @@ impl Keeping {
             FromKeeper::Gauge { mut gauge } => {
                 self.caught_up().await;
                 self.printed = gauge.bytes;
-                let mut seen = self.watcher.gauge(&gauge);
+                self.gauge.clone_from(&gauge);
+                let mut seen = match self.new_rules() {
+                    true => self.watcher.go_by(&self.adapter, &gauge),
+                    false => self.watcher.gauge(&gauge),
+                };
                 if self.reads_output {
                     seen.extend(self.read_output(gauge.bytes).await);
                     let words = self.watcher.words(&gauge.last_line);
@@ -74,6 +78,26 @@ impl Keeping {
             FromKeeper::Size { .. } | FromKeeper::Ended { .. } => {}
         }
         None
+    }
+
+    /// True if its adapter is another one by now.
+    fn new_rules(&mut self) -> bool {
+        let catalog = self.world.catalog();
+        let Some(adapter) = catalog.get(&self.plan.adapter) else { return false };
+        if Arc::ptr_eq(adapter, &self.adapter) {
+            return false;
+        }
+        self.adapter = adapter.clone();
+        self.answerable = adapter.answers_prompts();
+        true
+    }
+
+    /// What is on its screen is looked at anew if its adapter's rules are others now.
+    pub(super) async fn regard_rules(&mut self) {
+        if self.new_rules() {
+            let seen = self.watcher.go_by(&self.adapter, &self.gauge);
+            self.observe(seen).await;
+        }
     }
 
     /// The keeper's listeners came with its welcome: from now on calls are answered.
