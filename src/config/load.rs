@@ -258,7 +258,10 @@ pub fn from_toml<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Conf
                 format!("there is no such key (known here: {})", known.join(", "))
             }
             Some(_) => "there is no such key".to_owned(),
-            None if key.starts_with("providers.") => without_texts(error.message()),
+            // A slip of the hand is told; what is like nothing may be a key.
+            None if key.starts_with("providers.") && nearest.is_none() => {
+                without_texts(error.message())
+            }
             None => error.message().trim().replace('\n', "; "),
         };
         ConfigError {
@@ -271,7 +274,7 @@ pub fn from_toml<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Conf
     })
 }
 
-/// What serde says of a value, without the value: by mistake it may be a key.
+/// What serde says of a value, without the value.
 fn without_texts(message: &str) -> String {
     let mut shown = message.trim().replace('\n', "; ");
     if let Some((from, to)) = shown.find('"').zip(shown.rfind('"')) {

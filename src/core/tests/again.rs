@@ -167,12 +167,12 @@ fn text_waits_for_the_first_word_of_an_agent_on_its_own_screen() {
         detail: "screen: Trust this folder?".to_owned(),
         progress: None,
     };
-    let asks_first = |bench: &Bench| crate::core::asks_first(&bench.state, &"ag-01".into());
-    assert_eq!(asks_first(&bench), None);
+    let first = |bench: &Bench| asks_first(&bench.state, &"ag-01".into());
+    assert_eq!(first(&bench), None);
     let signal = question(AgentState::Waiting, "permission");
     let attempt = ATTEMPT.into();
     bench.feed(Input::Prompted { attempt, signal, answerable: true, needs: 1 }).unwrap();
-    assert!(!takes(&bench) && asks_first(&bench).is_some());
+    assert!(!takes(&bench) && first(&bench).is_some());
     bench.says(AgentState::Idle, "");
     assert!(takes(&bench));
     // Any other reads what it likes.
