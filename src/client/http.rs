@@ -97,13 +97,13 @@ impl Client {
 
     /// Reads; asked again of the successor where a core dies in the middle of its answer.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        read(&self.got(path).await?)
+    }
+
+    async fn got(&self, path: &str) -> Result<Bytes> {
         let mut pause = FIRST_PAUSE;
         loop {
-            let answer = match self.request(Method::GET, path, None).await {
-                Ok(answer) => self.in_time(json(answer)).await,
-                Err(error) => Err(error),
-            };
-            match answer {
+            match self.sent(Method::GET, path, None).await {
                 Err(ClientError::Lost(_)) if pause <= LAST_PAUSE => {}
                 answer => return answer,
             }
@@ -112,9 +112,15 @@ impl Client {
         }
     }
 
+    /// An answer's body, whatever it says: what it is read as is the caller's business, so that
+    /// this is there once and not for every type.
+    async fn sent(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Bytes> {
+        let answer = self.request(method, path, body).await?;
+        self.in_time(whole(answer)).await
+    }
+
     pub async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T> {
-        let answer = self.request(Method::POST, path, Some(encode(body)?)).await?;
-        self.in_time(json(answer)).await
+        read(&self.sent(Method::POST, path, Some(encode(body)?)).await?)
     }
 
     /// A request that must not be carried out twice: where the answer is lost it is sent again
@@ -125,14 +131,17 @@ impl Client {
         path: &str,
         body: &B,
     ) -> Result<T> {
+        read(&self.made(method, path, encode(body)?).await?)
+    }
+
+    async fn made(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes> {
         let mut random = [0u8; 16];
         getrandom::fill(&mut random).map_err(|error| ClientError::Protocol(error.to_string()))?;
         let key = format!("{:032x}", u128::from_le_bytes(random));
-        let body = encode(body)?;
         let mut pause = FIRST_PAUSE;
         loop {
             let answer = match self.once(&method, path, Some(body.clone()), Some(&key)).await {
-                Ok(answer) => self.in_time(json(answer)).await,
+                Ok(answer) => self.in_time(whole(answer)).await,
                 Err(error) => Err(error),
             };
             match answer {
@@ -149,13 +158,11 @@ impl Client {
         path: &str,
         body: &B,
     ) -> Result<T> {
-        let answer = self.request(Method::PATCH, path, Some(encode(body)?)).await?;
-        self.in_time(json(answer)).await
+        read(&self.sent(Method::PATCH, path, Some(encode(body)?)).await?)
     }
 
     pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        let answer = self.request(Method::DELETE, path, None).await?;
-        self.in_time(json(answer)).await
+        read(&self.sent(Method::DELETE, path, None).await?)
     }
 
     /// A request whose answer is read piece by piece, however long it takes.
@@ -294,12 +301,15 @@ fn encode<B: Serialize>(body: &B) -> Result<Bytes> {
     serde_json::to_vec(body).map(Bytes::from).map_err(|e| ClientError::Protocol(e.to_string()))
 }
 
-async fn json<T: DeserializeOwned>(answer: Response<Incoming>) -> Result<T> {
+async fn whole(answer: Response<Incoming>) -> Result<Bytes> {
     let body = answer.into_body().collect().await;
-    let body = body.map_err(|error| ClientError::Lost(error.to_string()))?.to_bytes();
+    Ok(body.map_err(|error| ClientError::Lost(error.to_string()))?.to_bytes())
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     // An empty answer (202, 204) is `null`, so that `()` can be asked for.
-    let bytes: &[u8] = if body.is_empty() { b"null" } else { &body };
-    serde_json::from_slice(bytes).map_err(|error| ClientError::Protocol(error.to_string()))
+    let body = if body.is_empty() { b"null" } else { body };
+    serde_json::from_slice(body).map_err(|error| ClientError::Protocol(error.to_string()))
 }
 
 /// Makes a name fit for a path or a query.
