@@ -58,4 +58,4 @@ pub use lend::{Lender, Loan};
 pub use lint::Remark;
 pub use meaning::{Said, meaning};
 pub use shared::{Meeting, Part, Readiness, Seat, SharedRules};
-pub use watcher::{LAST_LINES, Observation, Watcher};
+pub use watcher::{LAST_LINES, MAX_TEXT, Observation, Watcher};

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use verdict::{by_exit, status_in, word_for};
 
 /// Of a result's text, in bytes.
-const MAX_TEXT: usize = 64 << 10;
+pub const MAX_TEXT: usize = 64 << 10;
 /// Of what a status sequence says, in bytes.
 const MAX_STATUS: usize = 8000;
 /// The reason of one that shows a permission prompt.

@@ -325,7 +325,8 @@ pub fn diff(tree: &Path, base: &str) -> Vec<String> {
 /// In the tree: the same as a patch, in which files are that [`intend`] made known.
 pub fn patch(tree: &Path, base: &str) -> Vec<String> {
     let args = ["diff", "--no-color", "--no-renames", "--no-ext-diff", "--no-textconv"];
-    git(tree, &[&args[..], &["--ignore-submodules=all", base, "--"]].concat())
+    // Of a repository within it the commit, of which the parent says nothing more.
+    git(tree, &[&args[..], &["--ignore-submodules=dirty", base, "--"]].concat())
 }
 
 /// In the tree: has the index know of files that are new, and of nothing in them.

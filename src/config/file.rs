@@ -134,7 +134,8 @@ pub struct NotifyConfig {
     /// A program and its arguments, in which `{text}` stands for the words; the JSON is its
     /// standard input. `["notify-send", "Dash", "{text}"]` is a notification of the desktop.
     pub command: Vec<String>,
-    /// An http(s) address that the JSON is posted to; any answer but 2xx is tried again.
+    /// An http(s) address that the JSON is posted to; tried again for half a minute where it cannot
+    /// be reached or answers 408, 425, 429 or 5xx.
     pub webhook: Option<String>,
 }
 

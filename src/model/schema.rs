@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::cell::Cell;
 
 /// Words that say something about a value, and are held.
 const HELD: &[&str] = &[
@@ -47,6 +48,8 @@ const SAID: &[&str] = &[
 const TYPES: &[&str] = &["array", "boolean", "integer", "null", "number", "object", "string"];
 /// References and parts within each other, at most.
 const DEPTH: usize = 64;
+/// Parts that are looked at for one answer: references that branch double with every step.
+const STEPS: u32 = 200_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
@@ -62,7 +65,7 @@ impl TryFrom<Value> for Schema {
     type Error = String;
 
     fn try_from(value: Value) -> Result<Self, String> {
-        look(&value, &value, "#", 0)?;
+        look(&value, &value, "#", 0).map_err(|why| format!("schema {why}"))?;
         Ok(Self(value))
     }
 }
@@ -90,6 +93,9 @@ fn look(schema: &Value, root: &Value, at: &str, depth: usize) -> Result<(), Stri
         Value::Object(schema) => schema,
         _ => return Err(format!("{at}: a schema is an object, true or false")),
     };
+    if leads_to_itself(schema, root) {
+        return Err(format!("{at}/$ref: it leads to itself, and so nothing fits"));
+    }
     for (word, value) in schema {
         let here = format!("{at}/{word}");
         let fits = match word.as_str() {
@@ -124,6 +130,20 @@ fn look(schema: &Value, root: &Value, at: &str, depth: usize) -> Result<(), Stri
     Ok(())
 }
 
+/// A reference that leads to another one, and so on, without an end.
+fn leads_to_itself(schema: &Map<String, Value>, root: &Value) -> bool {
+    let mut now = schema;
+    for _ in 0..=DEPTH {
+        let Some(next) = now.get("$ref").and_then(Value::as_str).and_then(|name| find(root, name))
+        else {
+            return false;
+        };
+        let Some(next) = next.as_object() else { return false };
+        now = next;
+    }
+    true
+}
+
 fn is_type(word: &Value) -> bool {
     word.as_str().is_some_and(|word| TYPES.contains(&word))
 }
@@ -143,23 +163,20 @@ fn brief(value: &Value) -> String {
 
 impl Schema {
     /// What an answer says, if it is one JSON document that fits: alone, or in the last fenced
-    /// block of a longer text, or on its last line.
+    /// block of a longer text that is one, or on its last line.
     ///
     /// # Errors
     /// In words, with the place: `$.files[0]: "x" is no number`.
     pub fn answer(&self, text: &str) -> Result<Value, String> {
-        let fenced = text.rsplit("```").nth(1).map(|block| {
-            // Its first line may name a language.
-            let (first, rest) = block.split_once('\n').unwrap_or(("", block));
-            if first.trim().chars().all(char::is_alphanumeric) { rest } else { block }
-        });
-        let last = text.trim().lines().next_back();
         let read = |text: &str| serde_json::from_str::<Value>(text.trim());
-        let whole = read(text);
-        let found = [fenced, last].into_iter().flatten().find_map(|text| read(text).ok());
-        let value = match (whole, found) {
-            (Ok(value), _) | (Err(_), Some(value)) => value,
-            (Err(error), None) => return Err(format!("it is no JSON document: {error}")),
+        let value = match read(text) {
+            Ok(value) => value,
+            Err(error) => {
+                let last = text.trim().lines().next_back();
+                let parts = fenced(text).into_iter().rev().chain(last.map(str::to_owned));
+                let found = parts.into_iter().find_map(|part| read(&part).ok());
+                found.ok_or_else(|| format!("it is no JSON document: {error}"))?
+            }
         };
         self.check(&value).map(|()| value)
     }
@@ -167,9 +184,43 @@ impl Schema {
     /// # Errors
     /// Where it does not fit, and why.
     pub fn check(&self, value: &Value) -> Result<(), String> {
-        self.fits(value, &self.0, "$", 0)
+        let steps = Cell::new(0);
+        let root = &self.0;
+        Check { root, steps: &steps }.fits(value, root, "$", 0)
     }
+}
 
+/// What stands between fences, in the order of the text: lines of at least three backticks or
+/// tildes, ended by one of at least as many of the same.
+fn fenced(text: &str) -> Vec<String> {
+    let fence = |line: &str| {
+        let line = line.trim();
+        let mark = line.chars().next().filter(|c| matches!(c, '`' | '~'))?;
+        let length = line.chars().take_while(|c| *c == mark).count();
+        (length >= 3).then_some((mark, length, line.len() == length))
+    };
+    let mut blocks = Vec::new();
+    let mut open: Option<(char, usize, String)> = None;
+    for line in text.lines() {
+        open = match (open, fence(line)) {
+            (None, found) => found.map(|(mark, length, _)| (mark, length, String::new())),
+            (Some((mark, length, block)), Some((same, n, true))) if same == mark && n >= length => {
+                blocks.push(block);
+                None
+            }
+            (Some((mark, length, block)), _) => Some((mark, length, block + line + "\n")),
+        };
+    }
+    blocks
+}
+
+/// A look at one answer.
+struct Check<'a> {
+    root: &'a Value,
+    steps: &'a Cell<u32>,
+}
+
+impl Check<'_> {
     fn fits(&self, value: &Value, schema: &Value, at: &str, depth: usize) -> Result<(), String> {
         let schema = match schema {
             Value::Bool(true) => return Ok(()),
@@ -179,6 +230,10 @@ impl Schema {
         if depth > DEPTH {
             return Err(format!("{at}: more than {DEPTH} references within each other"));
         }
+        self.steps.set(self.steps.get() + 1);
+        if self.steps.get() > STEPS {
+            return Err(format!("{at}: it takes more than {STEPS} steps to be checked"));
+        }
         for (word, wanted) in schema {
             let no = |what: &str| Err(format!("{at}: {} is {what}", brief(value)));
             let all = |parts: &Value| -> Vec<Result<(), String>> {
@@ -187,14 +242,18 @@ impl Schema {
             };
             match word.as_str() {
                 "$ref" => {
-                    let part = wanted.as_str().and_then(|name| find(&self.0, name));
+                    let part = wanted.as_str().and_then(|name| find(self.root, name));
                     self.fits(value, part.unwrap_or(&Value::Bool(true)), at, depth + 1)?;
                 }
                 "type" if !of_type(value, wanted) => {
                     return no(&format!("no {}", wanted.to_string().replace('"', "")));
                 }
-                "const" if value != wanted => return no(&format!("not {}", brief(wanted))),
-                "enum" if !wanted.as_array().is_some_and(|values| values.contains(value)) => {
+                "const" if !same(value, wanted) => return no(&format!("not {}", brief(wanted))),
+                "enum"
+                    if !wanted
+                        .as_array()
+                        .is_some_and(|all| all.iter().any(|it| same(value, it))) =>
+                {
                     return no(&format!("none of {}", brief(wanted)));
                 }
                 "allOf" => all(wanted).into_iter().collect::<Result<(), _>>()?,
@@ -262,6 +321,21 @@ impl Schema {
     }
 }
 
+/// Equal, as JSON Schema has it: 1 is 1.0.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let found = |(key, a): (&String, &Value)| b.get(key).is_some_and(|b| same(a, b));
+            a.len() == b.len() && a.iter().all(found)
+        }
+        _ => one == other,
+    }
+}
+
 fn of_type(value: &Value, wanted: &Value) -> bool {
     let is = |word: &str| match (word, value) {
         ("null", Value::Null)
@@ -319,9 +393,14 @@ mod tests {
             (json!({"items": 3}), "#/items: a schema is"),
             (json!({"$ref": "#/$defs/x"}), "#/$ref: \"#/$defs/x\" is none"),
             (json!({"anyOf": [true, {"minimum": "1"}]}), "#/anyOf/1/minimum: \"1\" is none"),
+            (json!({"$ref": "#"}), "#/$ref: it leads to itself"),
+            (
+                json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}),
+                "#/$defs/a/$ref: it leads to itself",
+            ),
         ] {
             let said = Schema::try_from(wrong.clone()).unwrap_err();
-            assert!(said.starts_with(why), "{wrong}: {said}");
+            assert!(said.starts_with(&format!("schema {why}")), "{wrong}: {said}");
         }
         let said = json!({"title": "T", "description": "d", "format": "uri", "default": 1});
         assert!(Schema::try_from(said).is_ok());
@@ -337,6 +416,7 @@ mod tests {
                 "ok": {"type": "boolean"},
                 "files": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/file"}},
                 "note": {"type": ["string", "null"], "maxLength": 3},
+                "even": {"enum": [2, 4]},
                 "risk": {"oneOf": [{"const": "low"}, {"type": "integer", "minimum": 1}]},
             },
             "$defs": {"file": {"type": "string", "not": {"enum": ["a.rs"]}}},
@@ -344,6 +424,7 @@ mod tests {
         for (value, why) in [
             (json!({"ok": true, "files": ["b.rs"], "note": null, "risk": "low"}), None),
             (json!({"ok": true, "files": ["b.rs"], "risk": 2.0}), None),
+            (json!({"ok": true, "files": ["b.rs"], "even": 2.0}), None),
             (json!([]), Some("$: [] is no object")),
             (json!({"ok": true}), Some("$: it has no \"files\"")),
             (json!({"ok": 1, "files": ["b"]}), Some("$.ok: 1 is no boolean")),
@@ -373,8 +454,11 @@ mod tests {
             "Here it is:\n```json\n{\"n\": 1}\n```\nBye.",
             "```\n{\"n\": 1}\n```",
             "working …\ndone\n{\"n\": 1}\n",
+            "````json\n{\"n\": 1, \"code\": \"```rust```\"}\n````",
+            "~~~\n{\"n\": 1}\n~~~",
+            "```json\n{\"n\": 1}\n```\nand\n```sh\nls\n```",
         ] {
-            assert_eq!(of.answer(text), Ok(json!({"n": 1})), "{text}");
+            assert_eq!(of.answer(text).map(|it| it["n"].clone()), Ok(json!(1)), "{text}");
         }
         assert!(of.answer("no JSON").unwrap_err().starts_with("it is no JSON document"));
         assert_eq!(of.answer("{}").unwrap_err(), "$: it has no \"n\"");
@@ -382,8 +466,16 @@ mod tests {
 
     #[test]
     fn one_that_never_ends_is_no_trap() {
-        let of = schema(json!({"$ref": "#"}));
-        assert!(of.check(&json!(1)).unwrap_err().contains("references within each other"));
+        let mut parts = Map::new();
+        for n in 0..40 {
+            let next = json!({"$ref": format!("#/$defs/a{}", n + 1)});
+            parts.insert(format!("a{n}"), json!({"allOf": [next, next]}));
+        }
+        parts.insert("a40".to_owned(), json!({"type": "integer"}));
+        let of = schema(json!({"$ref": "#/$defs/a0", "$defs": parts}));
+        assert!(of.check(&json!(1)).unwrap_err().contains("steps to be checked"));
+        let of = schema(json!({"anyOf": [{"$ref": "#"}, {"type": "integer"}]}));
+        assert!(of.check(&json!("x")).is_err());
         let of = schema(json!({"properties": {"a": {"$ref": "#"}}, "type": "object"}));
         assert!(of.check(&json!({"a": {"a": {}}})).is_ok());
         assert!(of.check(&json!({"a": {"a": 1}})).is_err());

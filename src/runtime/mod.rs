@@ -274,7 +274,7 @@ pub async fn start(options: Options) -> anyhow::Result<Runtime> {
     }
     let handle =
         Handle { world, journal, commits, journal_full, actor: model::Actor::Core, once: None };
-    tokio::spawn(notify::keep(handle.clone()));
+    notify::begin(&handle);
     Ok(Runtime { handle, agent_listeners, inbox, actor, anchor })
 }
 

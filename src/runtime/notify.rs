@@ -28,46 +28,100 @@ const PAGE: usize = 1000;
 /// Older news is none any more.
 const STALE_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// Tells until the core leaves; at once over where nobody wants to be told.
-pub async fn keep(handle: Handle) {
+/// Tells whoever wants to be told until the core leaves; none waits for another.
+pub fn begin(handle: &Handle) {
     let config = &handle.world.config.notify;
-    if config.command.is_empty() && config.webhook.is_none() {
-        return;
-    }
-    if let Err(refusal) = follow(&handle).await {
-        tracing::debug!(%refusal, "notifications end");
+    let program = config.command.split_first();
+    let program = program.map(|(program, args)| {
+        ("told.command", To::Program { program: program.clone(), args: args.to_vec() })
+    });
+    let address = config.webhook.clone();
+    let address = address.map(|address| ("told.webhook", To::Address { address, tries: POSTS }));
+    for (file, to) in program.into_iter().chain(address) {
+        let told = Told { handle: handle.clone(), file, to };
+        tokio::spawn(async move {
+            if let Err(refusal) = told.follow().await {
+                tracing::debug!(%refusal, "notifications end");
+            }
+        });
     }
 }
 
-async fn follow(handle: &Handle) -> Result<(), Refusal> {
-    let file = handle.instance().state.join("notified");
-    let (now, mut commits) = handle.follow().await?;
-    let mut last = match read(&file) {
-        Some(told) if told <= now && handle.still_has(told).await.is_ok() => told,
-        Some(_) | None => now,
-    };
-    loop {
-        let (until, _) = handle.follow().await?;
-        while last < until {
-            let page = handle.events(last, PAGE).await?;
-            let Some(newest) = page.last().map(|record| record.seq) else { break };
-            for record in page.into_iter().filter(|record| record.event.needs_attention()) {
-                let seq = record.seq;
-                tell(handle, record).await;
-                write(&file, seq);
-            }
-            last = newest;
-        }
-        write(&file, last);
+enum To {
+    Program {
+        program: String,
+        args: Vec<String>,
+    },
+    Address {
+        address: String,
+        /// How often it is tried, once where it was not reached the last time.
+        tries: u32,
+    },
+}
+
+/// One of those who are told.
+struct Told {
+    handle: Handle,
+    /// Where it is written down how far it was told.
+    file: &'static str,
+    to: To,
+}
+
+impl Told {
+    async fn follow(mut self) -> Result<(), Refusal> {
+        let handle = self.handle.clone();
+        let file = handle.instance().state.join(self.file);
+        let (now, mut commits) = handle.follow().await?;
+        let mut last = match read(&file) {
+            Some(told) if told <= now && handle.still_has(told).await.is_ok() => told,
+            Some(_) | None => now,
+        };
         loop {
-            match commits.recv().await {
-                Ok(commit) => {
-                    if commit.events.iter().any(|record| record.event.needs_attention()) {
-                        break;
-                    }
+            let (until, _) = handle.follow().await?;
+            while last < until {
+                let page = handle.events(last, PAGE).await?;
+                let Some(newest) = page.last().map(|record| record.seq) else { break };
+                for record in page.into_iter().filter(|record| record.event.needs_attention()) {
+                    let seq = record.seq;
+                    self.tell(record).await;
+                    write(&file, seq);
                 }
-                Err(RecvError::Lagged(_)) => break,
-                Err(RecvError::Closed) => return Ok(()),
+                last = newest;
+            }
+            write(&file, last);
+            loop {
+                match commits.recv().await {
+                    Ok(commit) => {
+                        if commit.events.iter().any(|record| record.event.needs_attention()) {
+                            break;
+                        }
+                    }
+                    Err(RecvError::Lagged(_)) => break,
+                    Err(RecvError::Closed) => return Ok(()),
+                }
+            }
+        }
+    }
+
+    async fn tell(&mut self, record: EventRecord) {
+        if clock::now().ms_since(record.time) > STALE_MS {
+            return;
+        }
+        let seq = record.seq;
+        let (text, json) = news(&self.handle, record).await;
+        match &mut self.to {
+            To::Program { program, args } => {
+                let args: Vec<_> = args.iter().map(|arg| arg.replace("{text}", &text)).collect();
+                if let Err(why) = run(program, &args, &json).await {
+                    tracing::warn!(seq, %program, "notify.command: {why}");
+                }
+            }
+            To::Address { address, tries } => {
+                let posted = post(address, &json, *tries).await;
+                *tries = if posted.is_ok() { POSTS } else { 1 };
+                if let Err(why) = posted {
+                    tracing::warn!(seq, "notify.webhook: {why}");
+                }
             }
         }
     }
@@ -84,29 +138,6 @@ fn write(file: &Path, seq: u64) {
     if let Err(error) = written {
         tracing::warn!(%error, "cannot write down who was told what");
     }
-}
-
-async fn tell(handle: &Handle, record: EventRecord) {
-    if clock::now().ms_since(record.time) > STALE_MS {
-        return;
-    }
-    let seq = record.seq;
-    let (text, json) = news(handle, record).await;
-    let config = &handle.world.config.notify;
-    let program = async {
-        let Some((program, args)) = config.command.split_first() else { return };
-        let args: Vec<String> = args.iter().map(|arg| arg.replace("{text}", &text)).collect();
-        if let Err(why) = run(program, &args, &json).await {
-            tracing::warn!(seq, %program, "notify.command: {why}");
-        }
-    };
-    let address = async {
-        let Some(address) = &config.webhook else { return };
-        if let Err(why) = post(address, &json).await {
-            tracing::warn!(seq, "notify.webhook: {why}");
-        }
-    };
-    tokio::join!(program, address);
 }
 
 /// What happened in words, and the event with them and the names of those it is about.
@@ -168,12 +199,12 @@ pub async fn run(program: &str, args: &[String], json: &[u8]) -> Result<(), Stri
 }
 
 /// Its address is in no error: people put secrets there.
-async fn post(address: &str, json: &[u8]) -> Result<(), String> {
+async fn post(address: &str, json: &[u8], tries: u32) -> Result<(), String> {
     let url: reqwest::Url = address.parse().map_err(|_| "its address is none".to_owned())?;
     let client = http_client(is_local(&url))?;
     let mut pause = FIRST_PAUSE;
     let mut why = String::new();
-    for post in 0..POSTS {
+    for post in 0..tries {
         if post > 0 {
             sleep(pause).await;
             pause *= 2;
@@ -185,9 +216,17 @@ async fn post(address: &str, json: &[u8]) -> Result<(), String> {
             .body(json.to_vec());
         match request.send().await {
             Ok(answer) if answer.status().is_success() => return Ok(()),
+            // What it does not take it will not take later.
+            Ok(answer) if !is_passing(answer.status().as_u16()) => {
+                return Err(format!("it answers {}", answer.status()));
+            }
             Ok(answer) => why = format!("it answers {}", answer.status()),
             Err(error) => why = error.without_url().to_string(),
         }
     }
-    Err(format!("given up after {POSTS} posts: {why}"))
+    Err(format!("given up after {tries} posts: {why}"))
+}
+
+fn is_passing(status: u16) -> bool {
+    status >= 500 || matches!(status, 408 | 425 | 429)
 }

@@ -8,6 +8,7 @@ use super::{
     world::Shared,
 };
 use crate::{
+    agents::MAX_TEXT,
     config::Instance,
     model::{AttemptId, AttemptResult, Confine, Exit, Outcome},
     protocol::keeper::{ExitRecord, ScreenDump},
@@ -57,6 +58,11 @@ pub async fn inspect(world: &Shared, plan: &Plan, result: &mut AttemptResult) {
     if let Some(schema) = plan.spec.schema.as_ref().filter(|_| result.outcome == Outcome::Done) {
         match schema.answer(&result.text) {
             Ok(data) => result.data = Some(data),
+            Err(_) if result.text.ends_with('…') && result.text.len() + 4 > MAX_TEXT => {
+                let why =
+                    format!("its answer is longer than the {} KB that are kept", MAX_TEXT >> 10);
+                return fail(result, "schema", why);
+            }
             Err(why) => return fail(result, "schema", format!("its answer does not fit: {why}")),
         }
     }

@@ -208,7 +208,7 @@ fn kinds(words: Option<&str>) -> Result<Vec<&'static str>, Refused> {
     let known = |word: &str| {
         let found = Event::KINDS.iter().find(|kind| **kind == word);
         found.copied().ok_or_else(|| {
-            let refusal = Refusal::new(RefusalCode::Invalid, format!("no event is {word:?}"));
+            let refusal = Refusal::new(RefusalCode::Invalid, format!("kind: no event is {word:?}"));
             match nearest(word, Event::KINDS.iter().copied()) {
                 Some(near) => refusal.hinted(format!("did you mean {near}?")),
                 None => refusal,

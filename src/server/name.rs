@@ -21,7 +21,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
         let Some(key) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
-        let key = key.to_str().ok().filter(|key| (1..=MAX).contains(&key.len()));
+        let key =
+            key.to_str().ok().filter(|key| (1..=MAX).contains(&key.len()) && !key.contains('\t'));
         let why = || format!("Idempotency-Key is 1 to {MAX} visible ASCII characters");
         let key = key.ok_or_else(|| Refusal::new(RefusalCode::Invalid, why()))?;
         Ok(Self(Some(key.to_owned())))

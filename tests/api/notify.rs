@@ -79,6 +79,24 @@ fn failures_and_ends_are_told_to_a_program_and_to_a_web_hook_and_nothing_else() 
 }
 
 #[test]
+fn a_web_hook_that_never_answers_keeps_nobody_else_waiting() {
+    let world = World::new();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let script = world.script("tell", "cat >> \"$1\"; echo >> \"$1\"");
+    let file = world.work.join("told");
+    world
+        .configure(&format!("[notify]\nwebhook = {address:?}\ncommand = [{script:?}, {file:?}]\n"));
+    for name in ["one", "two", "three"] {
+        world.create_and_wait(&["--name", name, "--", "false"]);
+    }
+    eventually("all three ends", || {
+        let told = fs::read_to_string(&file).unwrap_or_default();
+        (told.matches("\"swarm_ended\"").count() == 3).then_some(())
+    });
+}
+
+#[test]
 fn a_core_that_takes_over_goes_on_telling_where_the_last_one_was() {
     let world = World::new();
     let script = world.script("tell", "cat >> \"$1\"; echo >> \"$1\"");

@@ -56,6 +56,9 @@ fn results_carry_what_is_in_the_worktrees_as_a_patch() {
     repository(&world);
     // Committed, written, and new; and a diff program that somebody planted.
     let script = "echo two >> file && git -c user.name=A -c user.email=a@localhost commit -qam x \
+                  && git init -q sub && git -C sub -c user.name=A -c user.email=a@localhost \
+                     commit -q --allow-empty -m s && git add sub \
+                  && git -c user.name=A -c user.email=a@localhost commit -qm sub \
                   && echo three >> file && echo '```' > new && echo '* diff=evil' > .gitattributes \
                   && git config diff.evil.command 'touch ran' \
                   && git config diff.evil.textconv 'touch ran'";
@@ -66,7 +69,9 @@ fn results_carry_what_is_in_the_worktrees_as_a_patch() {
     let results = world.json(&["swarm", "results", &id, "--diff"]);
     let agent = world.only_agent(&id);
     let diff = results["diffs"][&agent].as_str().unwrap();
-    for part in ["\n one\n+two\n+three\n", "+++ b/new\n@@ -0,0 +1 @@\n+```\n"] {
+    for part in
+        ["\n one\n+two\n+three\n", "+++ b/new\n@@ -0,0 +1 @@\n+```\n", "\n+Subproject commit "]
+    {
         assert!(diff.contains(part), "{diff}");
     }
     let tree = results["results"][0]["worktree"].as_str().unwrap().to_owned();

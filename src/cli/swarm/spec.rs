@@ -119,7 +119,7 @@ fn read_schema(given: &str) -> Result<Schema, Failure> {
         false => std::fs::read_to_string(given).map_err(|error| wrong(error.to_string()))?,
     };
     let value: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    Schema::try_from(value).map_err(wrong)
+    Schema::try_from(value).map_err(|why| wrong(why.trim_start_matches("schema ").to_owned()))
 }
 
 /// Reads `claude:3`, `mini`.
