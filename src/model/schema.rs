@@ -467,11 +467,11 @@ mod tests {
     #[test]
     fn one_that_never_ends_is_no_trap() {
         let mut parts = Map::new();
-        for n in 0..40 {
+        for n in 0..25 {
             let next = json!({"$ref": format!("#/$defs/a{}", n + 1)});
             parts.insert(format!("a{n}"), json!({"allOf": [next, next]}));
         }
-        parts.insert("a40".to_owned(), json!({"type": "integer"}));
+        parts.insert("a25".to_owned(), json!({"type": "integer"}));
         let of = schema(json!({"$ref": "#/$defs/a0", "$defs": parts}));
         assert!(of.check(&json!(1)).unwrap_err().contains("steps to be checked"));
         let of = schema(json!({"anyOf": [{"$ref": "#"}, {"type": "integer"}]}));
