@@ -16,7 +16,7 @@ const PROMPT_ROWS: usize = 6;
 /// Characters of what is asked that must be seen.
 const GLANCE: usize = 60;
 /// What is asked may be so long that its beginning is seen no more: then so many of its last ones.
-const LAST_GLANCE: usize = 20;
+const LAST_GLANCE: usize = 100;
 const LONG: usize = 800;
 /// Rows of a screen that the patterns of a file are about.
 const BOTTOM: usize = 12;

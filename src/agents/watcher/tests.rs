@@ -643,8 +643,12 @@ fn what_is_very_long_is_known_on_a_screen_by_its_end() {
     let codex = Catalog::load(None).get("codex").unwrap().clone();
     let long = format!("cat {} end-of-it-all-and-more", "some/file ".repeat(120));
     let end = "  Press enter to confirm or esc to cancel";
-    let lines = screen(&["  some/file some/file end-of-it-all-and-more", end]);
+    let many = format!("  {}", "some/file ".repeat(10));
+    let lines = screen(&[&many, "  some/file some/file end-of-it-all-and-more", end]);
     assert!(codex.prompt_rows(&lines, &format!("Bash: {long}")).is_some());
+    // Others may end so, too.
+    let short = screen(&["  some/file some/file end-of-it-all-and-more", end]);
+    assert_eq!(codex.prompt_rows(&short, &format!("Bash: {long}")), None);
     assert_eq!(codex.prompt_rows(&lines, "Bash: cat end-of-it-all-and-more"), None);
 }
 
