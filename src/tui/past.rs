@@ -4,8 +4,7 @@
 
 use crate::term::Screen;
 
-/// What is read of a recording, from its end: first, and when that is not enough. The larger is
-/// drawn in about half a second.
+/// What is read of a recording, from its end: first, and when that is not enough.
 pub const STEPS: [u64; 2] = [2 << 20, 32 << 20];
 /// Rows that are kept of it: some 100 MB where they are full.
 const ROWS: usize = 50_000;
